@@ -1,0 +1,421 @@
+"""What a person may type for a destination, and which alerts go where."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import alert, destination, result_or_refusal
+from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.destination import (
+    ALL_SEVERITIES,
+    ALL_TYPES,
+    Destination,
+    Header,
+    is_header_value,
+    parse_alert_types,
+    parse_destination,
+    parse_header,
+    parse_headers,
+    parse_name,
+    parse_severities,
+    parse_timeout,
+    parse_url,
+    resolve_destination,
+    route,
+)
+from tui.domain.errors import Invalid
+from tui.domain.secret import Secret
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+# --- name ---
+
+
+@pytest.mark.parametrize("name", ["soc", "x" * 80, "SOC – Zürich (2)", "当直", "🔔"])
+def test_a_name_is_anything_printable_up_to_80_characters(name: str) -> None:
+    assert parse_name(f"  {name}\t") == name
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("", "give the destination a display name"),
+        (" \n", "give the destination a display name"),
+        ("x" * 81, "a display name has at most 80 characters; this one has 81"),
+        ("a\nb", "a display name has only printable characters"),
+        ("a\x1b[2Jb", "a display name has only printable characters"),
+        ("a\u202eb", "a display name has only printable characters"),
+        ("a\0b", "a display name has only printable characters"),
+        ("\ud800", "a display name has only printable characters"),
+    ],
+)
+def test_a_bad_name_is_refused_with_what_would_be_right(name: str, says: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_name(name)
+    assert (caught.value.field, caught.value.message) == ("name", says)
+
+
+# --- URL ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost",
+        "http://localhost:8081/alerts",
+        "https://hooks.example.com/services/T0/B0/x?key=1&b=%20#"[:-1],
+        "http://127.0.0.1:1/",
+        "http://10.0.0.5:65535/hook",
+        "http://[::1]:8081/alerts",
+        "https://[2001:db8::1]/",
+        "https://user:p%40ss@hooks.example.com/",
+        "HTTPS://HOOKS.example.com/",
+        "https://hooks.example.com./",
+        "https://my_host/",
+        "https://bücher.example/ä",
+        "https://hooks.example.com:/",
+    ],
+)
+def test_an_absolute_http_url_with_a_host_is_kept_as_typed(url: str) -> None:
+    assert parse_url(f" {url}\n") == url
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "give the URL alerts are posted to, like https://hooks.example.com/alerts"),
+        ("hooks.example.com/alerts", "a URL starts with http:// or https://"),
+        ("//hooks.example.com/alerts", "a URL starts with http:// or https://"),
+        ("https:hooks.example.com", "a URL starts with http:// or https://"),
+        ("localhost:8081", "a URL starts with http:// or https://"),
+        ("ftp://hooks.example.com", "ftp:// is not supported; use http:// or https://"),
+        ("file:///etc/passwd", "file:// is not supported; use http:// or https://"),
+        ("http://", "the URL names no host; after :// comes the receiver's name or address"),
+        ("http:///alerts", "the URL names no host; after :// comes the receiver's name or address"),
+        ("http://:8081/", "the URL names no host; after :// comes the receiver's name or address"),
+        ("http://user@/", "the URL names no host; after :// comes the receiver's name or address"),
+        ("http://./", "the URL names no host; after :// comes the receiver's name or address"),
+        ("http://localhost:0/", "port 0 cannot be connected to; use 1 to 65535"),
+        ("http://localhost/#top", "a fragment (#…) is never sent to a receiver; leave it out"),
+        ("http://localhost/#", "a fragment (#…) is never sent to a receiver; leave it out"),
+        ("http://local host/", "a URL has no spaces; write %20 for one"),
+        ("http://localhost/a b", "a URL has no spaces; write %20 for one"),
+        ("http://localhost/a\tb", "a URL has no spaces; write %20 for one"),
+        ("http://localhost/" + "x" * 2983, "a URL has at most 2048 characters; this one has 3000"),
+        ("http://a..b/", "the host in this URL is not a name or an address"),
+        ("http://a%41b/", "the host in this URL is not a name or an address"),
+        ("http://a$b/", "the host in this URL is not a name or an address"),
+        (f"http://{'x' * 64}/", "the host in this URL is not a name or an address"),
+        (f"http://{'x.' * 127}/", "the host in this URL is not a name or an address"),
+        (f"http://{'ü' * 64}/", "the host in this URL is not a name or an address"),
+    ],
+)
+def test_a_bad_url_is_refused_with_what_would_be_right(url: str, says: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_url(url)
+    assert (caught.value.field, caught.value.message) == ("url", says)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://localhost:99999/",
+        "http://localhost:-1/",
+        "http://localhost:http/",
+        "http://localhost:١/",
+        "http://a:b:1/",
+        "http://[::1/",
+        "http://[nonsense]/",
+        "http://localhost/\x1b[31m",
+        "http://localhost/\0",
+        "http://local\x7fhost/",
+        "http://localhost/\u202e",
+        "http://localhost/\ud800",
+    ],
+)
+def test_a_url_no_client_could_use_is_refused(url: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_url(url)
+    assert caught.value.field == "url"
+
+
+@given(st.text(st.integers(0, 0x10FFFF).map(chr)) | st.text("htps:/[]@.#?%a1 "))
+def test_whatever_is_typed_for_a_url_is_kept_or_refused(typed: str) -> None:
+    read = result_or_refusal(parse_url, typed)
+    assert read == typed.strip() or (isinstance(read, Invalid) and read.field == "url")
+
+
+# --- severities, types, timeout ---
+
+
+def test_severities_and_types_are_read_in_any_case() -> None:
+    assert parse_severities(["high", "INFO"]) == {Severity.HIGH, Severity.INFO}
+    assert parse_alert_types(["policy"]) == {AlertType.POLICY}
+
+
+def test_no_severity_at_all_is_allowed_for_a_destination_that_only_named_alerts_reach() -> None:
+    assert parse_severities([]) == frozenset()
+
+
+def test_an_unknown_severity_or_type_is_refused() -> None:
+    with pytest.raises(Invalid, match="unknown severity 'urgent'"):
+        parse_severities(["HIGH", "urgent"])
+    with pytest.raises(Invalid, match="unknown type 'urgent'"):
+        parse_alert_types(["urgent"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "milliseconds"), [("1", 1_000), ("30", 30_000), ("2.5", 2_500), (" 120 ", 120_000)]
+)
+def test_a_timeout_is_typed_in_seconds(typed: str, milliseconds: int) -> None:
+    assert parse_timeout(typed) == milliseconds
+
+
+@pytest.mark.parametrize("typed", ["", "0", "0.999", "120.1", "-5", "nan", "inf", "1e9", "thirty", "30s"])
+def test_a_timeout_outside_1_to_120_seconds_is_refused(typed: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_timeout(typed)
+    assert (caught.value.field, caught.value.message) == ("timeout", "the timeout is 1 to 120 seconds")
+
+
+# --- headers ---
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("Authorization: Bearer abc", "Authorization", "Bearer abc"),
+        ("X-Empty:", "X-Empty", ""),
+        ("X-Url:http://a:1", "X-Url", "http://a:1"),
+        ("  X-Token :  env:TOKEN  ", "X-Token", "env:TOKEN"),
+    ],
+)
+def test_a_header_is_written_as_name_and_value(line: str, name: str, value: str) -> None:
+    assert parse_header(line) == Header(name, Secret(value))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("", "a header is written 'Name: value'"),
+        ("Authorization Bearer", "a header is written 'Name: value'"),
+        (": value", "a header is written 'Name: value'"),
+        ("X Token: 1", "'X Token' is not a header name"),
+        ("X-Tökén: 1", "'X-Tökén' is not a header name"),
+        ("X\r\nY: 1", "'X\\r\\nY' is not a header name"),
+        ("X: a\r\nEvil: 1", "the value of X has a character that a header cannot carry"),
+        ("X: a\nb", "the value of X has a character that a header cannot carry"),
+        ("X: a\0b", "the value of X has a character that a header cannot carry"),
+        ("X: ü", "the value of X has a character that a header cannot carry"),
+        ("Host: a", "Host describes the connection and is set by Tocsin"),
+        ("content-length: 5", "content-length describes the connection and is set by Tocsin"),
+        ("Transfer-Encoding: chunked", "Transfer-Encoding describes the connection and is set by Tocsin"),
+        ("Connection: close", "Connection describes the connection and is set by Tocsin"),
+        ("Expect: 100-continue", "Expect describes the connection and is set by Tocsin"),
+        ("Content-Type: text/plain", "Content-Type is set by Tocsin and cannot be replaced"),
+        ("user-agent: curl", "user-agent is set by Tocsin and cannot be replaced"),
+        ("Accept-Encoding: gzip", "Accept-Encoding is set by Tocsin and cannot be replaced"),
+        ("Webhook-Id: 1", "Webhook-Id is set by Tocsin and cannot be replaced"),
+        ("webhook-signature: v1,x", "webhook-signature is set by Tocsin and cannot be replaced"),
+    ],
+)
+def test_a_bad_header_is_refused_with_what_would_be_right(line: str, says: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_header(line)
+    assert (caught.value.field, caught.value.message) == ("header", says)
+
+
+def test_a_refused_header_does_not_show_its_value() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_header("Authorization: Bearer s3cret\0")
+    assert "s3cret" not in caught.value.message
+
+
+def test_headers_keep_their_order() -> None:
+    assert [header.name for header in parse_headers(["X-B: 1", "X-A: 2"])] == ["X-B", "X-A"]
+
+
+def test_the_same_header_twice_is_refused_in_any_case() -> None:
+    with pytest.raises(Invalid, match="x-token is given twice"):
+        parse_headers(["X-Token: 1", "x-token: 2"])
+
+
+@given(st.text(st.integers(0, 0x10FFFF).map(chr)))
+def test_a_value_safe_in_a_header_has_no_character_that_could_end_it(value: str) -> None:
+    safe = all(character == "\t" or " " <= character <= "~" for character in value)
+    assert is_header_value(value) is safe
+
+
+# --- the whole ---
+
+
+def test_a_destination_is_read_from_what_was_typed() -> None:
+    assert parse_destination(
+        name=" soc ",
+        url=" https://hooks.example.com/a ",
+        severities=["high", "critical"],
+        alert_types=["policy"],
+        headers=["X-Token: 1"],
+        secret=SECRET,
+        timeout="2.5",
+    ) == Destination(
+        name="soc",
+        url="https://hooks.example.com/a",
+        severities=frozenset({Severity.HIGH, Severity.CRITICAL}),
+        alert_types=frozenset({AlertType.POLICY}),
+        headers=(Header("X-Token", Secret("1")),),
+        secret=Secret(SECRET),
+        timeout_ms=2_500,
+    )
+
+
+def test_a_destination_takes_everything_and_waits_30_seconds_unless_told_otherwise() -> None:
+    read = parse_destination(name="soc", url="http://localhost")
+    assert (read.severities, read.alert_types, read.timeout_ms) == (ALL_SEVERITIES, ALL_TYPES, 30_000)
+    assert (read.headers, read.secret, read.paused) == ((), None, False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": ""}, "name"),
+        ({"url": "x"}, "url"),
+        ({"severities": ["x"]}, "severity"),
+        ({"alert_types": ["x"]}, "type"),
+        ({"headers": ["x"]}, "header"),
+        ({"secret": "x"}, "secret"),
+        ({"timeout": "x"}, "timeout"),
+    ],
+)
+def test_the_field_that_is_wrong_is_named(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_destination(**{"name": "soc", "url": "http://localhost", **changes})
+    assert caught.value.field == field
+
+
+def test_printing_a_destination_shows_no_secret() -> None:
+    secretive = destination(
+        url="https://user:pa55word@hooks.example.com/services/t0ken",
+        headers=(Header("Authorization", Secret("Bearer t0ken")),),
+        secret=Secret(SECRET),
+    )
+    shown = f"{secretive} {secretive!r} {secretive.masked_url}"
+    assert "pa55word" not in shown
+    assert "t0ken" not in shown
+    assert SECRET not in shown
+
+
+# --- routing ---
+
+
+def names(destinations: list[Destination]) -> list[str]:
+    return [destination.name for destination in destinations]
+
+
+SOC = destination(id=1, name="soc")
+PAGER = destination(id=2, name="Pager", severities=frozenset({Severity.CRITICAL}))
+POLICIES = destination(id=3, name="policies", alert_types=frozenset({AlertType.POLICY}), paused=True)
+NAMED_ONLY = destination(id=4, name="named only", severities=frozenset())
+ALL = [SOC, PAGER, POLICIES, NAMED_ONLY]
+
+
+@pytest.mark.parametrize(
+    ("sent", "to"),
+    [
+        (alert(severity=Severity.HIGH), ["soc"]),
+        (alert(severity=Severity.CRITICAL), ["soc", "Pager"]),
+        (alert(severity=Severity.INFO, type=AlertType.POLICY), ["soc", "policies"]),
+        (alert(severity=Severity.INFO, destinations=("pager",)), ["Pager"]),
+        (alert(destinations=("named only", "soc")), ["named only", "soc"]),
+        (alert(destinations=("2", "PAGER", " pager ")), ["Pager"]),
+    ],
+)
+def test_an_alert_goes_to_those_it_names_else_to_those_that_take_it(sent: Alert, to: list[str]) -> None:
+    assert (names(route(sent, ALL)[0]), route(sent, ALL)[1]) == (to, None)
+
+
+@pytest.mark.parametrize(
+    ("sent", "destinations", "reason"),
+    [
+        (alert(destinations=()), ALL, "the alert asks for no destination"),
+        (alert(), [], "there was no destination yet"),
+        (alert(severity=Severity.LOW), [PAGER, NAMED_ONLY], "no destination takes severity LOW"),
+        (alert(), [POLICIES], "no destination takes type RULE"),
+        (
+            alert(severity=Severity.HIGH),
+            [PAGER, POLICIES],
+            "no destination takes both severity HIGH and type RULE",
+        ),
+    ],
+)
+def test_an_alert_that_goes_nowhere_says_why(
+    sent: Alert, destinations: list[Destination], reason: str
+) -> None:
+    assert route(sent, destinations) == ([], reason)
+
+
+def test_an_alert_that_names_an_unknown_destination_is_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        route(alert(destinations=("soc", "nowhere")), ALL)
+    assert caught.value.field == "destination"
+    assert caught.value.message == (
+        "no destination is called 'nowhere'; there is soc, Pager, policies, named only"
+    )
+
+
+def test_a_name_goes_before_an_id() -> None:
+    called_two = destination(id=9, name="2")
+    assert resolve_destination("2", [PAGER, called_two]) is called_two
+    assert resolve_destination("2", [PAGER]) is PAGER
+
+
+@pytest.mark.parametrize("reference", ["pager", "PAGER", " Pager ", "2"])
+def test_a_destination_is_found_by_name_in_any_case_or_by_id(reference: str) -> None:
+    assert resolve_destination(reference, ALL) is PAGER
+
+
+def test_names_are_compared_as_unicode_folds_them() -> None:
+    street = destination(id=1, name="Straße")
+    assert resolve_destination("STRASSE", [street]) is street
+
+
+def test_without_any_destination_the_refusal_says_so() -> None:
+    with pytest.raises(Invalid, match="no destination is called 'soc'; there is none yet"):
+        resolve_destination("soc", [])
+
+
+filters = {
+    "severities": st.frozensets(st.sampled_from(Severity)),
+    "alert_types": st.frozensets(st.sampled_from(AlertType)),
+    "paused": st.booleans(),
+}
+some_destinations = st.lists(st.fixed_dictionaries(filters), max_size=6).map(
+    lambda many: [destination(id=n, name=f"d{n}", **changes) for n, changes in enumerate(many, 1)]
+)
+some_alert = st.builds(alert, severity=st.sampled_from(Severity), type=st.sampled_from(AlertType))
+
+
+@given(some_alert, some_destinations)
+def test_an_alert_that_names_none_goes_to_exactly_those_whose_filters_contain_it(
+    sent: Alert, destinations: list[Destination]
+) -> None:
+    routed, reason = route(sent, destinations)
+    assert {d.id for d in routed} == {
+        d.id for d in destinations if sent.severity in d.severities and sent.type in d.alert_types
+    }
+    assert (reason is None) is bool(routed)
+
+
+@given(some_alert, some_destinations, st.data())
+def test_an_alert_that_names_some_goes_to_exactly_those_whatever_they_filter(
+    sent: Alert, destinations: list[Destination], data: st.DataObject
+) -> None:
+    references = [reference for d in destinations for reference in (d.name, d.name.upper(), str(d.id))]
+    named = data.draw(st.lists(st.sampled_from(references), max_size=5) if references else st.just([]))
+    routed, reason = route(alert(severity=sent.severity, destinations=tuple(named)), destinations)
+    assert {d.id for d in routed} == {int(reference.lower().removeprefix("d")) for reference in named}
+    assert len(routed) == len({d.id for d in routed})
+    assert (reason is None) is bool(routed)

@@ -1,0 +1,158 @@
+"""When a failed delivery is tried again: later, never earlier, and whatever the receiver says."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import NOW
+from tui.domain.errors import Invalid
+from tui.domain.retry import (
+    DEFAULT_DELAYS_MS,
+    MAX_RETRIES,
+    MAX_RETRY_AFTER_MS,
+    RetryPolicy,
+    parse_delays,
+    parse_retry_after,
+)
+
+SIX_HOURS = 6 * 3600 * 1000
+
+a_delay = st.integers(0, 7 * 24 * 3600 * 1000)
+a_policy = st.lists(a_delay, min_size=1, max_size=MAX_RETRIES).map(lambda delays: RetryPolicy(tuple(delays)))
+a_fraction = st.floats(0, 1, exclude_max=True)
+a_retry = st.integers(1, MAX_RETRIES)
+
+
+# --- the schedule ---
+
+
+def test_the_ten_retries_wait_from_five_seconds_to_an_hour() -> None:
+    minutes = [delay / 60_000 for delay in DEFAULT_DELAYS_MS]
+    assert minutes == [5 / 60, 15 / 60, 30 / 60, 1, 2, 5, 10, 20, 40, 60]
+
+
+def test_a_round_is_the_first_attempt_and_its_retries() -> None:
+    assert RetryPolicy().limit(test=False) == 11
+    assert RetryPolicy((1_000, 2_000)).limit(test=False) == 3
+    assert RetryPolicy(()).limit(test=False) == 1
+
+
+def test_a_test_alert_is_tried_once() -> None:
+    assert RetryPolicy().limit(test=True) == 1
+
+
+def test_each_retry_waits_for_its_own_delay() -> None:
+    waited = [RetryPolicy().next_delay(retry, 0.0) for retry in range(1, 11)]
+    assert waited == list(DEFAULT_DELAYS_MS)
+
+
+def test_retries_past_the_end_of_a_shortened_list_wait_as_long_as_the_last() -> None:
+    assert RetryPolicy((1_000, 2_000)).next_delay(7, 0.0) == 2_000
+
+
+@given(a_policy, a_retry, a_fraction)
+def test_a_delay_is_never_shorter_than_its_own_and_at_most_a_fifth_longer(
+    policy: RetryPolicy, retry: int, fraction: float
+) -> None:
+    own = policy.delays_ms[min(retry, len(policy.delays_ms)) - 1]
+    assert own <= policy.next_delay(retry, fraction) <= own * 1.2
+
+
+@given(a_policy, a_retry, a_fraction, st.none() | st.integers(-(10**18), 10**18))
+def test_what_the_receiver_asks_for_only_ever_delays_and_by_six_hours_at_most(
+    policy: RetryPolicy, retry: int, fraction: float, asked: int | None
+) -> None:
+    own = policy.next_delay(retry, fraction)
+    assert policy.next_delay(retry, fraction, asked) == max(own, min(asked or 0, SIX_HOURS))
+
+
+# --- Retry-After ---
+
+
+@pytest.mark.parametrize(
+    ("header", "milliseconds"),
+    [
+        ("0", 0),
+        ("120", 120_000),
+        (" 5 ", 5_000),
+        ("21600", SIX_HOURS),
+        ("21601", SIX_HOURS),
+        ("9" * 60, SIX_HOURS),
+        ("Sat, 31 Jan 2026 09:30:07 GMT", 7_000),
+        ("Saturday, 31-Jan-26 09:30:07 GMT", 7_000),
+        ("Sat Jan 31 09:30:07 2026", 7_000),
+        ("Sat, 31 Jan 2026 11:30:07 +0200", 7_000),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", SIX_HOURS),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", SIX_HOURS),
+    ],
+)
+def test_a_receiver_asks_in_seconds_or_by_a_date(header: str, milliseconds: int) -> None:
+    assert parse_retry_after(header, NOW) == milliseconds
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        " ",
+        "soon",
+        "-5",
+        "+5",
+        "1.5",
+        "1e3",
+        "0x10",
+        "NaN",
+        "inf",
+        "٣",
+        "5 seconds",
+        "Sat, 31 Jan 2026 09:29:59 GMT",
+        "Thu, 01 Jan 1970 00:00:00 GMT",
+        "Sat, 31 Feb 2026 09:30:07 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "2026-01-31T09:30:07Z",
+        pytest.param("9" * 1_000_000, id="a megabyte of digits"),
+        pytest.param("Sat, " * 200_000, id="a megabyte of words"),
+    ],
+)
+def test_what_makes_no_sense_or_has_gone_by_is_ignored(header: str) -> None:
+    assert parse_retry_after(header, NOW) is None
+
+
+days = st.sampled_from(
+    ["Sat, ", "31 ", "Jan ", "2026 ", "99999 ", "09:30:07 ", "GMT", "-", "+9999", ",", "0", ":"]
+)
+
+
+@given(st.text() | st.lists(days).map("".join), st.integers(0, 2 * NOW))
+def test_whatever_the_header_holds_it_asks_for_at_most_six_hours(header: str, now: int) -> None:
+    asked = parse_retry_after(header, now)
+    assert asked is None or 0 <= asked <= MAX_RETRY_AFTER_MS
+
+
+# --- the configuration ---
+
+
+def test_delays_are_configured_in_seconds() -> None:
+    assert parse_delays([5, 2.5, "30", 0]) == (5_000, 2_500, 30_000, 0)
+
+
+def test_no_delays_mean_no_retries() -> None:
+    assert parse_delays([]) == ()
+
+
+def test_a_delay_is_at_most_a_week() -> None:
+    assert parse_delays([604_800]) == (604_800_000,)
+
+
+@pytest.mark.parametrize("value", [-1, 604_801, "soon", "", None, True, float("nan"), float("inf"), [5]])
+def test_a_delay_that_is_no_number_of_seconds_is_refused(value: object) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_delays([5, value])
+    assert caught.value.field == "delays"
+    assert caught.value.message == f"a retry delay is a number of seconds from 0 to a week, not {value!r}"
+
+
+def test_more_than_ten_delays_are_refused() -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_delays([1] * 11)
+    assert caught.value.message == "there are at most 10 retries; 11 delays are given"

@@ -1,0 +1,1 @@
+"""What alerts, destinations and deliveries are: pure rules, standard library only."""

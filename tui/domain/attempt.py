@@ -1,0 +1,42 @@
+"""An attempt: one HTTP request of a delivery, and what came back."""
+
+from dataclasses import dataclass
+
+from tui.domain.lifecycle import Outcome
+
+BODY_LIMIT = 64 * 1024
+"""Bytes of a response body, and of all its headers together, that are kept."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """How an attempt ended, as the sender saw it."""
+
+    outcome: Outcome
+    ended_at: int
+    duration_ms: int
+    status_code: int | None = None
+    reason: str | None = None
+    error: str | None = None
+    """In words a person can act on; None when the receiver acknowledged."""
+    remote_address: str | None = None
+    request_headers: Headers = ()
+    """As sent, but secrets masked."""
+    response_headers: Headers = ()
+    response_body: bytes = b""
+    response_length: int | None = None
+    response_truncated: bool = False
+    retry_after_ms: int | None = None
+
+    @property
+    def summary(self) -> str:
+        return summarise(self.outcome, self.status_code, self.reason, self.error)
+
+
+def summarise(outcome: Outcome | None, status_code: int | None, reason: str | None, error: str | None) -> str:
+    """`503 Service Unavailable`, or the error where no whole answer came; empty while it is on its way."""
+    if status_code is not None and outcome in (Outcome.DELIVERED, Outcome.REJECTED):
+        return f"{status_code} {reason or ''}".rstrip()
+    return error or str(outcome or "")

@@ -1,0 +1,129 @@
+"""The filter language of the alerts list: `severity:>=high state:failed to:soc -test:yes root login`.
+
+A term is `key:value[,value…]`; a leading `-` negates it. Everything else is a word to be found in
+the title, name, rule or alert id. Terms are all to hold; of the values of one term any.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tui.domain.alert import Severity, parse_alert_type, parse_severity
+from tui.domain.errors import Invalid
+from tui.domain.lifecycle import Standing
+
+
+class Key(StrEnum):
+    WORD = "word"
+    SEVERITY = "severity"
+    STATE = "state"
+    TO = "to"
+    TYPE = "type"
+    TAG = "tag"
+    SINCE = "since"
+    TEST = "test"
+
+
+UNROUTED = "unrouted"
+STATES = (*Standing, UNROUTED)
+_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    key: Key
+    values: tuple[str, ...]
+    """Normalised: severities and types in capitals, `since` as milliseconds, `test` as yes or no."""
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    terms: tuple[Term, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def __add__(self, other: "Filter") -> "Filter":
+        return Filter(self.terms + other.terms)
+
+
+_TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])+)')
+
+
+def parse_filter(text: str) -> Filter:
+    """Raises Invalid (`filter`) naming the first term that makes no sense."""
+    if text.count('"') % 2:
+        raise Invalid("filter", 'a quotation mark is not closed; write to:"Ops team"')
+    return Filter(tuple(_parse_term(match) for match in _TOKEN.finditer(text)))
+
+
+def term(key: Key, *values: str, negated: bool = False) -> Filter:
+    """A filter of one term, its values checked like typed ones; raises Invalid."""
+    return Filter((Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated),))
+
+
+def _parse_term(match: re.Match[str]) -> Term:
+    word, value = match["key"], match["value"].replace('"', "")
+    negated = bool(match["minus"])
+    if word is None:
+        if value.endswith(":") and value[:-1].lower() in _TYPED_KEYS:
+            raise Invalid("filter", f"{value} needs a value")
+        return Term(Key.WORD, (value,), negated)
+    if word.lower() not in _TYPED_KEYS:
+        raise Invalid(
+            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in _TYPED_KEYS)}"
+        )
+    key = Key(word.lower())
+    values = [part for part in re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', match["value"]) if part]
+    if not values:
+        raise Invalid("filter", f"{key}: needs a value")
+    return Term(key, tuple(item for part in values for item in _NORMAL[key](part.replace('"', ""))), negated)
+
+
+def _severities(value: str) -> tuple[str, ...]:
+    match = re.fullmatch(r"(>=|<=|>|<)?(.*)", value)
+    assert match is not None
+    severity = parse_severity(match[2])
+    if not match[1]:
+        return (severity.value,)
+    holds: dict[str, Callable[[int, int], bool]] = {
+        ">=": int.__ge__,
+        "<=": int.__le__,
+        ">": int.__gt__,
+        "<": int.__lt__,
+    }
+    return tuple(s.value for s in Severity if holds[match[1]](s.rank, severity.rank))
+
+
+def _states(value: str) -> tuple[str, ...]:
+    if value.lower() not in STATES:
+        raise Invalid("filter", f"unknown state {value!r}; one of {', '.join(STATES)}")
+    return (value.lower(),)
+
+
+def _since(value: str) -> tuple[str, ...]:
+    match = re.fullmatch(r"(\d{1,6})([smhdw])", value.lower())
+    if match is None:
+        raise Invalid("filter", f"since: takes a time span like 30m, 2h or 7d, not {value!r}")
+    return (str(int(match[1]) * _UNITS_MS[match[2]]),)
+
+
+def _yes_or_no(value: str) -> tuple[str, ...]:
+    if value.lower() not in ("yes", "no"):
+        raise Invalid("filter", f"test: is yes or no, not {value!r}")
+    return (value.lower(),)
+
+
+_NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
+    Key.WORD: lambda value: (value,),
+    Key.SEVERITY: _severities,
+    Key.STATE: _states,
+    Key.TO: lambda value: (value.casefold(),),
+    Key.TYPE: lambda value: (parse_alert_type(value).value,),
+    Key.TAG: lambda value: (value,),
+    Key.SINCE: _since,
+    Key.TEST: _yes_or_no,
+}
+_TYPED_KEYS = tuple(key.value for key in Key if key is not Key.WORD)

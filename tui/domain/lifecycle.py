@@ -1,0 +1,231 @@
+"""The life of a delivery: one table of what may happen to it, which drives the code and its tests.
+
+    scheduled ──claim──▶ in_flight ──delivered──▶ delivered
+        ▲ ▲                │  │
+        │ └──failed, left──┘  └──failed, none left──▶ failed
+        │ └──interrupted
+        └── resend ── from anything but in_flight;   scheduled ──cancel──▶ cancelled
+
+`due_at` is one nullable moment that means "try at" while scheduled and "lease ends at" while in
+flight, so one index answers "what may be claimed". A claim gives the delivery a random lease
+token; only the holder of that token can finish it.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum, auto
+
+from tui.domain.errors import Refused
+
+
+class State(StrEnum):
+    SCHEDULED = "scheduled"
+    """Waits to be sent; it is being retried when it has attempts already."""
+    IN_FLIGHT = "in_flight"
+    """A dispatcher holds it under a lease and is sending it."""
+    DELIVERED = "delivered"
+    """The receiver acknowledged with a 2xx."""
+    FAILED = "failed"
+    """Every attempt of the round failed; only a person can send it again."""
+    CANCELLED = "cancelled"
+    """Withdrawn before it was delivered."""
+
+
+class Outcome(StrEnum):
+    """How an attempt ended."""
+
+    DELIVERED = "delivered"
+    REJECTED = "rejected"
+    """An answer that is not 2xx."""
+    UNREACHABLE = "unreachable"
+    """No answer: name, connection, TLS or a broken reply."""
+    TIMEOUT = "timeout"
+    BLOCKED = "blocked"
+    """Refused on our side; nothing was sent."""
+    ABANDONED = "abandoned"
+    """The dispatcher died; the receiver may or may not have it."""
+    INTERRUPTED = "interrupted"
+    """Shut down in the middle; not counted."""
+
+
+class Standing(StrEnum):
+    """A delivery's state as a person says it: `scheduled` is waiting at first and retrying later."""
+
+    WAITING = "waiting"
+    RETRYING = "retrying"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+def standing(state: State, attempts: int) -> Standing:
+    if state is State.SCHEDULED:
+        return Standing.RETRYING if attempts else Standing.WAITING
+    return Standing.SENDING if state is State.IN_FLIGHT else Standing(state.value)
+
+
+class Event(StrEnum):
+    SUBMIT = "submit"
+    CLAIM = "claim"
+    DELIVER = "deliver"
+    FAIL = "fail"
+    INTERRUPT = "interrupt"
+    RESEND = "resend"
+    CANCEL = "cancel"
+
+
+def finishing_event(outcome: Outcome) -> Event:
+    """The event with which an attempt that ended so finishes its delivery."""
+    return {Outcome.DELIVERED: Event.DELIVER, Outcome.INTERRUPTED: Event.INTERRUPT}.get(outcome, Event.FAIL)
+
+
+class Due(Enum):
+    """What becomes of `due_at`."""
+
+    NOW = auto()
+    LATER = auto()
+    """After the lease for a claim, after the retry delay for a failure."""
+    NEVER = auto()
+
+
+class Count(Enum):
+    """What becomes of the number of attempts that count against the budget."""
+
+    SAME = auto()
+    ONE_MORE = auto()
+    GIVEN_BACK = auto()
+    ANEW = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    source: State | None
+    event: Event
+    target: State
+    due: Due
+    attempts_left: bool | None = None
+    """Guard: only when attempts are left, only when none are, or either way."""
+    when_due: bool = False
+    """Guard: `due_at` has come; for one in flight that means its lease ran out."""
+    fenced: bool = False
+    """Guard: the lease token matches, and the open attempt is closed with its own outcome."""
+    count: Count = Count.SAME
+    opens: bool = False
+    """Opens an attempt under a new lease."""
+    abandons: bool = False
+    """Closes the attempt left open as `abandoned`."""
+    exhausts: bool = False
+    """The budget is spent: this line is logged as an error."""
+
+
+S, E = State, Event
+TABLE = (
+    Transition(None, E.SUBMIT, S.SCHEDULED, Due.NOW, count=Count.ANEW),
+    Transition(S.SCHEDULED, E.CLAIM, S.IN_FLIGHT, Due.LATER, when_due=True, count=Count.ONE_MORE, opens=True),
+    Transition(
+        S.IN_FLIGHT,
+        E.CLAIM,
+        S.IN_FLIGHT,
+        Due.LATER,
+        attempts_left=True,
+        when_due=True,
+        count=Count.ONE_MORE,
+        opens=True,
+        abandons=True,
+    ),
+    Transition(
+        S.IN_FLIGHT,
+        E.CLAIM,
+        S.FAILED,
+        Due.NEVER,
+        attempts_left=False,
+        when_due=True,
+        abandons=True,
+        exhausts=True,
+    ),
+    Transition(S.IN_FLIGHT, E.DELIVER, S.DELIVERED, Due.NEVER, fenced=True),
+    Transition(S.IN_FLIGHT, E.FAIL, S.SCHEDULED, Due.LATER, attempts_left=True, fenced=True),
+    Transition(S.IN_FLIGHT, E.FAIL, S.FAILED, Due.NEVER, attempts_left=False, fenced=True, exhausts=True),
+    Transition(S.IN_FLIGHT, E.INTERRUPT, S.SCHEDULED, Due.NOW, fenced=True, count=Count.GIVEN_BACK),
+    *(
+        Transition(source, E.RESEND, S.SCHEDULED, Due.NOW, count=Count.ANEW)
+        for source in (S.SCHEDULED, S.DELIVERED, S.FAILED, S.CANCELLED)
+    ),
+    Transition(S.SCHEDULED, E.CANCEL, S.CANCELLED, Due.NEVER),
+)
+_BY_SOURCE: dict[tuple[State | None, Event], tuple[Transition, ...]] = {}
+for _row in TABLE:
+    _BY_SOURCE[_row.source, _row.event] = (*_BY_SOURCE.get((_row.source, _row.event), ()), _row)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The part of a delivery that changes; one row of the store, one value here."""
+
+    state: State
+    round: int
+    attempts: int
+    """Attempts of this round that count against its budget."""
+    number: int
+    """The number of this round's last attempt; more than `attempts` once one was interrupted."""
+    due_at: int | None
+    lease: str | None
+
+
+class NotDue(Exception):
+    """A claim came before `due_at`: somebody else holds the delivery, or it waits."""
+
+
+class Stale(Exception):
+    """A finish came with a lease token that is no longer the delivery's."""
+
+
+def submitted(now: int) -> Progress:
+    """A delivery as it is first stored, to be tried at once."""
+    return Progress(State.SCHEDULED, round=1, attempts=0, number=0, due_at=now, lease=None)
+
+
+def advance(
+    progress: Progress,
+    event: Event,
+    *,
+    now: int,
+    limit: int,
+    lease: str | None = None,
+    wait_ms: int = 0,
+) -> tuple[Progress, Transition]:
+    """What `event` makes of a delivery, and the row of the table that said so.
+
+    `limit` is the number of counted attempts in a round; `lease` is the new token for a claim and
+    the holder's token for a finish; `wait_ms` is the lease for a claim and the retry delay for a
+    failure. Raises NotDue, Stale, or Refused with a sentence where the table has no such row.
+    """
+    row = _transition(progress.state, event, attempts_left=progress.attempts < limit)
+    if row.when_due and (progress.due_at is None or progress.due_at > now):
+        raise NotDue
+    if row.fenced and (lease is None or lease != progress.lease):
+        raise Stale
+    anew = row.count is Count.ANEW
+    added = {Count.ONE_MORE: 1, Count.GIVEN_BACK: -1}.get(row.count, 0)
+    return (
+        Progress(
+            state=row.target,
+            round=progress.round + 1 if anew else progress.round,
+            attempts=0 if anew else progress.attempts + added,
+            number=0 if anew else progress.number + row.opens,
+            due_at={Due.NOW: now, Due.LATER: now + wait_ms, Due.NEVER: None}[row.due],
+            lease=lease if row.opens else None,
+        ),
+        row,
+    )
+
+
+def _transition(state: State, event: Event, *, attempts_left: bool) -> Transition:
+    for row in _BY_SOURCE.get((state, event), ()):
+        if row.attempts_left in (None, attempts_left):
+            return row
+    if event is Event.CANCEL and state is not State.IN_FLIGHT:
+        raise Refused(f"nothing to cancel: it is {state} already")
+    if state is State.IN_FLIGHT and event in (Event.RESEND, Event.CANCEL):
+        raise Refused("it is being sent right now; wait for the answer, then try again")
+    raise Stale if event in (Event.DELIVER, Event.FAIL, Event.INTERRUPT) else NotDue

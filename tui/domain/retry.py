@@ -1,0 +1,72 @@
+"""When a failed delivery is tried again."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from tui.domain.errors import Invalid
+
+MAX_RETRIES = 10
+MAX_RETRY_AFTER_MS = 6 * 3600 * 1000
+DEFAULT_DELAYS_MS = tuple(seconds * 1000 for seconds in (5, 15, 30, 60, 120, 300, 600, 1200, 2400, 3600))
+_JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and after how long; the length of `delays_ms` is the number of retries."""
+
+    delays_ms: tuple[int, ...] = DEFAULT_DELAYS_MS
+
+    def limit(self, *, test: bool) -> int:
+        """Counted attempts in a round: the first and its retries; a test alert gets just the first."""
+        return 1 if test else 1 + len(self.delays_ms)
+
+    def next_delay(self, retry: int, fraction: float, asked_ms: int | None = None) -> int:
+        """Milliseconds before retry number `retry` (1 is the first).
+
+        `fraction` in [0, 1) is the luck of the draw: the delay is up to 20 % longer, never shorter,
+        so that deliveries that failed together do not come back together. What the receiver asked
+        for (`Retry-After`, as `asked_ms`) can only lengthen it.
+        """
+        own = self.delays_ms[min(retry, len(self.delays_ms)) - 1]
+        own += int(own * _JITTER * fraction)
+        return max(own, min(asked_ms or 0, MAX_RETRY_AFTER_MS))
+
+
+def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
+    """Seconds from the configuration, as milliseconds; raises Invalid (`delays`)."""
+    if len(values) > MAX_RETRIES:
+        raise Invalid("delays", f"there are at most {MAX_RETRIES} retries; {len(values)} delays are given")
+    delays: list[int] = []
+    for value in values:
+        try:
+            seconds = float(str(value))
+        except ValueError:
+            seconds = math.nan
+        if not 0 <= seconds <= 7 * 24 * 3600:
+            raise Invalid("delays", f"a retry delay is a number of seconds from 0 to a week, not {value!r}")
+        delays.append(round(seconds * 1000))
+    return tuple(delays)
+
+
+def parse_retry_after(value: str, now: int) -> int | None:
+    """Milliseconds from `now` (ms) that a `Retry-After` header asks to wait; None if it makes no sense.
+
+    RFC 9110 section 10.2.3: whole seconds, or an HTTP date. A date gone by asks for nothing.
+    """
+    text = value.strip()
+    if not text or len(text) > 64:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(int(text) * 1000, MAX_RETRY_AFTER_MS)
+    try:
+        moment = parsedate_to_datetime(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        asked = int(moment.timestamp() * 1000) - now
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    return min(asked, MAX_RETRY_AFTER_MS) if asked > 0 else None

@@ -1,0 +1,90 @@
+"""Values that must not be read over a shoulder: secrets, references to them, URLs with a token in."""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tui.domain.errors import Invalid
+
+MASK = "••••••"
+_PREFIX = "whsec_"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A value or a reference to one (`env:NAME`, `file:PATH`), safe to print by accident."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return f"Secret({self.shown})"
+
+    __str__ = __repr__
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether the value itself lies elsewhere and is read only when a request is sent."""
+        return self.value.startswith(("env:", "file:"))
+
+    @property
+    def shown(self) -> str:
+        """What a person may see: a reference says where the value is, a value is masked."""
+        return self.value if self.is_reference else MASK
+
+
+def signing_key(secret: str) -> bytes:
+    """The HMAC key in a Standard Webhooks secret: base64 of 24 to 64 bytes after `whsec_`.
+
+    Raises Invalid (`secret`) in words that say how to mend what was pasted.
+    """
+    if secret.startswith("v1,"):
+        raise Invalid("secret", "leave out the 'v1,' in front: a signing secret starts with whsec_")
+    if not secret.startswith(_PREFIX):
+        raise Invalid("secret", "a signing secret starts with whsec_, followed by base64")
+    try:
+        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        raise Invalid("secret", "what follows whsec_ is not base64; was it cut off?") from None
+    if not 24 <= len(key) <= 64:
+        raise Invalid("secret", f"a signing secret holds 24 to 64 bytes; this one holds {len(key)}")
+    return key
+
+
+def format_secret(key: bytes) -> str:
+    """The opposite of `signing_key`: how a key of random bytes is shown to the receiver's owner."""
+    return _PREFIX + base64.b64encode(key).decode()
+
+
+def parse_secret(value: str) -> Secret | None:
+    """A signing secret as typed, blank meaning none; raises Invalid (`secret`)."""
+    secret = Secret(value.strip())
+    if not secret.value:
+        return None
+    if not secret.is_reference:
+        signing_key(secret.value)
+    return secret
+
+
+def mask_url(url: str) -> str:
+    """Scheme, host and the last four characters: `https://hooks.example.com/…a1b2`.
+
+    A path of at most eight characters (`/alerts`) holds no token and is shown; user, password
+    and query never are.
+    """
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    tail = parts.path + (f"?{parts.query}" if parts.query else "")
+    if parts.query or len(parts.path) > 8:
+        tail = f"/…{tail[-4:]}" if len(tail) > 12 else "/…"
+    return f"{parts.scheme}://{host}{tail}"
+
+
+def mask_location(location: str) -> str:
+    """A `Location` header, masked like a URL: a redirect often repeats the token it was asked with."""
+    if "://" not in location:
+        return location if len(location) <= 8 else f"/…{location[-4:]}"
+    try:
+        return mask_url(location)
+    except ValueError:
+        return "…"
