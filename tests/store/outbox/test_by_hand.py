@@ -1,0 +1,112 @@
+"""A person sends deliveries again or withdraws them, and is told why where that cannot be."""
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import NOW, write
+from tests.store.bench import Bench
+from tui.domain.destination import Destination
+from tui.domain.lifecycle import Outcome, Progress, State
+from tui.store import outbox
+
+
+def bring_to(bench: Bench, state: State) -> int:
+    """A delivery in `state` that has been through one attempt, but for a cancelled one."""
+    [delivery] = bench.submit(test=state is State.FAILED)
+    if state is State.CANCELLED:
+        bench.cancel(delivery)
+    else:
+        claim = bench.claim_one()
+        if state is not State.IN_FLIGHT:
+            bench.finish(claim, Outcome.DELIVERED if state is State.DELIVERED else Outcome.REJECTED)
+    assert bench.progress(delivery).state is state
+    return delivery
+
+
+NOT_IN_FLIGHT = [state for state in State if state is not State.IN_FLIGHT]
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("state", NOT_IN_FLIGHT)
+def test_a_resend_opens_a_new_round_at_once_and_keeps_the_history(bench: Bench, state: State) -> None:
+    delivery = bring_to(bench, state)
+    history = bench.history(delivery)
+    bench.clock.advance(1_000)
+    assert bench.resend(delivery) is None
+    assert bench.progress(delivery) == Progress(
+        State.SCHEDULED, round=2, attempts=0, number=0, due_at=NOW + 1_000, lease=None
+    )
+    claim = bench.claim_one()
+    assert (claim.round, claim.number, claim.attempts) == (2, 1, 1)
+    assert bench.history(delivery) == [*history, (2, 1, None)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_new_round_has_a_budget_of_its_own(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    first = bench.fail_until_exhausted()
+    bench.resend(delivery)
+    assert bench.fail_until_exhausted() == first
+    assert len(bench.history(delivery)) == 2 * first
+
+
+@pytest.mark.usefixtures("soc")
+def test_every_round_has_the_same_webhook_id(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    first = bench.claim_one()
+    bench.finish(first)
+    bench.resend(delivery)
+    assert bench.claim_one().webhook_id == first.webhook_id
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_cancelled_delivery_is_not_sent(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    assert bench.cancel(delivery) is None
+    assert bench.progress(delivery) == Progress(
+        State.CANCELLED, round=1, attempts=0, number=0, due_at=None, lease=None
+    )
+    assert (bench.claim().claims, bench.claim(only=[delivery]).claims) == ([], [])
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("state", [State.DELIVERED, State.FAILED, State.CANCELLED])
+def test_what_has_ended_cannot_be_cancelled(bench: Bench, state: State) -> None:
+    delivery = bring_to(bench, state)
+    before = bench.books()
+    assert str(bench.cancel(delivery)) == f"nothing to cancel: it is {state} already"
+    assert bench.books() == before
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("act", [Bench.resend, Bench.cancel])
+def test_what_is_being_sent_can_be_neither_cancelled_nor_sent_again(bench: Bench, act: Any) -> None:
+    delivery = bring_to(bench, State.IN_FLIGHT)
+    before = bench.books()
+    assert str(act(bench, delivery)) == "it is being sent right now; wait for the answer, then try again"
+    assert bench.books() == before
+
+
+@pytest.mark.parametrize("act", [Bench.resend, Bench.cancel])
+def test_nothing_can_be_done_for_a_deleted_destination(bench: Bench, soc: Destination, act: Any) -> None:
+    delivery = bring_to(bench, State.DELIVERED)
+    bench.delete(soc)
+    before = bench.books()
+    assert str(act(bench, delivery)) == "its destination 'soc' has been deleted"
+    assert bench.books() == before
+
+
+@pytest.mark.usefixtures("soc")
+def test_of_many_deliveries_each_gets_its_own_answer(bench: Bench) -> None:
+    in_flight, delivered = bring_to(bench, State.IN_FLIGHT), bring_to(bench, State.DELIVERED)
+    answers = write(bench.store, outbox.resend, [in_flight, delivered, delivered])
+    assert {delivery: answer is None for delivery, answer in answers.items()} == {
+        in_flight: False,
+        delivered: True,
+    }
+    assert bench.progress(delivered).round == 2
+
+
+def test_no_deliveries_are_no_trouble(bench: Bench) -> None:
+    assert write(bench.store, outbox.resend, []) == {}

@@ -1,0 +1,255 @@
+"""An attempt ended: what came back is kept, and only the holder of the lease may say so."""
+
+import json
+
+import pytest
+
+from tests.conftest import NOW, answer, write
+from tests.store.bench import ONE_ROUND, Bench
+from tui.domain.destination import Destination
+from tui.domain.lifecycle import Outcome, Progress, State
+from tui.domain.retry import RetryPolicy
+from tui.store import outbox
+from tui.store.outbox import LEASE_MARGIN_MS, Finish
+
+LEASE = 30_000 + LEASE_MARGIN_MS
+
+FAILURES = [outcome for outcome in Outcome if outcome not in (Outcome.DELIVERED, Outcome.INTERRUPTED)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_delivered_delivery_is_done(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    finished = bench.finish(bench.claim_one())
+    assert finished.progress == bench.progress(delivery)
+    assert bench.progress(delivery) == Progress(
+        State.DELIVERED, round=1, attempts=1, number=1, due_at=None, lease=None
+    )
+    assert bench.history(delivery) == [(1, 1, "delivered")]
+    assert (finished.exhausted, bench.claim().next_due) == (False, None)
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("outcome", FAILURES)
+def test_whatever_the_failure_it_is_tried_again_later(bench: Bench, outcome: Outcome) -> None:
+    [delivery] = bench.submit()
+    finished = bench.finish(bench.claim_one(), outcome)
+    assert finished.progress == bench.progress(delivery)
+    assert bench.progress(delivery) == Progress(
+        State.SCHEDULED, round=1, attempts=1, number=1, due_at=NOW + 5_000, lease=None
+    )
+    assert bench.history(delivery) == [(1, 1, outcome)]
+    assert not finished.exhausted
+
+
+@pytest.mark.usefixtures("soc")
+def test_what_came_back_is_kept_with_the_attempt(bench: Bench) -> None:
+    bench.submit()
+    body = bytes(range(256))
+    bench.finish(
+        bench.claim_one(),
+        Outcome.REJECTED,
+        status_code=503,
+        reason="Büsy",
+        error="the receiver is busy",
+        remote_address="203.0.113.9:443",
+        request_headers=(("Authorization", "••••••"),),
+        response_headers=(("Set-Cookie", "a"), ("Set-Cookie", "b")),
+        response_body=body,
+        response_length=1_000_000,
+        response_truncated=True,
+    )
+    [row] = bench.rows(
+        "SELECT outcome, ended_at, duration_ms, status_code, reason, error, remote_address, request_headers,"
+        " response_headers, response_body, response_length, response_truncated FROM attempt"
+    )
+    assert row[:7] == (
+        "rejected",
+        NOW + 84,
+        84,
+        503,
+        "Büsy",
+        "the receiver is busy",
+        "203.0.113.9:443",
+    )
+    assert json.loads(row[7]) == [["Authorization", "••••••"]]
+    assert json.loads(row[8]) == [["Set-Cookie", "a"], ["Set-Cookie", "b"]]
+    assert (bytes(row[9]), row[10], bool(row[11])) == (body, 1_000_000, True)
+
+
+# --- retries ---
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_delivery_fails_for_good_after_eleven_attempts_with_the_delays_of_the_policy(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    waited: list[int] = []
+    while not (finished := bench.finish(bench.claim_one(), Outcome.TIMEOUT)).exhausted:
+        assert finished.progress is not None
+        assert finished.progress.due_at is not None
+        waited.append(finished.progress.due_at - bench.clock.now)
+        bench.clock.advance(waited[-1])
+    assert waited == list(RetryPolicy().delays_ms)
+    assert bench.progress(delivery) == Progress(
+        State.FAILED, round=1, attempts=11, number=11, due_at=None, lease=None
+    )
+    assert bench.history(delivery) == [(1, number, "timeout") for number in range(1, 12)]
+    assert bench.claim().next_due is None
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize(
+    ("fraction", "asked", "delay"),
+    [
+        (0.0, None, 5_000),
+        (0.5, None, 5_500),
+        (0.0, 4_000, 5_000),
+        (0.0, 60_000, 60_000),
+        (0.0, 10**12, 6 * 3600 * 1000),
+    ],
+)
+def test_the_retry_waits_for_its_own_delay_or_as_long_as_the_receiver_asks(
+    bench: Bench, fraction: float, asked: int | None, delay: int
+) -> None:
+    [delivery] = bench.submit()
+    bench.finish(bench.claim_one(), Outcome.REJECTED, fraction=fraction, retry_after_ms=asked)
+    assert bench.progress(delivery).due_at == NOW + delay
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_test_alert_gets_one_attempt(bench: Bench) -> None:
+    [delivery] = bench.submit(test=True)
+    assert bench.finish(bench.claim_one(), Outcome.UNREACHABLE).exhausted
+    assert bench.progress(delivery).state is State.FAILED
+
+
+# --- shut down in the middle ---
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("test", [False, True])
+def test_an_interrupted_attempt_is_given_back_but_keeps_its_row_and_number(
+    bench: Bench, *, test: bool
+) -> None:
+    [delivery] = bench.submit(test=test)
+    bench.finish(bench.claim_one(), Outcome.INTERRUPTED)
+    assert bench.progress(delivery) == Progress(
+        State.SCHEDULED, round=1, attempts=0, number=1, due_at=NOW, lease=None
+    )
+    claim = bench.claim_one()
+    assert (claim.number, claim.attempts) == (2, 1)
+    assert bench.history(delivery) == [(1, 1, "interrupted"), (1, 2, None)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_interrupted_attempts_do_not_use_the_budget_up(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    for _ in range(20):
+        bench.finish(bench.claim_one(), Outcome.INTERRUPTED)
+    assert bench.fail_until_exhausted() == ONE_ROUND
+    assert bench.progress(delivery).number == 20 + ONE_ROUND
+
+
+# --- leases ---
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
+def test_a_finish_with_a_lease_that_is_no_longer_ours_changes_nothing(bench: Bench, outcome: Outcome) -> None:
+    bench.submit()
+    late = bench.claim_one()
+    bench.clock.advance(LEASE)
+    bench.claim_one()
+    before = bench.books()
+    finished = bench.finish(late, outcome, status_code=200)
+    assert (finished.progress, finished.exhausted) == (None, False)
+    assert bench.books() == before
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize("first", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
+@pytest.mark.parametrize("second", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
+def test_a_second_finish_of_the_same_claim_changes_nothing(
+    bench: Bench, first: Outcome, second: Outcome
+) -> None:
+    bench.submit()
+    claim = bench.claim_one()
+    bench.finish(claim, first)
+    before = bench.books()
+    assert bench.finish(claim, second).progress is None
+    assert bench.books() == before
+
+
+@pytest.mark.usefixtures("soc")
+def test_of_two_finishes_of_one_claim_in_one_transaction_the_first_counts(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    claim = bench.claim_one()
+    both = [Finish(claim, answer(outcome), 0.0) for outcome in (Outcome.DELIVERED, Outcome.REJECTED)]
+    first, second = write(bench.store, outbox.finish, both, bench.policy)
+    assert (first.progress, second.progress) == (bench.progress(delivery), None)
+    assert bench.history(delivery) == [(1, 1, "delivered")]
+
+
+@pytest.mark.usefixtures("soc")
+def test_in_one_transaction_a_stale_finish_does_not_stand_in_the_way_of_a_good_one(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    late = bench.claim_one()
+    bench.clock.advance(LEASE)
+    holder = bench.claim_one()
+    both = [Finish(claim, answer(), 0.0) for claim in (late, holder)]
+    stale, good = write(bench.store, outbox.finish, both, bench.policy)
+    assert (stale.progress, good.progress) == (None, bench.progress(delivery))
+    assert bench.history(delivery) == [(1, 1, "abandoned"), (1, 2, "delivered")]
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_finish_after_the_lease_ran_out_counts_while_nobody_else_has_claimed(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    claim = bench.claim_one()
+    bench.clock.advance(10 * LEASE)
+    assert bench.finish(claim).progress == bench.progress(delivery)
+    assert bench.progress(delivery).state is State.DELIVERED
+
+
+@pytest.mark.usefixtures("soc")
+def test_each_delivery_of_a_batch_ends_its_own_way(bench: Bench) -> None:
+    first, second, third = (bench.submit()[0] for _ in range(3))
+    outcomes = {first: Outcome.DELIVERED, second: Outcome.REJECTED, third: Outcome.INTERRUPTED}
+    claims = bench.claim().claims
+    ended = [Finish(claim, answer(outcomes[claim.delivery_id]), 0.0) for claim in claims]
+    write(bench.store, outbox.finish, ended, bench.policy)
+    assert [bench.progress(delivery).state for delivery in outcomes] == [
+        State.DELIVERED,
+        State.SCHEDULED,
+        State.SCHEDULED,
+    ]
+    assert [bench.history(delivery) for delivery in outcomes] == [
+        [(1, 1, outcome)] for outcome in outcomes.values()
+    ]
+
+
+def test_no_finishes_are_no_trouble(bench: Bench) -> None:
+    assert write(bench.store, outbox.finish, [], bench.policy) == []
+
+
+# --- a destination deleted meanwhile ---
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state", "exhausted"),
+    [
+        (Outcome.DELIVERED, State.DELIVERED, False),
+        (Outcome.REJECTED, State.FAILED, True),
+        (Outcome.INTERRUPTED, State.CANCELLED, False),
+    ],
+)
+def test_what_a_deleted_destination_left_in_flight_is_not_tried_again(
+    bench: Bench, soc: Destination, outcome: Outcome, state: State, *, exhausted: bool
+) -> None:
+    [delivery] = bench.submit()
+    claim = bench.claim_one()
+    bench.delete(soc)
+    finished = bench.finish(claim, outcome)
+    assert (finished.progress, finished.exhausted) == (bench.progress(delivery), exhausted)
+    assert bench.progress(delivery).state is state
+    assert bench.history(delivery) == [(1, 1, outcome)]

@@ -1,0 +1,423 @@
+"""A store opens what is its own, refuses the rest untouched, and says in words why it cannot go on."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.conftest import Clock, alert, answer, write
+from tests.store.bench import Bench
+from tui.domain.lifecycle import Outcome, State
+from tui.store import database, outbox
+from tui.store.database import Sqlite, Store, Transaction
+from tui.store.errors import CannotOpen, StoreUnavailable
+from tui.store.outbox import Finish
+
+
+def pragma(tx: Transaction, text: str) -> object:
+    return tx.db.execute_sql(f"PRAGMA {text}").fetchone()[0]
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- whatever the engine ---
+
+
+@pytest.mark.usefixtures("soc")
+def test_an_exception_inside_work_takes_all_of_it_back(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    before = bench.books()
+
+    def fails_half_way(tx: Transaction) -> None:
+        outbox.submit(tx, [alert()])
+        outbox.claim(tx, policy=bench.policy, slots=10, cap=10, busy={})
+        outbox.cancel(tx, [delivery])
+        raise ZeroDivisionError("half way")
+
+    with pytest.raises(ZeroDivisionError, match="half way"):
+        write(bench.store, fails_half_way)
+    assert bench.books() == before
+    assert bench.rows("SELECT count(*) FROM alert") == [(1,)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_writes_are_carried_out_one_after_the_other_in_the_order_given(bench: Bench) -> None:
+    sent = [alert() for _ in range(50)]
+    futures = [bench.store.write(outbox.submit, [one]) for one in sent]
+    assert all(isinstance(future.result()[0], outbox.Receipt) for future in futures)
+    assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [(one.alert_id,) for one in sent]
+
+
+def test_a_transaction_has_one_time(store: Store, clock: Clock) -> None:
+    def read_twice(tx: Transaction) -> tuple[int, int]:
+        first = tx.now
+        clock.advance(5)
+        return first, tx.now
+
+    first, second = write(store, read_twice)
+    assert first == second == clock.now - 5
+    assert write(store, lambda tx: tx.now) == clock.now
+
+
+def test_tokens_are_long_and_differ(store: Store) -> None:
+    tokens = write(store, lambda tx: {tx.token() for _ in range(1_000)})
+    assert len(tokens) == 1_000
+    assert {len(token) for token in tokens} == {32}
+
+
+def test_a_closed_store_takes_no_more_work(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(RuntimeError):
+        store.write(outbox.submit, [])
+
+
+@pytest.mark.usefixtures("soc")
+def test_what_a_store_was_told_before_it_closed_is_kept(bench: Bench, tmp_path: Path) -> None:
+    future = bench.store.write(outbox.submit, [alert(alert_id="last")])
+    bench.store.close()
+    assert isinstance(future.result()[0], outbox.Receipt)
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_change_is_noticed_once(bench: Bench) -> None:
+    with contextlib.closing(bench.store.watch()) as notice:
+        assert not notice.changed()
+        bench.submit()
+        assert notice.changed()
+        assert not notice.changed()
+
+
+def test_reading_is_no_change(bench: Bench) -> None:
+    with contextlib.closing(bench.store.watch()) as notice:
+        bench.books()
+        bench.claim()
+        assert not notice.changed()
+
+
+def test_a_sound_database_has_nothing_wrong_with_it(bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    bench.finish(bench.claim_one())
+    assert bench.store.check() == []
+
+
+# --- SQLite: the file ---
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "tocsin.db"
+
+
+@pytest.fixture
+def made(path: Path, clock: Clock) -> Path:
+    """A database that has been used and closed."""
+    with Store(Sqlite(path, clock)) as store:
+        bench = Bench(store, clock)
+        bench.add()
+        for _ in range(20):
+            bench.submit(description="x" * 1_000)
+    return path
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a lock longer than a moment."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+
+
+def test_only_its_owner_can_read_the_database(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with Store(Sqlite(path)) as store:
+            write(store, outbox.submit, [alert()])
+            files = {file.name: permissions(file) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert files == {"tocsin.db": 0o600, "tocsin.db-wal": 0o600, "tocsin.db-shm": 0o600}
+    assert permissions(path.parent) == 0o700
+
+
+def test_a_database_that_is_there_is_opened_with_what_is_in_it(made: Path) -> None:
+    with Store(Sqlite(made)) as store:
+        assert (
+            store.read(lambda db: db.execute_sql("SELECT count(*) FROM delivery").fetchone()[0]).result()
+            == 20
+        )
+
+
+@pytest.mark.parametrize("name", ["with space.db", "ümlaut#1?.db", "100%25.db", "-x"])
+def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        with Store(Sqlite(tmp_path / name)) as store:
+            write(store, outbox.submit, [alert()])
+    assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
+)
+def test_what_is_committed_survives_a_power_cut_and_points_somewhere(
+    path: Path, text: str, value: object
+) -> None:
+    with Store(Sqlite(path)) as store:
+        assert write(store, pragma, text) == value
+
+
+def test_readers_do_not_wait_for_the_writer(made: Path) -> None:
+    with Store(Sqlite(made)) as store:
+
+        def read_meanwhile(tx: Transaction) -> int:
+            tx.db.execute_sql("DELETE FROM delivery")
+            return store.read(
+                lambda db: db.execute_sql("SELECT count(*) FROM delivery").fetchone()[0]
+            ).result()
+
+        assert write(store, read_meanwhile) == 20
+
+
+# --- SQLite: what is refused ---
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(tmp_path).open()
+    assert str(caught.value) == f"{tmp_path} is a directory; --db takes the path of a file"
+
+
+@pytest.mark.parametrize("below", ["tocsin.db", "state/tocsin.db"])
+def test_a_file_where_a_directory_is_needed_is_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / below
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(path).open()
+    assert str(caught.value) == f"cannot create the database {path}: its directory is a file"
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(tmp_path / "pipe").open()
+    assert str(caught.value) == f"{tmp_path / 'pipe'} is not a regular file; --db takes the path of a file"
+
+
+@pytest.mark.parametrize("target", ["nowhere", "link"], ids=["dangling", "looping"])
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(CannotOpen, match=f"cannot create the database {link}: "):
+        Sqlite(link).open()
+
+
+@pytest.mark.parametrize("text", ["ab", "An ordinary text.\n" * 100])
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(path).open()
+    assert str(caught.value) == f"{path} is not a database; choose another file with --db"
+    assert path.read_text() == text
+
+
+@pytest.fixture(params=["delete", "wal", "crashed in wal", "empty but theirs"])
+def of_another(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Path:
+    """Another program's database, also one it has not tidied up."""
+    path.parent.mkdir()
+    original = tmp_path / "original.db"
+    with contextlib.closing(sqlite3.connect(original, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {'wal' if 'wal' in request.param else 'delete'}")
+        if request.param == "empty but theirs":
+            connection.execute("PRAGMA application_id = 1234")
+        else:
+            connection.execute("CREATE TABLE diary (entry TEXT)")
+            connection.execute("INSERT INTO diary VALUES ('dear')")
+        if "crashed" in request.param:
+            shutil.copy(f"{original}-wal", f"{path}-wal")
+            shutil.copy(original, path)
+    if "crashed" not in request.param:
+        shutil.copy(original, path)
+    return path
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(of_another: Path) -> None:
+    before = {file.name: file.read_bytes() for file in of_another.parent.iterdir()}
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(of_another).open()
+    assert str(caught.value) == f"{of_another} is a database of another program; choose another with --db"
+    assert {file.name: file.read_bytes() for file in of_another.parent.iterdir()} == before
+
+
+def test_a_database_from_the_future_is_refused(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("UPDATE schema_migration SET name = '9999_telepathy'")
+    with pytest.raises(CannotOpen, match="made by a newer Tocsin"):
+        Sqlite(made).open()
+
+
+# --- SQLite: several at once ---
+
+OPEN_AND_SUBMIT = """
+import sys
+from pathlib import Path
+from tests.conftest import alert
+from tui.store import outbox
+from tui.store.database import Sqlite, Store
+print("ready", flush=True)
+sys.stdin.readline()
+with Store(Sqlite(Path(sys.argv[1]))) as store:
+    store.write(outbox.submit, [alert(alert_id=sys.argv[2])]).result()
+"""
+
+
+def test_processes_that_create_the_same_database_at_the_same_time_all_succeed(path: Path) -> None:
+    root = Path(__file__).parents[2]
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPEN_AND_SUBMIT, str(path), f"from-{n}"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=root,
+                )
+            )
+            for n in range(4)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+    with Store(Sqlite(path)) as store:
+        stored = store.read(lambda db: db.execute_sql("SELECT alert_id FROM alert").fetchall()).result()
+    assert sorted(stored) == [(f"from-{n}",) for n in range(4)]
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another connection holds the one write lock."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.mark.usefixtures("impatient")
+def test_while_another_process_holds_the_lock_a_write_fails_in_words_and_succeeds_afterwards(
+    made: Path, clock: Clock
+) -> None:
+    with Store(Sqlite(made, clock)) as store:
+        with locked(made), pytest.raises(StoreUnavailable) as caught:
+            write(store, outbox.submit, [alert()])
+        assert str(caught.value) == "the database is locked by another process"
+        [receipt] = write(store, outbox.submit, [alert()])
+        assert isinstance(receipt, outbox.Receipt)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_database_that_stays_locked_cannot_be_opened(made: Path) -> None:
+    with locked(made), pytest.raises(CannotOpen) as caught:
+        Sqlite(made).open()
+    assert str(caught.value) == f"cannot open the database {made}: database is locked"
+
+
+# --- SQLite: a full disk, a damaged file ---
+
+
+def leave_room(tx: Transaction, pages: int) -> None:
+    pragma(tx, f"max_page_count = {pragma(tx, 'page_count') + pages}")  # pyright: ignore[reportOperatorIssue]
+
+
+def test_a_result_that_the_full_disk_refused_can_be_stored_when_there_is_room_again(
+    path: Path, clock: Clock
+) -> None:
+    with Store(Sqlite(path, clock)) as store:
+        bench = Bench(store, clock)
+        bench.add()
+        [delivery] = bench.submit()
+        claim = bench.claim_one()
+        before = bench.books()
+        large = Finish(claim, answer(Outcome.DELIVERED, response_body=bytes(64 * 1024)), 0.0)
+
+        write(store, leave_room, 2)
+        for work, given in (
+            (outbox.finish, ([large], bench.policy)),
+            (outbox.submit, ([alert(description="x" * 100_000)],)),
+        ):
+            with pytest.raises(StoreUnavailable) as caught:
+                write(store, work, *given)
+            assert str(caught.value) == "the disk is full"
+        assert bench.books() == before
+
+        write(store, leave_room, 1_000)
+        write(store, outbox.finish, [large], bench.policy)
+        assert bench.progress(delivery).state is State.DELIVERED
+
+
+def test_a_row_that_points_nowhere_is_found(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("DELETE FROM alert WHERE id = 7")
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["a row of delivery points nowhere"]
+
+
+def test_a_row_that_cannot_be_is_found(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE delivery SET lease = 'x' WHERE id = 7")
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["CHECK constraint failed in delivery"]
+
+
+def test_a_damaged_page_is_found_and_named_in_words_wherever_it_is_met(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'alert'")
+    with made.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(Random(page).randbytes(4096))
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["database disk image is malformed"]
+        with pytest.raises(StoreUnavailable, match="the database is damaged"):
+            store.read(lambda db: db.execute_sql("SELECT * FROM alert").fetchall()).result()
+
+
+# --- SQLite: the versions with a bug ---
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: tuple[int, int, int], *, affected: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    assert bool(Sqlite(tmp_path / "tocsin.db").caveats()) is affected

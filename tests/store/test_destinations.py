@@ -1,0 +1,127 @@
+"""Destinations are stored as they were set up; pausing, editing and deleting touch no history."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import NOW, write
+from tests.store.bench import Bench
+from tui.domain.alert import AlertType, Severity
+from tui.domain.destination import Destination, Header
+from tui.domain.errors import Invalid, Refused
+from tui.domain.lifecycle import State
+from tui.domain.secret import Secret
+from tui.store import destinations
+
+
+def stored(bench: Bench) -> list[Destination]:
+    return bench.store.read(destinations.all_destinations).result()
+
+
+def test_a_destination_comes_back_as_it_was_added(bench: Bench) -> None:
+    added = bench.add(
+        name="Zürich – SOC",
+        url="https://user:pass@hooks.example.com/a?b=c",
+        severities=frozenset({Severity.HIGH, Severity.CRITICAL}),
+        alert_types=frozenset({AlertType.POLICY}),
+        headers=(Header("X-B", Secret("2")), Header("X-A", Secret("env:TOKEN"))),
+        secret=Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        timeout_ms=2_500,
+        paused=True,
+    )
+    assert added.id > 0
+    assert stored(bench) == [added]
+
+
+def test_a_destination_that_takes_nothing_by_itself_can_be_stored(bench: Bench) -> None:
+    added = bench.add(severities=frozenset(), alert_types=frozenset())
+    assert stored(bench) == [added]
+
+
+def test_destinations_are_listed_by_name_whatever_the_case(bench: Bench) -> None:
+    for name in ("soc", "Archive", "pager"):
+        bench.add(name=name)
+    assert [destination.name for destination in stored(bench)] == ["Archive", "pager", "soc"]
+
+
+@pytest.mark.parametrize("name", ["straße", "STRASSE", "Straße"])
+def test_a_name_in_use_is_refused_in_any_case(bench: Bench, name: str) -> None:
+    bench.add(name="Straße")
+    with pytest.raises(Invalid) as caught:
+        bench.add(name=name)
+    assert caught.value.field == "name"
+    assert caught.value.message == "there is already a destination called 'Straße'; choose another name"
+
+
+def test_an_edit_goes_for_the_attempts_from_the_next_on(bench: Bench, soc: Destination) -> None:
+    bench.submit()
+    bench.submit()
+    assert bench.claim(slots=1).claims[0].destination == soc
+    edited = write(
+        bench.store,
+        destinations.edit,
+        replace(soc, name="SOC", url="http://localhost/new", timeout_ms=1_000),
+    )
+    assert stored(bench) == [edited]
+    assert bench.claim_one().destination == edited
+    assert bench.rows("SELECT url FROM attempt ORDER BY id") == [(soc.url,), ("http://localhost/new",)]
+
+
+def test_an_edit_may_not_take_the_name_of_another(bench: Bench, soc: Destination) -> None:
+    pager = bench.add(name="pager")
+    with pytest.raises(Invalid, match="there is already a destination called 'soc'"):
+        write(bench.store, destinations.edit, replace(pager, name="SOC"))
+    assert stored(bench) == [pager, soc]
+
+
+def test_pausing_and_resuming_changes_nothing_else(bench: Bench, soc: Destination) -> None:
+    bench.pause(soc)
+    assert stored(bench) == [replace(soc, paused=True)]
+    bench.pause(soc, paused=False)
+    assert stored(bench) == [soc]
+
+
+def test_deleting_cancels_what_waits_and_keeps_the_history(bench: Bench, soc: Destination) -> None:
+    [sent] = bench.submit()
+    bench.finish(bench.claim_one())
+    [in_flight] = bench.submit()
+    bench.claim_one()
+    waiting = bench.submit() + bench.submit()
+
+    assert bench.delete(soc) == len(waiting)
+
+    assert stored(bench) == []
+    assert [bench.progress(delivery).state for delivery in (sent, in_flight, *waiting)] == [
+        State.DELIVERED,
+        State.IN_FLIGHT,
+        State.CANCELLED,
+        State.CANCELLED,
+    ]
+    assert bench.history(sent) == [(1, 1, "delivered")]
+    assert bench.rows("SELECT name, deleted_at FROM destination") == [("soc", NOW)]
+
+
+def test_deleting_leaves_what_waits_for_others(bench: Bench, soc: Destination) -> None:
+    bench.add(name="pager")
+    [waiting] = bench.submit(destinations=("pager",))
+    assert bench.delete(soc) == 0
+    assert bench.progress(waiting).state is State.SCHEDULED
+
+
+def test_a_deleted_destination_frees_its_name_as_often_as_need_be(bench: Bench, soc: Destination) -> None:
+    bench.delete(soc)
+    again = bench.add(name="SOC")
+    assert again.id != soc.id
+    bench.delete(again)
+    assert stored(bench) == []
+
+
+def test_nothing_can_be_done_to_a_deleted_destination(bench: Bench, soc: Destination) -> None:
+    bench.delete(soc)
+    for work, arguments in (
+        (destinations.edit, (soc,)),
+        (destinations.delete, (soc.id,)),
+        (lambda tx: destinations.set_paused(tx, soc.id, paused=True), ()),
+    ):
+        with pytest.raises(Refused, match="this destination has been deleted"):
+            write(bench.store, work, *arguments)

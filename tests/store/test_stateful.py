@@ -1,0 +1,356 @@
+"""Whatever dispatchers, people and clocks do, in any order, the books of the store stay in order.
+
+Hypothesis plays dispatchers that finish late, twice or never, people who resend, cancel, pause and
+delete, and a clock that also runs backward. After every step the invariants of DESIGN 2.4 are checked
+against what an observer outside has seen; at the end an honest dispatcher must drain all that is left.
+
+It is worth as much as the mistakes it finds. Each of these was put into the code and turned it red:
+
+- leases: finish without comparing the lease; claim what is not due; re-claim under the old token; a lease
+  without its margin; never re-claim what has expired; count two finishes in one transaction
+- budget: no limit of retries; one attempt too many after a lease ran out; keep the budget on interrupt;
+  give it back on failure; retry a test alert; retry at once; ignore Retry-After; retry after delivery
+- attempts: leave the abandoned one open; write none before sending; delete the interrupted one
+- people: resend in the same round; number on from the last round; resend or cancel what is in flight;
+  leave the cancelled claimable; resend for a deleted destination; leave its deliveries waiting when it is
+  deleted; retry, or wait for ever, when its attempt fails or is interrupted
+- claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
+  busy; skip a lane; never look for the least urgent
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.conftest import ENGINES, Clock, alert, answer, open_store, write
+from tests.store.bench import Bench
+from tui.domain.alert import Alert, Severity
+from tui.domain.destination import Destination
+from tui.domain.errors import Refused
+from tui.domain.lifecycle import Outcome, Progress, State
+from tui.domain.retry import RetryPolicy
+from tui.store import outbox
+from tui.store.outbox import LEASE_MARGIN_MS, Claim, Claims, Finish, Finished
+
+Thing = TypeVar("Thing")
+
+# A round of three, so that the end of one is reached as a matter of course.
+POLICY = RetryPolicy((1_000, 5_000))
+LIMIT, LIMIT_OF_A_TEST = 3, 1
+LEASE = 30_000 + LEASE_MARGIN_MS
+NAMES = ("soc", "pager", "archive")
+any_one = st.integers(0, 99)
+ENDS = [outcome for outcome in Outcome if outcome is not Outcome.ABANDONED]
+
+
+@dataclass
+class Seen:
+    """What an observer knows of a delivery from the answers the outbox gave."""
+
+    destination: int
+    limit: int
+    round: int = 1
+    claimable_from: int | None = None
+    """None once it has ended."""
+    lease: str | None = None
+    """Of the one claim that may finish it."""
+    acknowledged: bool = False
+
+
+def one_of(things: Collection[Thing], which: int) -> Thing:
+    return [*things][which % len(things)]
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock = Clock()
+        self.resources = ExitStack()
+        self.seen: dict[int, Seen] = {}
+        self.handed_out: list[Claim] = []
+        self.in_hand: dict[str, list[Claim]] = {"A": [], "B": []}
+        self.active: dict[int, Destination] = {}
+        self.paused: set[int] = set()
+        self.attempts: dict[int, tuple[Any, ...]] = {}
+
+    @initialize(engine=st.sampled_from(ENGINES))
+    def open(self, engine: str) -> None:
+        directory = self.resources.enter_context(TemporaryDirectory())
+        store = self.resources.enter_context(open_store(engine, Path(directory), self.clock))
+        self.bench = Bench(store, self.clock, POLICY)
+        self.add()
+        self.add()
+        self.submit([Severity.HIGH, Severity.LOW])
+
+    # --- what happens ---
+
+    @precondition(lambda self: len(self.active) < len(NAMES))
+    @rule()
+    def add(self) -> None:
+        """Under the first free name, also that of a deleted one."""
+        taken = {destination.name for destination in self.active.values()}
+        added = self.bench.add(name=next(name for name in NAMES if name not in taken))
+        self.active[added.id] = added
+
+    @rule(severities=st.lists(st.sampled_from(Severity), min_size=1, max_size=3))
+    def submit(self, severities: list[Severity]) -> None:
+        self.submit_and_note([alert(severity=severity) for severity in severities], LIMIT)
+
+    @rule()
+    def submit_a_test(self) -> None:
+        self.submit_and_note([alert(test=True)], LIMIT_OF_A_TEST)
+
+    @rule(dispatcher=st.sampled_from("AB"), slots=st.integers(1, 6), cap=st.integers(1, 2))
+    def claim(self, dispatcher: str, slots: int, cap: int) -> None:
+        busy = Counter(claim.destination.id for claim in self.in_hand[dispatcher])
+        self.in_hand[dispatcher] += self.claim_and_check(slots, cap, busy).claims
+
+    @rule(which=any_one)
+    def claim_only(self, which: int) -> None:
+        delivery = one_of(self.seen, which)
+        claims = self.claim_and_check(1, 1, {}, only=[delivery])
+        assert {claim.delivery_id for claim in claims.claims} <= {delivery}
+
+    @precondition(lambda self: self.in_flight())
+    @rule(
+        which=any_one,
+        times=st.integers(1, 2),
+        outcome=st.sampled_from(ENDS),
+        fraction=st.sampled_from([0.0, 0.99]),
+        asked=st.sampled_from([None, 3_000, 10**9]),
+    )
+    def finish(self, which: int, times: int, outcome: Outcome, fraction: float, asked: int | None) -> None:
+        """In time or after the lease ran out; once, or twice in one transaction."""
+        self.finish_and_check([one_of(self.in_flight(), which)] * times, outcome, fraction, asked)
+
+    @precondition(lambda self: self.overtaken())
+    @rule(outcome=st.sampled_from(ENDS))
+    def finish_too_late(self, outcome: Outcome) -> None:
+        """After somebody else has claimed, or after the end."""
+        before = self.bench.books()
+        self.finish_and_check(self.overtaken(), outcome)
+        assert self.bench.books() == before
+
+    @precondition(lambda self: self.in_flight())
+    @rule(which=any_one, act=st.sampled_from([Bench.resend, Bench.cancel]))
+    def interfere(self, which: int, act: Callable[[Bench, int], Refused | None]) -> None:
+        before = self.bench.books()
+        assert act(self.bench, one_of(self.in_flight(), which).delivery_id) is not None
+        assert self.bench.books() == before
+
+    @rule(times=st.integers(1, 4), outcome=st.sampled_from([Outcome.REJECTED, None]))
+    def go_wrong(self, times: int, outcome: Outcome | None) -> None:
+        """The receivers are down for a while; or, without an outcome, dispatchers crash one after another."""
+        for _ in range(times):
+            claims = self.claim_and_check(100, 100, {}).claims
+            if outcome:
+                self.finish_and_check(claims, outcome, asked=10_000)
+            self.clock.advance(LEASE)
+
+    @rule(which=any_one)
+    def resend(self, which: int) -> None:
+        delivery = one_of(self.seen, which)
+        seen = self.seen[delivery]
+        possible = seen.lease is None and seen.destination in self.active
+        assert (self.bench.resend(delivery) is None) is possible
+        if possible:
+            seen.round += 1
+            seen.claimable_from, seen.acknowledged = self.clock.now, False
+
+    @rule(which=any_one)
+    def cancel(self, which: int) -> None:
+        delivery = one_of(self.seen, which)
+        seen = self.seen[delivery]
+        waits = seen.claimable_from is not None and seen.lease is None
+        assert (self.bench.cancel(delivery) is None) is (waits and seen.destination in self.active)
+        if waits:
+            seen.claimable_from = None
+
+    @rule(which=any_one, paused=st.booleans())
+    def pause_or_resume(self, which: int, *, paused: bool) -> None:
+        destination = one_of(self.active, which)
+        self.bench.pause(self.active[destination], paused=paused)
+        (self.paused.add if paused else self.paused.discard)(destination)
+
+    @precondition(lambda self: len(self.active) > 1)
+    @rule(which=any_one, ending=st.sampled_from([None, Outcome.REJECTED, Outcome.INTERRUPTED]))
+    def delete(self, which: int, ending: Outcome | None) -> None:
+        """With an ending, while deliveries are on their way."""
+        destination = one_of(self.active, which)
+        claims = self.claim_and_check(100, 100, {}).claims if ending else []
+        self.bench.delete(self.active.pop(destination))
+        self.paused.discard(destination)
+        for seen in self.seen.values():
+            if seen.destination == destination and seen.lease is None:
+                seen.claimable_from = None
+        if ending:
+            self.finish_and_check(claims, ending)
+
+    @rule(milliseconds=st.sampled_from([1, 1_000, 5_000, LEASE, 10**8, -1, -3_600_000]))
+    def move_the_clock(self, milliseconds: int) -> None:
+        self.clock.advance(milliseconds)
+
+    # --- what each answer must agree with ---
+
+    def in_flight(self) -> list[Claim]:
+        return [claim for claim in self.handed_out if self.seen[claim.delivery_id].lease == claim.lease]
+
+    def overtaken(self) -> list[Claim]:
+        """Claims of what is in flight under another lease by now; where there are none, of what has ended."""
+        late = [claim for claim in self.handed_out if self.seen[claim.delivery_id].lease != claim.lease]
+        return [claim for claim in late if self.seen[claim.delivery_id].lease] or late
+
+    def submit_and_note(self, alerts: list[Alert], limit: int) -> None:
+        for sent in alerts:
+            deliveries = self.bench.receive(sent).deliveries
+            assert {destination.id for _, _, destination in deliveries} == self.active.keys()
+            for delivery, _, destination in deliveries:
+                self.seen[delivery] = Seen(destination.id, limit, claimable_from=self.clock.now)
+
+    def claim_and_check(self, slots: int, cap: int, busy: dict[int, int], only: Any = None) -> Claims:
+        claims = self.bench.claim(slots=slots, cap=cap, busy=busy, only=only)
+        per_destination = Counter(claim.destination.id for claim in claims.claims)
+        assert len(claims.claims) <= slots
+        assert all(count + busy.get(key, 0) <= cap for key, count in per_destination.items())
+        for claim in claims.claims:
+            seen = self.seen[claim.delivery_id]
+            assert seen.destination in self.active.keys() - self.paused
+            assert seen.claimable_from is not None, "it has ended"
+            assert seen.claimable_from <= self.clock.now, "not due, or under a lease that has not run out"
+            assert all(claim.lease != earlier.lease for earlier in self.handed_out), "a token is used once"
+            seen.lease = claim.lease
+            seen.claimable_from = self.clock.now + LEASE
+        self.handed_out += claims.claims
+        if claims.exhausted:
+            self.note_exhausted(len(claims.exhausted))
+        elif len(claims.claims) < slots and only is None:
+            full = {key for key in self.due() if per_destination[key] + busy.get(key, 0) >= cap}
+            assert self.due() - self.paused <= full, "slots stay empty while deliveries are due"
+        return claims
+
+    def due(self) -> set[int]:
+        """The destinations of what the books say could be claimed now."""
+        return {
+            self.seen[delivery].destination
+            for delivery, progress in self.bench.all_progress().items()
+            if progress.due_at is not None and progress.due_at <= self.clock.now
+        }
+
+    def finish_and_check(
+        self, claims: list[Claim], outcome: Outcome, fraction: float = 0.0, asked: int | None = None
+    ) -> list[Finished]:
+        ended = [Finish(claim, answer(outcome, retry_after_ms=asked), fraction) for claim in claims]
+        finished = write(self.bench.store, outbox.finish, ended, POLICY)
+        for one in finished:
+            self.note_finish(one)
+        for dispatcher, held in self.in_hand.items():
+            self.in_hand[dispatcher] = [claim for claim in held if claim not in claims]
+        return finished
+
+    def note_exhausted(self, count: int) -> None:
+        """Deliveries whose lease ran out with nothing left: the books say which."""
+        failed = [
+            (self.seen[delivery], progress.attempts)
+            for delivery, progress in self.bench.all_progress().items()
+            if progress.state is State.FAILED and self.seen[delivery].lease is not None
+        ]
+        assert len(failed) == count
+        for seen, attempts in failed:
+            assert seen.claimable_from is not None
+            assert seen.claimable_from <= self.clock.now
+            assert attempts == seen.limit or seen.destination not in self.active
+            seen.lease = seen.claimable_from = None
+
+    def note_finish(self, finished: Finished) -> None:
+        claim, ended, progress = finished.finish.claim, finished.finish.answer, finished.progress
+        seen = self.seen[claim.delivery_id]
+        assert (progress is not None) is (seen.lease == claim.lease)
+        if progress is None:
+            return
+        assert finished.exhausted is (progress.state is State.FAILED)
+        seen.lease = seen.claimable_from = None
+        if ended.outcome is Outcome.DELIVERED:
+            seen.acknowledged = True
+        elif seen.destination not in self.active:
+            interrupted = ended.outcome is Outcome.INTERRUPTED
+            assert progress.state is (State.CANCELLED if interrupted else State.FAILED)
+        elif ended.outcome is Outcome.INTERRUPTED:
+            seen.claimable_from = self.clock.now
+        elif progress.attempts < seen.limit:
+            own, asked = POLICY.delays_ms[progress.attempts - 1], ended.retry_after_ms or 0
+            seen.claimable_from = self.clock.now + max(own, min(asked, 6 * 3600 * 1000))
+
+    # --- what always holds ---
+
+    @invariant()
+    def the_books_are_in_order(self) -> None:
+        attempts = {
+            row[0]: row
+            for row in self.bench.rows(
+                "SELECT id, delivery_id, round, number, outcome, ended_at FROM attempt"
+            )
+        }
+        for key, before in self.attempts.items():
+            assert key in attempts, "an attempt has disappeared"
+            assert attempts[key] == before or before[4] is None, "an attempt that had ended has changed"
+        self.attempts = attempts
+        deliveries = self.bench.all_progress()
+        assert deliveries.keys() == self.seen.keys()
+        for delivery, progress in deliveries.items():
+            own = [row for row in attempts.values() if row[1] == delivery]
+            self.check_delivery(self.seen[delivery], progress, own)
+
+    def check_delivery(self, seen: Seen, progress: Progress, attempts: list[tuple[Any, ...]]) -> None:
+        rounds = {
+            number: [row for row in attempts if row[2] == number] for number in {a[2] for a in attempts}
+        }
+        for rows in rounds.values():
+            assert sorted(row[3] for row in rows) == list(range(1, len(rows) + 1)), "a number is missing"
+            assert sum(row[4] != Outcome.INTERRUPTED for row in rows) <= seen.limit, "one attempt too many"
+        current = rounds.pop(progress.round, [])
+        assert progress.round == seen.round
+        assert progress.number == len(current)
+        assert progress.attempts == sum(row[4] != Outcome.INTERRUPTED for row in current)
+
+        open_attempts = [row for row in attempts if row[4] is None]
+        assert len(open_attempts) == (1 if progress.state is State.IN_FLIGHT else 0)
+        assert all((row[2], row[3]) == (progress.round, progress.number) for row in open_attempts)
+
+        assert (progress.lease, progress.state is State.IN_FLIGHT) == (seen.lease, seen.lease is not None)
+        assert (progress.due_at is None) is (seen.claimable_from is None)
+        assert (progress.due_at or 0) >= (seen.claimable_from or 0), "it is tried too early"
+        assert (progress.state is State.DELIVERED) is seen.acknowledged
+
+    # --- the end ---
+
+    def teardown(self) -> None:
+        with self.resources:
+            if hasattr(self, "bench"):
+                self.drain()
+
+    def drain(self) -> None:
+        """An honest dispatcher gets everything that is left to its end."""
+        for destination in self.active.values():
+            self.bench.pause(destination, paused=False)
+        self.paused.clear()
+        for _ in range(2 + 2 * len(self.seen)):
+            claims = self.claim_and_check(100, 100, {})
+            self.finish_and_check(claims.claims, Outcome.DELIVERED)
+            if claims.next_due is None:
+                break
+            self.clock.now = max(self.clock.now, claims.next_due)
+        self.the_books_are_in_order()
+        ended = {State.DELIVERED, State.FAILED, State.CANCELLED}
+        assert {progress.state for progress in self.bench.all_progress().values()} <= ended
+
+
+OutboxMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestOutbox = OutboxMachine.TestCase

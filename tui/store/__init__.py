@@ -1,0 +1,1 @@
+"""Keeps alerts, destinations, deliveries and attempts: the only importer of peewee."""

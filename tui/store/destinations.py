@@ -1,0 +1,77 @@
+"""Adding, editing, pausing and deleting destinations: one transaction each."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+from dataclasses import replace
+from typing import Any
+
+import peewee
+
+from tui.domain.destination import Destination
+from tui.domain.errors import Invalid, Refused
+from tui.domain.lifecycle import State
+from tui.store import models
+from tui.store.database import Transaction
+from tui.store.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
+
+
+def all_destinations(db: peewee.Database) -> list[Destination]:
+    """Those not deleted, by name."""
+    sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL ORDER BY name_folded"
+    return [to_destination(row) for row in fetch(db, sql)]
+
+
+def add(tx: Transaction, destination: Destination) -> Destination:
+    """Store a new destination and return it with its id; raises Invalid (`name`) for a name in use."""
+    columns = from_destination(destination)
+    _check_name_is_free(tx, columns["name_folded"], except_id=0)
+    key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
+    return replace(destination, id=key)
+
+
+def edit(tx: Transaction, destination: Destination) -> Destination:
+    """Replace what is stored under `destination.id`; attempts from the next on go by it."""
+    columns = from_destination(destination)
+    _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
+    _update(tx, destination.id, columns)
+    return destination
+
+
+def set_paused(tx: Transaction, destination_id: int, *, paused: bool) -> None:
+    """A paused destination still gets deliveries; they wait until it is resumed."""
+    _update(tx, destination_id, {"paused": paused})
+
+
+def delete(tx: Transaction, destination_id: int) -> int:
+    """Cancel what waits for it, keep its history, free its name. Returns how many were cancelled."""
+    _update(tx, destination_id, {"deleted_at": tx.now})
+    return (
+        models.Delivery.update(state=State.CANCELLED.value, due_at=None)
+        .where(models.Delivery.destination == destination_id, models.Delivery.state == State.SCHEDULED.value)
+        .execute(tx.db)
+    )
+
+
+def _update(tx: Transaction, destination_id: int, columns: dict[str, Any]) -> None:
+    changed = (
+        models.Destination.update(**columns)
+        .where(models.Destination.id == destination_id, models.Destination.deleted_at.is_null())
+        .execute(tx.db)
+    )
+    if not changed:
+        raise Refused("this destination has been deleted")
+
+
+def _check_name_is_free(tx: Transaction, folded: str, *, except_id: int) -> None:
+    taken = (
+        models.Destination.select(models.Destination.name)
+        .where(
+            models.Destination.name_folded == folded,
+            models.Destination.deleted_at.is_null(),
+            models.Destination.id != except_id,
+        )
+        .tuples()
+        .execute(tx.db)
+    )
+    for (name,) in taken:
+        raise Invalid("name", f"there is already a destination called {name!r}; choose another name")

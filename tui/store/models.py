@@ -1,0 +1,170 @@
+"""The tables, with the checks and indexes that keep them honest.
+
+The models are not bound to a database: each query names the one it runs on, so a process may
+have several stores open. The migrations create the tables; a test holds the two together.
+"""
+
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Iterable
+
+from peewee import (
+    SQL,
+    BigAutoField,
+    BigIntegerField,
+    BlobField,
+    BooleanField,
+    Check,
+    ForeignKeyField,
+    IntegerField,
+    Model,
+    Node,
+    SmallIntegerField,
+    TextField,
+)
+
+from tui.domain.alert import AlertType, Severity
+from tui.domain.lifecycle import Outcome, State
+
+
+def one_of(column: str, values: Iterable[str]) -> Node:
+    """A CHECK that `column` holds one of `values`."""
+    return Check(f"{column} IN ({', '.join(repr(str(value)) for value in values)})")
+
+
+class Alert(Model):
+    id = BigAutoField()
+    """Grows with arrival; lists page along it."""
+    alert_id = TextField(unique=True)
+    rule_id = TextField()
+    severity = TextField()
+    type = TextField()
+    created_at = BigIntegerField()
+    title = TextField()
+    name = TextField(null=True)
+    link = TextField()
+    context = TextField()
+    description = TextField()
+    runbook = TextField()
+    tags = TextField()
+    version = TextField(null=True)
+    test = BooleanField()
+    not_routed = TextField(null=True)
+    """Why it went to no destination; null when it went to one."""
+
+    class Meta:
+        table_name = "alert"
+        constraints = [one_of("severity", Severity), one_of("type", AlertType)]
+
+
+class Destination(Model):
+    id = BigAutoField()
+    name = TextField()
+    name_folded = TextField()
+    url = TextField()
+    severities = TextField()
+    alert_types = TextField()
+    headers = TextField()
+    secret = TextField(null=True)
+    timeout_ms = IntegerField()
+    paused = BooleanField(default=False)
+    created_at = BigIntegerField()
+    deleted_at = BigIntegerField(null=True)
+    """A deleted destination keeps its history and frees its name."""
+
+    class Meta:
+        table_name = "destination"
+        constraints = [Check("timeout_ms BETWEEN 1000 AND 120000")]
+
+
+# A name is taken, ignoring case, by at most one destination that is not deleted.
+Destination.add_index(
+    Destination.index(
+        Destination.name_folded, unique=True, name="destination_name", where=SQL("deleted_at IS NULL")
+    )
+)
+
+
+class Delivery(Model):
+    """The hot row: narrow, because it is rewritten at every step; what is sent lies in the alert."""
+
+    id = BigAutoField()
+    webhook_id = TextField(unique=True)
+    """What the receiver sees as `webhook-id`, the same in every attempt and round."""
+    alert = ForeignKeyField(Alert, on_delete="CASCADE", index=False)
+    destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
+    state = TextField()
+    round = SmallIntegerField()
+    attempts = SmallIntegerField()
+    number = IntegerField()
+    due_at = BigIntegerField(null=True)
+    lease = TextField(null=True)
+    urgency = SmallIntegerField()
+    """0 goes first: a test alert somebody waits for, then CRITICAL down to INFO."""
+    test = BooleanField()
+
+    class Meta:
+        table_name = "delivery"
+        constraints = [
+            one_of("state", State),
+            Check("(due_at IS NOT NULL) = (state IN ('scheduled', 'in_flight'))"),
+            Check("(lease IS NOT NULL) = (state = 'in_flight')"),
+            Check("attempts BETWEEN 0 AND 11 AND attempts <= number AND round >= 1"),
+        ]
+        indexes = ((("alert", "destination"), True),)
+
+
+# What a claim searches. Destination and urgency come first so that a claim reads the head of each
+# lane and never walks past a backlog it may not take.
+Delivery.add_index(
+    Delivery.index(
+        Delivery.destination,
+        Delivery.urgency,
+        Delivery.due_at,
+        name="delivery_lane",
+        where=SQL("due_at IS NOT NULL"),
+    )
+)
+Delivery.add_index(
+    Delivery.index(Delivery.state, name="delivery_attention", where=SQL("state IN ('in_flight', 'failed')"))
+)
+
+
+class Attempt(Model):
+    id = BigAutoField()
+    delivery = ForeignKeyField(Delivery, on_delete="CASCADE", index=False)
+    destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
+    round = SmallIntegerField()
+    number = IntegerField()
+    outcome = TextField(null=True)
+    """Null while the request is on its way."""
+    status_code = SmallIntegerField(null=True)
+    reason = TextField(null=True)
+    error = TextField(null=True)
+    started_at = BigIntegerField()
+    ended_at = BigIntegerField(null=True)
+    duration_ms = IntegerField(null=True)
+    url = TextField()
+    remote_address = TextField(null=True)
+    request_headers = TextField(null=True)
+    """JSON array of pairs, secrets masked."""
+    response_headers = TextField(null=True)
+    response_body = BlobField(null=True)
+    response_length = BigIntegerField(null=True)
+    """True length in bytes where the receiver told it or all of it was read."""
+    response_truncated = BooleanField(default=False)
+
+    class Meta:
+        table_name = "attempt"
+        constraints = [
+            one_of("outcome", Outcome),
+            Check("(outcome IS NULL) = (ended_at IS NULL)"),
+            Check("round >= 1 AND number >= 1"),
+        ]
+        indexes = (
+            (("delivery", "round", "number"), True),
+            (("destination", "ended_at"), False),
+        )
+
+
+MODELS = (Alert, Destination, Delivery, Attempt)

@@ -1,0 +1,25 @@
+"""The outbox: submit, claim, finish, resend, cancel, each to be run in one transaction.
+
+What may happen is decided by `domain.lifecycle` alone; here the rows it concerns are read under
+the transaction's lock and what the table says is written.
+"""
+
+from tui.store.outbox.by_hand import cancel, resend
+from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim
+from tui.store.outbox.finish import Finish, Finished, finish
+from tui.store.outbox.submit import Receipt, submit
+
+__all__ = [
+    "LEASE_MARGIN_MS",
+    "Claim",
+    "Claims",
+    "Exhausted",
+    "Finish",
+    "Finished",
+    "Receipt",
+    "cancel",
+    "claim",
+    "finish",
+    "resend",
+    "submit",
+]

@@ -1,0 +1,191 @@
+"""A dispatcher takes deliveries that are due, for a limited time, under a random lease token."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from tui.domain.alert import Alert
+from tui.domain.destination import Destination
+from tui.domain.lifecycle import Event, Outcome, Progress, advance
+from tui.domain.retry import RetryPolicy
+from tui.store.database import Transaction
+from tui.store.outbox.rows import Row, destinations_of, lock_deliveries, progress_of, write_progress
+from tui.store.rows import ALERT_COLUMNS, fetch, marks, to_alert, write_many
+
+LEASE_MARGIN_MS = 10_000
+"""A lease is the destination's deadline and this: the request cannot outlive it."""
+
+# A loose scan of the index: one step per lane (destination and urgency) that has anything waiting,
+# whatever the length of the lanes, and each lane's head is its earliest due_at. Written with `>`
+# the step would walk through the lane: SQLite seeks its first entry and skips the equal ones.
+_LANES = """
+WITH RECURSIVE lane(destination_id, urgency, due_at) AS (
+    SELECT * FROM (
+        SELECT destination_id, urgency, due_at FROM delivery WHERE due_at IS NOT NULL
+        ORDER BY destination_id, urgency, due_at LIMIT 1) AS head
+    UNION ALL
+    SELECT later.destination_id, later.urgency, later.due_at
+    FROM lane JOIN delivery AS later ON later.id = (
+        SELECT id FROM delivery
+        WHERE due_at IS NOT NULL AND (destination_id, urgency) >= (lane.destination_id, lane.urgency + 1)
+        ORDER BY destination_id, urgency, due_at LIMIT 1))
+SELECT lane.destination_id, lane.urgency, lane.due_at
+FROM lane JOIN destination ON destination.id = lane.destination_id
+WHERE NOT destination.paused OR destination.deleted_at IS NOT NULL
+ORDER BY lane.urgency, lane.due_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A delivery that is ours to send until its lease ends."""
+
+    delivery_id: int
+    webhook_id: str
+    lease: str
+    round: int
+    number: int
+    attempts: int
+    started_at: int
+    alert: Alert
+    destination: Destination
+
+
+@dataclass(frozen=True, slots=True)
+class Exhausted:
+    """A delivery that failed for good, for the log."""
+
+    alert_id: str
+    destination: str
+    attempts: int
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    claims: list[Claim]
+    exhausted: list[Exhausted]
+    """Found with a lease run out and no attempt left."""
+    next_due: int | None
+    """When there will be something to claim; in the past while slots are short."""
+
+
+def claim(
+    tx: Transaction,
+    *,
+    policy: RetryPolicy,
+    slots: int,
+    cap: int,
+    busy: Mapping[int, int],
+    only: Collection[int] | None = None,
+) -> Claims:
+    """Take what is due, up to `slots`: the most urgent first, and no more than `cap` per destination.
+
+    `busy` counts what the caller already has in flight, by destination id. With `only`, no other
+    deliveries than these ids are looked at.
+    """
+    if only is None:
+        lanes = fetch(tx.db, _LANES)
+        rows = _due_in_lanes(tx, lanes, slots, cap, busy)
+        next_due = min((due for destination, _, due in lanes if busy.get(destination, 0) < cap), default=None)
+    else:
+        own = (
+            f"id IN ({marks(only)}) AND due_at IS NOT NULL"
+            " AND destination_id NOT IN (SELECT id FROM destination WHERE paused AND deleted_at IS NULL)"
+        )
+        rows = lock_deliveries(tx, f"{own} AND due_at <= ? LIMIT ?", (*only, tx.now, slots))
+        next_due = fetch(tx.db, f"SELECT min(due_at) FROM delivery WHERE {own}", tuple(only))[0][0]
+    if not rows:
+        return Claims([], [], next_due)
+    return _take(tx, rows, policy, next_due)
+
+
+def _due_in_lanes(
+    tx: Transaction, lanes: list[Row], slots: int, cap: int, busy: Mapping[int, int]
+) -> list[Row]:
+    taken: list[Row] = []
+    room = {destination: cap - busy.get(destination, 0) for destination, _, _ in lanes}
+    for urgency in sorted({lane[1] for lane in lanes}):
+        heads: list[list[Row]] = []
+        for destination, of_urgency, due_at in lanes:
+            limit = min(room[destination], slots - len(taken))
+            if of_urgency == urgency and due_at <= tx.now and limit > 0:
+                heads.append(
+                    lock_deliveries(
+                        tx,
+                        "destination_id = ? AND urgency = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
+                        (destination, urgency, tx.now, limit),
+                    )
+                )
+        # One from each destination in turn, so that none takes all the slots of its urgency.
+        fair = [row for turn in zip_longest(*heads) for row in turn if row is not None]
+        for row in fair[: slots - len(taken)]:
+            room[row[8]] -= 1
+            taken.append(row)
+    return taken
+
+
+def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int | None) -> Claims:
+    alerts = _alerts(tx, {row[9] for row in rows})
+    destinations, deleted = destinations_of(tx, {row[8] for row in rows})
+    claims: list[Claim] = []
+    exhausted: list[Exhausted] = []
+    steps: list[tuple[int, Progress]] = []
+    abandoned: list[tuple[int, int, int]] = []
+    for row in rows:
+        alert, destination = alerts[row[9]], destinations[row[8]]
+        before = progress_of(row)
+        after, step = advance(
+            before,
+            Event.CLAIM,
+            now=tx.now,
+            limit=0 if row[8] in deleted else policy.limit(test=bool(row[7])),
+            lease=tx.token(),
+            wait_ms=destination.timeout_ms + LEASE_MARGIN_MS,
+        )
+        steps.append((row[0], after))
+        if step.abandons:
+            abandoned.append((row[0], before.round, before.number))
+        if step.exhausts:
+            exhausted.append(Exhausted(alert.alert_id, destination.name, after.attempts, "abandoned"))
+        if step.opens and after.lease:
+            claims.append(
+                Claim(
+                    row[0],
+                    row[10],
+                    after.lease,
+                    after.round,
+                    after.number,
+                    after.attempts,
+                    tx.now,
+                    alert,
+                    destination,
+                )
+            )
+    _close_abandoned(tx, abandoned)
+    write_progress(tx, steps)
+    write_many(
+        tx.db,
+        "INSERT INTO attempt (delivery_id, destination_id, round, number, started_at, url,"
+        " response_truncated) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (c.delivery_id, c.destination.id, c.round, c.number, tx.now, c.destination.url, False)
+            for c in claims
+        ],
+    )
+    return Claims(claims, exhausted, next_due)
+
+
+def _close_abandoned(tx: Transaction, attempts: list[tuple[int, int, int]]) -> None:
+    error = "the dispatcher stopped before the answer was recorded; the receiver may or may not have it"
+    write_many(
+        tx.db,
+        "UPDATE attempt SET outcome = ?, ended_at = ?, error = ?"
+        " WHERE delivery_id = ? AND round = ? AND number = ? AND outcome IS NULL",
+        [(Outcome.ABANDONED.value, tx.now, error, *attempt) for attempt in attempts],
+    )
+
+
+def _alerts(tx: Transaction, ids: Collection[int]) -> dict[int, Alert]:
+    sql = f"SELECT {ALERT_COLUMNS} FROM alert WHERE id IN ({marks(ids)})"
+    return {row[0]: to_alert(row) for row in fetch(tx.db, sql, tuple(ids))}

@@ -1,0 +1,261 @@
+"""What screens and commands read. Each returns plain values; none of them writes."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import peewee
+
+from tui.domain.alert import AlertType, Severity
+from tui.domain.attempt import Headers
+from tui.domain.destination import Destination
+from tui.domain.errors import Refused
+from tui.domain.filter import Filter
+from tui.domain.lifecycle import Outcome, State
+from tui.store.filtering import matching_delivery, where
+from tui.store.rows import ALERT_COLUMNS, DESTINATION_COLUMNS, fetch, marks, to_alert, to_destination
+from tui.store.views import (
+    AlertDetails,
+    AlertRow,
+    AttemptRow,
+    DeliveryDetails,
+    DeliveryRow,
+    DestinationRow,
+    Exchange,
+    Summary,
+)
+
+HEALTH_SPAN = 30
+"""How many of a destination's last attempts its health is read from."""
+
+
+# --- alerts -------------------------------------------------------------------------------------
+
+_ALERT_ROW = (
+    "alert.id, alert.alert_id, alert.rule_id, alert.severity, alert.type, alert.title, alert.name,"
+    " alert.created_at, alert.test, alert.not_routed"
+)
+_DELIVERY_ROW = (
+    "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
+    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at"
+)
+
+
+def newest_key(db: peewee.Database) -> int:
+    """The key of the last alert that arrived; 0 before the first."""
+    return fetch(db, "SELECT coalesce(max(id), 0) FROM alert")[0][0]
+
+
+def count_alerts(db: peewee.Database, filter: Filter, now: int, *, after: int = 0, up_to: int) -> int:
+    """How many alerts match, of those with `after` < key <= `up_to`."""
+    sql, values = where(filter, now)
+    query = f"SELECT count(*) FROM alert WHERE id > ? AND id <= ? AND {sql}"
+    return fetch(db, query, (after, up_to, *values))[0][0]
+
+
+def page_of_alerts(
+    db: peewee.Database, filter: Filter, now: int, *, up_to: int, limit: int, skip: int = 0
+) -> list[AlertRow]:
+    """Alerts that match, newest first, from key `up_to` down; the first `skip` of them left out."""
+    sql, values = where(filter, now)
+    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id <= ? AND {sql} ORDER BY id DESC LIMIT ? OFFSET ?"
+    return _with_deliveries(db, fetch(db, query, (up_to, *values, limit, skip)))
+
+
+def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
+    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id IN ({marks(keys)}) ORDER BY id DESC"
+    return _with_deliveries(db, fetch(db, query, tuple(keys)))
+
+
+def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[AlertRow]:
+    deliveries: dict[int, list[DeliveryRow]] = {row[0]: [] for row in rows}
+    query = (
+        f"SELECT delivery.alert_id, {_DELIVERY_ROW} FROM delivery"
+        " JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE delivery.alert_id IN ({marks(rows)}) ORDER BY delivery.id"
+    )
+    for row in fetch(db, query, [row[0] for row in rows]):
+        deliveries[row[0]].append(_delivery_row(row[1:]))
+    return [
+        AlertRow(
+            key=row[0],
+            alert_id=row[1],
+            rule_id=row[2],
+            severity=Severity(row[3]),
+            type=AlertType(row[4]),
+            headline=row[5] or row[6] or row[2],
+            created_at=row[7],
+            test=bool(row[8]),
+            not_routed=row[9],
+            deliveries=tuple(deliveries[row[0]]),
+        )
+        for row in rows
+    ]
+
+
+def _delivery_row(row: Sequence[Any]) -> DeliveryRow:
+    return DeliveryRow(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        bool(row[4]),
+        row[5] is not None,
+        State(row[6]),
+        row[7],
+        row[8],
+        row[9],
+    )
+
+
+def find_alert(db: peewee.Database, reference: str) -> int:
+    """The key of the alert with this alert id, the start of one (8 characters or more), or a webhook id.
+
+    Raises Refused with a sentence when there is none, or more than one.
+    """
+    rows = fetch(db, "SELECT id FROM alert WHERE alert_id = ?", (reference,))
+    if not rows:
+        rows = fetch(db, "SELECT alert_id FROM delivery WHERE webhook_id = ?", (reference,))
+    if not rows and len(reference) >= 8:
+        query = "SELECT id FROM alert WHERE alert_id >= ? AND alert_id < ? LIMIT 2"
+        rows = fetch(db, query, (reference, reference + "\U0010ffff"))
+    if not rows:
+        raise Refused(f"there is no alert {reference!r}; `tocsin alert list` shows the ids")
+    if len(rows) > 1:
+        raise Refused(f"several alerts start with {reference!r}; give more of the id")
+    return rows[0][0]
+
+
+def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
+    """Everything about one alert but the answers' bodies; None if it is gone."""
+    rows = fetch(db, f"SELECT {ALERT_COLUMNS}, not_routed FROM alert WHERE id = ?", (key,))
+    if not rows:
+        return None
+    found = fetch(
+        db,
+        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        " WHERE delivery.alert_id = ? ORDER BY delivery.id",
+        (key,),
+    )
+    attempts = _attempts_of(db, [row[0] for row in found])
+    destinations = _destinations(db, {row[3] for row in found})
+    deliveries = tuple(
+        DeliveryDetails(_delivery_row(row), destinations[row[3]], tuple(attempts[row[0]])) for row in found
+    )
+    return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
+
+
+def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destination]:
+    rows = fetch(db, f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id IN ({marks(ids)})", tuple(ids))
+    return {row[0]: to_destination(row) for row in rows}
+
+
+_ATTEMPT_ROW = (
+    "id, round, number, outcome, status_code, reason, error, started_at, ended_at, duration_ms, url,"
+    " remote_address"
+)
+
+
+def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[AttemptRow]]:
+    attempts: dict[int, list[AttemptRow]] = {key: [] for key in delivery_ids}
+    query = (
+        f"SELECT delivery_id, {_ATTEMPT_ROW} FROM attempt WHERE delivery_id IN ({marks(delivery_ids)})"
+        " ORDER BY round DESC, number DESC"
+    )
+    for row in fetch(db, query, delivery_ids):
+        attempts[row[0]].append(_attempt_row(row[1:]))
+    return attempts
+
+
+def _attempt_row(row: Sequence[Any]) -> AttemptRow:
+    return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
+
+
+def exchange(db: peewee.Database, attempt_id: int) -> Exchange | None:
+    """What one attempt sent and brought back; None while it is on its way."""
+    rows = fetch(
+        db,
+        "SELECT request_headers, response_headers, response_body, response_length, response_truncated"
+        " FROM attempt WHERE id = ? AND outcome IS NOT NULL",
+        (attempt_id,),
+    )
+    if not rows:
+        return None
+    sent, received, body, length, truncated = rows[0]
+    return Exchange(_headers(sent), _headers(received), bytes(body or b""), length, bool(truncated))
+
+
+def _headers(text: str | None) -> Headers:
+    return tuple((name, value) for name, value in json.loads(text or "[]"))
+
+
+# --- deliveries ---------------------------------------------------------------------------------
+
+
+def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+    """The ids of the deliveries `filter` means: of alerts that match, those in its states, to its names."""
+    sql, values = where(filter, now)
+    meant, meant_values = matching_delivery(filter)
+    query = (
+        "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
+        f" WHERE {meant} AND {sql} ORDER BY delivery.id"
+    )
+    return [row[0] for row in fetch(db, query, (*meant_values, *values))]
+
+
+def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:
+    query = (
+        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE delivery.id IN ({marks(ids)}) ORDER BY delivery.id"
+    )
+    return [_delivery_row(row) for row in fetch(db, query, tuple(ids))]
+
+
+def summary(db: peewee.Database) -> Summary:
+    query = "SELECT state, count(*) FROM delivery WHERE state IN ('in_flight', 'failed') GROUP BY state"
+    counts = dict(fetch(db, query))
+    pending = fetch(db, "SELECT count(*) FROM delivery WHERE due_at IS NOT NULL")[0][0]
+    in_flight = counts.get("in_flight", 0)
+    return Summary(in_flight, pending - in_flight, counts.get("failed", 0))
+
+
+def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int, int]:
+    """Deliveries acknowledged in each second of [since, until) that had any, by unix second."""
+    query = (
+        "SELECT attempt.ended_at / 1000, count(*) FROM destination JOIN attempt"
+        " ON attempt.destination_id = destination.id AND attempt.ended_at >= ? AND attempt.ended_at < ?"
+        " WHERE attempt.outcome = 'delivered' GROUP BY 1"
+    )
+    return dict(fetch(db, query, (since, until)))
+
+
+# --- destinations -------------------------------------------------------------------------------
+
+
+def destination_rows(db: peewee.Database) -> list[DestinationRow]:
+    """Those not deleted, by name, each with its health."""
+    waiting: dict[int, int] = dict(
+        fetch(
+            db,
+            "SELECT destination_id, count(*) FROM delivery WHERE due_at IS NOT NULL AND state = 'scheduled'"
+            " GROUP BY destination_id",
+        )
+    )
+    query = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL ORDER BY name_folded"
+    return [_with_health(db, to_destination(row), waiting.get(row[0], 0)) for row in fetch(db, query)]
+
+
+def _with_health(db: peewee.Database, destination: Destination, waiting: int) -> DestinationRow:
+    query = (
+        f"SELECT {_ATTEMPT_ROW} FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL"
+        " ORDER BY ended_at DESC LIMIT ?"
+    )
+    recent = [_attempt_row(row) for row in fetch(db, query, (destination.id, HEALTH_SPAN))]
+    durations = sorted(attempt.duration_ms for attempt in recent if attempt.duration_ms is not None)
+    return DestinationRow(
+        destination,
+        waiting,
+        tuple(attempt.outcome for attempt in reversed(recent) if attempt.outcome is not None),
+        durations[int(0.95 * (len(durations) - 1))] if durations else None,
+        recent[0] if recent else None,
+    )

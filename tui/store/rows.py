@@ -1,0 +1,113 @@
+"""How rows become the domain's values and back.
+
+Rows are plain tuples read and written with SQL of our own, not model instances: on the outbox's
+hot path composing a query costs more than running it.
+"""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import peewee
+
+from tui.domain.alert import Alert, AlertType, Severity, encode_json
+from tui.domain.destination import Destination, Header
+from tui.domain.secret import Secret
+
+ALERT_COLUMNS = (
+    "id, alert_id, rule_id, severity, type, created_at, title, name, link, context, description, runbook,"
+    " tags, version, test"
+)
+DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, paused"
+
+
+def to_alert(row: tuple[Any, ...]) -> Alert:
+    """From a row of `ALERT_COLUMNS`."""
+    return Alert(
+        alert_id=row[1],
+        rule_id=row[2],
+        severity=Severity(row[3]),
+        type=AlertType(row[4]),
+        created_at=row[5],
+        title=row[6],
+        name=row[7],
+        link=row[8],
+        context=row[9],
+        description=row[10],
+        runbook=row[11],
+        tags=tuple(json.loads(row[12])),
+        version=row[13],
+        test=bool(row[14]),
+    )
+
+
+def from_alert(alert: Alert) -> dict[str, Any]:
+    return {
+        "alert_id": alert.alert_id,
+        "rule_id": alert.rule_id,
+        "severity": alert.severity.value,
+        "type": alert.type.value,
+        "created_at": alert.created_at,
+        "title": alert.title,
+        "name": alert.name,
+        "link": alert.link,
+        "context": alert.context,
+        "description": alert.description,
+        "runbook": alert.runbook,
+        "tags": encode_json(alert.tags),
+        "version": alert.version,
+        "test": alert.test,
+    }
+
+
+def to_destination(row: tuple[Any, ...]) -> Destination:
+    """From a row of `DESTINATION_COLUMNS`."""
+    return Destination(
+        id=row[0],
+        name=row[1],
+        url=row[2],
+        severities=frozenset(Severity(value) for value in json.loads(row[3])),
+        alert_types=frozenset(AlertType(value) for value in json.loads(row[4])),
+        headers=tuple(Header(name, Secret(value)) for name, value in json.loads(row[5])),
+        secret=Secret(row[6]) if row[6] else None,
+        timeout_ms=row[7],
+        paused=bool(row[8]),
+    )
+
+
+def from_destination(destination: Destination) -> dict[str, Any]:
+    return {
+        "name": destination.name,
+        "name_folded": destination.name.casefold(),
+        "url": destination.url,
+        "severities": encode_json([s.value for s in Severity if s in destination.severities]),
+        "alert_types": encode_json([t.value for t in AlertType if t in destination.alert_types]),
+        "headers": encode_json([[header.name, header.value.value] for header in destination.headers]),
+        "secret": destination.secret.value if destination.secret else None,
+        "timeout_ms": destination.timeout_ms,
+        "paused": destination.paused,
+    }
+
+
+def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a SELECT whose placeholders are written `?`, whatever the engine's are."""
+    return db.execute_sql(sql.replace("?", db.param), values).fetchall()
+
+
+def insert(db: peewee.Database, table: str, columns: dict[str, Any]) -> int:
+    """Insert one row and return its id."""
+    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) RETURNING id"
+    return fetch(db, sql, tuple(columns.values()))[0][0]
+
+
+def write_many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run one statement for each of `rows`."""
+    if rows:
+        db.cursor().executemany(sql.replace("?", db.param), rows)
+
+
+def marks(values: Collection[Any]) -> str:
+    """A placeholder for each of `values`, for an IN list."""
+    return ", ".join("?" * len(values))

@@ -1,0 +1,120 @@
+"""The values queries return: rows as screens and commands show them."""
+
+from dataclasses import dataclass
+
+from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.attempt import Headers, summarise
+from tui.domain.destination import Destination
+from tui.domain.lifecycle import Outcome, Standing, State, standing
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as a list shows it."""
+
+    id: int
+    webhook_id: str
+    destination: str
+    destination_id: int
+    paused: bool
+    deleted: bool
+    state: State
+    round: int
+    attempts: int
+    due_at: int | None
+
+    @property
+    def standing(self) -> Standing:
+        return standing(self.state, self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as a list shows it, with all its deliveries."""
+
+    key: int
+    """Grows with arrival; lists page along it."""
+    alert_id: str
+    rule_id: str
+    severity: Severity
+    type: AlertType
+    headline: str
+    created_at: int
+    test: bool
+    not_routed: str | None
+    deliveries: tuple[DeliveryRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRow:
+    """An attempt, without what it brought back."""
+
+    id: int
+    round: int
+    number: int
+    outcome: Outcome | None
+    status_code: int | None
+    reason: str | None
+    error: str | None
+    started_at: int
+    ended_at: int | None
+    duration_ms: int | None
+    url: str
+    remote_address: str | None
+
+    @property
+    def summary(self) -> str:
+        return summarise(self.outcome, self.status_code, self.reason, self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What an attempt sent and what it brought back."""
+
+    request_headers: Headers
+    response_headers: Headers
+    response_body: bytes
+    response_length: int | None
+    response_truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetails:
+    row: DeliveryRow
+    destination: Destination
+    attempts: tuple[AttemptRow, ...]
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertDetails:
+    key: int
+    alert: Alert
+    not_routed: str | None
+    deliveries: tuple[DeliveryDetails, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The status line's numbers, of all deliveries."""
+
+    in_flight: int
+    waiting: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationRow:
+    """A destination with its health."""
+
+    destination: Destination
+    waiting: int
+    recent: tuple[Outcome, ...]
+    """Outcomes of its last attempts, oldest first."""
+    p95_ms: int | None
+    last: AttemptRow | None
+
+    @property
+    def success(self) -> float | None:
+        """The share of recent attempts that were acknowledged; None before the first."""
+        return self.recent.count(Outcome.DELIVERED) / len(self.recent) if self.recent else None
