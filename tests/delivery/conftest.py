@@ -1,0 +1,100 @@
+"""Real receivers on 127.0.0.1, a sender, and an outbox to deliver from."""
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import NOW, Clock, alert, destination
+from tests.delivery.scripted import Receiver, Script, answering
+from tui.delivery.sender import Sender
+from tui.domain.attempt import Answer
+from tui.store.outbox import Claim
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """Finds a program's path; where it is missing the test is skipped, but in CI it fails."""
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
+        return path
+
+    return find
+
+
+@pytest.fixture
+async def receive() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
+    """Starts a receiver that plays a script, or gives one answer; raises at the end what failed in it."""
+    running: list[tuple[asyncio.Server, Receiver]] = []
+
+    async def start(script: Script | bytes, tls: ssl.SSLContext | None = None) -> Receiver:
+        script = answering(script) if isinstance(script, bytes) else script
+        receiver = Receiver(script, scheme="https" if tls else "http")
+        server = await asyncio.start_server(receiver.accept, "127.0.0.1", 0, ssl=tls)
+        receiver.port = server.sockets[0].getsockname()[1]
+        running.append((server, receiver))
+        return receiver
+
+    yield start
+    for server, receiver in running:
+        server.close()
+        for connection in receiver.connections:
+            connection.cancel()
+        for end in await asyncio.gather(*receiver.connections, return_exceptions=True):
+            if isinstance(end, Exception):
+                raise end
+
+
+@pytest.fixture
+async def sender(clock: Clock) -> AsyncIterator[Sender]:
+    async with Sender(clock) as sender:
+        yield sender
+
+
+@pytest.fixture
+def send(sender: Sender) -> Callable[..., Awaitable[Answer]]:
+    """Sends an alert with this context to a destination of these fields, for the first time."""
+
+    def send_to(
+        url: str, *, webhook_id: str = "dlv_1", context: str = "{}", **fields: Any
+    ) -> Awaitable[Answer]:
+        to = destination(url=url, **fields)
+        return sender.send(Claim(1, webhook_id, "lease", 1, 1, 1, NOW, alert(context=context), to))
+
+    return send_to
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        return sock.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def certificate(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate for 127.0.0.1 that no authority has signed, and its key, in one file."""
+    key, path = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "certificate.pem"))
+    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
+    out = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path)]
+    subprocess.run([program("openssl"), *new.split(), *out], check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
+@pytest.fixture
+def tls(certificate: Path) -> ssl.SSLContext:
+    """What a receiver needs to present that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context

@@ -1,0 +1,95 @@
+"""Receivers that do on a real socket exactly what a test scripts."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Peer:
+    """The client's connection as a script sees it."""
+
+    receiver: "Receiver"
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def request(self) -> bytes:
+        """The next request in full, head and body."""
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        fields = (line.partition(b":") for line in head.lower().split(b"\r\n"))
+        length = next(int(value) for name, _, value in fields if name == b"content-length")
+        whole = head + await self.reader.readexactly(length)
+        self.receiver.requests.append(whole)
+        return whole
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    def reset(self) -> None:
+        """End the connection with an RST."""
+        linger = struct.pack("ii", 1, 0)
+        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.writer.transport.abort()
+
+
+Script = Callable[[Peer], Awaitable[None]]
+
+
+@dataclass
+class Receiver:
+    """A TCP server that plays its script on every connection, and closes it at the script's end."""
+
+    script: Script
+    scheme: str = "http"
+    port: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    """Every request that came in whole."""
+    connections: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(asyncio.create_task(self._play(reader, writer)))
+
+    async def _play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await self.script(Peer(self, reader, writer))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the client went away, as clients do
+        finally:
+            writer.close()
+
+
+def response(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
+    """An answer as it goes over the wire."""
+    head = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", "")
+    return "\r\n".join(head).encode() + body
+
+
+def answering(*answers: bytes) -> Script:
+    """Answers the requests of a connection in turn, then closes it."""
+
+    async def script(peer: Peer) -> None:
+        for raw in answers:
+            await peer.request()
+            await peer.send(raw)
+
+    return script
+
+
+async def keep_answering(peer: Peer) -> None:
+    """Acknowledges whatever comes, on connections that stay open."""
+    while True:
+        await peer.request()
+        await peer.send(response(b"success"))
+
+
+async def hang(peer: Peer) -> None:
+    """Takes the request and never says a word."""
+    await peer.request()
+    await peer.reader.read()

@@ -1,0 +1,446 @@
+"""The dispatcher at work: a real store, a real sender, real receivers."""
+
+import asyncio
+import logging
+import re
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Clock, alert, destination, open_store, write
+from tests.delivery.scripted import Peer, Receiver, answering, hang, keep_answering, response
+from tui.delivery.background import BackgroundDispatcher
+from tui.delivery.dispatcher import Dispatcher, Limits
+from tui.delivery.sender import Sender
+from tui.domain.alert import Alert, Severity, make_test_alert
+from tui.domain.destination import Destination
+from tui.domain.retry import RetryPolicy
+from tui.receiver import Behaviour, ReceiverThread, bind, build_app
+from tui.store import database, destinations, outbox
+from tui.store.database import Store
+from tui.store.outbox import LEASE_MARGIN_MS
+from tui.store.rows import fetch
+
+AT_ONCE = RetryPolicy(delays_ms=(0,) * 10)
+ONCE = RetryPolicy(delays_ms=())
+REFUSAL = response(b"no", status="503 Busy")
+
+Make = Callable[..., Dispatcher]
+
+
+@pytest.fixture
+def make(store: Store, sender: Sender) -> Make:
+    """Makes a dispatcher that retries at once."""
+    return partial(Dispatcher, store, sender, policy=AT_ONCE, fraction=lambda: 0.0)
+
+
+class Turns(list[Any]):
+    """The transactions of a store, one entry each; `then` is called when one is committed."""
+
+    then: Callable[[], object] = staticmethod(lambda: None)
+
+
+@pytest.fixture
+def turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> Turns:
+    turns = Turns()
+    write = store.write
+
+    def counted(*args: Any) -> Any:
+        future = write(*args)
+        turns.append(args)
+        future.add_done_callback(lambda _: turns.then())
+        return future
+
+    monkeypatch.setattr(store, "write", counted)
+    return turns
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Returns when something another task or thread does has happened."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.002)
+
+
+def add(store: Store, receiver: Receiver, name: str = "soc", **fields: Any) -> Destination:
+    return write(store, destinations.add, destination(name=name, url=receiver.url, **fields))
+
+
+def submit(store: Store, *alerts: Alert) -> list[int]:
+    """The ids of the deliveries that come of it."""
+    receipts = write(store, outbox.submit, alerts)
+    return [key for receipt in receipts for key, _, _ in receipt.deliveries]
+
+
+def deliveries(store: Store) -> list[tuple[str, int, int, int]]:
+    """State, round, counted attempts and last number of each."""
+    return store.read(fetch, "SELECT state, round, attempts, number FROM delivery ORDER BY id").result()
+
+
+def states(store: Store) -> Counter[str]:
+    return Counter(state for state, *_ in deliveries(store))
+
+
+def attempts(store: Store) -> list[tuple[int, int, str, int]]:
+    """Round, number, outcome and status of each."""
+    return store.read(fetch, "SELECT round, number, outcome, status_code FROM attempt ORDER BY id").result()
+
+
+class Gate:
+    """Takes requests and answers none before it is opened; counts how many wait at it."""
+
+    def __init__(self) -> None:
+        self.waiting = self.most = 0
+        self.opened = asyncio.Event()
+
+    async def __call__(self, peer: Peer) -> None:
+        while True:
+            await peer.request()
+            self.waiting += 1
+            self.most = max(self.most, self.waiting)
+            await self.opened.wait()
+            self.waiting -= 1
+            await peer.send(response(b"success"))
+
+
+class TestATurn:
+    async def test_delivers_what_is_due(self, store, receive, make):
+        receiver = await receive(keep_answering)
+        add(store, receiver)
+        submit(store, alert(), alert())
+        dispatcher = make()
+
+        await dispatcher.step()
+        in_flight = dispatcher.in_flight
+        await dispatcher.settle()
+
+        assert (in_flight, dispatcher.in_flight, len(receiver.requests)) == (2, 0, 2)
+        assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
+        assert attempts(store) == [(1, 1, "delivered", 200)] * 2
+
+    async def test_leaves_what_is_not_due(self, store, receive, make, clock):
+        receiver = await receive(answering(REFUSAL, REFUSAL))
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make(policy=RetryPolicy(delays_ms=(5000,)))
+
+        for wait_ms, expected in ((0, 1), (4999, 1), (1, 2)):
+            clock.advance(wait_ms)
+            await dispatcher.step()
+            await dispatcher.settle()
+            assert len(receiver.requests) == expected
+
+    async def test_writes_the_attempt_down_before_it_sends_it(self, store, receive, make):
+        seen = []
+
+        async def look(peer: Peer) -> None:
+            await peer.request()
+            seen.extend(await asyncio.to_thread(attempts, store))
+            await peer.send(response())
+
+        add(store, await receive(look))
+        submit(store, alert())
+
+        await make().run(until_empty=True)
+
+        assert seen == [(1, 1, None, None)]
+
+    async def test_looks_only_at_the_deliveries_it_was_made_for(self, store, receive, make):
+        receiver = await receive(keep_answering)
+        add(store, receiver)
+        (wanted, _) = submit(store, alert(), alert())
+
+        await make(only=[wanted]).run(until_empty=True)
+
+        assert deliveries(store) == [("delivered", 1, 1, 1), ("scheduled", 1, 0, 0)]
+
+
+class TestARound:
+    async def test_is_eleven_requests_to_a_receiver_that_never_acknowledges(
+        self, store, receive, make, caplog
+    ):
+        receiver = await receive(answering(*[REFUSAL] * 11))
+        add(store, receiver)
+        submit(store, alert(alert_id="b3c1"))
+
+        await make().run(until_empty=True)
+
+        assert len(receiver.requests) == 11
+        assert deliveries(store) == [("failed", 1, 11, 11)]
+        assert attempts(store) == [(1, number, "rejected", 503) for number in range(1, 12)]
+        (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+        assert line == 'delivery failed for good alert=b3c1 destination="soc" attempts=11 last="503 Busy"'
+
+    async def test_ends_with_the_first_acknowledgement(self, store, receive, make):
+        receiver = await receive(answering(REFUSAL, REFUSAL, response()))
+        add(store, receiver)
+        submit(store, alert())
+
+        await make().run(until_empty=True)
+
+        assert deliveries(store) == [("delivered", 1, 3, 3)]
+        webhook_ids = re.findall(rb"webhook-id: (\S+)", b"".join(receiver.requests))
+        assert (len(webhook_ids), len(set(webhook_ids))) == (3, 1)
+
+    async def test_of_a_test_alert_is_one_request(self, store, receive, make, clock):
+        receiver = await receive(answering(REFUSAL))
+        add(store, receiver, severities=frozenset())
+        submit(store, make_test_alert("soc", now=clock(), alert_id="test-1"))
+
+        await make().run(until_empty=True)
+
+        assert (len(receiver.requests), deliveries(store)) == (1, [("failed", 1, 1, 1)])
+
+    async def test_is_opened_anew_by_a_resend(self, store, receive, make):
+        receiver = await receive(answering(REFUSAL, response()))
+        add(store, receiver)
+        ids = submit(store, alert(title="Root login"))
+        dispatcher = make(policy=ONCE)
+        await dispatcher.run(until_empty=True)
+
+        assert write(store, outbox.resend, ids) == {ids[0]: None}
+        await dispatcher.run(until_empty=True)
+
+        titles = re.findall(rb'"title":"(.+?)"', b"".join(receiver.requests))
+        assert titles == [b"New Alert: Root login", b"[Re-sent]: Root login"]
+        assert deliveries(store) == [("delivered", 2, 1, 1)]
+        assert attempts(store) == [(1, 1, "rejected", 503), (2, 1, "delivered", 200)]
+
+
+class TestManyDestinations:
+    async def test_get_no_more_requests_at_once_than_the_cap(self, store, receive, make):
+        gate = Gate()
+        receiver = await receive(gate)
+        add(store, receiver)
+        submit(store, *[alert() for _ in range(10)])
+        dispatcher = make(limits=Limits(concurrency=8, per_destination=3))
+
+        run = asyncio.create_task(dispatcher.run(until_empty=True))
+        await eventually(lambda: gate.waiting == 3)
+        await dispatcher.step()
+        in_flight = dispatcher.in_flight
+        gate.opened.set()
+        await run
+
+        assert (in_flight, gate.most, len(receiver.requests)) == (3, 3, 10)
+
+    async def test_do_not_wait_for_one_that_hangs(self, store, receive, make):
+        stuck, healthy = await receive(hang), await receive(keep_answering)
+        add(store, stuck, "stuck")
+        add(store, healthy, "healthy")
+        submit(store, *[alert(severity=Severity.CRITICAL) for _ in range(20)])
+        dispatcher = make(limits=Limits(concurrency=6, per_destination=3))
+
+        run = asyncio.create_task(dispatcher.run())
+        await eventually(lambda: states(store)["delivered"] == 20)
+        at_work = states(store)
+        dispatcher.drain(grace_s=0)
+        await run
+
+        assert at_work == {"delivered": 20, "in_flight": 3, "scheduled": 17}
+        assert len(stuck.requests) == 3
+
+
+class TestDraining:
+    async def test_lets_what_is_in_flight_end_and_claims_no_more(self, store, receive, make):
+        gate = Gate()
+        receiver = await receive(gate)
+        add(store, receiver)
+        submit(store, alert(), alert())
+        dispatcher = make(limits=Limits(per_destination=1))
+
+        run = asyncio.create_task(dispatcher.run())
+        await eventually(lambda: gate.waiting)
+        dispatcher.drain(grace_s=60)
+        gate.opened.set()
+        await run
+
+        assert dispatcher.stopping
+        assert deliveries(store) == [("delivered", 1, 1, 1), ("scheduled", 1, 0, 0)]
+
+    async def test_does_not_spin_over_what_it_may_no_longer_claim(self, store, receive, make, turns):
+        receiver = await receive(hang)
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make()
+        run = asyncio.create_task(dispatcher.run())
+        await eventually(lambda: receiver.requests)
+
+        dispatcher.drain(grace_s=0.2)
+        submit(store, alert())
+        turns.clear()
+        await run
+
+        assert deliveries(store) == [("scheduled", 1, 0, 1), ("scheduled", 1, 0, 0)]
+        assert len(turns) <= 5
+
+    async def test_cuts_off_what_has_not_ended_in_time_and_does_not_count_it(self, store, receive, make):
+        receiver = await receive(hang)
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make()
+
+        run = asyncio.create_task(dispatcher.run())
+        await eventually(lambda: receiver.requests)
+        dispatcher.drain(grace_s=0)
+        await run
+
+        assert deliveries(store) == [("scheduled", 1, 0, 1)]
+        assert attempts(store) == [(1, 1, "interrupted", None)]
+
+    async def test_closes_even_what_was_claimed_and_not_begun(self, store, receive, make, turns):
+        receiver = await receive(hang)
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make()
+
+        turns.then = lambda: dispatcher.drain(grace_s=0)
+        await dispatcher.run()
+
+        assert receiver.requests == []
+        assert deliveries(store) == [("scheduled", 1, 0, 1)]
+        assert attempts(store) == [(1, 1, "interrupted", None)]
+
+    async def test_resumes_where_it_stopped(self, store, receive, make):
+        receiver = await receive(answering(response()))
+        add(store, receiver)
+        submit(store, alert())
+        stopped = make()
+        stopped.drain(grace_s=0)
+        await stopped.run()
+        assert receiver.requests == []
+
+        await make().run(until_empty=True)
+
+        assert deliveries(store) == [("delivered", 1, 1, 1)]
+
+
+class TestALockedDatabase:
+    @pytest.fixture
+    def store(self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+        monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+        with open_store("sqlite", tmp_path, clock) as store:
+            yield store
+
+    @pytest.fixture
+    def other(self, store: Store) -> Iterator[sqlite3.Connection]:
+        """Another process, as far as the database can tell."""
+        with closing(sqlite3.connect(store.strategy.shown, isolation_level=None)) as connection:
+            yield connection
+
+    async def test_is_waited_for_with_the_results_kept(self, store, other, receive, make, caplog):
+        async def lock_and_acknowledge(peer: Peer) -> None:
+            await peer.request()
+            other.execute("BEGIN IMMEDIATE")
+            await peer.send(response())
+
+        receiver = await receive(lock_and_acknowledge)
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make()
+
+        run = asyncio.create_task(dispatcher.run(until_empty=True))
+        await eventually(lambda: dispatcher.trouble)
+        trouble = dispatcher.trouble
+        other.execute("ROLLBACK")
+        await run
+
+        assert trouble == "the database is locked by another process"
+        assert caplog.messages.count(f"cannot record or claim, trying again: {trouble}") == 1
+        assert (dispatcher.trouble, len(receiver.requests)) == (None, 1)
+        assert deliveries(store) == [("delivered", 1, 1, 1)]
+
+    async def test_does_not_keep_the_dispatcher_from_ending(self, store, other, receive, make):
+        add(store, await receive(hang))
+        submit(store, alert())
+        dispatcher = make()
+        await dispatcher.step()
+        other.execute("BEGIN IMMEDIATE")
+
+        dispatcher.drain(grace_s=0)
+        await dispatcher.run()
+
+        assert attempts(store) == [(1, 1, None, None)]
+
+
+class TestMishaps:
+    async def test_inside_the_sender_cost_an_attempt_and_not_the_delivery(
+        self, store, receive, clock, caplog
+    ):
+        class Faulty(Sender):
+            async def send(self, claim):
+                if claim.number == 1:
+                    raise ZeroDivisionError
+                return await super().send(claim)
+
+        add(store, await receive(keep_answering))
+        submit(store, alert())
+
+        async with Faulty(clock) as sender:
+            await Dispatcher(store, sender, policy=AT_ONCE).run(until_empty=True)
+
+        assert deliveries(store) == [("delivered", 1, 2, 2)]
+        assert attempts(store) == [(1, 1, "blocked", None), (1, 2, "delivered", 200)]
+        assert "ZeroDivisionError" in caplog.text
+
+    async def test_that_make_an_answer_late_leave_the_delivery_to_whoever_holds_it_now(
+        self, store, receive, make, clock, caplog
+    ):
+        gate = Gate()
+        to = add(store, await receive(gate))
+        submit(store, alert(alert_id="b3c1"))
+        late, prompt = make(), make()
+        await late.step()
+        await eventually(lambda: gate.waiting)
+
+        clock.advance(to.timeout_ms + LEASE_MARGIN_MS)
+        await prompt.step()
+        await eventually(lambda: gate.waiting == 2)
+        gate.opened.set()
+        await late.settle()
+        assert deliveries(store) == [("in_flight", 1, 2, 2)]
+        await prompt.settle()
+
+        assert deliveries(store) == [("delivered", 1, 2, 2)]
+        assert attempts(store) == [(1, 1, "abandoned", None), (1, 2, "delivered", 200)]
+        late_line = 'late answer ignored alert=b3c1 destination="soc" round=1 number=1 outcome=delivered'
+        assert late_line in caplog.text
+
+
+class TestInTheBackground:
+    def test_it_delivers_upon_a_nudge_and_ends_when_drained(self, store, clock):
+        came = threading.Semaphore(0)
+        app = build_app({"/": Behaviour()}, lambda _: came.release())
+        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits(), clock=clock)
+
+        with ReceiverThread(bind("127.0.0.1", 0), app) as receiver:
+            write(store, destinations.add, destination(url=f"http://127.0.0.1:{receiver.port}/"))
+            background.start()
+            for _ in range(2):
+                submit(store, alert())
+                background.nudge()
+                assert came.acquire(timeout=20)
+            background.drain(grace_s=20)
+
+            assert background.join(timeout_s=20)
+
+        assert (background.in_flight, background.trouble) == (0, None)
+        assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
+
+    def test_it_says_why_it_stopped(self, store, clock, monkeypatch, caplog):
+        monkeypatch.setattr(Dispatcher, "step", lambda _: 1 / 0)
+        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits(), clock=clock)
+
+        background.start()
+
+        assert background.join(timeout_s=20)
+        assert background.trouble == "the dispatcher stopped: ZeroDivisionError; restart Tocsin, see the log"
+        background.nudge()
+        background.drain(grace_s=0)

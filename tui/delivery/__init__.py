@@ -1,0 +1,1 @@
+"""Sends deliveries and records what came back: the only importer of httpx."""

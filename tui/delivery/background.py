@@ -1,0 +1,82 @@
+"""A dispatcher in a thread of its own, with its own event loop, beside the app.
+
+Not a worker of the screen's loop: those are cancelled and not awaited when the app ends, and a
+burst of deliveries would make keys wait.
+"""
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+
+from tui.delivery.dispatcher import Dispatcher, Limits
+from tui.delivery.sender import Sender
+from tui.domain.retry import RetryPolicy
+from tui.store.database import Store
+
+log = logging.getLogger(__name__)
+
+
+class BackgroundDispatcher:
+    def __init__(
+        self, store: Store, *, policy: RetryPolicy, limits: Limits, clock: Callable[[], int]
+    ) -> None:
+        self._store = store
+        self._policy = policy
+        self._limits = limits
+        self._clock = clock
+        self._thread = threading.Thread(target=self._main, name="dispatcher", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._started = threading.Event()
+        self._crash: str | None = None
+
+    def start(self) -> None:
+        self._thread.start()
+        self._started.wait()
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps it from delivering, in words; None while it works."""
+        return self._crash or (self._dispatcher.trouble if self._dispatcher else None)
+
+    @property
+    def in_flight(self) -> int:
+        return self._dispatcher.in_flight if self._dispatcher else 0
+
+    def nudge(self) -> None:
+        """There is something new to deliver. From any thread."""
+        self._call(lambda dispatcher: dispatcher.nudge())
+
+    def drain(self, grace_s: float) -> None:
+        """Claim no more; returns at once. `join` waits for what is in flight, at most `grace_s`."""
+        self._call(lambda dispatcher: dispatcher.drain(grace_s))
+
+    def join(self, timeout_s: float | None = None) -> bool:
+        """Whether the thread ended within `timeout_s`."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _call(self, action: Callable[[Dispatcher], None]) -> None:
+        loop, dispatcher = self._loop, self._dispatcher
+        if loop is not None and dispatcher is not None and not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(action, dispatcher)
+            except RuntimeError:
+                return  # it ended between the question and the call
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except Exception as error:
+            self._crash = f"the dispatcher stopped: {type(error).__name__}; restart Tocsin, see the log"
+            log.exception("the dispatcher stopped")
+        finally:
+            self._started.set()
+
+    async def _run(self) -> None:
+        async with Sender(self._clock) as sender:
+            self._dispatcher = Dispatcher(self._store, sender, policy=self._policy, limits=self._limits)
+            self._loop = asyncio.get_running_loop()
+            self._started.set()
+            await self._dispatcher.run()

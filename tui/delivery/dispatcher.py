@@ -1,0 +1,282 @@
+"""The dispatcher: claims what is due, sends it, records what came back.
+
+One turn is one transaction: it records every attempt that ended since the last turn and claims
+into the slots that became free, so that a hundred deliveries cost one fsync. A delivery counts as
+delivered only once that transaction is committed. When the database does not answer, the results
+stay in memory and the turn is tried again; nothing is claimed meanwhile.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from tui.delivery.sender import Sender
+from tui.domain.alert import encode_json
+from tui.domain.attempt import Answer
+from tui.domain.lifecycle import Outcome
+from tui.domain.retry import RetryPolicy
+from tui.store import outbox
+from tui.store.database import ChangeNotice, Store, Transaction
+from tui.store.errors import StoreUnavailable
+from tui.store.outbox import Claim, Claims, Exhausted, Finish, Finished
+
+log = logging.getLogger(__name__)
+
+GATHER_S = 0.002
+"""How long results gather before they are recorded together."""
+NOTICE_S = 0.1
+"""How often a change made by another process is looked for; some microseconds each time."""
+POLL_S = 5.0
+"""How often the outbox is searched when nothing hints at work. The hints save time; this is the truth."""
+_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    concurrency: int = 64
+    """Requests in flight at once."""
+    per_destination: int = 16
+    """Of these to one destination, so that one that hangs leaves slots to the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    now: int
+    finished: list[Finished]
+    claims: Claims
+
+
+class Dispatcher:
+    """Runs in one event loop. With `only`, it looks at no other deliveries than these ids."""
+
+    def __init__(
+        self,
+        store: Store,
+        sender: Sender,
+        *,
+        policy: RetryPolicy,
+        limits: Limits | None = None,
+        only: Collection[int] | None = None,
+        fraction: Callable[[], float] = random.random,
+    ) -> None:
+        self.policy = policy
+        self.trouble: str | None = None
+        """What keeps the dispatcher from working, in words; None while it works."""
+        self._store = store
+        self._sender = sender
+        self._limits = limits or Limits()
+        self._only = only
+        self._fraction = fraction
+        self._wake = asyncio.Event()
+        self._sending: dict[asyncio.Task[Answer], Claim] = {}
+        self._ended: list[Finish] = []
+        self._stopping = False
+        self._stop_by: float | None = None
+        self._next_turn = 0.0
+        self._empty = False
+        self._failures = 0
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._sending)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
+
+    async def run(self, *, until_empty: bool = False) -> None:
+        """Deliver until `drain`; with `until_empty`, until nothing is scheduled or in flight anywhere."""
+        notice = self._store.watch()
+        try:
+            while not (self._stopping and self._settled) and not self._given_up():
+                await self.step()
+                if until_empty and self._empty and self._settled:
+                    return
+                await self._wait(notice)
+        finally:
+            notice.close()
+
+    async def step(self) -> None:
+        """One turn: record what ended, claim what is due into the free slots, start sending it."""
+        ended, self._ended = self._ended, []
+        try:
+            turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended)))
+        except StoreUnavailable as error:
+            # In front: the order in which attempts ended is the order in which they are recorded.
+            self._ended = ended + self._ended
+            self._back_off(str(error))
+            return
+        if self.trouble:
+            log.info("the database answers again")
+        self.trouble, self._failures = None, 0
+        self._plan(turn)
+        for claim in turn.claims.claims:
+            task = asyncio.create_task(self._deliver(claim), name=f"delivery {claim.webhook_id}")
+            self._sending[task] = claim
+            task.add_done_callback(self._end)
+        for finished in turn.finished:
+            _log_finished(finished)
+        for exhausted in turn.claims.exhausted:
+            _log_exhausted(exhausted)
+
+    async def settle(self) -> None:
+        """Wait until everything in flight has ended, then record it."""
+        while self._sending:
+            await asyncio.wait(self._sending)
+        while self._ended:
+            await self.step()
+
+    def nudge(self) -> None:
+        """There is something new to deliver."""
+        self._next_turn = 0.0
+        self._wake.set()
+
+    def drain(self, grace_s: float) -> None:
+        """Claim no more. What is in flight has `grace_s` to end; `run` returns when it is recorded.
+
+        What has not ended by then is cut off and closed as interrupted, not counted.
+        """
+        self._stopping = True
+        self._stop_by = time.monotonic() + grace_s
+        self._wake.set()
+
+    # --- one turn
+
+    def _turn(self, tx: Transaction, ended: list[Finish]) -> _Turn:
+        finished = outbox.finish(tx, ended, self.policy) if ended else []
+        slots = 0 if self._stopping else self._limits.concurrency - len(self._sending)
+        busy = Counter(claim.destination.id for claim in list(self._sending.values()))
+        claims = outbox.claim(
+            tx,
+            policy=self.policy,
+            slots=slots,
+            cap=self._limits.per_destination,
+            busy=busy,
+            only=self._only,
+        )
+        return _Turn(tx.now, finished, claims)
+
+    def _plan(self, turn: _Turn) -> None:
+        next_due = turn.claims.next_due
+        self._empty = next_due is None
+        wait = POLL_S
+        full = len(turn.claims.claims) + len(self._sending) >= self._limits.concurrency
+        if next_due is not None and not full and not self._stopping:
+            wait = min(POLL_S, max(0.0, (next_due - turn.now) / 1000))
+        if turn.claims.claims:
+            wait = max(wait, GATHER_S)
+        self._next_turn = time.monotonic() + wait
+
+    def _back_off(self, reason: str) -> None:
+        if self.trouble != reason:
+            log.warning("cannot record or claim, trying again: %s", reason)
+        self.trouble = reason
+        self._next_turn = time.monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
+        self._failures += 1
+
+    async def _wait(self, notice: ChangeNotice) -> None:
+        """Until there is something to record, something is due, or somebody changed the database."""
+        while not (self._stopping and self._settled):
+            self._cut_off_if_late()
+            now = time.monotonic()
+            if now >= self._next_turn:
+                return
+            try:
+                async with asyncio.timeout(min(NOTICE_S, self._next_turn - now)):
+                    await self._wake.wait()
+            except TimeoutError:
+                if not self.trouble and notice.changed():
+                    return
+                continue
+            self._wake.clear()
+            if self.trouble:
+                continue  # woken by a result that cannot be recorded before the pause is over
+            if self._sending:
+                await asyncio.sleep(GATHER_S)
+            return
+
+    # --- one delivery
+
+    async def _deliver(self, claim: Claim) -> Answer:
+        try:
+            return await self._sender.send(claim)
+        except Exception as error:
+            log.exception("sending %s failed inside Tocsin", claim.webhook_id)
+            return _internal_error(claim, error)
+
+    def _end(self, task: asyncio.Task[Answer]) -> None:
+        # A callback, because a task cut off before its first step never runs a line of its own.
+        claim = self._sending.pop(task)
+        answer = self._sender.interrupted(claim) if task.cancelled() else task.result()
+        self._ended.append(Finish(claim, answer, self._fraction()))
+        self._wake.set()
+
+    # --- the end
+
+    @property
+    def _settled(self) -> bool:
+        return not self._sending and not self._ended
+
+    def _cut_off_if_late(self) -> None:
+        if self._stop_by is not None and time.monotonic() >= self._stop_by:
+            for task in self._sending:
+                task.cancel()
+
+    def _given_up(self) -> bool:
+        """The database is still gone when we have to stop: the leases run out and tell the rest."""
+        late = self._stop_by is not None and time.monotonic() >= self._stop_by
+        return late and self.trouble is not None and not self._sending
+
+
+def _internal_error(claim: Claim, error: Exception) -> Answer:
+    return Answer(
+        outcome=Outcome.BLOCKED,
+        ended_at=claim.started_at,
+        duration_ms=0,
+        error=f"an error inside Tocsin, see the log: {type(error).__name__}",
+    )
+
+
+def _log_finished(finished: Finished) -> None:
+    claim, answer, progress = finished.finish.claim, finished.finish.answer, finished.progress
+    if progress is None:
+        log.warning(
+            "late answer ignored alert=%s destination=%s round=%d number=%d outcome=%s: "
+            "the lease had run out and another dispatcher holds the delivery",
+            claim.alert.alert_id,
+            encode_json(claim.destination.name),
+            claim.round,
+            claim.number,
+            answer.outcome,
+        )
+        return
+    log.info(
+        "attempt alert=%s destination=%s round=%d number=%d outcome=%s status=%s ms=%d state=%s error=%s",
+        claim.alert.alert_id,
+        encode_json(claim.destination.name),
+        claim.round,
+        claim.number,
+        answer.outcome,
+        answer.status_code or "-",
+        answer.duration_ms,
+        progress.state,
+        encode_json(answer.error or ""),
+    )
+    if finished.exhausted:
+        _log_exhausted(
+            Exhausted(claim.alert.alert_id, claim.destination.name, progress.attempts, answer.summary)
+        )
+
+
+def _log_exhausted(exhausted: Exhausted) -> None:
+    log.error(
+        "delivery failed for good alert=%s destination=%s attempts=%d last=%s",
+        exhausted.alert_id,
+        encode_json(exhausted.destination),
+        exhausted.attempts,
+        encode_json(exhausted.last),
+    )

@@ -1,0 +1,137 @@
+"""What is sent: the payload, the headers, the signature. Pure; the same input gives the same bytes."""
+
+import base64
+import hashlib
+import hmac
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from tui import __version__
+from tui.domain.alert import Alert, AlertType, encode_json, format_time
+from tui.domain.attempt import Headers
+from tui.domain.destination import Destination
+from tui.domain.secret import MASK, Secret, signing_key
+
+# Where a payload's context goes in; encoded apart so that it is sent as it was stored.
+_CONTEXT = '"alertContext":{}'
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    url: str
+    headers: Headers
+    shown_headers: Headers
+    """The same with secrets masked, fit to be kept and shown."""
+    body: bytes
+
+
+def wire_title(alert: Alert, round: int) -> str:
+    """The title a receiver reads; it tells a resend from a first delivery."""
+    if round > 1:
+        return f"[Re-sent]: {alert.headline}"
+    match alert.type:
+        case AlertType.RULE:
+            return f"New Alert: {alert.headline}"
+        case AlertType.RULE_ERROR:
+            return f"New rule error: {alert.headline}"
+        case AlertType.POLICY:
+            return f"Policy Failure: {alert.name or alert.rule_id}"
+
+
+def payload(alert: Alert, round: int) -> bytes:
+    """The body: compact UTF-8 JSON of exactly 13 keys, the same bytes in every attempt of a round."""
+    text = encode_json(
+        {
+            "id": alert.rule_id,
+            "createdAt": format_time(alert.created_at),
+            "severity": alert.severity,
+            "type": alert.type,
+            "link": alert.link,
+            "title": wire_title(alert, round),
+            "name": alert.name,
+            "alertId": alert.alert_id,
+            "alertContext": {},
+            "description": alert.description,
+            "runbook": alert.runbook,
+            "tags": alert.tags,
+            "version": alert.version,
+        }
+    )
+    # No string value can hold the unescaped quotes of the marker, so its first place is the key.
+    return text.replace(_CONTEXT, f'"alertContext":{alert.context}', 1).encode()
+
+
+def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
+    """Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`. Raises Invalid for a bad secret."""
+    signed = f"{webhook_id}.{timestamp}.".encode() + body
+    digest = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def build_request(
+    alert: Alert,
+    destination: Destination,
+    *,
+    webhook_id: str,
+    round: int,
+    timestamp: int,
+    reveal: Callable[[Secret], str],
+) -> Request:
+    """The request of one attempt begun at `timestamp` (unix seconds).
+
+    `reveal` turns a secret into its value and may raise; so does a signing secret that is none.
+    """
+    url, credentials = _split_credentials(destination.url)
+    body = payload(alert, round)
+    common = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"Tocsin/{__version__}",
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(timestamp),
+    }
+    own = {header.name.lower() for header in destination.headers}
+    hidden = {"Authorization": credentials} if credentials and "authorization" not in own else {}
+    hidden |= {header.name: reveal(header.value) for header in destination.headers}
+    if destination.secret is not None:
+        hidden["webhook-signature"] = signature(reveal(destination.secret), webhook_id, timestamp, body)
+    return Request(
+        url=url,
+        headers=(*common.items(), *hidden.items()),
+        shown_headers=(*common.items(), *((name, MASK) for name in hidden)),
+        body=body,
+    )
+
+
+def masked_request(
+    alert: Alert, destination: Destination, *, webhook_id: str, round: int, timestamp: int
+) -> Request:
+    """The request with every secret masked, to be shown; needs no secret and cannot fail."""
+    unsigned = replace(destination, secret=None)
+    request = build_request(
+        alert, unsigned, webhook_id=webhook_id, round=round, timestamp=timestamp, reveal=lambda _: MASK
+    )
+    signed = (("webhook-signature", MASK),) if destination.secret else ()
+    return replace(request, url=destination.masked_url, headers=(*request.shown_headers, *signed))
+
+
+def curl(request: Request) -> str:
+    """A command line that sends `request` from a shell."""
+    lines = [f"curl -X POST {shlex.quote(request.url)}"]
+    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers]
+    lines.append(f"--data-binary {shlex.quote(request.body.decode())}")
+    return " \\\n  ".join(lines)
+
+
+def _split_credentials(url: str) -> tuple[str, str]:
+    """The URL without `user:password@`, and those as the value of an Authorization header."""
+    parts = urlsplit(url)
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url, ""
+    user, _, password = userinfo.partition(":")
+    plain = f"{unquote(user)}:{unquote(password)}".encode()
+    return urlunsplit(parts._replace(netloc=host)), "Basic " + base64.b64encode(plain).decode()

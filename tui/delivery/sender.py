@@ -1,0 +1,222 @@
+"""Sends one request and says how it ended. It never raises for what a receiver does."""
+
+import asyncio
+import time
+import zlib
+from collections.abc import Callable
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from tui.delivery.failures import explain
+from tui.delivery.request import Request, build_request
+from tui.delivery.secrets import SecretUnavailable, reveal
+from tui.delivery.transport import PEER, decode_header, open_transport
+from tui.domain.attempt import BODY_LIMIT, Answer, Headers
+from tui.domain.errors import Invalid
+from tui.domain.lifecycle import Outcome
+from tui.domain.retry import parse_retry_after
+from tui.domain.secret import mask_location
+from tui.domain.text import storable
+from tui.store.outbox import Claim
+
+
+class Sender:
+    """One HTTP client for all destinations. Use as an async context manager, in one event loop.
+
+    The transport is called directly: no cookies are kept from one alert to the next, no redirect
+    is followed, no proxy is picked up from the environment, and nothing is sent a second time.
+    """
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._transport: AiohttpTransport | None = None
+
+    async def __aenter__(self) -> "Sender":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._transport is not None:
+            await self._transport.aclose()
+
+    async def send(self, claim: Claim) -> Answer:
+        """POST the claimed alert; ends at the latest at the destination's deadline."""
+        exchange = _Exchange(self._clock)
+        destination = claim.destination
+        try:
+            request = build_request(
+                claim.alert,
+                destination,
+                webhook_id=claim.webhook_id,
+                round=claim.round,
+                timestamp=claim.started_at // 1000,
+                reveal=reveal,
+            )
+        except (SecretUnavailable, Invalid) as error:
+            return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
+        exchange.request_headers = request.shown_headers
+        try:
+            async with asyncio.timeout(destination.timeout_ms / 1000):
+                await self._exchange(request, exchange)
+        except TimeoutError:
+            return exchange.answer(Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms))
+        except Exception as error:
+            url = urlsplit(request.url)  # not httpx.URL, which may be what has failed
+            port = url.port or (443 if url.scheme == "https" else 80)
+            return exchange.answer(Outcome.UNREACHABLE, explain(error, host=url.hostname or "", port=port))
+        return exchange.conclude()
+
+    def interrupted(self, claim: Claim) -> Answer:
+        """The answer of a request that was cut short by our own shutdown."""
+        ended_at = self._clock()
+        return Answer(
+            outcome=Outcome.INTERRUPTED,
+            ended_at=ended_at,
+            duration_ms=max(0, ended_at - claim.started_at),
+            error="Tocsin was shut down before the answer came; the receiver may or may not have it",
+        )
+
+    async def _exchange(self, request: Request, exchange: "_Exchange") -> None:
+        PEER.set(None)
+        response = await self._opened().handle_async_request(
+            httpx.Request("POST", request.url, headers=list(request.headers), content=request.body)
+        )
+        exchange.remote_address = PEER.get()
+        try:
+            exchange.take_head(response)
+            if exchange.wants_body:
+                body = cast("httpx.AsyncByteStream", response.stream)
+                async for chunk in body:
+                    if not exchange.take(chunk):
+                        break
+                else:
+                    exchange.complete = True
+        finally:
+            # An unread rest is not drained: the connection is closed with it.
+            await response.aclose()
+
+    def _opened(self) -> AiohttpTransport:
+        if self._transport is None:  # at the first request: reading the TLS roots takes a while
+            self._transport = open_transport()
+        return self._transport
+
+
+class _Exchange:
+    """What has come back so far, so that an answer cut off by the deadline is still told."""
+
+    def __init__(self, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._begun = time.monotonic()
+        self.request_headers: Headers = ()
+        self.remote_address: str | None = None
+        self.complete = False
+        self._status: int | None = None
+        self._reason = ""
+        self._headers: Headers = ()
+        self._declared: int | None = None
+        self._inflate: Any = None
+        self._body = bytearray()
+        self._truncated = False
+
+    @property
+    def wants_body(self) -> bool:
+        self.complete = self._status in (204, 304)
+        return not self.complete
+
+    def take_head(self, response: httpx.Response) -> None:
+        self._status = response.status_code
+        self._reason = decode_header(response.extensions.get("reason_phrase", b"")) or _standard_reason(
+            self._status
+        )
+        self._headers = tuple(
+            (decode_header(name), decode_header(value)) for name, value in response.headers.raw
+        )
+        length = response.headers.get("content-length", "")
+        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if coding in ("gzip", "x-gzip", "deflate"):
+            self._inflate = zlib.decompressobj(wbits=47)
+        elif length.isascii() and length.isdigit() and len(length) < 19:
+            self._declared = int(length)
+
+    def take(self, chunk: bytes) -> bool:
+        """Keep a part of the body; False once the limit is reached and the rest is unwanted."""
+        room = BODY_LIMIT + 1 - len(self._body)
+        if self._inflate is not None:
+            try:
+                # Inflated no further than there is room: a small answer can unfold to gigabytes.
+                chunk = bytes(self._inflate.decompress(chunk, room))
+            except zlib.error:
+                self._inflate = None
+        self._body += chunk[:room]
+        if self._inflate is not None and self._inflate.unused_data:
+            self._truncated = True  # behind the compressed body: unwanted, and it would pile up
+            return False
+        if len(self._body) <= BODY_LIMIT:
+            return True
+        del self._body[BODY_LIMIT:]
+        self._truncated = True
+        return False
+
+    def conclude(self) -> Answer:
+        """The answer of an exchange that ran to its end: 2xx acknowledges, anything else does not."""
+        assert self._status is not None
+        if 200 <= self._status <= 299:
+            return self.answer(Outcome.DELIVERED, None)
+        return self.answer(Outcome.REJECTED, self._describe_rejection(self._status))
+
+    def describe_timeout(self, timeout_ms: int) -> str:
+        seconds = f"{timeout_ms / 1000:g} s"
+        if self._status is None:
+            return f"no answer within {seconds}"
+        return f"the answer began ({self._status}) but did not end within {seconds}"
+
+    def answer(self, outcome: Outcome, error: str | None) -> Answer:
+        ended_at = self._clock()
+        return Answer(
+            outcome=outcome,
+            ended_at=ended_at,
+            duration_ms=round((time.monotonic() - self._begun) * 1000),
+            status_code=self._status,
+            reason=self._reason or None,
+            error=storable(error) if error else None,
+            remote_address=self.remote_address,
+            request_headers=self.request_headers,
+            response_headers=_capped(self._headers),
+            response_body=bytes(self._body),
+            response_length=len(self._body) if self.complete else self._declared,
+            response_truncated=self._truncated,
+            retry_after_ms=parse_retry_after(self._header("retry-after"), ended_at),
+        )
+
+    def _header(self, wanted: str) -> str:
+        return next((value for name, value in self._headers if name.lower() == wanted), "")
+
+    def _describe_rejection(self, status: int) -> str:
+        if 300 <= status <= 399:
+            place = mask_location(self._header("location"))
+            return f"redirects are not followed{f'; it points to {place[:200]}' if place else ''}"
+        return f"the receiver answered {status} {self._reason}".rstrip()
+
+
+def _capped(headers: Headers) -> Headers:
+    kept: list[tuple[str, str]] = []
+    room = BODY_LIMIT
+    for name, value in headers:
+        room -= len(name) + len(value)
+        if room < 0:
+            break
+        kept.append((name, value))
+    return tuple(kept)
+
+
+def _standard_reason(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
