@@ -1,0 +1,127 @@
+"""Alerts are found in one object, an array or JSON Lines; what is no JSON is named by its place."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.intake.documents import Item, read_items
+
+OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
+NO_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": NaN}', b"\xff", b'{"a": }', b'{"a": 1} {"b": 2}'])
+
+
+def items(raw: str | bytes) -> list[Item]:
+    data = raw.encode() if isinstance(raw, str) else raw
+    return [item for batch in read_items(io.BytesIO(data)) for item in batch]
+
+
+def values(raw: str | bytes) -> list[Any]:
+    found = items(raw)
+    assert [item.error for item in found] == [None] * len(found)
+    return [item.value for item in found]
+
+
+@given(OBJECTS, st.sampled_from([None, 2]))
+def test_one_object_is_one_item_however_it_is_laid_out(value: dict[str, Any], indent: int | None) -> None:
+    assert values(json.dumps(value, indent=indent)) == [value]
+
+
+@given(st.lists(OBJECTS), st.sampled_from([None, 2]))
+def test_an_array_is_an_item_an_entry(entries: list[dict[str, Any]], indent: int | None) -> None:
+    found = items(json.dumps(entries, indent=indent))
+    assert [(item.place, item.value) for item in found] == [
+        (f"item {number}", entry) for number, entry in enumerate(entries, start=1)
+    ]
+
+
+@given(st.lists(OBJECTS | st.none(), min_size=1), OBJECTS, st.sampled_from([b"\n", b"\r\n"]))
+def test_json_lines_are_an_item_a_line_and_blank_lines_are_none(
+    rest: list[dict[str, Any] | None], first: dict[str, Any], line_end: bytes
+) -> None:
+    lines = [first, *rest]
+    raw = line_end.join(b"" if line is None else json.dumps(line).encode() for line in lines)
+    expected = [(f"line {number}", line) for number, line in enumerate(lines, start=1) if line is not None]
+    assert [(item.place, item.value) for item in items(raw)] == expected
+
+
+@given(OBJECTS, st.lists(OBJECTS | NO_JSON, min_size=1))
+def test_a_bad_line_is_named_and_the_others_are_kept(
+    first: dict[str, Any], rest: list[dict[str, Any] | bytes]
+) -> None:
+    raw = b"\n".join(
+        line if isinstance(line, bytes) else json.dumps(line).encode() for line in (first, *rest)
+    )
+    found = items(raw)
+    assert [item.place for item in found] == [f"line {number}" for number in range(1, len(rest) + 2)]
+    for item, line in zip(found, (first, *rest), strict=True):
+        assert (item.value, item.error is None) == (
+            (None, False) if isinstance(line, bytes) else (line, True)
+        )
+
+
+def test_lines_are_counted_from_the_top_whatever_comes_before_the_first() -> None:
+    found = items('\n\n{"a": 1}\n{oops}\n')
+    assert [(item.place, item.error is None) for item in found] == [("line 3", True), ("line 4", False)]
+
+
+def test_lines_of_which_the_first_is_bad_are_still_lines() -> None:
+    found = items('{oops}\n{"a": 1}\n{"b": 2}\n')
+    assert [(item.place, item.value) for item in found] == [
+        ("line 1", None),
+        ("line 2", {"a": 1}),
+        ("line 3", {"b": 2}),
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert values(b'\xef\xbb\xbf{"a": 1}') == [{"a": 1}]
+    assert values(b'\xef\xbb\xbf[{"a": 1}]') == [{"a": 1}]
+
+
+def test_a_line_comes_out_before_the_next_goes_in() -> None:
+    class Pipe(io.BytesIO):
+        lines = [b'{"a": 1}\n', b'{"b": 2}\n']
+
+        def readline(self, size: int | None = -1) -> bytes:
+            return self.lines.pop(0)
+
+        def read1(self, size: int | None = -1) -> bytes:
+            return self.lines.pop(0) if self.lines else b""
+
+    pipe = Pipe()
+    batches = read_items(pipe)
+    assert [item.value for item in next(batches)] == [{"a": 1}]
+    assert len(pipe.lines) == 1
+    assert [item.value for item in next(batches)] == [{"b": 2}]
+
+
+@pytest.mark.parametrize(
+    ("raw", "place", "error"),
+    [
+        (b"", "", "the input is empty"),
+        (b" \n\n", "", "the input is empty"),
+        (b'{\n"a": 1,\n}', "line 3", "this is not JSON: "),
+        (b'[{"a": 1},\n{"a"}]', "line 2", "this is not JSON: "),
+        (b'{\n"a": "\xff"}', "line 2", "this is not UTF-8 text"),
+        (b"[NaN]", "", "NaN is not JSON"),
+        (b"[1e999]", "", "too large"),
+        (b"[" + b"9" * 5000 + b"]", "", "too many digits"),
+        (b"[" * 100_000, "", "nested too deeply"),
+        (b'{"a": ' * 100_000, "", "nested too deeply"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_no_json_is_one_item_with_an_error(raw: bytes, place: str, error: str) -> None:
+    (item,) = items(raw)
+    assert item.place == place
+    assert error in (item.error or "")
+
+
+@given(st.binary() | st.text(alphabet='{}[]",:\n \\u0aeNtrue1').map(str.encode))
+def test_no_bytes_are_too_strange(raw: bytes) -> None:
+    for item in items(raw):
+        assert item.error is None or item.value is None

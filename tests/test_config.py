@@ -1,0 +1,151 @@
+"""Flags go before the environment, that before the file, that before the defaults."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui import config
+from tui.config import Config
+from tui.domain.errors import Invalid
+from tui.domain.retry import DEFAULT_DELAYS_MS
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, where no configuration of ours lies."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+def load(text: str | None = None, environment: dict[str, str] | None = None, **flags: str) -> Config:
+    """The configuration with `text` in a file that was asked for."""
+    file = None
+    if text is not None:
+        file = Path.home() / "given.toml"
+        file.write_text(text, encoding="utf-8")
+    given: dict[str, Any] = {"db": None, "log": None, "file": str(file) if file else None} | flags
+    return config.load(**given, environment=environment or {})
+
+
+def test_without_anything_there_are_defaults(home: Path) -> None:
+    loaded = load()
+    assert loaded.db == home / ".local/share/tocsin/tocsin.db"
+    assert loaded.log == home / ".local/state/tocsin/log/tocsin.log"
+    assert loaded.policy.delays_ms == DEFAULT_DELAYS_MS
+    assert (loaded.concurrency, loaded.per_destination, loaded.link_template) == (64, 16, "")
+
+
+def test_the_file_sets_everything(home: Path) -> None:
+    loaded = load(
+        'db = "~/a.db"\nlog = "~/a.log"\nlink_template = "https://example.com/{alertId}"\n'
+        "[retry]\ndelays = [1, 2.5]\n[dispatch]\nconcurrency = 8\nper_destination = 4\n"
+    )
+    assert (loaded.db, loaded.log) == (home / "a.db", home / "a.log")
+    assert loaded.link_template == "https://example.com/{alertId}"
+    assert loaded.policy.delays_ms == (1000, 2500)
+    assert (loaded.concurrency, loaded.per_destination) == (8, 4)
+
+
+def test_the_environment_sets_everything() -> None:
+    loaded = load(
+        environment={
+            "TOCSIN_DB": "/a.db",
+            "TOCSIN_LOG": "/a.log",
+            "TOCSIN_LINK_TEMPLATE": "https://example.com/{alertId}",
+            "TOCSIN_RETRY_DELAYS": "1, 2.5",
+            "TOCSIN_CONCURRENCY": "8",
+            "TOCSIN_PER_DESTINATION": "4",
+        }
+    )
+    assert (loaded.db, loaded.log) == (Path("/a.db"), Path("/a.log"))
+    assert loaded.link_template == "https://example.com/{alertId}"
+    assert loaded.policy.delays_ms == (1000, 2500)
+    assert (loaded.concurrency, loaded.per_destination) == (8, 4)
+
+
+def test_each_goes_before_the_next() -> None:
+    file, environment = 'db = "/file.db"', {"TOCSIN_DB": "/environment.db"}
+    assert load(file).db == Path("/file.db")
+    assert load(file, environment).db == Path("/environment.db")
+    assert load(file, environment, db="/flag.db").db == Path("/flag.db")
+
+
+def test_an_empty_variable_is_none_at_all() -> None:
+    assert load('db = "/file.db"', {"TOCSIN_DB": ""}).db == Path("/file.db")
+
+
+def test_the_default_file_is_read_if_it_is_there(home: Path) -> None:
+    path = config.default_config_path()
+    assert path.is_relative_to(home)
+    path.parent.mkdir(parents=True)
+    path.write_text('db = "/default.db"')
+    assert load().db == Path("/default.db")
+
+
+def test_the_environment_may_name_the_file(home: Path) -> None:
+    (home / "named.toml").write_text('db = "/named.db"')
+    assert load(environment={"TOCSIN_CONFIG": "~/named.toml"}).db == Path("/named.db")
+
+
+def test_a_relative_path_is_made_absolute() -> None:
+    assert load(db="a.db").db == Path.cwd() / "a.db"
+
+
+def test_no_delays_are_no_retries() -> None:
+    assert load("[retry]\ndelays = []").policy.limit(test=False) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        ("db = 5", "db", "db is a text in quotation marks, not 5"),
+        ('db = "a\\u0000b"', "db", "db is a text"),
+        ('db = "~nobody-of-that-name/a.db"', "db", "nobody's home"),
+        ('log = "~nobody-of-that-name/a.log"', "log", "nobody's home"),
+        ('db = "postgresql://localhost/tocsin"', "db", "PostgreSQL is not supported yet"),
+        ('db = "https://example.com"', "db", "takes the path of a file"),
+        ("retry = 5", "config", "unknown setting retry; "),
+        ("[retry]\ndelays = 5", "retry.delays", "a list of seconds"),
+        ("[retry]\ndelays = {a = 1}", "retry.delays", "a list of seconds"),
+        ("[retry]\ndelays = [[1]]", "delays", "a number of seconds"),
+        ("[retry]\ndelays = [1,1,1,1,1,1,1,1,1,1,1]", "delays", "at most 10 retries"),
+        ("[dispatch]\nconcurrency = 0", "dispatch.concurrency", "from 1 to 1024, not 0"),
+        ("[dispatch]\nconcurrency = inf", "dispatch.concurrency", "from 1 to 1024, not inf"),
+        ("[dispatch]\nper_destination = 'x'", "dispatch.per_destination", "from 1 to 1024, not 'x'"),
+        ("[dispatch]\nper_destinaton = 1", "config", "did you mean dispatch.per_destination?"),
+        ("db = 'a'\ndb = 'b'", "config", "is not TOML"),
+        ("a = " + "[" * 5000, "config", "is not TOML"),
+    ],
+    ids=lambda value: str(value)[:50],
+)
+def test_a_setting_that_makes_no_sense_is_named(text: str, field: str, words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        load(text)
+    assert refused.value.field == field
+    assert words in refused.value.message
+
+
+def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
+    with pytest.raises(Invalid, match="there is no configuration file /nowhere"):
+        load(file="/nowhere.toml")
+    with pytest.raises(Invalid, match="cannot be read: Is a directory"):
+        load(file=str(home))
+    (home / "latin.toml").write_bytes(b"db = '\xe9'")
+    with pytest.raises(Invalid, match="is not TOML"):
+        load(file=str(home / "latin.toml"))
+
+
+@given(st.text())
+def test_no_variable_is_too_strange(text: str) -> None:
+    for variable in ("TOCSIN_RETRY_DELAYS", "TOCSIN_CONCURRENCY"):
+        try:
+            loaded = load(environment={variable: text})
+        except Invalid:
+            continue
+        assert len(loaded.policy.delays_ms) <= 10
+        assert 1 <= loaded.concurrency <= 1024

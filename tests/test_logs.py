@@ -1,0 +1,123 @@
+"""The log: a line an event, nothing in it that a terminal acts on, no secrets."""
+
+import logging
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui import logs
+from tui.domain.errors import Invalid
+from tui.domain.text import is_control
+
+LOG = logging.getLogger("tui.delivery.dispatcher")
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    """Loggers belong to the process: what a test sets up is taken down again."""
+    logger, raising = logging.getLogger("tui"), logging.raiseExceptions
+    before = logger.level, logger.propagate, [*logger.handlers]
+    yield
+    for handler in [*logger.handlers]:
+        if handler not in before[2]:
+            logger.removeHandler(handler)
+            handler.close()
+    logger.level, logger.propagate, logging.raiseExceptions = *before[:2], raising
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "tocsin.log"
+
+
+def test_a_line_says_when_how_bad_where_and_what(path: Path) -> None:
+    logs.set_up(path, to_stderr=False)
+    LOG.error("delivery failed for good alert=%s", "alert-1")
+    line = path.read_text(encoding="utf-8")
+    pattern = (
+        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR dispatcher: delivery failed for good alert=alert-1\n"
+    )
+    assert re.fullmatch(pattern, line)
+
+
+def test_only_its_owner_may_read_it(path: Path) -> None:
+    logs.set_up(path, to_stderr=False)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_service_logs_to_stderr_as_well(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.set_up(path, to_stderr=True)
+    LOG.info("hello")
+    assert capsys.readouterr().err == path.read_text(encoding="utf-8")
+
+
+def test_setting_up_again_does_not_double_the_lines(path: Path) -> None:
+    for _ in range(2):
+        logs.set_up(path, to_stderr=False)
+    LOG.info("once")
+    assert path.read_text(encoding="utf-8").count("once") == 1
+
+
+def test_a_traceback_is_folded_into_its_line(path: Path) -> None:
+    logs.set_up(path, to_stderr=False)
+    try:
+        raise RuntimeError("a bug at https://hooks.example.com/services/T0KENinTHEurl")
+    except RuntimeError:
+        LOG.exception("sending failed inside Tocsin")
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert "sending failed inside Tocsin | Traceback" in line
+    assert "RuntimeError: a bug at https://hooks.example.com/…Eurl" in line
+
+
+@given(st.text())
+def test_whatever_is_logged_is_one_line_of_visible_characters(text: str) -> None:
+    record = logging.LogRecord("tui.x", logging.INFO, "", 0, "%s", (text,), None)
+    assert not any(is_control(character) for character in logs.OneLine().format(record))
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        ("to https://hooks.example.com/services/T0KEN/abcd!", "to https://hooks.example.com/…bcd!"),
+        ("HTTPS://hooks.example.com/services/T0KEN/abcd", "https://hooks.example.com/…abcd"),
+        ("http://soc:hunter2@127.0.0.1:8081/in", "http://127.0.0.1:8081/in"),
+        ("http://a/?key=hunter2hunter2 and http://b/?x=hunter2", "http://a/…ter2 and http://b/…"),
+        ("http://[::1/hunter2", "http://…"),
+        ("no address here", "no address here"),
+    ],
+)
+def test_addresses_are_masked(text: str, redacted: str) -> None:
+    assert logs.redact(text) == redacted
+
+
+def test_a_log_that_has_grown_too_long_is_put_aside(path: Path) -> None:
+    path.parent.mkdir()
+    with path.open("wb") as file:
+        file.truncate(11 * 1024 * 1024)
+    logs.set_up(path, to_stderr=False)
+    LOG.info("a new leaf")
+    assert "a new leaf" in path.read_text(encoding="utf-8")
+    assert path.stat().st_size < 1000
+    assert path.with_suffix(".log.1").stat().st_size > 10_000_000
+
+
+def test_lines_go_on_where_another_tocsin_put_the_log_aside(path: Path) -> None:
+    logs.set_up(path, to_stderr=False)
+    LOG.info("before")
+    path.rename(path.with_suffix(".log.1"))
+    LOG.info("after")
+    assert "after" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("place", ["", "file/tocsin.log"], ids=["a directory", "below a file"])
+def test_a_log_that_cannot_be_written_is_refused_in_words(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(Invalid, match=r"cannot be written: .*; choose another with --log") as refused:
+        logs.set_up(tmp_path / place, to_stderr=False)
+    assert refused.value.field == "log"

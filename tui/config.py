@@ -1,0 +1,133 @@
+"""What a person can set: flags, else environment, else the configuration file, else defaults."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from tui.domain.errors import Invalid
+from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
+
+_KEYS = ("db", "log", "link_template", "retry.delays", "dispatch.concurrency", "dispatch.per_destination")
+_VARIABLES = {
+    "db": "TOCSIN_DB",
+    "log": "TOCSIN_LOG",
+    "link_template": "TOCSIN_LINK_TEMPLATE",
+    "retry.delays": "TOCSIN_RETRY_DELAYS",
+    "dispatch.concurrency": "TOCSIN_CONCURRENCY",
+    "dispatch.per_destination": "TOCSIN_PER_DESTINATION",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    db: Path
+    log: Path
+    link_template: str = ""
+    """Where an alert can be looked at, with `{alertId}` to be filled in."""
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    concurrency: int = 64
+    per_destination: int = 16
+
+
+def default_config_path() -> Path:
+    return platformdirs.user_config_path("tocsin") / "config.toml"
+
+
+def load(
+    *, db: str | None, file: str | None, log: str | None, environment: Mapping[str, str] = os.environ
+) -> Config:
+    """Put the configuration together. Raises Invalid naming the setting and where it was found.
+
+    `db`, `file` and `log` are the flags. A file that was asked for has to be there; the default one
+    need not.
+    """
+    asked = file or environment.get("TOCSIN_CONFIG")
+    settings = _from_file(_path({"config": asked}, "config", Path()) if asked else None)
+    settings |= {key: environment[name] for key, name in _VARIABLES.items() if environment.get(name)}
+    settings |= {key: value for key, value in {"db": db, "log": log}.items() if value}
+    return Config(
+        db=_database_path(settings),
+        log=_path(settings, "log", platformdirs.user_log_path("tocsin") / "tocsin.log"),
+        link_template=_text(settings, "link_template"),
+        policy=RetryPolicy(_delays(settings.get("retry.delays"))),
+        concurrency=_count(settings, "dispatch.concurrency", 64),
+        per_destination=_count(settings, "dispatch.per_destination", 16),
+    )
+
+
+def _from_file(asked: Path | None) -> dict[str, Any]:
+    path = asked or default_config_path()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if asked is None:
+            return {}
+        raise Invalid("config", f"there is no configuration file {path}") from None
+    except OSError as error:
+        raise Invalid("config", f"the configuration file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
+    settings: dict[str, Any] = {}
+    for name, value in tables.items():
+        entries = (
+            {f"{name}.{key}": inner for key, inner in value.items()}
+            if isinstance(value, dict)
+            else {name: value}
+        )
+        settings |= entries
+    for key in settings:
+        if key not in _KEYS:
+            close = get_close_matches(key, _KEYS, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(_KEYS)}"
+            raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
+    return settings
+
+
+def _database_path(settings: Mapping[str, Any]) -> Path:
+    given = _text(settings, "db")
+    if given.startswith(("postgresql://", "postgres://")):
+        raise Invalid("db", "PostgreSQL is not supported yet; --db takes the path of a SQLite file")
+    if "://" in given:
+        raise Invalid("db", "--db takes the path of a file")
+    return _path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute()
+
+
+def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:
+    try:
+        return Path(_text(settings, key) or default).expanduser()
+    except RuntimeError:
+        raise Invalid(key, f"{key}: nobody's home is at {settings[key]}") from None
+
+
+def _delays(given: object) -> tuple[int, ...]:
+    if given is None:
+        return DEFAULT_DELAYS_MS
+    if isinstance(given, str):
+        given = [part for part in given.replace(" ", "").split(",") if part]
+    if not isinstance(given, list):
+        raise Invalid("retry.delays", "retry.delays is a list of seconds, like [5, 15, 30]")
+    return parse_delays(given)
+
+
+def _text(settings: Mapping[str, Any], key: str) -> str:
+    value = settings.get(key, "")
+    if not isinstance(value, str) or "\0" in value:
+        raise Invalid(key, f"{key} is a text in quotation marks, not {value!r}")
+    return value
+
+
+def _count(settings: Mapping[str, Any], key: str, default: int) -> int:
+    value = settings.get(key, default)
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if not 1 <= number <= 1024:
+        raise Invalid(key, f"{key} is a number from 1 to 1024, not {value!r}")
+    return number

@@ -1,0 +1,109 @@
+"""Finds the alerts in what a person pipes in: one JSON object, an array of them, or JSON Lines."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from tui.domain.alert import decode_json
+
+_CHUNK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One alert to be, or why there is none."""
+
+    place: str
+    """`line 3`, `item 2`, or empty where there is only one."""
+    value: Any = None
+    error: str | None = None
+
+
+def read_items(stream: BinaryIO) -> Iterator[list[Item]]:
+    """The items of `stream`, in batches of what could be read at once.
+
+    JSON Lines are told by their first line, which is an object of its own, and come out as they
+    arrive; anything else is read to its end. A bad line is an item with an error, not an end.
+    """
+    first = _first_line(stream)
+    if not _is_object(first):
+        yield list(_whole(first + stream.read()))
+        return
+    number, rest = first.rstrip().count(b"\n") + 1, b""
+    yield [_line(first, number)]
+    while chunk := _read_available(stream):
+        *lines, rest = (rest + chunk).split(b"\n")
+        batch = [_line(line, number + index) for index, line in enumerate(lines, start=1) if line.strip()]
+        number += len(lines)
+        if batch:
+            yield batch
+    if rest.strip():
+        yield [_line(rest, number + 1)]
+
+
+def _first_line(stream: BinaryIO) -> bytes:
+    """Up to the end of the first line that is not blank."""
+    read = b""
+    while line := stream.readline():
+        read += line
+        if line.strip():
+            break
+    return read
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_available(stream: BinaryIO) -> bytes:
+    """Without waiting for more than there is, so that a line of a slow pipe is not held back."""
+    return stream.read1(_CHUNK) if hasattr(stream, "read1") else stream.read(_CHUNK)  # type: ignore[attr-defined]
+
+
+def _line(raw: bytes, number: int) -> Item:
+    place = f"line {number}"
+    try:
+        return Item(place, decode_json(raw.decode("utf-8-sig").strip()))
+    except UnicodeDecodeError:
+        return Item(place, error="this is not UTF-8 text")
+    except json.JSONDecodeError as error:
+        return Item(place, error=f"this is not JSON: {_lower(error.msg)} at column {error.colno}")
+    except ValueError as error:
+        return Item(place, error=str(error))
+
+
+def _whole(raw: bytes) -> Iterator[Item]:
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        yield Item(f"line {raw[: error.start].count(10) + 1}", error="this is not UTF-8 text")
+        return
+    if not text.strip():
+        yield Item("", error="there is nothing to send: the input is empty")
+        return
+    try:
+        value = decode_json(text)
+    except json.JSONDecodeError as error:
+        lines = [(number, line) for number, line in enumerate(raw.splitlines(), start=1) if line.strip()]
+        if error.msg == "Extra data" or sum(_is_object(line) for _, line in lines) > 1:
+            yield from (_line(line, number) for number, line in lines)
+        else:
+            yield Item(
+                f"line {error.lineno}", error=f"this is not JSON: {_lower(error.msg)} at column {error.colno}"
+            )
+        return
+    except ValueError as error:
+        yield Item("", error=str(error))
+        return
+    if isinstance(value, list):
+        yield from (Item(f"item {index}", entry) for index, entry in enumerate(value, start=1))
+    else:
+        yield Item("", value)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

@@ -1,0 +1,195 @@
+"""The built-in receiver: takes alerts like any webhook endpoint, and answers as it is told to."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from tui.domain.alert import decode_json
+from tui.domain.text import storable, visible, visible_lines
+
+BODY_LIMIT = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How requests to one path are answered."""
+
+    status: int = 200
+    body: str = "success"
+    delay_s: float = 0.0
+    fail_first: int = 0
+    """So many requests are answered 503 before the first that is not."""
+    fail_every: int = 0
+    """Of every so many requests only the last is not answered 503."""
+    retry_after: int | None = None
+    """Seconds, sent as `Retry-After` with every answer that is not 2xx."""
+
+    def answer(self, count: int) -> tuple[int, str]:
+        """Status and body for request number `count`; 1 is the first."""
+        if count <= self.fail_first or (self.fail_every and count % self.fail_every):
+            return 503, "not yet"
+        return self.status, self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One request as it came in, and the status it was answered with."""
+
+    at: int
+    """Milliseconds since 1970, UTC."""
+    method: str
+    path: str
+    """With the query, as sent."""
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    status: int
+
+    def header(self, name: str) -> str:
+        """The value of a header in any case, "" if there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), "")
+
+
+def build_app(behaviours: Mapping[str, Behaviour], on_request: Callable[[Received], None]) -> Starlette:
+    """The receiver; `behaviours` by path, the longest that fits applies and "/" fits all."""
+    by_path = {path.rstrip("/"): behaviour for path, behaviour in behaviours.items()}
+    return Starlette(routes=[Route("/{path:path}", _Endpoint(by_path, on_request))])
+
+
+@dataclass(slots=True)
+class _Endpoint:
+    """Takes every method itself: a person has to see the GET that was answered 405."""
+
+    behaviours: Mapping[str, Behaviour]
+    on_request: Callable[[Received], None]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        at = time.time_ns() // 1_000_000
+        with contextlib.suppress(ClientDisconnect):
+            body = await _read(request)
+            behaviour, status, text = self._decide(request, body)
+            path = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
+            headers = tuple(request.headers.items())
+            self.on_request(Received(at, request.method, path, headers, body[:BODY_LIMIT], status))
+            await asyncio.sleep(behaviour.delay_s)
+            response = PlainTextResponse("" if status in (204, 304) else text, status)
+            if status >= 300 and behaviour.retry_after is not None:
+                response.headers["Retry-After"] = str(behaviour.retry_after)
+            if status == 405:
+                response.headers["Allow"] = "POST"
+            await response(scope, receive, send)
+
+    def _decide(self, request: Request, body: bytes) -> tuple[Behaviour, int, str]:
+        if request.method != "POST":
+            return Behaviour(), 405, "alerts are sent with POST"
+        if len(body) > BODY_LIMIT:
+            return Behaviour(), 413, f"at most {BODY_LIMIT} bytes are taken"
+        path: str = request.scope["path"].rstrip("/")
+        while path and path not in self.behaviours:
+            path = path.rpartition("/")[0]
+        behaviour = self.behaviours.get(path, Behaviour())
+        self.counts[path] += 1
+        return behaviour, *behaviour.answer(self.counts[path])
+
+
+async def _read(request: Request) -> bytes:
+    """The body; one longer than the limit is read no further than just past it."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT:
+            break
+    return bytes(body)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, port 0 for any that is free. Raises OSError, EADDRINUSE for a port in use."""
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: Starlette) -> None:
+        # Silent: the terminal shows requests, or belongs to the app. One second to end at the end.
+        quiet = {"access_log": False, "log_config": None, "log_level": "critical"}
+        super().__init__(uvicorn.Config(app, lifespan="off", timeout_graceful_shutdown=1, **quiet))
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # uvicorn would raise the signal again once it has ended, and so kill the process
+
+
+class ReceiverThread:
+    """Answers in a thread of its own, with its own event loop."""
+
+    def __init__(self, sock: socket.socket, app: Starlette) -> None:
+        self.port: int = sock.getsockname()[1]
+        self._sock = sock
+        self._server = _Server(app)
+        self._thread = threading.Thread(target=self._main, name="receiver", daemon=True)
+
+    def start(self) -> None:
+        """Returns when requests are answered."""
+        self._thread.start()
+        self._server.ready.wait()
+
+    def stop(self) -> None:
+        """Returns when the thread has ended; a request under way has a second to."""
+        self._server.should_exit = True
+        self._thread.join()
+
+    def __enter__(self) -> "ReceiverThread":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _main(self) -> None:
+        try:
+            self._server.run(sockets=[self._sock])
+        finally:
+            self._server.ready.set()
+
+
+def serve(sock: socket.socket, app: Starlette) -> None:
+    """Answer until SIGINT or SIGTERM, in the main thread; a second SIGINT does not wait for requests."""
+    server = _Server(app)
+    before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[sock])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def describe(received: Received) -> list[str]:
+    """What a person sees of a request: a line about it, its webhook-id, then its body. Inert."""
+    when = datetime.fromtimestamp(received.at / 1000)  # in the reader's time zone
+    lines = [visible(f"{when:%H:%M:%S}  {received.method} {received.path}  {received.status}")]
+    if webhook_id := received.header("webhook-id"):
+        lines.append(visible(f"webhook-id: {webhook_id}"))
+    text = received.body.decode(errors="replace")
+    with contextlib.suppress(ValueError, RecursionError):
+        text = json.dumps(decode_json(text), indent=2, ensure_ascii=False)
+    return lines + visible_lines(storable(text)).split("\n") if text else lines
