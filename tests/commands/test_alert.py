@@ -1,0 +1,289 @@
+"""`tocsin alert`: look at alerts and their deliveries, send them again, withdraw them."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from tests.commands.conftest import Receiver, Tocsin, complaint
+from tests.commands.test_destination import ATTEMPT_KEYS
+from tests.conftest import NOW, alert, answer, destination
+from tui.domain.alert import Severity
+from tui.domain.lifecycle import Outcome
+
+ALERT_KEYS = {
+    "alertId",
+    "id",
+    "title",
+    "severity",
+    "type",
+    "createdAt",
+    "name",
+    "description",
+    "runbook",
+    "tags",
+    "version",
+    "alertContext",
+    "test",
+    "deliveries",
+}
+DELIVERY_KEYS = {"id", "destination", "destinationId", "state", "round", "nextAttemptAt"}
+REJECTED = answer(Outcome.REJECTED, status_code=503, reason="Service Unavailable")
+
+
+def test_eleven_requests_are_sent_then_a_person_is_needed(tocsin: Tocsin, receiver: Receiver) -> None:
+    tocsin.add(destination(url=receiver.url))
+    tocsin.submit(alert(alert_id="alert-of-root"))
+    receiver.status, receiver.body = 503, b"overloaded"
+    tocsin("dispatch", "--drain", env={"TOCSIN_RETRY_DELAYS": "0,0,0,0,0,0,0,0,0,0"})
+    assert len(receiver.requests) == 11
+    assert len({request.body for request in receiver.requests}) == 1
+    (line,) = [line for line in tocsin.log.read_text().splitlines() if " ERROR " in line]
+    assert "alert=alert-of-root" in line
+    assert 'destination="soc" attempts=11 last="503 Service Unavailable"' in line
+
+    receiver.status, receiver.body = 200, b"thank you"
+    done = tocsin("alert", "resend", "alert-of-root")
+    assert done.stdout == "queued again: 1 delivery, 1 to soc\n"
+    tocsin("dispatch", "--drain")
+    again = receiver.requests[11:]
+    assert [request.payload["title"] for request in again] == ["[Re-sent]: Root login from 203.0.113.9"]
+    assert len({request.headers["webhook-id"] for request in receiver.requests}) == 1
+
+    (delivery,) = tocsin.json("alert", "show", "alert-of-root")["deliveries"]
+    assert (delivery["state"], delivery["round"], delivery["attemptsLeft"]) == ("delivered", 2, 0)
+    answers = [
+        (attempt["round"], attempt["number"], attempt["statusCode"], attempt["responseBody"])
+        for attempt in delivery["attempts"]
+    ]
+    overloaded = [(1, number, 503, "overloaded") for number in range(1, 12)]
+    assert answers == [*overloaded, (2, 1, 200, "thank you")]
+
+
+class TestList:
+    @pytest.fixture(autouse=True)
+    def two_alerts(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(severities=frozenset({Severity.HIGH})), destination(name="pager"))
+        first = alert(alert_id="first", title="S3 bucket made public", severity=Severity.LOW)
+        tocsin.submit(first, alert(alert_id="second"))
+
+    def test_shows_the_newest_first(self, tocsin: Tocsin) -> None:
+        heading, second, first = tocsin("alert", "list").stdout.splitlines()
+        assert heading.split() == ["ID", "CREATED", "SEVERITY", "ALERT", "DELIVERIES"]
+        assert second.startswith("second  2026-01-31 09:30:00  HIGH      Root login from 203.0.113.9  ")
+        assert second.endswith("  pager waiting, soc waiting")
+        assert first.startswith("first   2026-01-31 09:30:00  LOW       S3 bucket made public        ")
+
+    def test_json_has_an_object_an_alert(self, tocsin: Tocsin) -> None:
+        second, first = tocsin.json("alert", "list")
+        (delivery,) = first.pop("deliveries")
+        assert first == {
+            "alertId": "first",
+            "id": "AWS.Root.Login",
+            "title": "S3 bucket made public",
+            "severity": "LOW",
+            "type": "RULE",
+            "createdAt": "2026-01-31T09:30:00.000Z",
+            "test": False,
+            "notRouted": None,
+        }
+        assert delivery.keys() == DELIVERY_KEYS
+        assert (delivery["destination"], delivery["state"], delivery["round"]) == ("pager", "scheduled", 1)
+        assert len(second["deliveries"]) == 2
+
+    @pytest.mark.parametrize(
+        ("filters", "found"),
+        [
+            (["--severity", ">=high"], ["second"]),
+            (["--destination", "SOC"], ["second"]),
+            (["--destination", "soc", "--destination", "pager", "--state", "waiting"], ["second", "first"]),
+            (["--search", "login 203.0"], ["second"]),
+            (["--since", "1h"], []),
+            (["--filter", 'to:soc -"bucket made"'], ["second"]),
+            (["--filter", "to:pager", "--severity", "LOW"], ["first"]),
+        ],
+        ids=lambda value: " ".join(value),
+    )
+    def test_filters(self, tocsin: Tocsin, filters: list[str], found: list[str]) -> None:
+        rows = tocsin.json("alert", "list", *filters)
+        assert [row["alertId"] for row in rows] == found
+
+    def test_says_when_there_are_more_than_it_shows(self, tocsin: Tocsin) -> None:
+        done = tocsin("alert", "list", "--limit", "1")
+        assert len(done.stdout.splitlines()) == 2
+        assert "more than these 1" in done.stderr
+
+    def test_says_when_nothing_matches(self, tocsin: Tocsin) -> None:
+        done = tocsin("alert", "list", "--search", "nowhere")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "no alert matches\n")
+
+
+class TestShow:
+    def test_json_has_exactly_these_keys(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(alert_id="alert-of-root", context='{"ip":"203.0.113.9"}', tags=("aws",)))
+        headers = ("Set-Cookie", "a=1"), ("set-cookie", "b=2")
+        tocsin.deliver(soc=replace(REJECTED, response_body=b"caf\xc3\xa9 \xff", response_headers=headers))
+        shown = tocsin.json("alert", "show", "alert-of-root")
+        assert shown.keys() == ALERT_KEYS
+        assert (shown["alertContext"], shown["tags"]) == ({"ip": "203.0.113.9"}, ["aws"])
+        (delivery,) = shown["deliveries"]
+        assert delivery.keys() == DELIVERY_KEYS | {"attemptsLeft", "attempts"}
+        (attempt,) = delivery["attempts"]
+        assert attempt.keys() == ATTEMPT_KEYS
+        assert (attempt["outcome"], attempt["statusCode"]) == ("rejected", 503)
+        assert attempt["responseBody"] == "café \ufffd"
+        assert attempt["responseHeaders"] == {"set-cookie": "a=1, b=2"}
+
+    def test_says_when_the_next_attempt_is_and_how_many_are_left(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(alert_id="alert-of-root"))
+        (delivery,) = tocsin.json("alert", "show", "alert-of-root")["deliveries"]
+        assert delivery["attemptsLeft"] == 11
+        assert delivery["nextAttemptAt"].endswith("Z")
+
+    def test_finds_an_alert_by_the_start_of_its_id_or_by_a_webhook_id(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(alert_id="alert-of-root"), alert(alert_id="alert-of-bucket"))
+        by_start = tocsin.json("alert", "show", "alert-of-r")
+        assert by_start == tocsin.json("alert", "show", by_start["deliveries"][0]["id"])
+        assert "several alerts start with" in complaint(tocsin("alert", "show", "alert-of-"), 1)
+
+    def test_tells_people_everything(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(alert_id="alert-of-root", description="One.\nTwo.", context='{"n":1}'))
+        tocsin.deliver(soc=REJECTED)
+        tocsin("alert", "resend", "alert-of-root")
+        tocsin.deliver(soc=replace(REJECTED, response_body=b'{"error": "overloaded"}'))
+        lines = tocsin("alert", "show", "alert-of-root").stdout.splitlines()
+        assert lines[:12] == [
+            "Root login from 203.0.113.9",
+            "  alert id     alert-of-root",
+            "  severity     HIGH",
+            "  type         Rule match",
+            "  created      2026-01-31 09:30:00",
+            "  rule         AWS.Root.Login",
+            "  description  One.",
+            "               Two.",
+            "  context      {",
+            '                 "n": 1',
+            "               }",
+            "",
+        ]
+        assert lines[12:14] == ["to soc", "  state        failed"]
+        assert lines[15] == "  url          https://hooks.example.com/alerts"
+        attempts = [re.sub(" 1  .{19}  ", "WHEN ", line) for line in lines[16:20]]
+        assert attempts == [
+            "  attempts     round 1",
+            "               WHEN 503 Service Unavailable  84 ms",
+            "               round 2",
+            "               WHEN 503 Service Unavailable  84 ms",
+        ]
+        assert lines[20:] == [
+            "  last answer  {",
+            '                 "error": "overloaded"',
+            "               }",
+        ]
+
+    def test_says_why_an_alert_went_nowhere(self, tocsin: Tocsin) -> None:
+        tocsin.submit(alert(alert_id="alert-of-root"))
+        shown = tocsin("alert", "show", "alert-of-root").stdout
+        assert shown.splitlines()[-1] == "  not routed  there was no destination yet"
+
+    def test_of_an_unknown_id_fails(self, tocsin: Tocsin) -> None:
+        assert "there is no alert 'x'" in complaint(tocsin("alert", "show", "x"), 1)
+
+
+class TestResend:
+    """Two alerts failed at soc; of the second, pager took its share."""
+
+    @pytest.fixture(autouse=True)
+    def failed_at_soc(self, tocsin: Tocsin) -> None:
+        pager = destination(name="pager", severities=frozenset({Severity.CRITICAL}))
+        tocsin.add(destination(), pager)
+        tocsin.submit(alert(alert_id="alert-1"), alert(alert_id="alert-2", severity=Severity.CRITICAL))
+        tocsin.deliver(soc=REJECTED, pager=answer())
+
+    def waiting(self, tocsin: Tocsin) -> list[tuple[str, str]]:
+        return [(alert, name) for alert, name, state in tocsin.deliveries() if state == "scheduled"]
+
+    @pytest.mark.parametrize(
+        ("given", "again"),
+        [
+            (["alert-2"], [("alert-2", "soc")]),
+            (["alert-2", "--to", "Pager"], [("alert-2", "pager")]),
+            (["alert-2", "--all"], [("alert-2", "pager"), ("alert-2", "soc")]),
+            (["--failed"], [("alert-1", "soc"), ("alert-2", "soc")]),
+            (["--failed", "--severity", "high"], [("alert-1", "soc")]),
+            (["--failed", "--destination", "pager"], []),
+            (["--state", "delivered"], [("alert-2", "pager")]),
+        ],
+        ids=lambda value: " ".join(value) if value and isinstance(value[0], str) else "",
+    )
+    def test_sends_again_what_is_meant(
+        self, tocsin: Tocsin, given: list[str], again: list[tuple[str, str]]
+    ) -> None:
+        done = tocsin("alert", "resend", *given)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert self.waiting(tocsin) == again
+        assert done.stdout.startswith(f"queued again: {('no delivery', '1 delivery', '2 deliv')[len(again)]}")
+
+    def test_dry_run_counts_and_does_nothing(self, tocsin: Tocsin) -> None:
+        done = tocsin("alert", "resend", "--failed", "--dry-run")
+        assert done.stdout == "would send again: 2 deliveries, 2 to soc\n"
+        assert self.waiting(tocsin) == []
+
+    def test_of_an_alert_without_a_failure_needs_all(self, tocsin: Tocsin) -> None:
+        tocsin.submit(alert(alert_id="alert-3"))
+        tocsin.deliver(soc=answer())
+        refusal = complaint(tocsin("alert", "resend", "alert-3"), 1)
+        assert "no delivery of this alert failed (soc delivered)" in refusal
+        assert "--all" in refusal
+
+    def test_to_a_destination_that_is_gone_is_refused(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "delete", "soc", "--yes")
+        assert "has been deleted" in complaint(tocsin("alert", "resend", "alert-1"), 1)
+        assert tocsin("alert", "resend", "--failed").stdout == "queued again: no delivery\n"
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            ([], "give the id of one alert, or --failed"),
+            (["alert-1", "--failed"], "give the id of one alert, or --failed"),
+            (["--since", "1d"], "say which deliveries"),
+            (["--failed", "--to", "soc"], "--to and --all belong to the id of one alert"),
+            (["alert-1", "--to", "pager"], "this alert did not go to 'pager'; it went to soc"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_refuses_what_is_not_clear(self, tocsin: Tocsin, given: list[str], words: str) -> None:
+        assert words in complaint(tocsin("alert", "resend", *given), 2)
+
+
+class TestCancel:
+    @pytest.fixture(autouse=True)
+    def waiting_at_two(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager"))
+        tocsin.submit(alert(alert_id="alert-of-root"))
+
+    def states(self, tocsin: Tocsin) -> dict[str, str]:
+        return {name: state for _, name, state in tocsin.deliveries()}
+
+    def test_withdraws_every_delivery_that_waits(self, tocsin: Tocsin) -> None:
+        done = tocsin("alert", "cancel", "alert-of-root")
+        assert done.stdout == "cancelled: 2 deliveries, 1 to pager, 1 to soc\n"
+        assert self.states(tocsin) == {"soc": "cancelled", "pager": "cancelled"}
+        assert "no delivery of this alert waits" in complaint(tocsin("alert", "cancel", "alert-of-root"), 1)
+
+    def test_withdraws_only_the_one_that_is_named(self, tocsin: Tocsin) -> None:
+        tocsin("alert", "cancel", "alert-of-root", "--to", "soc")
+        assert self.states(tocsin) == {"soc": "cancelled", "pager": "scheduled"}
+        again = complaint(tocsin("alert", "cancel", "alert-of-root", "--to", "soc"), 1)
+        assert again == "soc: nothing to cancel: it is cancelled already"
+
+
+def test_thousands_of_deliveries_are_sent_again_at_once(tocsin: Tocsin) -> None:
+    tocsin.add(destination())
+    tocsin.submit(*(alert(created_at=NOW) for _ in range(1200)))
+    done = tocsin("alert", "resend", "--state", "waiting")
+    assert done.stdout == "queued again: 1200 deliveries, 1200 to soc\n"

@@ -1,0 +1,240 @@
+"""Bad input: one line that says what is wrong, the right exit code, no traceback, nothing stored."""
+
+import sqlite3
+import subprocess
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tests.commands.conftest import NOTHING, PATIENCE_S, Completed, Tocsin, complaint, without_stdin
+from tests.conftest import destination
+
+URL = "http://localhost:8081"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "give the URL"),
+        ("hooks.example.com/alerts", "starts with http:// or https://"),
+        ("ftp://example.com", "ftp:// is not supported"),
+        ("https://", "names no host"),
+        ("http://example.com/#now", "fragment"),
+        ("http://example.com/a b", "no spaces"),
+        ("http://example.com:0", "port 0"),
+        ("http://[::1", "not a URL"),
+        ("http://\u202eexample.com", "no spaces"),
+    ],
+)
+def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) -> None:
+    assert words in complaint(tocsin("destination", "add", "soc", url), 2)
+    assert tocsin.stored() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["", URL], "give the destination a display name"),
+        (["x" * 81, URL], "at most 80 characters; this one has 81"),
+        (["so\x1b[31mc", URL], "only printable characters"),
+        (["soc", URL, "--severity", "URGENT"], "unknown severity 'URGENT'; one of INFO, LOW, "),
+        (["soc", URL, "--severity", "high,"], "unknown severity ''"),
+        (["soc", URL, "--severity", "none,low"], "unknown severity 'none'"),
+        (["soc", URL, "--type", "ALARM"], "unknown type 'ALARM'; one of RULE, RULE_ERROR, POLICY"),
+        (["soc", URL, "--timeout", "0.5"], "1 to 120 seconds"),
+        (["soc", URL, "--header", "X-Key"], "'Name: value'"),
+        (["soc", URL, "--header", "Host: example.com"], "set by Tocsin"),
+        (["soc", URL, "--header", "X-Key: a\r\nX-Other: b"], "a character that a header cannot carry"),
+        (["soc", URL, "--secret", "hunter2"], "starts with whsec_"),
+        (["soc", URL, "--secret", "v1,whsec_AAAA"], "leave out the 'v1,' in front"),
+        (["soc", URL, "--secret", "-"], "no secret came from standard input"),
+        (["soc"], "Missing argument 'URL'"),
+        (["soc", URL, "--colour", "red"], "No such option"),
+    ],
+    ids=lambda value: " ".join(value[-2:])[:40] if isinstance(value, list) else "",
+)
+def test_a_destination_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+    assert words in complaint(tocsin("destination", "add", *given), 2)
+    assert tocsin.stored() == NOTHING
+
+
+def test_a_name_in_use_whatever_its_case(tocsin: Tocsin) -> None:
+    tocsin.add(destination(name="Über soc"))
+    refusal = complaint(tocsin("destination", "add", "ÜBER SOC", URL), 2)
+    assert refusal == "there is already a destination called 'Über soc'; choose another name"
+    assert tocsin.stored()["destination"] == 1
+
+
+@pytest.mark.parametrize("verb", ["show", "test", "edit", "delete"])
+def test_an_unknown_destination(tocsin: Tocsin, verb: str) -> None:
+    tocsin.add(destination())
+    more = ["--timeout", "5"] if verb == "edit" else []
+    refusal = complaint(tocsin("destination", verb, "sock", *more), 2)
+    assert refusal == "no destination is called 'sock'; there is soc"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--title", "x", "--severity", "URGENT"], "unknown severity 'URGENT'"),
+        (["--title", "x", "--type", "ALARM"], "unknown type 'ALARM'"),
+        (["--title", "x", "--to", "soc"], "no destination is called 'soc'; there is none yet"),
+        (["--severity", "HIGH"], "an alert needs a title, a name or an id"),
+        (["--title", "x", "--context", "{"], "--context is not JSON"),
+        (["--title", "x", "--context", "[1]"], "alertContext is a JSON object, not an array"),
+        (["--title", "x", "alerts.json"], "not both"),
+        (["--title", "x", "--wait", "long"], "--wait takes a number of seconds, not 'long'"),
+        (["nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
+        (["/"], "/ cannot be read: Is a directory"),
+    ],
+    ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
+)
+def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+    assert words in complaint(tocsin("send", *given), 2)
+    assert tocsin.stored() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("text", "refusal"),
+    [
+        ("", "there is nothing to send: the input is empty"),
+        ("5", "an alert is a JSON object, not a number"),
+        ('{"title": "x",\n\n  "tags": [}', "line 3: this is not JSON: "),
+        ('{"title": "x", "alertContext": "y"}', "line 1: alertContext is a JSON object, not a string"),
+        ('{"title": "x", "alertContext": {"n": NaN}}', "line 1: NaN is not JSON"),
+        ('[\n{"title": "x", "sevrity": "LOW"}]', "item 1: unknown key 'sevrity'; did you mean 'severity'?"),
+        ('{"title": "x", "destinations": ["soc"]}', "line 1: no destination is called 'soc'"),
+        ("[" * 100_000, "the JSON is nested too deeply"),
+        (b"\n\xff\xfe", "line 2: this is not UTF-8 text"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_document_that_holds_no_alert(tocsin: Tocsin, text: str | bytes, refusal: str) -> None:
+    assert complaint(tocsin("send", "-", input=text), 2).startswith(refusal)
+    assert tocsin.stored() == NOTHING
+
+
+def test_an_alert_that_is_stored_already(tocsin: Tocsin) -> None:
+    done = tocsin("send", "-", input='[{"title": "x", "alertId": "a"}, {"title": "y", "alertId": "a"}]')
+    assert done.returncode == 2
+    assert done.stderr == "tocsin: item 2: an alert with the id 'a' is stored already\n"
+    assert tocsin.stored()["alert"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--state", "lost"], "unknown state 'lost'; one of waiting, retrying, "),
+        (["--severity", "URGENT"], "unknown severity 'URGENT'"),
+        (["--destination", "soc"], "no destination is called 'soc'"),
+        (["--since", "yesterday"], "a time span like 30m, 2h or 7d, not 'yesterday'"),
+        (["--filter", "colour:red"], "there is no filter colour:"),
+        (["--filter", 'to:"Ops'], "a quotation mark is not closed"),
+        (["--limit", "0"], "--limit"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_filter_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+    assert words in complaint(tocsin("alert", "list", *given), 2)
+
+
+class TestDatabase:
+    def test_that_is_a_directory(self, tocsin: Tocsin) -> None:
+        tocsin.database.mkdir()
+        refusal = f"{tocsin.database} is a directory; --db takes the path of a file"
+        assert complaint(tocsin("alert", "list"), 3) == refusal
+
+    def test_whose_directory_is_a_file(self, tocsin: Tocsin, file: Callable[..., str]) -> None:
+        path = file("") + "/tocsin.db"
+        assert "its directory is a file" in complaint(tocsin("--db", path, "alert", "list"), 3)
+
+    def test_that_is_no_database(self, tocsin: Tocsin) -> None:
+        tocsin.database.write_text("Dear diary, " * 500)
+        refusal = complaint(tocsin("send", "--title", "x"), 3)
+        assert refusal == f"{tocsin.database} is not a database; choose another file with --db"
+        assert tocsin.database.read_text() == "Dear diary, " * 500
+
+    def test_of_another_program(self, tocsin: Tocsin) -> None:
+        with closing(sqlite3.connect(tocsin.database)) as db:
+            db.execute("CREATE TABLE bookmark (url)")
+        before = tocsin.database.read_bytes()
+        refusal = complaint(tocsin("send", "--title", "x"), 3)
+        assert refusal == f"{tocsin.database} is a database of another program; choose another with --db"
+        assert tocsin.database.read_bytes() == before
+
+    def test_of_a_newer_tocsin(self, tocsin: Tocsin) -> None:
+        tocsin.add()
+        with closing(sqlite3.connect(tocsin.database)) as db, db:
+            db.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2050-01-01')")
+        refusal = complaint(tocsin("send", "--title", "x"), 3)
+        assert "made by a newer Tocsin (it has 9999_later)" in refusal
+
+    @pytest.mark.parametrize("address", ["postgresql://localhost/tocsin", "mysql://localhost/tocsin"])
+    def test_of_an_engine_that_is_not_supported(self, tocsin: Tocsin, address: str) -> None:
+        assert "--db takes the path of a" in complaint(tocsin("--db", address, "alert", "list"), 2)
+
+
+def test_a_log_that_cannot_be_written(tocsin: Tocsin) -> None:
+    tocsin.log.mkdir()
+    refusal = complaint(tocsin("send", "--title", "x"), 2)
+    assert refusal == f"the log {tocsin.log} cannot be written: Is a directory; choose another with --log"
+    assert tocsin.stored() == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("link_templat = ''", "unknown setting link_templat; did you mean link_template?"),
+        ("[retry]\ndelay = [5]", "unknown setting retry.delay; did you mean retry.delays?"),
+        ("db = ", "is not TOML: "),
+        ("[retry]\ndelays = ['soon']", "a retry delay is a number of seconds"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(
+    tocsin: Tocsin, file: Callable[..., str], text: str, words: str
+) -> None:
+    assert words in complaint(tocsin("--config", file(text, "config.toml"), "alert", "list"), 2)
+
+
+def test_a_configuration_that_is_not_there(tocsin: Tocsin) -> None:
+    refusal = complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": "/nowhere.toml"}), 2)
+    assert refusal == "there is no configuration file /nowhere.toml"
+
+
+@pytest.mark.parametrize(
+    ("delays", "words"),
+    [
+        ("soon", "not 'soon'"),
+        ("1,2,3,4,5,6,7,8,9,10,11", "at most 10 retries; 11 delays are given"),
+    ],
+)
+def test_retry_delays_that_make_no_sense(tocsin: Tocsin, delays: str, words: str) -> None:
+    assert words in complaint(tocsin("alert", "list", env={"TOCSIN_RETRY_DELAYS": delays}), 2)
+
+
+def test_a_closed_standard_input(tocsin: Tocsin) -> None:
+    def run(*args: str) -> Completed:
+        return subprocess.run(
+            without_stdin(*args),
+            env=tocsin.environment,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=PATIENCE_S,
+        )
+
+    assert complaint(run("send", "-"), 2) == "there is no standard input to read from"
+    assert "nothing to send" in complaint(run("send"), 2)
+    refusal = complaint(run("destination", "add", "soc", URL, "--secret", "-"), 2)
+    assert refusal == "there is no standard input to read the secret from"
+    assert tocsin.stored() == NOTHING
+
+
+def test_a_command_without_its_verb(tocsin: Tocsin) -> None:
+    assert complaint(tocsin("destination"), 2) == "Missing command; see `tocsin destination --help`"
+
+
+def test_the_app_without_a_terminal(tocsin: Tocsin) -> None:
+    refusal = complaint(tocsin(), 3)
+    assert "`tocsin dispatch`" in refusal
+    assert "`tocsin send`" in refusal

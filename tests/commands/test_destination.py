@@ -1,0 +1,286 @@
+"""`tocsin destination`: set up where alerts go, and try it out."""
+
+import base64
+import os
+import pty
+import re
+from typing import Any
+
+import pytest
+from standardwebhooks.webhooks import Webhook
+
+from tests.commands.conftest import PATIENCE_S, Receiver, Tocsin, complaint
+from tests.conftest import alert, answer, destination
+from tui.domain.lifecycle import Outcome
+
+DESTINATION_KEYS = {
+    "id",
+    "name",
+    "url",
+    "severities",
+    "alertTypes",
+    "headers",
+    "secret",
+    "timeoutMs",
+    "paused",
+    "waiting",
+    "success",
+    "p95Ms",
+    "lastAttempt",
+}
+HEADINGS = ["NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER"]
+ATTEMPT_KEYS = {
+    "round",
+    "number",
+    "outcome",
+    "statusCode",
+    "error",
+    "startedAt",
+    "endedAt",
+    "durationMs",
+    "url",
+    "responseHeaders",
+    "responseBody",
+    "responseTruncated",
+}
+SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+
+
+class TestAdd:
+    def test_takes_everything_unless_told(self, tocsin: Tocsin) -> None:
+        added = tocsin.json("destination", "add", "  soc ", "https://hooks.example.com/alerts")
+        assert added == {
+            "id": 1,
+            "name": "soc",
+            "url": "https://hooks.example.com/alerts",
+            "severities": ["INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"],
+            "alertTypes": ["RULE", "RULE_ERROR", "POLICY"],
+            "headers": {},
+            "secret": None,
+            "timeoutMs": 30_000,
+            "paused": False,
+            "waiting": 0,
+            "success": None,
+            "p95Ms": None,
+            "lastAttempt": None,
+        }
+
+    def test_takes_severities_and_types_one_by_one_or_after_a_comma(self, tocsin: Tocsin) -> None:
+        filters = "--severity", "critical,HIGH", "--severity", "low", "--type", "policy"
+        added = tocsin.json("destination", "add", "soc", "http://localhost:8081", *filters)
+        assert added["severities"] == ["LOW", "HIGH", "CRITICAL"]
+        assert added["alertTypes"] == ["POLICY"]
+
+    def test_severity_none_takes_only_alerts_that_name_it(self, tocsin: Tocsin) -> None:
+        added = tocsin.json("destination", "add", "soc", "http://localhost", "--severity", "none")
+        assert added["severities"] == []
+        (unnamed,) = tocsin.json("send", "--title", "to nobody", "--severity", "CRITICAL")
+        (named,) = tocsin.json("send", "--title", "to soc", "--to", "soc")
+        assert (len(unnamed["deliveries"]), len(named["deliveries"])) == (0, 1)
+
+    def test_sends_headers_and_a_signature_a_receiver_can_verify(
+        self, tocsin: Tocsin, receiver: Receiver
+    ) -> None:
+        given = "--header", "X-Team: red", "--header", "X-Key: env:KEY", "--secret", SECRET, "--test"
+        done = tocsin("destination", "add", "soc", receiver.url, *given, env={"KEY": "from the environment"})
+        assert done.returncode == 0, done.stderr
+        (request,) = receiver.requests
+        assert (request.headers["x-team"], request.headers["x-key"]) == ("red", "from the environment")
+        Webhook(SECRET).verify(request.body.decode(), request.headers)
+
+    def test_reads_a_secret_from_a_pipe(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "add", "soc", "http://localhost", "--secret", "-", input=SECRET + "\n")
+        assert tocsin.secrets() == [SECRET]
+
+    def test_shows_a_generated_secret_once(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "add", "soc", "http://localhost", "--secret", "generate")
+        added = tocsin.json("destination", "add", "pager", "http://localhost", "--secret", "generate")
+        (shown,) = re.findall(r"shown only now: (whsec_\S+)", done.stdout)
+        assert tocsin.secrets() == [shown, added["generatedSecret"]]
+        assert "whsec_" not in tocsin("destination", "list", "--json").stdout
+
+    def test_keeps_a_destination_whose_test_fails_and_says_why(
+        self, tocsin: Tocsin, receiver: Receiver
+    ) -> None:
+        receiver.status, receiver.body = 403, b"who are you?"
+        done = tocsin("destination", "add", "soc", receiver.url, "--test")
+        assert done.returncode == 1
+        assert "who are you?" in done.stdout
+        assert done.stderr == "tocsin: soc did not get the test alert: the receiver answered 403 Forbidden\n"
+        assert len(receiver.requests) == 1
+        assert tocsin.stored()["destination"] == 1
+
+
+class TestList:
+    def test_without_any_names_the_command_that_adds_one(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "list")
+        assert (done.returncode, done.stdout) == (0, "")
+        assert "tocsin destination add" in done.stderr
+        assert tocsin.json("destination", "list") == []
+
+    def test_says_how_the_last_attempts_went(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager", paused=True))
+        tocsin.submit(alert())
+        tocsin.deliver(soc=answer(status_code=200, reason="OK"))
+        done = tocsin("destination", "list")
+        heading, pager, soc = done.stdout.splitlines()
+        assert re.split("  +", heading) == HEADINGS
+        assert pager.split() == ["pager", "https://hooks.example.com/alerts", "all", "paused", "1"]
+        assert soc.split()[:5] == ["soc", "https://hooks.example.com/alerts", "all", "active", "100%"]
+        assert "  84 ms  0        200 OK, " in soc
+
+    def test_json_has_the_same_keys_for_each(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager", severities=frozenset()))
+        tocsin.submit(alert())
+        tocsin.deliver(soc=answer(Outcome.REJECTED, status_code=500))
+        pager, soc = tocsin.json("destination", "list")
+        assert pager.keys() == soc.keys() == DESTINATION_KEYS
+        assert (soc["success"], pager["success"]) == (0.0, None)
+        assert soc["p95Ms"] == soc["lastAttempt"]["durationMs"] == 84
+        assert soc["lastAttempt"].items() >= {"outcome": "rejected", "statusCode": 500}.items()
+
+
+class TestShow:
+    def test_finds_it_by_name_in_any_case_or_by_id(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(name="Ops team"))
+        by_name, by_id = (tocsin.json("destination", "show", each) for each in ("ops TEAM", "1"))
+        assert by_name == by_id
+        assert by_name["name"] == "Ops team"
+
+    def test_tells_people_every_setting(self, tocsin: Tocsin) -> None:
+        given = "--header", "X-Team: env:TEAM", "--header", "X-Key: k", "--secret", "file:/run/key"
+        tocsin("destination", "add", "soc", "http://localhost", *given, "--timeout", "2.5")
+        assert tocsin("destination", "show", "soc").stdout.splitlines() == [
+            "name        soc",
+            "url         http://localhost",
+            "severities  all",
+            "types       all",
+            "headers     X-Team: env:TEAM",
+            "            X-Key: ••••••",
+            "secret      file:/run/key",
+            "timeout     2.5 s",
+            "state       active",
+            "waiting     0",
+        ]
+
+
+class TestEdit:
+    @pytest.fixture
+    def soc(self, tocsin: Tocsin) -> dict[str, Any]:
+        given = "--header", "X-Team: env:TEAM", "--header", "X-Key: env:KEY", "--secret", "env:SECRET"
+        return tocsin.json("destination", "add", "soc", "http://localhost", *given)
+
+    @pytest.mark.parametrize(
+        ("given", "changed"),
+        [
+            (["--name", "pager"], {"name": "pager"}),
+            (["--url", "http://localhost:1"], {"url": "http://localhost:1"}),
+            (["--severity", "high", "--type", "rule"], {"severities": ["HIGH"], "alertTypes": ["RULE"]}),
+            (["--timeout", "5", "--secret", ""], {"timeoutMs": 5000, "secret": None}),
+            (["--header", "x-team: env:T", "--header", "X-Key:"], {"headers": {"x-team": "env:T"}}),
+        ],
+        ids=lambda value: value[0] if isinstance(value, list) else "",
+    )
+    def test_changes_what_is_given_and_nothing_else(
+        self, tocsin: Tocsin, soc: dict[str, Any], given: list[str], changed: dict[str, Any]
+    ) -> None:
+        assert tocsin("destination", "edit", "SOC", *given).returncode == 0
+        assert tocsin.json("destination", "show", "1") == soc | changed
+
+    def test_without_a_change_is_wrong_use(self, tocsin: Tocsin, soc: dict[str, Any]) -> None:
+        assert "nothing to change" in complaint(tocsin("destination", "edit", "soc"), 2)
+
+    def test_refuses_the_name_of_another(self, tocsin: Tocsin, soc: dict[str, Any]) -> None:
+        tocsin.add(destination(name="pager"))
+        refusal = complaint(tocsin("destination", "edit", "soc", "--name", "PAGER"), 2)
+        assert "already a destination called 'pager'" in refusal
+        assert tocsin.json("destination", "show", "soc") == soc
+
+
+class TestTest:
+    def test_shows_what_came_back(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        tocsin.add(destination(url=receiver.url, severities=frozenset()))
+        done = tocsin("destination", "test", "soc")
+        assert done.returncode == 0, done.stderr
+        dispatched, answer, took, body = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+        assert (dispatched[0], answer, took[0], body) == (
+            "dispatched",
+            ["answer", "200 OK"],
+            "took",
+            ["body", "success"],
+        )
+        (request,) = receiver.requests
+        assert request.payload["title"] == "New Alert: This is a Test Alert"
+
+    def test_json_is_the_one_attempt(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        tocsin.add(destination(url=receiver.url))
+        attempt = tocsin.json("destination", "test", "soc")
+        assert attempt.keys() == ATTEMPT_KEYS
+        assert (attempt["outcome"], attempt["statusCode"], attempt["responseBody"]) == (
+            "delivered",
+            200,
+            "success",
+        )
+        assert attempt["responseHeaders"]["content-length"] == "7"
+
+    def test_explains_why_nothing_came_back(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(url="http://127.0.0.1:1"))
+        done = tocsin("destination", "test", "soc")
+        assert done.returncode == 1
+        reason = "soc did not get the test alert: nothing is listening on 127.0.0.1:1"
+        assert done.stderr == f"tocsin: {reason}\n"
+        attempt = tocsin.json("destination", "test", "soc", code=1)
+        assert attempt.keys() == ATTEMPT_KEYS
+        assert (attempt["outcome"], attempt["statusCode"]) == ("unreachable", None)
+
+    def test_of_a_paused_destination_is_refused(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        tocsin.add(destination(name="Ops team", url=receiver.url, paused=True))
+        refusal = complaint(tocsin("destination", "test", "ops team"), 1)
+        assert "`tocsin destination resume 'Ops team'`" in refusal
+        assert (receiver.requests, tocsin.stored()["alert"]) == ([], 0)
+
+
+def test_a_paused_destination_gets_its_alerts_once_it_is_resumed(tocsin: Tocsin, receiver: Receiver) -> None:
+    tocsin.add(destination(url=receiver.url))
+    assert "soc is paused" in tocsin("destination", "pause", "soc").stdout
+    tocsin.submit(alert())
+    tocsin("dispatch", "--drain")
+    assert receiver.requests == []
+    assert tocsin("destination", "resume", "soc").stdout == "soc is active\n"
+    tocsin("dispatch", "--drain")
+    assert len(receiver.requests) == 1
+
+
+class TestDelete:
+    @pytest.fixture(autouse=True)
+    def soc(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(), alert())
+
+    def names(self, tocsin: Tocsin) -> list[str]:
+        return [each["name"] for each in tocsin.json("destination", "list")]
+
+    def test_cancels_what_waits_and_frees_the_name(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "delete", "soc", "--yes")
+        assert done.stdout == "deleted soc, cancelled 2 waiting deliveries\n"
+        assert [state for _, _, state in tocsin.deliveries()] == ["cancelled", "cancelled"]
+        assert tocsin("destination", "add", "SOC", "http://localhost").returncode == 0
+
+    def test_without_a_terminal_needs_yes(self, tocsin: Tocsin) -> None:
+        refusal = complaint(tocsin("destination", "delete", "soc"), 2)
+        assert "2 waiting deliveries" in refusal
+        assert "--yes" in refusal
+        assert self.names(tocsin) == ["soc"]
+
+    @pytest.mark.parametrize(("answer", "code", "left"), [("n", 1, ["soc"]), ("y", 0, [])])
+    def test_on_a_terminal_asks_and_counts_what_waits(
+        self, tocsin: Tocsin, answer: str, code: int, left: list[str]
+    ) -> None:
+        ours, theirs = pty.openpty()
+        os.write(ours, f"{answer}\n".encode())
+        with tocsin.start("destination", "delete", "soc", stdin=theirs) as process:
+            _, questions = process.communicate(timeout=PATIENCE_S)
+        os.close(ours)
+        os.close(theirs)
+        assert "Delete soc and cancel 2 waiting deliveries? [y/N]" in questions
+        assert (process.returncode, self.names(tocsin)) == (code, left)

@@ -1,0 +1,97 @@
+"""`tocsin receive`: a receiver to try things out with."""
+
+import re
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection, HTTPResponse
+from itertools import takewhile
+
+from tests.commands.conftest import PATIENCE_S, Tocsin, complaint
+from tests.commands.test_destination import SECRET
+from tests.conftest import destination
+from tui.domain.secret import Secret, format_secret
+
+
+@contextmanager
+def receiving(tocsin: Tocsin, *args: str) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """`tocsin receive` on a free port, ready, and the URL it names."""
+    with tocsin.start("receive", "--port", "0", *args) as process:
+        assert process.stdout is not None
+        try:
+            yield process, next(word for word in process.stdout.readline().split() if "://" in word)
+        finally:
+            process.kill()
+
+
+def post(url: str, **headers: str) -> HTTPResponse:
+    with closing(HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE_S)) as connection:
+        connection.request("POST", "/", '{"title": "x"}', headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+
+def test_prints_what_a_destination_gets(tocsin: Tocsin) -> None:
+    with receiving(tocsin, "--body", "thank you") as (process, url):
+        assert process.stdout is not None
+        tocsin.add(destination(url=url))
+        assert tocsin.json("destination", "test", "soc")["responseBody"] == "thank you"
+        printed = list(takewhile(str.strip, process.stdout))
+    assert printed[0].endswith("  POST /  200\n")
+    assert printed[1].startswith("webhook-id: dlv_")
+    assert '  "title": "New Alert: This is a Test Alert",\n' in printed
+
+
+def test_fails_as_often_as_it_is_told(tocsin: Tocsin) -> None:
+    with receiving(tocsin, "--fail", "1", "--retry-after", "7", "--status", "202") as (_, url):
+        first, second = post(url), post(url)
+    assert (first.status, first.getheader("retry-after")) == (503, "7")
+    assert (second.status, second.getheader("retry-after")) == (202, None)
+
+
+def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
+    with receiving(tocsin, "--secret", SECRET) as (process, url):
+        assert process.stdout is not None
+        tocsin.add(destination(name="signed", url=url, secret=Secret(SECRET)))
+        tocsin.add(destination(name="other", url=url, secret=Secret(format_secret(b"another" * 4))))
+        assert tocsin("send", "--title", "x", "--wait").returncode == 0
+        post(url, **{"webhook-id": "a", "webhook-timestamp": "1000000000", "webhook-signature": "v1,x"})
+        post(url)
+        verdicts = [list(takewhile(str.strip, process.stdout))[1].strip() for _ in range(4)]
+    assert sorted(verdicts[:2]) == [
+        "badly signed: with another secret, or the body was changed on its way",
+        "signed",
+    ]
+    assert re.fullmatch(r"badly signed: webhook-timestamp is \d+ s in the past", verdicts[2])
+    assert verdicts[3].startswith("not signed: ")
+
+
+def test_ends_with_ctrl_c(tocsin: Tocsin) -> None:
+    with receiving(tocsin) as (process, _):
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=PATIENCE_S)
+        assert (process.returncode, errors) == (0, "")
+
+
+def test_ends_when_nobody_reads_what_it_prints(tocsin: Tocsin) -> None:
+    with receiving(tocsin) as (process, url):
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        post(url)
+        process.wait(PATIENCE_S)
+        assert process.stderr.read() == ""
+
+
+def test_of_a_port_in_use_says_so(tocsin: Tocsin) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refusal = complaint(tocsin("receive", "--port", port), 3)
+    assert refusal == f"port {port} is in use; choose another with --port"
+
+
+def test_of_an_address_that_is_not_ours_says_so(tocsin: Tocsin) -> None:
+    assert "cannot listen on 192.0.2.1:8081" in complaint(tocsin("receive", "--host", "192.0.2.1"), 3)

@@ -1,0 +1,164 @@
+"""`tocsin send`: alerts from flags, a file or a pipe."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.commands.conftest import Receiver, Tocsin
+from tests.conftest import destination
+
+PAYLOAD_KEYS = {
+    "id",
+    "createdAt",
+    "severity",
+    "type",
+    "link",
+    "title",
+    "name",
+    "alertId",
+    "alertContext",
+    "description",
+    "runbook",
+    "tags",
+    "version",
+}
+
+
+def titles(tocsin: Tocsin) -> list[str]:
+    """Of what is stored, in the order it came."""
+    return [row["title"] for row in reversed(tocsin.json("alert", "list"))]
+
+
+def test_delivers_what_the_flags_say(tocsin: Tocsin, receiver: Receiver) -> None:
+    tocsin.add(destination(url=receiver.url))
+    flags = {
+        "--title": "Root login",
+        "--severity": "critical",
+        "--id": "AWS.Root.Login",
+        "--type": "rule_error",
+        "--name": "Root",
+        "--description": "Somebody is root.",
+        "--runbook": "Ask them.",
+        "--context": '{"ip": "203.0.113.9"}',
+    }
+    tags = "--tag", "aws", "--tag", "identity"
+    done = tocsin("send", *(word for flag in flags.items() for word in flag), *tags, "--wait")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("  soc delivered\n")
+    (request,) = receiver.requests
+    assert request.payload.keys() == PAYLOAD_KEYS
+    expected = {
+        "id": "AWS.Root.Login",
+        "severity": "CRITICAL",
+        "type": "RULE_ERROR",
+        "title": "New rule error: Root login",
+        "name": "Root",
+        "description": "Somebody is root.",
+        "runbook": "Ask them.",
+        "tags": ["aws", "identity"],
+        "alertContext": {"ip": "203.0.113.9"},
+    }
+    assert request.payload.items() >= expected.items()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"title": "one"}',
+        '{\n  "title": "one"\n}\n',
+        '[{"title": "one"}]',
+        '\n{"title": "one"}',
+        '\ufeff{"title": "one"}\r\n',
+    ],
+    ids=["an object", "an object over lines", "an array", "a blank line first", "a byte order mark first"],
+)
+def test_takes_one_alert(tocsin: Tocsin, text: str) -> None:
+    done = tocsin("send", "-", input=text)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert titles(tocsin) == ["one"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['[{"title": "one"}, {"title": "two"}]', '{"title": "one"}\n\n{"title": "two"}'],
+    ids=["an array", "JSON Lines"],
+)
+def test_takes_several_alerts_from_a_file(tocsin: Tocsin, file: Callable[..., str], text: str) -> None:
+    done = tocsin("send", file(text))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert titles(tocsin) == ["one", "two"]
+
+
+def test_reads_a_pipe_without_being_told(tocsin: Tocsin) -> None:
+    assert tocsin("send", input='{"title": "piped"}').returncode == 0
+    assert titles(tocsin) == ["piped"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('{"title": "one"}\n\n{oops}\n{"title": "two"}\n', "line 3"),
+        ('[{"title": "one"}, {"titel": "x"}, {"title": "two"}]', "item 2"),
+    ],
+    ids=["JSON Lines", "an array"],
+)
+def test_stores_what_is_good_and_names_what_is_bad(tocsin: Tocsin, text: str, place: str) -> None:
+    done = tocsin("send", "-", input=text)
+    assert done.returncode == 2
+    (complaint,) = done.stderr.splitlines()
+    assert complaint.startswith(f"tocsin: {place}: ")
+    assert len(done.stdout.splitlines()) == 2
+    assert titles(tocsin) == ["one", "two"]
+
+
+def test_stores_a_line_as_soon_as_it_comes(tocsin: Tocsin) -> None:
+    with tocsin.start("send", "-", stdin=-1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for title in ("first", "second"):
+            process.stdin.write(json.dumps({"title": title, "alertId": title}) + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline().startswith(f"{title}  stored")
+        process.communicate()
+    assert titles(tocsin) == ["first", "second"]
+
+
+def test_to_goes_to_those_it_names_and_no_others(tocsin: Tocsin) -> None:
+    tocsin.add(destination(), destination(name="pager", severities=frozenset()), destination(name="mail"))
+    (sent,) = tocsin.json("send", "--title", "for two", "--to", "PAGER", "--to", "soc")
+    assert [delivery["destination"] for delivery in sent["deliveries"]] == ["pager", "soc"]
+
+
+def test_json_says_where_each_alert_goes(tocsin: Tocsin) -> None:
+    tocsin.add(destination(severities=frozenset()))
+    routed, lost = tocsin.json("send", "-", input='[{"title": "a", "destinations": ["soc"]}, {"title": "b"}]')
+    assert routed["notRouted"] is None
+    (delivery,) = routed["deliveries"]
+    assert delivery.pop("id").startswith("dlv_")
+    assert delivery == {"destination": "soc", "destinationId": 1, "state": "scheduled"}
+    assert (lost["notRouted"], lost["deliveries"]) == ("no destination takes severity INFO", [])
+
+
+class TestWait:
+    def test_exits_1_if_a_delivery_failed(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        receiver.status = 503
+        tocsin.add(destination(url=receiver.url))
+        sent: list[Any] = tocsin.json(
+            "send", "--title", "in vain", "--wait", code=1, env={"TOCSIN_RETRY_DELAYS": "0"}
+        )
+        assert sent[0]["deliveries"][0]["state"] == "failed"
+        assert len(receiver.requests) == 2
+
+    def test_ends_when_its_time_is_over(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        receiver.status = 503
+        tocsin.add(destination(url=receiver.url))
+        (sent,) = tocsin.json("send", "--title", "in vain", "--wait", "0.01", code=1)
+        assert sent["deliveries"][0]["state"] == "scheduled"
+
+    def test_delivers_nothing_but_its_own(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        tocsin.add(destination(url=receiver.url))
+        tocsin("send", "--title", "other")
+        assert tocsin("send", "--title", "own", "--wait").returncode == 0
+        assert [request.payload["title"] for request in receiver.requests] == ["New Alert: own"]

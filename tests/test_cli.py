@@ -1,0 +1,97 @@
+"""The entry point: every error is one line with an exit code, and help is fast."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import PATIENCE_S, TOCSIN, Tocsin, complaint
+from tests.conftest import alert
+
+HEAVY = ("peewee", "httpx", "aiohttp", "starlette", "uvicorn", "textual", "rich")
+COMMANDS = ("demo", "send", "dispatch", "receive", "destination", "alert", "db")
+
+
+@pytest.fixture
+def tocsin(tmp_path: Path) -> Tocsin:
+    return Tocsin(tmp_path)
+
+
+def test_help_names_every_command_without_loading_what_they_need(tocsin: Tocsin) -> None:
+    probe = (
+        "import atexit, sys; from tui.cli import main; sys.argv = ['tocsin', '--help'];"
+        f"atexit.register(lambda: print('loaded', [m for m in {HEAVY!r} if m in sys.modules])); main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], env=tocsin.environment, capture_output=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    *help, loaded = done.stdout.splitlines()
+    assert loaded == "loaded []"
+    commands = help[help.index("Commands:") + 1 :]
+    assert tuple(line.split()[0] for line in commands if line.strip()) == COMMANDS
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_h_is_help(tocsin: Tocsin, command: tuple[str, ...]) -> None:
+    done = tocsin(*command, "-h")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(" ".join(["Usage: tocsin", *command]))
+
+
+def test_version_is_told(tocsin: Tocsin) -> None:
+    assert tocsin("--version").stdout.startswith("tocsin, version ")
+
+
+def test_an_unknown_command_is_wrong_use(tocsin: Tocsin) -> None:
+    assert complaint(tocsin("sned"), 2).startswith("No such command 'sned'")
+
+
+def test_a_flag_goes_before_the_environment(tocsin: Tocsin, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    assert tocsin("--db", str(other), "db", "migrate").stdout.startswith(f"{other}: applied")
+    assert not tocsin.database.exists()
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "as JSON"])
+def test_whoever_reads_may_stop_reading(tocsin: Tocsin, more: list[str]) -> None:
+    tocsin.submit(*(alert() for _ in range(3)))
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [*TOCSIN, "alert", "list", *more],
+        env=tocsin.environment,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        timeout=PATIENCE_S,
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_output_that_cannot_be_written_is_an_error(tocsin: Tocsin) -> None:
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*TOCSIN, "--help"], env=tocsin.environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"tocsin: cannot write the output: No space left on device\n"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "as JSON"])
+def test_a_closed_standard_output_is_no_trouble(tocsin: Tocsin, more: list[str]) -> None:
+    tocsin.submit(alert())
+    line = ["sh", "-c", 'exec "$@" >&-', "sh", *TOCSIN, "alert", "list", *more]
+    done = subprocess.run(line, env=tocsin.environment, stderr=subprocess.PIPE, timeout=PATIENCE_S)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_that_cannot_show_a_character_gets_its_number(tocsin: Tocsin) -> None:
+    tocsin.submit(alert(title="日本 ✓"))
+    latin = {"PYTHONIOENCODING": "latin-1"}
+    done = tocsin("alert", "list", env=latin)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u65e5\\u672c \\u2713" in done.stdout
+    assert tocsin.json("alert", "list", env=latin)[0]["title"] == "日本 ✓"

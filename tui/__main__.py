@@ -1,0 +1,5 @@
+"""`python -m tui` is `tocsin`."""
+
+from tui.cli import main
+
+main()

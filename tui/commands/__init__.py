@@ -1,0 +1,1 @@
+"""The commands, a file each; loaded only when called, so that `tocsin --help` stays fast."""

@@ -1,0 +1,86 @@
+"""`tocsin` without a command: the app, with a dispatcher beside it."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.commands.session import Session, tell
+from tui.config import Config
+from tui.store.errors import CannotOpen
+
+if TYPE_CHECKING:
+    from tui.delivery.background import BackgroundDispatcher
+    from tui.store.database import Store
+
+GRACE_S = 30.0
+"""How long what is in flight may take to end after the app was closed."""
+
+
+def has_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+
+
+def open_app(session: Session, *, dispatching: bool) -> None:
+    """Open the app and return when it is closed and what was in flight is recorded."""
+    if not has_terminal():
+        raise CannotOpen(
+            "the app needs a terminal; without one, `tocsin dispatch` delivers and `tocsin send` queues"
+        )
+    with session.store() as store:
+        code = run_app(store, session.config, dispatching=dispatching)
+    raise click.exceptions.Exit(code)
+
+
+def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = "") -> int:
+    """Run the app on an open store; returns its exit code."""
+    from tui.app import TocsinApp
+    from tui.screens.context import Context
+    from tui.store.database import wall_clock
+
+    dispatcher = start_dispatcher(store, config) if dispatching else None
+    notice = store.watch()
+    try:
+        context = Context(
+            store=store,
+            clock=wall_clock,
+            policy=config.policy,
+            link_template=config.link_template,
+            log=config.log,
+            dispatcher=dispatcher,
+            note=note,
+        )
+        app = TocsinApp(context, notice)
+        app.run()
+        return app.return_code or 0
+    finally:
+        notice.close()
+        if dispatcher is not None:
+            finish(dispatcher)
+
+
+def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":
+    from tui.delivery.background import BackgroundDispatcher
+    from tui.delivery.dispatcher import Limits
+    from tui.store.database import wall_clock
+
+    dispatcher = BackgroundDispatcher(
+        store,
+        policy=config.policy,
+        limits=Limits(config.concurrency, config.per_destination),
+        clock=wall_clock,
+    )
+    dispatcher.start()
+    return dispatcher
+
+
+def finish(dispatcher: "BackgroundDispatcher") -> None:
+    """Let what is in flight end and be recorded; Ctrl-C cuts it off."""
+    dispatcher.drain(GRACE_S)
+    if dispatcher.in_flight:
+        tell(f"finishing {dispatcher.in_flight} in flight, at most {GRACE_S:.0f} s; Ctrl-C to stop at once")
+    try:
+        dispatcher.join()
+    except KeyboardInterrupt:
+        dispatcher.drain(0)
+        dispatcher.join(5)

@@ -1,0 +1,201 @@
+"""`tocsin demo`: the app on a throw-away database, with a receiver and a stream of sample alerts."""
+
+import dataclasses
+import itertools
+import random
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands.app import has_terminal, run_app
+from tui.commands.samples import SAMPLES
+from tui.commands.session import Session, run_dispatcher, say
+from tui.config import Config
+from tui.domain.alert import make_test_alert, parse_alert
+from tui.domain.destination import Destination, parse_destination
+from tui.domain.errors import Invalid
+from tui.domain.retry import RetryPolicy
+from tui.domain.text import visible
+
+if TYPE_CHECKING:
+    from tui.receiver import ReceiverThread
+    from tui.store.database import Store
+    from tui.store.views import AlertDetails
+
+# Short, so that a failure to look into is there within seconds: four attempts in some three seconds.
+_DELAYS_MS = (400, 800, 1600)
+_FIRST_BURST, _PAUSE_S = 6, 0.9
+
+
+@click.command()
+@click.pass_obj
+def demo(session: Session) -> None:
+    """Open the app on a throw-away database and watch it work.
+
+    A built-in receiver, three destinations (one healthy, one flaky, one down) and a stream of sample
+    alerts; nothing leaves this machine and nothing is kept. Without a terminal the same is walked
+    through and printed.
+    """
+    with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as directory:
+        config = dataclasses.replace(
+            session.config,
+            db=Path(directory) / "demo.db",
+            log=Path(directory) / "demo.log",
+            policy=RetryPolicy(_DELAYS_MS),
+        )
+        with Session(config).store() as store, _receiver() as receiver:
+            destinations = _add_destinations(store, receiver.port)
+            if has_terminal():
+                with _stream(store):
+                    code = run_app(store, config, dispatching=True, note="demo")
+                raise click.exceptions.Exit(code)
+            _walk(store, config, destinations)
+
+
+@contextmanager
+def _receiver() -> "Iterator[ReceiverThread]":
+    from tui.receiver import Behaviour, ReceiverThread, bind, build_app
+
+    behaviours = {
+        "/healthy": Behaviour(body='{"ok": true}', delay_s=0.03),
+        "/flaky": Behaviour(body='{"ok": true}', delay_s=0.12, fail_every=2),
+    }
+    with ReceiverThread(bind("127.0.0.1", 0), build_app(behaviours, lambda _: None)) as receiver:
+        yield receiver
+
+
+def _add_destinations(store: "Store", port: int) -> list[Destination]:
+    from tui.receiver import bind
+    from tui.store import destinations
+
+    with bind("127.0.0.1", 0) as closed:
+        nobody = closed.getsockname()[1]
+    here = f"http://127.0.0.1:{port}"
+    return [
+        store.write(destinations.add, destination).result()
+        for destination in (
+            parse_destination(name="healthy", url=f"{here}/healthy"),
+            parse_destination(name="flaky", url=f"{here}/flaky", severities=["CRITICAL", "HIGH", "MEDIUM"]),
+            parse_destination(name="down", url=f"http://127.0.0.1:{nobody}/down", severities=["CRITICAL"]),
+        )
+    ]
+
+
+# --- with a terminal
+
+
+@contextmanager
+def _stream(store: "Store") -> Iterator[None]:
+    """Sample alerts, some at once and then one after the other, until left."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_submit_samples, args=(store, stop), name="samples", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _submit_samples(store: "Store", stop: threading.Event) -> None:
+    for number, sample in enumerate(itertools.cycle(SAMPLES)):
+        if number >= _FIRST_BURST and stop.wait(_PAUSE_S * random.uniform(0.4, 1.6)):
+            return
+        _submit(store, sample)
+
+
+def _submit(store: "Store", sample: dict[str, Any]) -> str:
+    from tui.store import outbox
+    from tui.store.database import wall_clock
+
+    alert = parse_alert(sample, now=wall_clock(), alert_id=secrets.token_hex(16))
+    (receipt,) = store.write(outbox.submit, [alert]).result()
+    if isinstance(receipt, Invalid):
+        raise receipt
+    return receipt.alert_id
+
+
+# --- without a terminal
+
+
+def _walk(store: "Store", config: Config, destinations: list[Destination]) -> None:
+    """The main job, step by step, on the real store, dispatcher and receiver."""
+    healthy, flaky, down = destinations
+    say("Tocsin demo on a throw-away database (there is no terminal, so the walk is printed)\n")
+    say("1. Destinations added")
+    for destination in destinations:
+        say(f"   {destination.name:<8}  {destination.masked_url}")
+    say("\n2. Test alert sent to healthy")
+    _deliver(store, config, _submit_test(store, healthy), body=True)
+    say("\n3. An alert to flaky, which refuses every other request: retried until it is taken")
+    sample = SAMPLES[1] | {"destinations": [flaky.name]}
+    _deliver(store, config, _submit(store, sample))
+    say("\n4. An alert to down, where nothing listens: every attempt fails")
+    lost = _submit(store, SAMPLES[0] | {"destinations": [down.name]})
+    _deliver(store, config, lost)
+    say("\n5. down is mended and the alert is sent again: a second round, nothing of the first is forgotten")
+    _mend(store, down, healthy)
+    _resend(store, lost)
+    _deliver(store, config, lost, body=True)
+    say("\nIn a terminal `tocsin demo` opens the app; `tocsin` opens it on a database of your own.")
+
+
+def _submit_test(store: "Store", destination: Destination) -> str:
+    from tui.store import outbox
+    from tui.store.database import wall_clock
+
+    alert = make_test_alert(destination.name, now=wall_clock(), alert_id=secrets.token_hex(16))
+    store.write(outbox.submit, [alert]).result()
+    return alert.alert_id
+
+
+def _mend(store: "Store", broken: Destination, working: Destination) -> None:
+    from tui.store import destinations
+
+    store.write(destinations.edit, dataclasses.replace(broken, url=working.url)).result()
+
+
+def _resend(store: "Store", alert_id: str) -> None:
+    from tui.store import outbox
+
+    details = _details(store, alert_id)
+    store.write(outbox.resend, [delivery.row.id for delivery in details.deliveries]).result()
+
+
+def _deliver(store: "Store", config: Config, alert_id: str, *, body: bool = False) -> None:
+    ids = [delivery.row.id for delivery in _details(store, alert_id).deliveries]
+    run_dispatcher(store, config, grace_s=5, only=ids)
+    _say_end(store, alert_id, body=body)
+
+
+def _details(store: "Store", alert_id: str) -> "AlertDetails":
+    from tui.store import queries
+
+    key = store.read(queries.find_alert, alert_id).result()
+    details = store.read(queries.alert_details, key).result()
+    assert details is not None
+    return details
+
+
+def _say_end(store: "Store", alert_id: str, *, body: bool = False) -> None:
+    """Every attempt and, of the last one, the answer's body."""
+    from tui.store import queries
+
+    (delivery,) = _details(store, alert_id).deliveries
+    for attempt in reversed(delivery.attempts):
+        place = (
+            f"round {attempt.round}, attempt {attempt.number}"
+            if delivery.row.round > 1
+            else f"attempt {attempt.number}"
+        )
+        say(f"   {place}: {visible(attempt.summary)} ({attempt.duration_ms} ms)")
+    say(f"   {delivery.row.standing}")
+    exchange = store.read(queries.exchange, delivery.attempts[0].id).result()
+    if body and exchange is not None:
+        say(f"   response body: {visible(exchange.response_body.decode())}")

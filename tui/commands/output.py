@@ -1,0 +1,206 @@
+"""What commands print for people: tables, fields, alerts with their attempts, destinations."""
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from tui.commands.session import say
+from tui.domain.alert import Severity, format_time
+from tui.domain.lifecycle import Standing, State
+from tui.domain.text import visible, visible_lines
+
+if TYPE_CHECKING:
+    from tui.store.views import (
+        AlertDetails,
+        AlertRow,
+        AttemptRow,
+        DeliveryDetails,
+        DeliveryRow,
+        DestinationRow,
+        Exchange,
+    )
+
+_COLOURS = {
+    Standing.DELIVERED: "green",
+    Standing.FAILED: "red",
+    Standing.RETRYING: "yellow",
+    "paused": "yellow",
+    "active": "green",
+}
+_STATE_WORD = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
+_NARROWEST = 12
+_OWN_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def on_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, shrink: int, state: int) -> None:
+    """Columns as wide as what is in them; text from outside is made inert here.
+
+    On a terminal column `shrink` gives way so that a row stays one line. The states in column
+    `state` are coloured.
+    """
+    from rich.cells import cell_len, set_cell_size
+
+    lines = [[visible(cell) for cell in row] for row in (headings, *rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    if on_terminal():
+        excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+        widths[shrink] = min(widths[shrink], max(_NARROWEST, widths[shrink] - excess))
+    for line in lines:
+        if cell_len(line[shrink]) > widths[shrink]:
+            line[shrink] = set_cell_size(line[shrink], widths[shrink] - 1) + "…"
+        cells = [set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)]
+        cells[state] = _painted(cells[state])
+        say("  ".join(cells).rstrip())
+
+
+def print_fields(fields: Iterable[tuple[str, str]], *, indent: str = "") -> None:
+    """A field a line with the values aligned; empty ones are left out, further lines stand below."""
+    shown = [(label, visible_lines(value).split("\n")) for label, value in fields if value]
+    width = max((len(label) for label, _ in shown), default=0)
+    for label, (first, *rest) in shown:
+        say(f"{indent}{label:<{width}}  {_painted(first) if label == 'state' else first}".rstrip())
+        for line in rest:
+            say(f"{indent}{'':<{width}}  {line}".rstrip())
+
+
+def moment(milliseconds: int) -> str:
+    """Date and time in this machine's zone."""
+    try:
+        return f"{datetime.fromtimestamp(milliseconds // 1000):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError):  # the last hours of the year 9999, east of Greenwich
+        return format_time(milliseconds)
+
+
+def state_of(row: "DeliveryRow") -> str:
+    """One word for how a delivery stands."""
+    return "paused" if row.paused and row.state is State.SCHEDULED else row.standing.value
+
+
+def result_of(attempt: "AttemptRow") -> str:
+    """How an attempt ended: why it failed, else what the receiver answered."""
+    return "on its way" if attempt.outcome is None else attempt.error or attempt.summary
+
+
+def body_of(exchange: "Exchange | None") -> str:
+    """An answer's body as a person reads it best; empty where there is none."""
+    if exchange is None or not exchange.response_body:
+        return ""
+    from tui.screens import bodies
+
+    text = bodies.body(exchange.response_body, exchange.response_headers).plain
+    return f"{text}\n(the rest was not kept)" if exchange.response_truncated else text
+
+
+def print_alerts(rows: "Sequence[AlertRow]") -> None:
+    """A line an alert; on a terminal an id made by Tocsin is cut to as much as it takes to name it."""
+    cells = (
+        (
+            row.alert_id[:12] if on_terminal() and _OWN_ID.fullmatch(row.alert_id) else row.alert_id,
+            moment(row.created_at),
+            row.severity,
+            row.headline + (" (test)" if row.test else ""),
+            ", ".join(f"{d.destination} {state_of(d)}" for d in row.deliveries) or "not routed",
+        )
+        for row in rows
+    )
+    print_table(("ID", "CREATED", "SEVERITY", "ALERT", "DELIVERIES"), cells, shrink=3, state=4)
+
+
+def destination_cells(row: "DestinationRow") -> Sequence[str]:
+    """Name, URL, severities, state, success, p95, waiting and last answer."""
+    shown, last = row.destination, row.last
+    return (
+        shown.name,
+        shown.masked_url,
+        listed(shown.severities, Severity),
+        "paused" if shown.paused else "active",
+        "" if row.success is None else f"{row.success:.0%}",
+        "" if row.p95_ms is None else f"{row.p95_ms} ms",
+        str(row.waiting),
+        "" if last is None else f"{last.summary}, {moment(last.started_at)}",
+    )
+
+
+def listed(values: Collection[str], every: Iterable[str]) -> str:
+    """The values in their own order; `all` for all of them."""
+    ordered = [str(value) for value in every if value in values]
+    return "all" if ordered == list(every) else ", ".join(ordered) or "none"
+
+
+def print_details(details: "AlertDetails", exchanges: "dict[int, Exchange | None]") -> None:
+    """An alert with its deliveries and their attempts."""
+    _print_alert(details)
+    for delivery in details.deliveries:
+        _print_delivery(delivery, exchanges)
+
+
+def _print_alert(details: "AlertDetails") -> None:
+    from tui.screens import bodies
+
+    alert = details.alert
+    say(visible(alert.headline))
+    print_fields(
+        (
+            ("alert id", alert.alert_id),
+            ("severity", alert.severity),
+            ("type", alert.type.label + (", a test alert" if alert.test else "")),
+            ("created", moment(alert.created_at)),
+            ("rule", alert.rule_id),
+            ("name", alert.name or ""),
+            ("version", alert.version or ""),
+            ("link", alert.link),
+            ("tags", ", ".join(alert.tags)),
+            ("description", alert.description),
+            ("runbook", alert.runbook),
+            ("context", bodies.body(alert.context.encode()).plain if alert.context != "{}" else ""),
+            ("not routed", details.not_routed or ""),
+        ),
+        indent="  ",
+    )
+
+
+def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange | None]") -> None:
+    row, attempts = delivery.row, delivery.attempts
+    due = row.due_at if row.state is State.SCHEDULED else None
+    say()
+    say(f"to {visible(row.destination)}" + (" (deleted)" if row.deleted else ""))
+    last = exchanges[attempts[0].id] if attempts else None
+    print_fields(
+        (
+            ("state", state_of(row)),
+            ("next attempt", moment(due) if due is not None else ""),
+            ("webhook-id", row.webhook_id),
+            ("url", delivery.destination.masked_url),
+            ("attempts", "\n".join(_attempt_lines(delivery))),
+            ("last answer", body_of(last)),
+        ),
+        indent="  ",
+    )
+
+
+def _attempt_lines(delivery: "DeliveryDetails") -> Iterator[str]:
+    """The attempts in the order they were made, under a line for each round once there are several."""
+    several = delivery.row.round > 1
+    begun = 0
+    for attempt in reversed(delivery.attempts):
+        if several and attempt.round != begun:
+            begun = attempt.round
+            yield f"round {begun}"
+        took = f"  {attempt.duration_ms} ms" if attempt.duration_ms is not None else ""
+        yield f"{attempt.number:>2}  {moment(attempt.started_at)}  {visible(result_of(attempt))}{took}"
+
+
+def _painted(text: str) -> str:
+    if os.environ.get("NO_COLOR"):
+        return text
+    return _STATE_WORD.sub(lambda match: click.style(match[0], fg=_COLOURS[match[0]]), text)

@@ -1,0 +1,205 @@
+"""`tocsin send`: queue alerts from flags, a file or a pipe."""
+
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands.session import Session, json_option, run_dispatcher, say, say_json, tell
+from tui.domain.alert import Alert, AlertType, Severity, decode_json, parse_alert
+from tui.domain.errors import Invalid
+from tui.domain.lifecycle import State
+from tui.domain.text import visible
+from tui.intake.documents import Item, read_items
+
+if TYPE_CHECKING:
+    from tui.store.database import Store
+    from tui.store.outbox import Receipt
+
+_FOR_EVER = "for ever"
+
+
+@click.command()
+@click.argument("file", required=False, metavar="[FILE|-]")
+@click.option("--title", help="What happened, in one line.")
+@click.option("--severity", metavar="|".join(Severity), help="Default: INFO.")
+@click.option("--id", "id", help="Id of the rule or policy that fired.")
+@click.option("--type", "type", metavar="|".join(AlertType), help="Default: RULE.")
+@click.option("--name", help="Display name of the rule.")
+@click.option("--description")
+@click.option("--runbook")
+@click.option("--tag", "tags", multiple=True, help="May be given several times.")
+@click.option("--context", "alertContext", metavar="JSON", help="A JSON object with anything that helps.")
+@click.option(
+    "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
+)
+@click.option(
+    "--wait",
+    is_flag=False,
+    flag_value=_FOR_EVER,
+    metavar="[SECONDS]",
+    help="Deliver, and wait for the end of every delivery; exit 1 if one failed or the time ran out.",
+)
+@json_option
+@click.pass_obj
+def send(
+    session: Session, file: str | None, wait: str | None, to: tuple[str, ...], as_json: bool, **flags: Any
+) -> None:
+    """Queue alerts for delivery.
+
+    From flags, or from a file or pipe with one JSON object, an array, or JSON Lines.
+
+    \b
+    tocsin send --title "Root login" --severity CRITICAL
+    tocsin send alerts.json
+    tail -f findings.jsonl | tocsin send -
+
+    An alert is stored before this returns. It is delivered by an open app, by `tocsin dispatch`, or,
+    with --wait, by this command itself.
+    """
+    given = {key: value for key, value in flags.items() if value not in (None, ())}
+    if file is None and not given:
+        if sys.stdin is None or sys.stdin.isatty():
+            raise click.UsageError("nothing to send; give --title, or a file, or - to read from a pipe")
+        file = "-"
+    if file is not None and given:
+        raise click.UsageError("give alerts in a file or with flags, not both")
+    seconds = _seconds(wait)
+    receipts: list[Receipt] = []
+    bad = 0
+    with session.store() as store:
+        for batch in iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file):
+            for place, result in _submit(session, store, batch, to):
+                if isinstance(result, Invalid):
+                    bad += 1
+                    tell(f"tocsin: {place}: {result.message}" if place else f"tocsin: {result.message}")
+                    continue
+                receipts.append(result)
+                if not as_json and wait is None:
+                    say(_describe(result))
+        done = _deliver(session, store, receipts, seconds) if wait is not None else True
+        states = _states(store, receipts)
+    if as_json:
+        say_json([_as_json(receipt, states) for receipt in receipts])
+    elif wait is not None:
+        for receipt in receipts:
+            say(_describe(receipt, states))
+    if bad:
+        raise click.exceptions.Exit(2)
+    if not done:
+        raise click.exceptions.Exit(1)
+
+
+def _seconds(wait: str | None) -> float | None:
+    """The limit given with --wait; None for as long as it takes."""
+    if wait is None or wait == _FOR_EVER:
+        return None
+    try:
+        seconds = float(wait)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 1e7:
+        raise click.UsageError(f"--wait takes a number of seconds, not {wait!r}")
+    return seconds
+
+
+def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
+    value = dict(given)
+    if "tags" in value:
+        value["tags"] = list(value["tags"])
+    if "alertContext" in value:
+        try:
+            value["alertContext"] = decode_json(value["alertContext"])
+        except ValueError as error:
+            raise Invalid("context", f"--context is not JSON: {error}") from None
+    return value
+
+
+def _from_file(name: str) -> Iterator[list[Item]]:
+    if name == "-":
+        if sys.stdin is None:
+            raise Invalid("file", "there is no standard input to read from")
+        yield from read_items(sys.stdin.buffer)
+        return
+    try:
+        with open(name, "rb") as stream:
+            yield from read_items(stream)
+    except OSError as error:
+        raise Invalid("file", f"{name} cannot be read: {error.strerror}") from None
+
+
+def _submit(
+    session: Session, store: "Store", batch: list[Item], to: tuple[str, ...]
+) -> "Iterator[tuple[str, Receipt | Invalid]]":
+    """Store what is good of a batch in one transaction; each item's place with what became of it."""
+    from tui.store import outbox
+
+    parsed: list[tuple[str, Alert | Invalid]] = [(item.place, _parse(session, item, to)) for item in batch]
+    alerts = [alert for _, alert in parsed if isinstance(alert, Alert)]
+    stored = iter(store.write(outbox.submit, alerts).result())
+    for place, alert in parsed:
+        yield place, alert if isinstance(alert, Invalid) else next(stored)
+
+
+def _parse(session: Session, item: Item, to: tuple[str, ...]) -> Alert | Invalid:
+    if item.error is not None:
+        return Invalid("json", item.error)
+    try:
+        alert = parse_alert(
+            item.value,
+            now=time.time_ns() // 1_000_000,
+            alert_id=secrets.token_hex(16),
+            link_template=session.config.link_template,
+        )
+    except Invalid as error:
+        return error
+    return replace(alert, destinations=to) if to else alert
+
+
+def _deliver(session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None) -> bool:
+    """Deliver until nothing of `receipts` waits or the time is over; whether all were delivered."""
+    ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
+    if ids:
+        run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds)
+    states = _states(store, receipts).values()
+    waiting = sum(state in (State.SCHEDULED, State.IN_FLIGHT) for state in states)
+    if waiting:
+        tell(f"tocsin: stopped waiting; {waiting} still queued, for `tocsin dispatch` or an open app")
+    return all(state == State.DELIVERED for state in states)
+
+
+def _states(store: "Store", receipts: "list[Receipt]") -> dict[int, State]:
+    from tui.store import queries
+
+    ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
+    return {row.id: row.state for row in store.read(queries.deliveries_by_id, ids).result()}
+
+
+def _describe(receipt: "Receipt", states: dict[int, State] | None = None) -> str:
+    if receipt.not_routed:
+        return f"{visible(receipt.alert_id)}  stored, not routed: {receipt.not_routed}"
+    names = [
+        visible(destination.name) + (f" {states[delivery_id]}" if states else "")
+        for delivery_id, _, destination in receipt.deliveries
+    ]
+    return f"{visible(receipt.alert_id)}  {'' if states else 'queued for '}{', '.join(names)}"
+
+
+def _as_json(receipt: "Receipt", states: dict[int, State]) -> dict[str, Any]:
+    return {
+        "alertId": receipt.alert_id,
+        "notRouted": receipt.not_routed,
+        "deliveries": [
+            {
+                "id": webhook_id,
+                "destination": destination.name,
+                "destinationId": destination.id,
+                "state": states[delivery_id],
+            }
+            for delivery_id, webhook_id, destination in receipt.deliveries
+        ],
+    }

@@ -1,0 +1,129 @@
+"""What every command needs: the configuration, the open store, and how to speak."""
+
+import contextlib
+import json
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui import logs
+from tui.config import Config
+from tui.domain.text import is_control, visible
+
+if TYPE_CHECKING:
+    from tui.delivery.dispatcher import Dispatcher
+    from tui.domain.destination import Destination
+    from tui.store.database import Store
+
+
+_NOT_PLAIN = re.compile(r"[^\n -~]")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    config: Config
+
+    @contextlib.contextmanager
+    def store(self, *, log_to_stderr: bool = False) -> "Iterator[Store]":
+        """The store, open; the log set up. Raises CannotOpen."""
+        from tui.store.database import Sqlite, Store
+
+        logs.set_up(self.config.log, to_stderr=log_to_stderr)
+        with Store(Sqlite(self.config.db)) as store:
+            yield store
+
+
+def destination_named(store: "Store", reference: str) -> "Destination":
+    """The destination with this name or id; raises Invalid naming those there are."""
+    from tui.domain.destination import resolve_destination
+    from tui.store.destinations import all_destinations
+
+    return resolve_destination(reference, store.read(all_destinations).result())
+
+
+def say(text: str = "") -> None:
+    """A line of the answer, on stdout."""
+    click.echo(text)
+
+
+def tell(text: str) -> None:
+    """A word beside the answer (progress, a warning), on stderr. Text from outside is made inert."""
+    click.echo(visible(text), err=True)
+
+
+def say_json(value: Any) -> None:
+    """JSON on stdout; what a terminal would act on is escaped, which to a program is the same."""
+    unicode = sys.stdout is not None and sys.stdout.encoding.lower().startswith("utf")
+    try:
+        text = json.dumps(value, ensure_ascii=not unicode, indent=2)
+    except RecursionError:  # indenting gives up earlier than reading what was sent in
+        text = json.dumps(value, ensure_ascii=not unicode)
+    click.echo(_NOT_PLAIN.sub(lambda match: _escaped(match[0]) if is_control(match[0]) else match[0], text))
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
+
+
+def run_dispatcher(
+    store: "Store",
+    config: Config,
+    *,
+    grace_s: float,
+    only: list[int] | None = None,
+    until_empty: bool = True,
+    within_s: float | None = None,
+) -> None:
+    """Deliver in this process until told to stop; SIGTERM and SIGINT drain, a second one cuts off.
+
+    With `only`, these deliveries and no others; `within_s` bounds the whole.
+    """
+    import asyncio
+
+    from tui.delivery.dispatcher import Dispatcher, Limits
+    from tui.delivery.sender import Sender
+    from tui.store.database import wall_clock
+
+    async def main() -> None:
+        async with Sender(wall_clock) as sender:
+            dispatcher = Dispatcher(
+                store,
+                sender,
+                policy=config.policy,
+                limits=Limits(config.concurrency, config.per_destination),
+                only=only,
+            )
+            _drain_on_signals(dispatcher, grace_s)
+            if within_s is not None:
+                asyncio.get_running_loop().call_later(within_s, dispatcher.drain, 0)
+            await dispatcher.run(until_empty=until_empty)
+
+    asyncio.run(main())
+
+
+def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:
+    import asyncio
+
+    loop = asyncio.get_running_loop()
+
+    def stop(name: str) -> None:
+        if dispatcher.stopping:
+            tell(f"{name} again: stopping at once")
+            dispatcher.drain(0)
+        else:
+            if dispatcher.in_flight:
+                tell(f"{name}: finishing {dispatcher.in_flight} in flight, at most {grace_s:g} s")
+            dispatcher.drain(grace_s)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop, number.name)
+
+
+json_option: Callable[..., Any] = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
+)

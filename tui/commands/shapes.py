@@ -1,0 +1,129 @@
+"""Alerts, attempts and destinations as JSON for programs: stable keys, camelCase as in the payload."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tui.domain.alert import AlertType, Severity, format_time
+from tui.domain.lifecycle import State
+from tui.domain.secret import mask_location, mask_url
+
+if TYPE_CHECKING:
+    from tui.domain.retry import RetryPolicy
+    from tui.store.views import AlertDetails, AlertRow, AttemptRow, DeliveryRow, DestinationRow, Exchange
+
+
+def alert_json(row: "AlertRow") -> dict[str, Any]:
+    """An alert as `alert list` gives it."""
+    return {
+        "alertId": row.alert_id,
+        "id": row.rule_id,
+        "title": row.headline,
+        "severity": row.severity,
+        "type": row.type,
+        "createdAt": format_time(row.created_at),
+        "test": row.test,
+        "notRouted": row.not_routed,
+        "deliveries": [_delivery_json(delivery) for delivery in row.deliveries],
+    }
+
+
+def alert_details_json(
+    details: "AlertDetails", exchanges: "dict[int, Exchange | None]", policy: "RetryPolicy"
+) -> dict[str, Any]:
+    """An alert as `alert show` gives it; attempts in the order they were made."""
+    alert, limit = details.alert, policy.limit(test=details.alert.test)
+    return {
+        "alertId": alert.alert_id,
+        "id": alert.rule_id,
+        "title": alert.title,
+        "severity": alert.severity,
+        "type": alert.type,
+        "createdAt": format_time(alert.created_at),
+        "name": alert.name,
+        "description": alert.description,
+        "runbook": alert.runbook,
+        "tags": alert.tags,
+        "version": alert.version,
+        "alertContext": json.loads(alert.context),
+        "test": alert.test,
+        "deliveries": [
+            {
+                **_delivery_json(delivery.row),
+                "attemptsLeft": _attempts_left(delivery.row, limit),
+                "attempts": [
+                    attempt_json(attempt, exchanges[attempt.id]) for attempt in reversed(delivery.attempts)
+                ],
+            }
+            for delivery in details.deliveries
+        ],
+    }
+
+
+def _attempts_left(row: "DeliveryRow", limit: int) -> int:
+    return max(0, limit - row.attempts) if row.state in (State.SCHEDULED, State.IN_FLIGHT) else 0
+
+
+def _delivery_json(row: "DeliveryRow") -> dict[str, Any]:
+    return {
+        "id": row.webhook_id,
+        "destination": row.destination,
+        "destinationId": row.destination_id,
+        "state": row.state,
+        "round": row.round,
+        "nextAttemptAt": _time(row.due_at if row.state is State.SCHEDULED else None),
+    }
+
+
+def attempt_json(attempt: "AttemptRow", exchange: "Exchange | None") -> dict[str, Any]:
+    """An attempt as `alert show` and `destination test` give it; names of headers in lower case."""
+    headers: dict[str, str] = {}
+    for name, value in exchange.response_headers if exchange else ():
+        folded = name.lower()
+        value = mask_location(value) if folded == "location" else value
+        headers[folded] = f"{headers[folded]}, {value}" if folded in headers else value
+    return {
+        "round": attempt.round,
+        "number": attempt.number,
+        "outcome": attempt.outcome,
+        "statusCode": attempt.status_code,
+        "error": attempt.error,
+        "startedAt": _time(attempt.started_at),
+        "endedAt": _time(attempt.ended_at),
+        "durationMs": attempt.duration_ms,
+        "url": mask_url(attempt.url),
+        "responseHeaders": headers,
+        "responseBody": exchange.response_body.decode(errors="replace") if exchange else "",
+        "responseTruncated": exchange is not None and exchange.response_truncated,
+    }
+
+
+def destination_json(row: "DestinationRow") -> dict[str, Any]:
+    """A destination as `destination list`, `show` and `add` give it; what is secret stays so."""
+    shown, last = row.destination, row.last
+    return {
+        "id": shown.id,
+        "name": shown.name,
+        "url": shown.masked_url,
+        "severities": [severity for severity in Severity if severity in shown.severities],
+        "alertTypes": [kind for kind in AlertType if kind in shown.alert_types],
+        "headers": {header.name: header.value.shown for header in shown.headers},
+        "secret": shown.secret.shown if shown.secret else None,
+        "timeoutMs": shown.timeout_ms,
+        "paused": shown.paused,
+        "waiting": row.waiting,
+        "success": row.success,
+        "p95Ms": row.p95_ms,
+        "lastAttempt": None
+        if last is None
+        else {
+            "outcome": last.outcome,
+            "statusCode": last.status_code,
+            "error": last.error,
+            "startedAt": format_time(last.started_at),
+            "durationMs": last.duration_ms,
+        },
+    }
+
+
+def _time(milliseconds: int | None) -> str | None:
+    return None if milliseconds is None else format_time(milliseconds)
