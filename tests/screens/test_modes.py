@@ -1,0 +1,210 @@
+"""What holds on every screen: modes, help, palette, quitting, and a database that does not answer."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from tests.screens.conftest import Opens, Receiver
+from tests.screens.history import fail
+from tests.screens.user import NARROW, VAST, user_at
+from tests.store.bench import Bench
+from tui.delivery.background import BackgroundDispatcher
+from tui.screens.context import Context
+
+
+async def test_1_2_3_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
+    bench.submit()
+    async with viewer(NARROW) as user:
+        for key, title in (("2", "Destinations · 0"), ("3", "Log · "), ("1", "Alerts · 1")):
+            await user.press(key)
+            await user.sees(title)
+        await user.press("enter")
+        await user.sees("Not sent anywhere")
+        await user.press("2")
+        await user.sees("Destinations · 0")
+        await user.press("1")
+        await user.sees("Alerts · 1")
+
+
+HELP = {
+    "1": ["Send the alert's failed deliveries again", "Send every failed delivery under the filter again"],
+    "2": ["Set a destination up", "Send it a test alert", "Hold its deliveries, or let them go"],
+    "3": ["Show only warnings and errors, or all", "Last line, and follow"],
+}
+
+
+@pytest.mark.parametrize("mode", HELP)
+async def test_the_question_mark_lists_every_key_of_the_screen(
+    viewer: Opens, bench: Bench, mode: str
+) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer(VAST) as user:
+        await user.press(mode, "question_mark")
+        await user.sees("Keys of this screen", *HELP[mode])
+        await user.sees("Every action by name", "Quit; what is in flight is finished first", "Log")
+        await user.press("escape")
+        await user.misses("Keys of this screen")
+
+
+async def test_the_help_of_the_setup_is_there_too(viewer: Opens) -> None:
+    async with viewer(VAST) as user:
+        await user.press("n")
+        await user.go_to("save")
+        await user.press("question_mark")
+        await user.sees("Keys of this screen", "Save the destination", "Show the URL, or mask it again")
+
+
+async def test_the_palette_does_by_name_what_the_keys_do(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer() as user:
+        await user.press("ctrl+p")
+        await user.sees("Copy payload, response, curl or id", "Filter the list")
+        await user.paste("set a destination up")
+        await user.sees("Set a destination up")
+        await user.press("down", "enter")
+        await user.sees("Display name")
+
+
+async def test_the_palette_leads_to_the_other_screens(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.press("ctrl+p")
+        await user.paste("destinations")
+        await user.press("down", "enter")
+        await user.sees("Destinations · 0")
+
+
+# --- quitting
+
+
+async def test_q_quits(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.press("q")
+        await user.until(lambda: not user.app.is_running)
+    assert user.app.return_code == 0
+
+
+async def test_q_with_deliveries_in_flight_asks(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver], dispatcher: BackgroundDispatcher
+) -> None:
+    bench.add(url=receive(delay_s=60).url)
+    bench.submit()
+    async with tocsin() as user:
+        await user.until(lambda: dispatcher.in_flight)
+        await user.press("q")
+        await user.sees("1 delivery is in flight; quitting finishes that first. Quit?")
+        await user.press("n")
+        await user.misses("Quit?")
+        await user.press("ctrl+c")
+        await user.sees("Quit?")
+        await user.press("y")
+        await user.until(lambda: not user.app.is_running)
+
+
+# --- a database that does not answer
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a lock gives up at once."""
+    monkeypatch.setattr("tui.store.database.BUSY_TIMEOUT_S", 0.01)
+
+
+@pytest.fixture
+def other(impatient: None, store: object, tmp_path: Path) -> sqlite3.Connection:
+    """The database as another process has it open."""
+    with closing(sqlite3.connect(tmp_path / "tocsin.db", isolation_level=None)) as connection:
+        yield connection
+
+
+LOCKED = "the database is locked by another process"
+
+
+async def test_a_locked_database_is_said_in_the_status_line_and_recovered_from(
+    other: sqlite3.Connection, tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    bench.add(url=receive().url)
+    async with tocsin() as user:
+        await user.sees("● delivering")
+        bench.submit()
+        await user.sees("✓ soc")
+        other.execute("BEGIN IMMEDIATE")
+        user.app.context.dispatcher.nudge()
+        await user.sees(f"✗ {LOCKED}")
+        other.execute("COMMIT")
+        await user.sees("● delivering")
+
+
+async def test_what_cannot_be_written_now_is_said_and_nothing_is_lost(
+    other: sqlite3.Connection, viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    bench.submit()
+    fail(bench)
+    async with viewer(VAST) as user:
+        other.execute("BEGIN IMMEDIATE")
+        await user.press("r")
+        await user.hears(f"Not sent again: {LOCKED}")
+        assert "✗ soc" in user.screen
+        await user.press("2")
+        await user.sees("Destinations · 1")
+        await user.press("p")
+        await user.hears(f"Nothing changed: {LOCKED}")
+        await user.press("d")
+        await user.sees("Delete soc?")
+        await user.press("y")
+        await user.hears(f"Not deleted: {LOCKED}")
+        await user.press("e")
+        await user.is_at("name")
+        await user.press("2", "ctrl+s")
+        await user.hears(f"Not saved: {LOCKED}. Try again.")
+        other.execute("COMMIT")
+        await user.press("ctrl+s")
+        await user.sees("2 is saved")
+
+
+async def test_a_database_that_cannot_be_read_is_said_and_recovered_from(
+    other: sqlite3.Connection, viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    for number in range(200):
+        bench.submit(title=f"Number {number:03}")
+    async with viewer(VAST) as user:
+        await user.is_on("Number 199")
+        other.execute("PRAGMA legacy_alter_table = ON")
+        other.execute("ALTER TABLE alert RENAME TO elsewhere")
+        await user.hears("no such table: alert; trying again")
+        await user.press("j", "G", "g", "r", "y", "escape", "R")
+        await user.filter("number")
+        await user.press("escape")
+        assert user.app.is_running
+        other.execute("ALTER TABLE elsewhere RENAME TO alert")
+        await user.hears("the database answers again")
+        await user.press("g")
+        await user.is_on("Number 199")
+
+
+@dataclass
+class Trouble:
+    """A dispatcher that has stopped."""
+
+    trouble: str | None = "the dispatcher stopped: OSError; restart Tocsin, see the log"
+    in_flight: int = 0
+
+    def nudge(self) -> None:
+        pass
+
+
+async def test_a_dispatcher_that_has_stopped_is_said_in_the_status_line(context: Context) -> None:
+    async with user_at(replace(context, dispatcher=Trouble()), VAST) as user:
+        await user.sees("✗ the dispatcher stopped: OSError; restart Tocsin, see the log")
+
+
+async def test_a_viewer_says_that_it_only_looks(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.sees("○ viewing")

@@ -1,0 +1,465 @@
+"""Setting a destination up: configure it, test it, done."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.screens.conftest import Opens, Receiver
+from tests.screens.history import deliver
+from tests.screens.user import VAST, User
+from tests.store.bench import Bench
+from tui.domain.alert import AlertType, Severity
+from tui.domain.destination import Destination, Header
+from tui.domain.secret import Secret
+from tui.store.destinations import all_destinations
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+TOKEN_URL = "https://hooks.example.com/services/T000/s3cret-t0ken"
+
+
+def stored(bench: Bench) -> list[Destination]:
+    return bench.store.read(all_destinations).result()
+
+
+async def begin(user: User) -> None:
+    """From anywhere to an empty form."""
+    await user.press("n")
+    await user.is_at("name")
+
+
+async def configure(user: User, name: str, url: str) -> None:
+    """Fill the form in and add the destination."""
+    await begin(user)
+    await user.paste(name)
+    await user.press("tab")
+    await user.paste(url)
+    await user.press("ctrl+s")
+    await user.is_at("send-test")
+
+
+async def open_advanced(user: User) -> None:
+    await user.go_to("type-POLICY")
+    await user.press("tab", "enter", "tab")
+    await user.is_at("header")
+
+
+# --- configure
+
+
+async def test_tab_walks_the_fields_in_their_order(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        walked = [user.focused]
+        while walked[-1] != "cancel":
+            await user.press("tab")
+            walked.append(user.focused)
+    severities = [f"severity-{severity}" for severity in reversed(Severity)]
+    types = [f"type-{kind}" for kind in AlertType]
+    advanced = None
+    assert walked == ["name", "url", *severities, *types, advanced, "save", "cancel"]
+
+
+async def test_advanced_opens_to_headers_secret_and_timeout(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        assert "Timeout" not in user.screen.replace("timeout", "")
+        await open_advanced(user)
+        await user.sees("Headers, one a line", "Signing secret", "Timeout in seconds")
+        for field in ("secret", "generate", "timeout", "save"):
+            await user.press("tab")
+            await user.is_at(field)
+
+
+async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.press(*"SOC")
+        await user.press("tab")
+        await user.paste("http://127.0.0.1:8081/alerts")
+        await user.go_to("severity-INFO")
+        await user.press("space")
+        await user.go_to("type-POLICY")
+        await user.press("space")
+        await open_advanced(user)
+        await user.paste("Authorization: Bearer abc\nX-Team: soc")
+        await user.go_to("secret")
+        await user.paste(SECRET)
+        await user.go_to("timeout")
+        await user.press("end", "ctrl+u", "5")
+        await user.go_to("save")
+        await user.press("enter")
+        await user.is_at("send-test")
+    assert stored(bench) == [
+        Destination(
+            id=1,
+            name="SOC",
+            url="http://127.0.0.1:8081/alerts",
+            severities=frozenset(Severity) - {Severity.INFO},
+            alert_types=frozenset(AlertType) - {AlertType.POLICY},
+            headers=(Header("Authorization", Secret("Bearer abc")), Header("X-Team", Secret("soc"))),
+            secret=Secret(SECRET),
+            timeout_ms=5000,
+        )
+    ]
+
+
+async def test_a_toggle_that_is_off_differs_by_its_glyph(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        on = user.line_with("CRITICAL")
+        assert on.count("✓") == 5
+        await user.go_to("severity-CRITICAL")
+        await user.press("space")
+        await user.until(lambda: user.line_with("CRITICAL").count("✓") == 4)
+        await user.press("space")
+        await user.until(lambda: user.line_with("CRITICAL") == on)
+
+
+async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.go_to("type-RULE")
+        await user.press("space", "tab", "space", "tab")
+        assert "it gets only alerts that name it" not in user.screen
+        await user.press("space")
+        await user.sees("None chosen: it gets only alerts that name it.")
+
+
+async def test_a_generated_secret_can_be_read_once_and_is_stored(viewer: Opens, bench: Bench) -> None:
+    async with viewer(VAST) as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.press("tab")
+        await user.paste("https://hooks.example.com/alerts")
+        await open_advanced(user)
+        await user.go_to("generate")
+        await user.press("enter")
+        await user.hears("Copy the secret into the receiver now: it is shown only here")
+        [shown] = [word for word in user.line_with(" whsec_").split() if word.startswith("whsec_")]
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench)[0].secret == Secret(shown)
+
+
+# --- what is wrong
+
+WRONG = {
+    "name": (" ", "give the destination a display name", "soc"),
+    "url": ("hooks.example.com", "a URL starts with http:// or https://", "https://hooks.example.com"),
+    "header": ("Authorization", "a header is written 'Name: value'", "Authorization: Bearer abc"),
+    "secret": ("v1,whsec_abc", "leave out the 'v1,' in front", "env:TOCSIN_SECRET"),
+    "timeout": ("121", "the timeout is 1 to 120 seconds", "120"),
+}
+
+
+async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then_as_one_types(
+    viewer: Opens, bench: Bench
+) -> None:
+    async with viewer(VAST) as user:
+        await begin(user)
+        for field, (wrong, message, right) in WRONG.items():
+            if field == "header":
+                await open_advanced(user)
+            await user.go_to(field)
+            await user.press("end", "ctrl+u")
+            await user.paste(wrong)
+            assert message not in user.screen
+            await user.go_to("save")
+            await user.sees(message)
+            await user.go_to(field)
+            await user.press("end", "ctrl+u")
+            await user.paste(right)
+            await user.misses(message)
+            await user.press("end", "ctrl+u")
+            await user.paste(wrong)
+            await user.sees(message)
+        await user.press("ctrl+s")
+        await user.is_at("name")
+        assert stored(bench) == []
+
+
+async def test_saving_goes_to_the_first_field_that_is_wrong(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.go_to("save")
+        await user.press("enter")
+        await user.is_at("url")
+        await user.sees("give the URL alerts are posted to")
+        assert stored(bench) == []
+
+
+async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.press("tab")
+        await user.paste("https://hooks.example.com/alerts")
+        await open_advanced(user)
+        await user.paste("nonsense")
+        await user.press("shift+tab", "enter", "ctrl+s")
+        await user.is_at("header")
+        await user.sees("a header is written 'Name: value'")
+
+
+async def test_a_name_in_use_is_said_under_the_name(viewer: Opens, bench: Bench) -> None:
+    bench.add(name="soc")
+    async with viewer() as user:
+        await begin(user)
+        await user.paste("SOC")
+        await user.press("tab")
+        await user.paste("https://hooks.example.com/alerts")
+        await user.press("ctrl+s")
+        await user.sees("there is already a destination called 'soc'; choose another name")
+        await user.is_at("name")
+        assert len(stored(bench)) == 1
+        await user.press("end", "2", "ctrl+s")
+        await user.is_at("send-test")
+
+
+async def test_esc_leaves_the_form_and_nothing_is_stored(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.press("escape")
+        await user.sees("Welcome to Tocsin")
+    assert stored(bench) == []
+
+
+# --- what must not be read over a shoulder
+
+
+async def test_a_url_that_holds_a_token_is_readable_only_at_its_field_or_revealed(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.press("tab")
+        await user.paste(TOKEN_URL)
+        await user.sees(TOKEN_URL)
+        await user.press("tab")
+        await user.misses("s3cret", "hooks.example.com")
+        await user.press("ctrl+r")
+        await user.sees(TOKEN_URL)
+        await user.press("ctrl+r")
+        await user.misses("s3cret")
+        await user.press("shift+tab")
+        await user.sees(TOKEN_URL)
+
+
+async def test_a_url_without_a_token_stays_readable(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.press("tab")
+        await user.paste("http://127.0.0.1:8081/alerts")
+        await user.press("tab")
+        await user.sees("http://127.0.0.1:8081/alerts")
+
+
+@pytest.fixture
+def guarded(bench: Bench) -> Destination:
+    """A destination full of secrets."""
+    return bench.add(
+        url=TOKEN_URL,
+        headers=(Header("Authorization", Secret("Bearer s3cret")), Header("X-Key", Secret("env:TOCSIN_KEY"))),
+        secret=Secret(SECRET),
+    )
+
+
+async def edit(user: User) -> None:
+    """From anywhere to the form of the first destination."""
+    await user.press("2")
+    await user.sees("Destinations · 1")
+    await user.press("e")
+    await user.is_at("name")
+
+
+async def test_editing_never_shows_a_secret_and_keeps_what_is_not_typed_anew(
+    viewer: Opens, bench: Bench, guarded: Destination
+) -> None:
+    async with viewer() as user:
+        await edit(user)
+        await user.press("end", *" 2")
+        await open_advanced(user)
+        await user.sees("Authorization: ••••••", "X-Key: env:TOCSIN_KEY", "kept; type to replace")
+        assert not any(secret in user.screen for secret in ("s3cret", SECRET))
+        await user.press("ctrl+s")
+        await user.sees("soc 2 is saved")
+    assert stored(bench) == [replace(guarded, name="soc 2")]
+
+
+async def test_editing_replaces_what_is_typed_anew(viewer: Opens, bench: Bench, guarded: Destination) -> None:
+    async with viewer() as user:
+        await edit(user)
+        await open_advanced(user)
+        await user.press("down", "end", "enter")
+        await user.paste("X-New: value")
+        await user.go_to("secret")
+        await user.paste("env:TOCSIN_SECRET")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    expected = replace(
+        guarded,
+        headers=(*guarded.headers, Header("X-New", Secret("value"))),
+        secret=Secret("env:TOCSIN_SECRET"),
+    )
+    assert stored(bench) == [expected]
+
+
+async def test_a_mask_under_another_name_is_no_value(
+    viewer: Opens, bench: Bench, guarded: Destination
+) -> None:
+    async with viewer() as user:
+        await edit(user)
+        await open_advanced(user)
+        await user.press("home", "X", "ctrl+s")
+        await user.sees("type the value of 'xauthorization'")
+    assert stored(bench) == [guarded]
+
+
+# --- test
+
+
+async def test_a_new_destination_is_tested_and_then_selected_in_the_list(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    receiver = receive(body='{"taken":true}')
+    for name in ("alpha", "omega"):
+        bench.add(name=name)
+    async with tocsin() as user:
+        await configure(user, "middle", receiver.url)
+        await user.sees("middle is saved. Send a test alert to http://127.0.0.1")
+        await user.press("enter")
+        await user.sees("✓ Delivered", "200 OK", "09:30:00", '"taken": true')
+        await user.is_at("finish")
+        await user.press("enter")
+        await user.is_at("destinations")
+        await user.sees("Destinations · 3", "middle")
+        await user.press("e")
+        await user.sees("Save Changes", "middle")
+    assert json.loads(receiver.got[0].body)["title"] == "New Alert: This is a Test Alert"
+    assert json.loads(receiver.got[0].body)["severity"] == "INFO"
+
+
+async def test_a_destination_where_nobody_listens_is_explained_and_stays_saved(
+    tocsin: Opens, bench: Bench, nobody: str
+) -> None:
+    async with tocsin() as user:
+        await configure(user, "soc", f"http://{nobody}/alerts")
+        await user.press("enter")
+        await user.sees("✗ Not delivered", f"Nothing is listening on {nobody}.", "none")
+        await user.is_at("send-test")
+        await user.sees("Send Again", "Back to Configuration", "Skip Testing")
+        assert "Finish Setup" not in user.screen
+    assert [each.name for each in stored(bench)] == ["soc"]
+
+
+async def test_a_receiver_that_refuses_is_quoted(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
+    async with tocsin() as user:
+        await configure(user, "soc", receive(status=500, body="out of order").url)
+        await user.press("enter")
+        await user.sees("✗ Not delivered", "The receiver answered 500 Internal Server Error.")
+        await user.sees("500 Internal Server Error", "out of order")
+
+
+async def test_after_a_failure_it_can_be_sent_again(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
+    receiver = receive(fail_first=1)
+    async with tocsin() as user:
+        await configure(user, "soc", receiver.url)
+        await user.press("enter")
+        await user.sees("503 Service Unavailable", "not yet", "Send Again")
+        await user.is_at("send-test")
+        await user.press("enter")
+        await user.sees("✓ Delivered")
+        await user.is_at("finish")
+    assert len(receiver.got) == 2
+
+
+async def test_back_to_configuration_mends_the_same_destination(
+    tocsin: Opens, bench: Bench, nobody: str, receive: Callable[..., Receiver]
+) -> None:
+    receiver = receive()
+    async with tocsin() as user:
+        await configure(user, "soc", f"http://{nobody}/alerts")
+        await user.press("enter")
+        await user.sees("Nothing is listening")
+        await user.go_to("back")
+        await user.press("enter")
+        await user.is_at("name")
+        await user.press("tab", "end", "ctrl+u")
+        await user.paste(receiver.url)
+        await user.sees("Save Changes")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+        await user.press("enter")
+        await user.sees("✓ Delivered")
+    assert [(each.name, each.url) for each in stored(bench)] == [("soc", receiver.url)]
+
+
+async def test_testing_can_be_skipped(viewer: Opens) -> None:
+    async with viewer() as user:
+        await configure(user, "soc", "https://hooks.example.com/alerts")
+        await user.go_to("skip")
+        await user.press("enter")
+        await user.is_at("destinations")
+        await user.sees("soc", "never used; t sends it a test alert")
+
+
+async def test_add_another_opens_an_empty_form(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
+    receiver = receive()
+    async with tocsin() as user:
+        await configure(user, "first", receiver.url)
+        await user.press("enter")
+        await user.is_at("finish")
+        await user.go_to("another")
+        await user.press("enter")
+        await user.until(lambda: "Add Destination" in user.screen and "first" not in user.screen)
+        await user.press("escape")
+        await user.sees("Alerts · 1")
+
+
+async def test_an_impatient_second_enter_does_not_leave_the_test(
+    tocsin: Opens, receive: Callable[..., Receiver]
+) -> None:
+    async with tocsin() as user:
+        await configure(user, "soc", receive(delay_s=0.3).url)
+        await user.press("enter", "enter", "enter")
+        await user.sees("✓ Delivered")
+
+
+async def test_going_back_while_the_test_is_under_way_leaves_the_form_alone(
+    viewer: Opens, bench: Bench
+) -> None:
+    async with viewer() as user:
+        await configure(user, "soc", "https://hooks.example.com/alerts")
+        await user.press("enter")
+        await user.sees("sending…")
+        await user.go_to("back")
+        await user.press("enter")
+        await user.sees("Save Changes")
+        deliver(bench)
+        await user.press("tab", "end", *"/2", "ctrl+s")
+        await user.sees("soc is saved")
+        assert "Finish Setup" not in user.screen
+
+
+async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        for number in range(5):
+            await configure(user, f"soc {number}", "https://hooks.example.com/alerts")
+            await user.press("enter")
+            await user.sees("sending…")
+            await user.press("escape")
+            await user.sees(f"Alerts · {number + 1}")
+
+
+async def test_a_viewer_says_when_nobody_takes_the_test_up(
+    viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.screens.widgets.test_result._PATIENCE_S", 0.0)
+    async with viewer() as user:
+        await configure(user, "soc", "https://hooks.example.com/alerts")
+        await user.press("enter")
+        await user.sees("Nobody has taken it up yet: is `tocsin dispatch` running on this database?")
+        deliver(bench)
+        await user.sees("✓ Delivered", "success")

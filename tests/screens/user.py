@@ -1,0 +1,153 @@
+"""A person at the app: presses keys, and reads what is on the screen."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from textual import events
+from textual.pilot import Pilot
+
+from tui.app import TocsinApp
+from tui.screens.context import Context
+from tui.screens.widgets.alert_list import AlertList
+
+NARROW, WIDE, VAST = (80, 24), (120, 36), (200, 50)
+
+_PAUSE_S, _PATIENCE = 0.01, 300
+"""Pauses, and how many; only a test that would wait for ever meets the last."""
+_STILL = 8
+_HOPS = 50
+"""Turns of the loop, more than a key needs from the app to the widget that takes it and what that does."""
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], Any]) -> None:
+    """Wait for a condition, however long the threads behind it take."""
+    for _ in range(_PATIENCE):
+        if condition():
+            return
+        await pilot.pause(_PAUSE_S)
+    raise AssertionError("it never came; the screen shows\n" + text_of(pilot.app))
+
+
+def text_of(app: Any) -> str:
+    """The characters on the screen, as they go to the terminal.
+
+    Private to Textual: its public `export_screenshot` draws an SVG, which takes longer than a test.
+    """
+    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+
+def missing(texts: Sequence[str], screen: str) -> list[str]:
+    return [text for text in texts if text not in screen]
+
+
+@dataclass(frozen=True)
+class User:
+    app: TocsinApp
+    pilot: Pilot[None]
+
+    # --- what is seen
+
+    @property
+    def screen(self) -> str:
+        return text_of(self.app)
+
+    @property
+    def focused(self) -> str | None:
+        """The id of the widget that has the focus."""
+        return self.app.focused.id if self.app.focused else None
+
+    @property
+    def current(self) -> str | None:
+        """The headline of the alert under the cursor."""
+        row = self.app.screen.query_one(AlertList).current
+        return row.headline if row else None
+
+    @property
+    def toasts(self) -> list[str]:
+        """The words of each toast, however they are wrapped."""
+        lines = self.screen.splitlines()
+        places = [toast.region for toast in self.app.screen.query("Toast")]
+        parts = ([line[place.x : place.right] for line in lines[place.y : place.bottom]] for place in places)
+        return [" ".join(" ".join(part).replace("▌", "").split()) for part in parts]
+
+    def line_with(self, text: str) -> str:
+        """The one line of the screen that holds `text`."""
+        [line] = [line for line in self.screen.splitlines() if text in line]
+        return line
+
+    # --- what is waited for
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        await until(self.pilot, condition)
+
+    async def sees(self, *texts: str) -> None:
+        await self.until(lambda: not missing(texts, self.screen))
+
+    async def hears(self, text: str) -> None:
+        """Wait until a toast says so."""
+        await self.until(lambda: any(text in toast for toast in self.toasts))
+
+    async def settles(self) -> None:
+        """Wait until the screen has not changed for a while."""
+        alike: list[str] = []
+
+        def still() -> bool:
+            alike.append(self.screen)
+            return len(alike) > _STILL and len(set(alike[-_STILL:])) == 1
+
+        await self.until(still)
+
+    async def misses(self, *texts: str) -> None:
+        """Wait until none of these is on the screen."""
+        await self.until(lambda: len(missing(texts, self.screen)) == len(texts))
+
+    async def is_at(self, id: str | None) -> None:
+        """Wait until the widget with this id has the focus."""
+        await self.until(lambda: self.focused == id)
+
+    async def is_on(self, headline: str | None) -> None:
+        """Wait until the cursor is on the alert with this headline."""
+        await self.until(lambda: self.current == headline)
+
+    # --- what is done
+
+    async def press(self, *keys: str) -> None:
+        """Press keys, each once the one before was taken in; the pilot's own waits for much more."""
+        for key in keys:
+            await self._give(events.Key(key, key if len(key) == 1 else None))
+
+    async def paste(self, text: str) -> None:
+        """Put a text into the field that has the focus, in place of what is selected in it."""
+        await self._give(events.Paste(text))
+
+    async def go_to(self, id: str) -> None:
+        """Give a widget the focus, as a click would."""
+        self.app.screen.query_one(f"#{id}").focus()
+        await self.is_at(id)
+
+    async def filter(self, text: str) -> None:
+        await self.press("slash", "end", "ctrl+u")
+        await self.paste(text)
+
+    async def _give(self, event: events.Event) -> None:
+        self.app.post_message(event)
+        for _ in range(_HOPS):
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterator[User]:
+    """The app, open, with its first screen read from the database."""
+    notice = context.store.watch()
+    try:
+        app = TocsinApp(context, notice)
+        app.animation_level = "none"
+        async with app.run_test(size=size, notifications=True) as pilot:
+            user = User(app, pilot)
+            await user.until(lambda: "Alerts · " in user.screen)
+            yield user
+    finally:
+        notice.close()

@@ -1,0 +1,111 @@
+"""Short questions over a screen: yes or no, what to copy, and the help."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Button, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui.domain.text import visible
+from tui.screens import words
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks before what cannot be undone. `y` and enter on the button do it; `n` and esc do not."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it"),
+        Binding("n,escape", "answer(False)", "no", id="confirm.no", tooltip="Leave it"),
+        Binding(
+            "left,right", "app.focus_next", "other", show=False, id="confirm.other", tooltip="Other button"
+        ),
+    ]
+
+    def __init__(self, question: str, *, yes: str, no: str = "Cancel", dangerous: bool = False) -> None:
+        super().__init__()
+        self._question, self._yes, self._no, self._dangerous = question, yes, no, dangerous
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content(visible(self._question)), classes="question")
+            with Horizontal(classes="buttons"):
+                yield Button(Content(self._yes), id="yes", variant="error" if self._dangerous else "primary")
+                yield Button(Content(self._no), id="no")
+
+    def on_mount(self) -> None:
+        self.query_one("#no" if self._dangerous else "#yes").focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, answer: bool) -> None:
+        self.dismiss(answer)
+
+
+class Choose(ModalScreen[str | None]):
+    """One of several things, each on a key of its own."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing")
+    ]
+
+    def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
+        """`choices`: what is returned, the key, the words."""
+        super().__init__()
+        self._title, self._choices = title, choices
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(Content.styled(self._title, "bold"), classes="question")
+            yield OptionList(
+                *(
+                    Option(Content.assemble((f" {key} ", "$text-accent bold"), f" {text}"), id=id)
+                    for id, key, text in self._choices
+                )
+            )
+
+    def on_key(self, event: Any) -> None:
+        for id, key, _ in self._choices:
+            if event.key == key:
+                event.stop()
+                self.dismiss(id)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+
+class Help(ModalScreen[None]):
+    """The keys of the screen below, made from its bindings."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,q", "dismiss", "close", id="help.close", tooltip="Close the help")
+    ]
+
+    def __init__(self, of: Screen[Any]) -> None:
+        super().__init__()
+        self._lines = _help_lines(of)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog help"):
+            yield Static(Content.styled("Keys of this screen", "bold"), classes="question")
+            yield Static(Content("\n").join(self._lines))
+            yield Static(Content.styled("\nesc closes · ctrl+p has every action by name", words.MUTED))
+
+
+def _help_lines(screen: Screen[Any]) -> list[Content]:
+    lines: list[Content] = []
+    seen: set[str] = set()
+    for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
+        binding = active.binding
+        if not binding.id or binding.id in seen or not binding.tooltip:
+            continue
+        seen.add(binding.id)
+        keys = [a.binding for a in screen.active_bindings.values() if a.binding.id == binding.id]
+        shown = " ".join(screen.app.get_key_display(other) for other in keys)
+        lines.append(Content.assemble((f"{shown:>14}  ", "$text-accent bold"), binding.tooltip))
+    return lines

@@ -1,0 +1,113 @@
+"""A screen that follows the database: it is told of changes and of every second that passes."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Container
+from textual.messages import Prune
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from tui.screens.context import Context
+from tui.screens.widgets.status_line import StatusLine
+from tui.store.errors import StoreUnavailable
+
+
+class ReadingScreen(Screen[None]):
+    """A screen whose workers read from the store."""
+
+    _pruned = False
+
+    async def on_prune(self, event: Prune) -> None:  # noqa: ARG002
+        """Textual ends a screen's workers after its widgets are gone, which these would then miss."""
+        self._pruned = True
+        self.workers.cancel_node(self)
+
+
+class LiveScreen(ReadingScreen):
+    """Base of the three modes. Subclasses compose their body and say how to read it anew."""
+
+    AUTO_FOCUS: ClassVar[str | None] = "*"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self._stale = True
+        self.was_lost = False
+        """The database did not answer when it was last asked."""
+
+    def compose(self) -> ComposeResult:
+        yield StatusLine(self.context)
+        with Container(id="body"):
+            yield from self.compose_body()
+        yield Footer(show_command_palette=False)
+
+    def compose_body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    async def load(self) -> None:
+        """Read from the store what the screen shows, and show it."""
+        raise NotImplementedError
+
+    def tick(self) -> None:
+        """A second has passed: ages and countdowns move on."""
+
+    def on_mount(self) -> None:
+        self.set_interval(1.0, self._on_second)
+
+    def on_screen_resume(self) -> None:
+        self.reload()
+
+    def reload(self) -> None:
+        """Something changed. Many calls at once cost one read, and one more for what came meanwhile."""
+        self._stale = True
+        if not self._pruned:
+            self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
+
+    def begin(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+        """Start what reads the store and need not be waited for, in place of the last of its group."""
+        self.run_worker(partial(self._attempt, work), group=group, exclusive=True)
+
+    async def _attempt(self, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except StoreUnavailable as error:
+            self._lose(error)
+
+    def _lose(self, error: StoreUnavailable) -> None:
+        """Say once that the database does not answer, and read again until it does."""
+        if not self.was_lost:
+            self.notify(f"{error}; trying again", severity="error", markup=False)
+        self.was_lost = True
+        self.set_timer(1.0, self.reload)
+
+    async def _load_while_stale(self) -> None:
+        if self._loading:
+            return
+        self._loading = True
+        try:
+            while self._stale:
+                self._stale = False
+                await self._load_once()
+        finally:
+            self._loading = False
+
+    _loading = False
+
+    async def _load_once(self) -> None:
+        try:
+            await self.query_one(StatusLine).load()
+            await self.load()
+        except StoreUnavailable as error:
+            self._lose(error)
+        else:
+            if self.was_lost:
+                self.notify("the database answers again", markup=False)
+            self.was_lost = False
+
+    def _on_second(self) -> None:
+        if self.is_current:
+            self.query_one(StatusLine).tick()
+            self.tick()
