@@ -63,9 +63,10 @@ def bench(store: Store, clock: Clock) -> Bench:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Path:
-    """The log, which nobody has written yet."""
-    return tmp_path / "tocsin.log"
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log, which nobody has written yet, under a name that is the same in every run."""
+    monkeypatch.chdir(tmp_path)
+    return Path("tocsin.log")
 
 
 @pytest.fixture

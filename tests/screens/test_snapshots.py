@@ -171,12 +171,20 @@ async def send_a_test(user: User) -> None:
 # --- log and help
 
 
-async def test_the_log(viewer: Opens, log: Path, snapshot: SnapshotAssertion) -> None:
-    log.write_text(
-        '2026-01-31T09:30:00.000Z INFO dispatcher: attempt alert=a1 destination="soc" state=delivered\n'
-        "2026-01-31T09:30:05.000Z WARNING dispatcher: cannot record or claim, trying again: the disk is full\n"
-        "2026-01-31T09:30:09.000Z ERROR dispatcher: delivery failed for good alert=a2 attempts=11\n"
-    )
+LOG = """\
+2026-01-31T09:30:00.000Z INFO dispatcher: attempt alert=a1 destination="soc" state=delivered
+2026-01-31T09:30:05.000Z WARNING dispatcher: cannot record or claim, trying again: the disk is full
+2026-01-31T09:30:09.000Z ERROR dispatcher: delivery failed for good alert=a2 attempts=11
+"""
+
+
+@pytest.fixture
+def written(log: Path) -> None:
+    log.write_text(LOG)
+
+
+@pytest.mark.usefixtures("written")
+async def test_the_log(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await user.press("3")
         await user.sees("failed for good")
@@ -188,6 +196,7 @@ async def test_the_log(viewer: Opens, log: Path, snapshot: SnapshotAssertion) ->
 async def test_the_help(viewer: Opens, mode: str, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await user.app.run_action(f"show_mode({mode!r})")
+        await user.settles()
         await user.press("question_mark")
         await user.sees("Keys of this screen")
         await looks(user, snapshot)

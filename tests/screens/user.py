@@ -8,6 +8,7 @@ from typing import Any
 
 from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Footer
 
 from tui.app import TocsinApp
 from tui.screens.context import Context
@@ -91,11 +92,18 @@ class User:
         await self.until(lambda: any(text in toast for toast in self.toasts))
 
     async def settles(self) -> None:
-        """Wait until the screen has not changed for a while."""
+        """Wait until the screen has not changed for a while.
+
+        A Footer takes all its keys away before it shows the new ones, and on a busy machine stays
+        empty for longer than that.
+        """
         alike: list[str] = []
 
         def still() -> bool:
-            alike.append(self.screen)
+            screen = self.screen
+            rows = [footer.region.y for footer in self.app.screen.query(Footer)]
+            if all("".join(screen.splitlines()[row : row + 1]).strip() for row in rows):
+                alike.append(screen)
             return len(alike) > _STILL and len(set(alike[-_STILL:])) == 1
 
         await self.until(still)
