@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, Clock, alert, destination
+from tests.conftest import Clock, alert, claimed, destination
 from tests.delivery.scripted import Receiver, Script, answering
 from tui.delivery.sender import Sender
 from tui.domain.attempt import Answer
-from tui.store.outbox import Claim
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +68,7 @@ def send(sender: Sender) -> Callable[..., Awaitable[Answer]]:
         url: str, *, webhook_id: str = "dlv_1", context: str = "{}", **fields: Any
     ) -> Awaitable[Answer]:
         to = destination(url=url, **fields)
-        return sender.send(Claim(1, webhook_id, "lease", 1, 1, 1, NOW, alert(context=context), to))
+        return sender.send(claimed(webhook_id, alert(context=context), to))
 
     return send_to
 

@@ -376,7 +376,7 @@ class TestMishaps:
     ):
         class Faulty(Sender):
             async def send(self, claim):
-                if claim.number == 1:
+                if claim.progress.number == 1:
                     raise ZeroDivisionError
                 return await super().send(claim)
 

@@ -32,6 +32,7 @@ NOTICE_S = 0.1
 """How often a change made by another process is looked for; some microseconds each time."""
 POLL_S = 5.0
 """How often the outbox is searched when nothing hints at work. The hints save time; this is the truth."""
+_CONTENDED_S = 0.01
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -167,8 +168,8 @@ class Dispatcher:
         full = len(turn.claims.claims) + len(self._sending) >= self._limits.concurrency
         if next_due is not None and not full and not self._stopping:
             wait = min(POLL_S, max(0.0, (next_due - turn.now) / 1000))
-        if turn.claims.claims:
-            wait = max(wait, GATHER_S)
+        # What is due and was not claimed is being changed by somebody else right now.
+        wait = max(wait, GATHER_S if turn.claims.claims else _CONTENDED_S)
         self._next_turn = time.monotonic() + wait
 
     def _back_off(self, reason: str) -> None:
@@ -249,8 +250,8 @@ def _log_finished(finished: Finished) -> None:
             "the lease had run out and another dispatcher holds the delivery",
             claim.alert.alert_id,
             encode_json(claim.destination.name),
-            claim.round,
-            claim.number,
+            claim.progress.round,
+            claim.progress.number,
             answer.outcome,
         )
         return
@@ -258,8 +259,8 @@ def _log_finished(finished: Finished) -> None:
         "attempt alert=%s destination=%s round=%d number=%d outcome=%s status=%s ms=%d state=%s error=%s",
         claim.alert.alert_id,
         encode_json(claim.destination.name),
-        claim.round,
-        claim.number,
+        claim.progress.round,
+        claim.progress.number,
         answer.outcome,
         answer.status_code or "-",
         answer.duration_ms,

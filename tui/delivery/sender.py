@@ -54,7 +54,7 @@ class Sender:
                 claim.alert,
                 destination,
                 webhook_id=claim.webhook_id,
-                round=claim.round,
+                round=claim.progress.round,
                 timestamp=claim.started_at // 1000,
                 reveal=reveal,
             )

@@ -185,9 +185,13 @@ def decode_json(text: str) -> Any:
         raise
 
 
+# Kept, because json.dumps makes a new one at every call, and this is called for every delivery.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def encode_json(value: object) -> str:
     """Compact JSON, no spaces; text stays readable UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def encode_context(value: object) -> str:

@@ -7,7 +7,7 @@ hot path composing a query costs more than running it.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import peewee
@@ -20,6 +20,7 @@ ALERT_COLUMNS = (
     "id, alert_id, rule_id, severity, type, created_at, title, name, link, context, description, runbook,"
     " tags, version, test"
 )
+_MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
 DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, paused"
 
 
@@ -102,12 +103,62 @@ def insert(db: peewee.Database, table: str, columns: dict[str, Any]) -> int:
     return fetch(db, sql, tuple(columns.values()))[0][0]
 
 
-def write_many(db: peewee.Database, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run one statement for each of `rows`."""
-    if rows:
-        db.cursor().executemany(sql.replace("?", db.param), rows)
+def insert_many(
+    db: peewee.Database,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    key: str = "id",
+    unless_taken: str | None = None,
+) -> dict[Any, int]:
+    """Insert rows with few statements; returns the id of each by its `key` column.
+
+    A row whose `unless_taken` column is in another row already is left out.
+    """
+    names = ", ".join(columns)
+    conflict = f" ON CONFLICT ({unless_taken}) DO NOTHING" if unless_taken else ""
+    ids: dict[Any, int] = {}
+    for part in _parts(rows, len(columns)):
+        sql = f"INSERT INTO {table} ({names}) VALUES {_tuples(part)}{conflict} RETURNING {key}, id"
+        ids.update(fetch(db, sql, [value for row in part for value in row]))
+    return ids
+
+
+def update_many(
+    db: peewee.Database,
+    table: str,
+    changes: str,
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    where: str,
+) -> set[int]:
+    """UPDATE once for each of `rows`, called `step` with `names` as its columns; returns the ids changed.
+
+    One statement for all of them: a statement each hands the interpreter's lock back and forth with
+    every row. What may be NULL needs a CAST in `changes`, or PostgreSQL takes it for text.
+    """
+    changed: set[int] = set()
+    for part in _parts(rows, len(names)):
+        sql = (
+            f"WITH step ({', '.join(names)}) AS (VALUES {_tuples(part)})"
+            f" UPDATE {table} SET {changes} FROM step WHERE {where} RETURNING {table}.id"
+        )
+        changed.update(row[0] for row in fetch(db, sql, [value for row in part for value in row]))
+    return changed
+
+
+def _parts(rows: Sequence[tuple[Any, ...]], width: int) -> Iterator[Sequence[tuple[Any, ...]]]:
+    """As many rows at a time as one statement takes values for."""
+    size = _MOST_VALUES // width
+    return (rows[start : start + size] for start in range(0, len(rows), size))
+
+
+def _tuples(rows: Sequence[tuple[Any, ...]]) -> str:
+    return ", ".join([f"({marks(rows[0])})"] * len(rows))
 
 
 def marks(values: Collection[Any]) -> str:
-    """A placeholder for each of `values`, for an IN list."""
-    return ", ".join("?" * len(values))
+    """A placeholder for each of `values`, for an IN list; of no values, what nothing is in."""
+    return ", ".join("?" * len(values)) or "NULL"

@@ -38,7 +38,7 @@ def test_a_resend_opens_a_new_round_at_once_and_keeps_the_history(bench: Bench, 
         State.SCHEDULED, round=2, attempts=0, number=0, due_at=NOW + 1_000, lease=None
     )
     claim = bench.claim_one()
-    assert (claim.round, claim.number, claim.attempts) == (2, 1, 1)
+    assert (claim.progress.round, claim.progress.number, claim.progress.attempts) == (2, 1, 1)
     assert bench.history(delivery) == [*history, (2, 1, None)]
 
 

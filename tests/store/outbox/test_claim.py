@@ -41,7 +41,7 @@ def test_a_claim_holds_the_delivery_under_a_lease_until_its_deadline_and_a_margi
         State.IN_FLIGHT, round=1, attempts=1, number=1, due_at=NOW + LEASE, lease=claim.lease
     )
     assert (claim.delivery_id, claim.destination, claim.started_at) == (delivery, soc, NOW)
-    assert (claim.round, claim.number, claim.attempts) == (1, 1, 1)
+    assert (claim.progress.round, claim.progress.number, claim.progress.attempts) == (1, 1, 1)
 
 
 def test_the_attempt_is_written_before_anything_is_sent(bench: Bench, soc: Destination) -> None:
@@ -201,7 +201,7 @@ def test_when_a_lease_runs_out_the_attempt_is_abandoned_and_the_next_one_begins(
     bench.clock.advance(LEASE)
     second = bench.claim_one()
     assert second.lease != first.lease
-    assert (second.number, second.attempts, second.webhook_id) == (2, 2, first.webhook_id)
+    assert (second.progress.number, second.progress.attempts, second.webhook_id) == (2, 2, first.webhook_id)
     assert bench.history(delivery) == [(1, 1, "abandoned"), (1, 2, None)]
     assert bench.rows("SELECT ended_at, error FROM attempt WHERE number = 1") == [
         (

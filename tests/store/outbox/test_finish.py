@@ -137,7 +137,7 @@ def test_an_interrupted_attempt_is_given_back_but_keeps_its_row_and_number(
         State.SCHEDULED, round=1, attempts=0, number=1, due_at=NOW, lease=None
     )
     claim = bench.claim_one()
-    assert (claim.number, claim.attempts) == (2, 1)
+    assert (claim.progress.number, claim.progress.attempts) == (2, 1)
     assert bench.history(delivery) == [(1, 1, "interrupted"), (1, 2, None)]
 
 

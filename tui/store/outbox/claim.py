@@ -6,11 +6,11 @@ from itertools import zip_longest
 
 from tui.domain.alert import Alert
 from tui.domain.destination import Destination
-from tui.domain.lifecycle import Event, Outcome, Progress, advance
+from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
-from tui.store.outbox.rows import Row, destinations_of, lock_deliveries, progress_of, write_progress
-from tui.store.rows import ALERT_COLUMNS, fetch, marks, to_alert, write_many
+from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
+from tui.store.rows import ALERT_COLUMNS, fetch, insert_many, marks, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
 """A lease is the destination's deadline and this: the request cannot outlive it."""
@@ -43,9 +43,8 @@ class Claim:
     delivery_id: int
     webhook_id: str
     lease: str
-    round: int
-    number: int
-    attempts: int
+    progress: Progress
+    """As the claim left it, which it stays for as long as the lease is ours."""
     started_at: int
     alert: Alert
     destination: Destination
@@ -93,7 +92,7 @@ def claim(
             f"id IN ({marks(only)}) AND due_at IS NOT NULL"
             " AND destination_id NOT IN (SELECT id FROM destination WHERE paused AND deleted_at IS NULL)"
         )
-        rows = lock_deliveries(tx, f"{own} AND due_at <= ? LIMIT ?", (*only, tx.now, slots))
+        rows = lock_free(tx, f"{own} AND due_at <= ? LIMIT ?", (*only, tx.now, slots))
         next_due = fetch(tx.db, f"SELECT min(due_at) FROM delivery WHERE {own}", tuple(only))[0][0]
     if not rows:
         return Claims([], [], next_due)
@@ -111,7 +110,7 @@ def _due_in_lanes(
             limit = min(room[destination], slots - len(taken))
             if of_urgency == urgency and due_at <= tx.now and limit > 0:
                 heads.append(
-                    lock_deliveries(
+                    lock_free(
                         tx,
                         "destination_id = ? AND urgency = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
                         (destination, urgency, tx.now, limit),
@@ -135,6 +134,10 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
     for row in rows:
         alert, destination = alerts[row[9]], destinations[row[8]]
         before = progress_of(row)
+        if row[8] in deleted and before.state is State.SCHEDULED:
+            # Queued while the destination was being deleted, in a transaction that could not see it.
+            steps.append((row[0], advance(before, Event.CANCEL, now=tx.now, limit=0)[0]))
+            continue
         after, step = advance(
             before,
             Event.CLAIM,
@@ -149,40 +152,42 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
         if step.exhausts:
             exhausted.append(Exhausted(alert.alert_id, destination.name, after.attempts, "abandoned"))
         if step.opens and after.lease:
-            claims.append(
-                Claim(
-                    row[0],
-                    row[10],
-                    after.lease,
-                    after.round,
-                    after.number,
-                    after.attempts,
-                    tx.now,
-                    alert,
-                    destination,
-                )
-            )
+            claims.append(Claim(row[0], row[10], after.lease, after, tx.now, alert, destination))
     _close_abandoned(tx, abandoned)
     write_progress(tx, steps)
-    write_many(
-        tx.db,
-        "INSERT INTO attempt (delivery_id, destination_id, round, number, started_at, url,"
-        " response_truncated) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (c.delivery_id, c.destination.id, c.round, c.number, tx.now, c.destination.url, False)
-            for c in claims
-        ],
-    )
+    _open_attempts(tx, claims)
     return Claims(claims, exhausted, next_due)
+
+
+_ATTEMPT = ("delivery_id", "destination_id", "round", "number", "started_at", "url", "response_truncated")
+
+
+def _open_attempts(tx: Transaction, claims: list[Claim]) -> None:
+    rows = [
+        (
+            c.delivery_id,
+            c.destination.id,
+            c.progress.round,
+            c.progress.number,
+            tx.now,
+            c.destination.url,
+            False,
+        )
+        for c in claims
+    ]
+    insert_many(tx.db, "attempt", _ATTEMPT, rows)
 
 
 def _close_abandoned(tx: Transaction, attempts: list[tuple[int, int, int]]) -> None:
     error = "the dispatcher stopped before the answer was recorded; the receiver may or may not have it"
-    write_many(
+    update_many(
         tx.db,
-        "UPDATE attempt SET outcome = ?, ended_at = ?, error = ?"
-        " WHERE delivery_id = ? AND round = ? AND number = ? AND outcome IS NULL",
-        [(Outcome.ABANDONED.value, tx.now, error, *attempt) for attempt in attempts],
+        "attempt",
+        "outcome = step.outcome, ended_at = step.ended_at, error = step.error",
+        ("delivery_id", "round", "number", "outcome", "ended_at", "error"),
+        [(*attempt, Outcome.ABANDONED.value, tx.now, error) for attempt in attempts],
+        where="attempt.delivery_id = step.delivery_id AND attempt.round = step.round"
+        " AND attempt.number = step.number AND attempt.outcome IS NULL",
     )
 
 

@@ -1,16 +1,17 @@
 """An attempt ended: what came back is kept, and the delivery goes where the lifecycle says."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.lifecycle import Event, Progress, Stale, State, Transition, advance, finishing_event
+from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.claim import Claim
-from tui.store.outbox.rows import Row, destinations_of, lock_by_id, progress_of, write_progress
-from tui.store.rows import write_many
+from tui.store.outbox.rows import destinations_of, write_if_held
+from tui.store.rows import update_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,75 +33,113 @@ class Finished:
 
 def finish(tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy) -> list[Finished]:
     """Record how attempts ended. One whose lease is no longer the delivery's changes nothing."""
-    rows = {row[0]: row for row in lock_by_id(tx, [f.claim.delivery_id for f in finishes])}
     _, deleted = destinations_of(tx, {f.claim.destination.id for f in finishes})
     finished: list[Finished] = []
-    steps: list[tuple[int, Progress]] = []
-    for item in finishes:
-        row = rows.get(item.claim.delivery_id)
-        try:
-            if row is None:
-                raise Stale
-            progress, step = _finish_one(tx, item, row, policy, gone=row[8] in deleted)
-        except Stale:
-            finished.append(Finished(item, None, exhausted=False))
-            continue
-        del rows[item.claim.delivery_id]  # a second finish under this lease comes too late
-        steps.append((item.claim.delivery_id, progress))
-        finished.append(Finished(item, progress, step.exhausts))
-    write_progress(tx, steps)
-    _close_finished(tx, [done.finish for done in finished if done.progress is not None])
+    left = list(finishes)
+    while left:
+        # One of each delivery at a time: a second finish under the same lease then comes too late.
+        turn: dict[int, Finish] = {}
+        again: list[Finish] = []
+        for item in left:
+            if turn.setdefault(item.claim.delivery_id, item) is not item:
+                again.append(item)
+        finished += _finish_each(tx, list(turn.values()), policy, deleted)
+        left = again
     return finished
 
 
-def _finish_one(
-    tx: Transaction, item: Finish, row: Row, policy: RetryPolicy, *, gone: bool
-) -> tuple[Progress, Transition]:
-    before, answer = progress_of(row), item.answer
-    limit = 0 if gone else policy.limit(test=bool(row[7]))
+def _finish_each(
+    tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy, deleted: Collection[int]
+) -> list[Finished]:
+    steps = [_step(item, tx.now, policy, gone=item.claim.destination.id in deleted) for item in finishes]
+    held = write_if_held(
+        tx,
+        [
+            (item.claim.delivery_id, item.claim.lease, progress)
+            for item, (progress, _) in zip(finishes, steps, strict=True)
+        ],
+    )
+    _close(tx, [item for item in finishes if item.claim.delivery_id in held])
+    return [
+        Finished(item, progress, row.exhausts)
+        if item.claim.delivery_id in held
+        else Finished(item, None, exhausted=False)
+        for item, (progress, row) in zip(finishes, steps, strict=True)
+    ]
+
+
+def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[Progress, Transition]:
+    """What the delivery becomes, if the lease still holds: then it is as the claim left it."""
+    before, answer = item.claim.progress, item.answer
+    limit = 0 if gone else policy.limit(test=item.claim.alert.test)
     delay = (
         policy.next_delay(before.attempts, item.fraction, answer.retry_after_ms)
         if before.attempts < limit
         else 0
     )
-    after, step = advance(
+    after, row = advance(
         before,
         finishing_event(answer.outcome),
-        now=tx.now,
+        now=now,
         limit=limit,
         lease=item.claim.lease,
         wait_ms=delay,
     )
     if gone and after.state is State.SCHEDULED:
-        after, step = advance(after, Event.CANCEL, now=tx.now, limit=limit)
-    return after, step
+        after, row = advance(after, Event.CANCEL, now=now, limit=limit)
+    return after, row
 
 
-def _close_finished(tx: Transaction, finishes: list[Finish]) -> None:
-    write_many(
-        tx.db,
-        "UPDATE attempt SET outcome = ?, ended_at = ?, duration_ms = ?, status_code = ?, reason = ?,"
-        " error = ?, remote_address = ?, request_headers = ?, response_headers = ?, response_body = ?,"
-        " response_length = ?, response_truncated = ?"
-        " WHERE delivery_id = ? AND round = ? AND number = ?",
-        [
-            (
-                item.answer.outcome.value,
-                item.answer.ended_at,
-                item.answer.duration_ms,
-                item.answer.status_code,
-                item.answer.reason,
-                item.answer.error,
-                item.answer.remote_address,
-                encode_json(item.answer.request_headers),
-                encode_json(item.answer.response_headers),
-                item.answer.response_body,
-                item.answer.response_length,
-                item.answer.response_truncated,
-                item.claim.delivery_id,
-                item.claim.round,
-                item.claim.number,
-            )
-            for item in finishes
-        ],
+_NAMES = [
+    "delivery_id",
+    "round",
+    "number",
+    "outcome",
+    "ended_at",
+    "duration_ms",
+    "status_code",
+    "reason",
+    "error",
+    "remote_address",
+    "request_headers",
+    "response_headers",
+    "response_body",
+    "response_length",
+    "response_truncated",
+]
+_CHANGES = (
+    "outcome = step.outcome, ended_at = step.ended_at, duration_ms = step.duration_ms,"
+    " status_code = CAST(step.status_code AS bigint), reason = CAST(step.reason AS text),"
+    " error = CAST(step.error AS text), remote_address = CAST(step.remote_address AS text),"
+    " request_headers = step.request_headers, response_headers = step.response_headers,"
+    " response_body = step.response_body, response_length = CAST(step.response_length AS bigint),"
+    " response_truncated = step.response_truncated"
+)
+_SAME = (
+    "attempt.delivery_id = step.delivery_id AND attempt.round = step.round AND attempt.number = step.number"
+)
+
+
+def _close(tx: Transaction, finishes: Sequence[Finish]) -> None:
+    rows = [_columns(item.claim, item.answer) for item in finishes]
+    update_many(tx.db, "attempt", _CHANGES, _NAMES, rows, where=_SAME)
+
+
+def _columns(claim: Claim, answer: Answer) -> tuple[Any, ...]:
+    return (
+        claim.delivery_id,
+        claim.progress.round,
+        claim.progress.number,
+        answer.outcome.value,
+        answer.ended_at,
+        answer.duration_ms,
+        answer.status_code,
+        answer.reason,
+        answer.error,
+        answer.remote_address,
+        encode_json(answer.request_headers),
+        encode_json(answer.response_headers),
+        answer.response_body,
+        answer.response_length,
+        answer.response_truncated,
     )

@@ -6,33 +6,58 @@ from typing import Any
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Progress, State
 from tui.store.database import Transaction
-from tui.store.rows import DESTINATION_COLUMNS, fetch, marks, to_destination, write_many
+from tui.store.rows import DESTINATION_COLUMNS, fetch, marks, to_destination, update_many
 
 Row = tuple[Any, ...]
 
 COLUMNS = "id, state, round, attempts, number, due_at, lease, test, destination_id, alert_id, webhook_id"
+_SELECT = f"SELECT {COLUMNS} FROM delivery WHERE "
+_NAMES = ("id", "held", "state", "round", "attempts", "number", "due_at", "lease")
+_CHANGES = (
+    "state = step.state, round = step.round, attempts = step.attempts, number = step.number,"
+    " due_at = CAST(step.due_at AS bigint), lease = CAST(step.lease AS text)"
+)
 
 
-def lock_deliveries(tx: Transaction, where: str, values: Sequence[Any]) -> list[Row]:
-    """Rows of `COLUMNS` that are ours until the transaction ends."""
-    sql = f"SELECT {COLUMNS} FROM delivery WHERE {where}"
-    return fetch(tx.db, tx.strategy.lock_rows(sql), values)
+def lock_free(tx: Transaction, where: str, values: Sequence[Any]) -> list[Row]:
+    """Rows of `COLUMNS` that nobody else is changing, ours until the transaction ends."""
+    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=True), values)
 
 
 def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
-    return lock_deliveries(tx, f"id IN ({marks(ids)})", tuple(ids))
+    """Rows of `COLUMNS`, ours until the transaction ends; waits for whoever is changing one."""
+    where = f"id IN ({marks(ids)}) ORDER BY id"  # in one order, or two who wait could wait for each other
+    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), tuple(ids))
 
 
 def progress_of(row: Row) -> Progress:
     return Progress(State(row[1]), row[2], row[3], row[4], row[5], row[6])
 
 
-def write_progress(tx: Transaction, steps: list[tuple[int, Progress]]) -> None:
-    write_many(
-        tx.db,
-        "UPDATE delivery SET state = ?, round = ?, attempts = ?, number = ?, due_at = ?, lease = ?"
-        " WHERE id = ?",
-        [(p.state.value, p.round, p.attempts, p.number, p.due_at, p.lease, key) for key, p in steps],
+def write_progress(tx: Transaction, steps: Sequence[tuple[int, Progress]]) -> None:
+    """Write what became of rows that are locked."""
+    rows = [(key, None, *_columns(progress)) for key, progress in steps]
+    update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where="delivery.id = step.id")
+
+
+def write_if_held(tx: Transaction, steps: Sequence[tuple[int, str, Progress]]) -> set[int]:
+    """Write what became of (id, lease, progress) wherever that lease still holds; returns those ids.
+
+    The fence of every finish: in the statement that changes the row, so that nothing can come between.
+    """
+    rows = [(key, lease, *_columns(progress)) for key, lease, progress in steps]
+    held = "delivery.id = step.id AND delivery.lease = step.held"
+    return update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where=held)
+
+
+def _columns(progress: Progress) -> tuple[Any, ...]:
+    return (
+        progress.state.value,
+        progress.round,
+        progress.attempts,
+        progress.number,
+        progress.due_at,
+        progress.lease,
     )
 
 

@@ -1,7 +1,8 @@
 """Alerts come in: stored together with their deliveries, or not at all."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination, route
@@ -9,7 +10,7 @@ from tui.domain.errors import Invalid
 from tui.domain.lifecycle import submitted
 from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
-from tui.store.rows import fetch, from_alert, insert, marks
+from tui.store.rows import from_alert, insert_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,45 +26,98 @@ class Receipt:
 def submit(tx: Transaction, alerts: Sequence[Alert]) -> list[Receipt | Invalid]:
     """Store alerts with their deliveries, one answer each: the receipt, or why it was not stored."""
     destinations = all_destinations(tx.db)
-    taken = _stored_ids(tx, [alert.alert_id for alert in alerts])
-    answers: list[Receipt | Invalid] = []
-    for alert in alerts:
-        if alert.alert_id in taken:
-            answers.append(Invalid("alertId", f"an alert with the id {alert.alert_id!r} is stored already"))
+    answers: dict[int, Receipt | Invalid] = {}
+    routed: dict[str, _Routed] = {}
+    for place, alert in enumerate(alerts):
+        if alert.alert_id in routed:
+            answers[place] = _stored_already(alert)
             continue
         try:
-            targets, not_routed = route(alert, destinations)
+            routed[alert.alert_id] = _Routed(place, alert, *route(alert, destinations))
         except Invalid as error:
-            answers.append(error)
-            continue
-        taken.add(alert.alert_id)
-        answers.append(_store(tx, alert, targets, not_routed))
-    return answers
+            answers[place] = error
+    keys = _store_alerts(tx, routed.values())
+    deliveries = _store_deliveries(tx, [(keys[one], routed[one]) for one in routed if one in keys])
+    for alert_id, one in routed.items():
+        if alert_id in keys:
+            answers[one.place] = Receipt(alert_id, tuple(deliveries[alert_id]), one.not_routed)
+        else:
+            answers[one.place] = _stored_already(one.alert)
+    return [answers[place] for place in range(len(alerts))]
 
 
-def _stored_ids(tx: Transaction, ids: Sequence[str]) -> set[str]:
-    sql = f"SELECT alert_id FROM alert WHERE alert_id IN ({marks(ids)})"
-    return {row[0] for row in fetch(tx.db, sql, ids)}
+@dataclass(frozen=True, slots=True)
+class _Routed:
+    place: int
+    """Which of the alerts given it is."""
+    alert: Alert
+    targets: Sequence[Destination]
+    not_routed: str | None
 
 
-def _store(tx: Transaction, alert: Alert, targets: Iterable[Destination], not_routed: str | None) -> Receipt:
-    alert_key = insert(tx.db, "alert", {**from_alert(alert), "not_routed": not_routed})
-    progress = submitted(tx.now)
-    deliveries: list[tuple[int, str, Destination]] = []
-    for destination in targets:
-        # Ids that grow with time keep the index of webhook ids appending.
-        webhook_id = f"dlv_{tx.now:011x}{tx.token()[:20]}"
-        columns = {
-            "webhook_id": webhook_id,
-            "alert_id": alert_key,
-            "destination_id": destination.id,
-            "state": progress.state.value,
-            "round": progress.round,
-            "attempts": progress.attempts,
-            "number": progress.number,
-            "due_at": progress.due_at,
-            "urgency": 0 if alert.test else 1 + Severity.CRITICAL.rank - alert.severity.rank,
-            "test": alert.test,
-        }
-        deliveries.append((insert(tx.db, "delivery", columns), webhook_id, destination))
-    return Receipt(alert.alert_id, tuple(deliveries), not_routed)
+def _stored_already(alert: Alert) -> Invalid:
+    return Invalid("alertId", f"an alert with the id {alert.alert_id!r} is stored already")
+
+
+def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int]:
+    """The key of each alert by its id; an id that is stored already is left out."""
+    columns = [{**from_alert(one.alert), "not_routed": one.not_routed} for one in routed]
+    if not columns:
+        return {}
+    return insert_many(
+        tx.db,
+        "alert",
+        list(columns[0]),
+        [tuple(row.values()) for row in columns],
+        key="alert_id",
+        unless_taken="alert_id",
+    )
+
+
+_DELIVERY = [
+    "webhook_id",
+    "alert_id",
+    "destination_id",
+    "state",
+    "round",
+    "attempts",
+    "number",
+    "due_at",
+    "urgency",
+    "test",
+]
+
+
+def _store_deliveries(
+    tx: Transaction, routed: Sequence[tuple[int, _Routed]]
+) -> dict[str, list[tuple[int, str, Destination]]]:
+    """(row id, webhook id, destination) of each delivery by its alert's id."""
+    start = submitted(tx.now)
+    sent: list[tuple[str, str, Destination]] = []
+    rows: list[tuple[Any, ...]] = []
+    for key, one in routed:
+        alert = one.alert
+        urgency = 0 if alert.test else 1 + Severity.CRITICAL.rank - alert.severity.rank
+        for target in one.targets:
+            # Ids that grow with time keep the index of webhook ids appending.
+            webhook_id = f"dlv_{tx.now:011x}{tx.token()[:20]}"
+            sent.append((alert.alert_id, webhook_id, target))
+            rows.append(
+                (
+                    webhook_id,
+                    key,
+                    target.id,
+                    start.state.value,
+                    start.round,
+                    start.attempts,
+                    start.number,
+                    start.due_at,
+                    urgency,
+                    alert.test,
+                )
+            )
+    ids = insert_many(tx.db, "delivery", _DELIVERY, rows, key="webhook_id")
+    deliveries: dict[str, list[tuple[int, str, Destination]]] = {one.alert.alert_id: [] for _, one in routed}
+    for alert_id, webhook_id, target in sent:
+        deliveries[alert_id].append((ids[webhook_id], webhook_id, target))
+    return deliveries
