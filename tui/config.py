@@ -26,7 +26,8 @@ _VARIABLES = {
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    db: Path
+    db: str
+    """The absolute path of an SQLite file, or a postgresql:// URL."""
     log: Path
     link_template: str = ""
     """Where an alert can be looked at, with `{alertId}` to be filled in."""
@@ -52,7 +53,7 @@ def load(
     settings |= {key: environment[name] for key, name in _VARIABLES.items() if environment.get(name)}
     settings |= {key: value for key, value in {"db": db, "log": log}.items() if value}
     return Config(
-        db=_database_path(settings),
+        db=_database(settings),
         log=_path(settings, "log", platformdirs.user_log_path("tocsin") / "tocsin.log"),
         link_template=_text(settings, "link_template"),
         policy=RetryPolicy(_delays(settings.get("retry.delays"))),
@@ -89,13 +90,14 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     return settings
 
 
-def _database_path(settings: Mapping[str, Any]) -> Path:
+def _database(settings: Mapping[str, Any]) -> str:
     given = _text(settings, "db")
-    if given.startswith(("postgresql://", "postgres://")):
-        raise Invalid("db", "PostgreSQL is not supported yet; --db takes the path of a SQLite file")
-    if "://" in given:
-        raise Invalid("db", "--db takes the path of a file")
-    return _path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute()
+    scheme, separator, rest = given.partition("://")
+    if not separator:
+        return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
+    if scheme not in ("postgresql", "postgres"):
+        raise Invalid("db", "--db takes the path of a file, or a postgresql:// URL")
+    return f"postgresql://{rest}"
 
 
 def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:

@@ -18,13 +18,14 @@ from statistics import median
 
 import pytest
 
-from tests.conftest import alert, write
+from tests.conftest import alert, claimed, write
 from tui.delivery.dispatcher import Dispatcher, Limits
 from tui.delivery.sender import Sender
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox
-from tui.store.database import Sqlite, Store, wall_clock
+from tui.store.database import Store, wall_clock
+from tui.store.sqlite import Sqlite
 
 DELIVERIES, RUNS = 5_000, 3
 CONTEXT = '{"detail":"' + "x" * 1_700 + '"}'
@@ -73,7 +74,7 @@ async def durable(store: Store, destination: Destination, concurrency: int) -> f
 
 async def sender_alone(destination: Destination, concurrency: int) -> float:
     """Requests per second of the same sender, with nothing stored."""
-    one = outbox.Claim(1, "dlv_1", "lease", 1, 1, 1, wall_clock(), alert(context=CONTEXT), destination)
+    one = claimed("dlv_1", alert(context=CONTEXT), destination)
     left = iter(range(DELIVERIES))
 
     async def send() -> None:

@@ -21,7 +21,8 @@ from tui.domain.attempt import Answer
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox
-from tui.store.database import Sqlite, Store
+from tui.store.database import Store
+from tui.store.sqlite import Sqlite
 
 Completed = subprocess.CompletedProcess[str]
 

@@ -8,7 +8,9 @@ from tests.conftest import alert, destination
 
 
 def test_migrate_says_what_it_applied_and_where(tocsin: Tocsin) -> None:
-    assert tocsin("db", "migrate").stdout == f"{tocsin.database}: applied 0001_initial\n"
+    assert tocsin("db", "migrate").stdout == (
+        f"{tocsin.database}: applied 0001_initial, 0002_postgres_hot_rows\n"
+    )
     assert tocsin("db", "migrate").stdout == f"{tocsin.database} is up to date\n"
 
 

@@ -13,7 +13,8 @@ from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
 from tui.store import outbox, queries
-from tui.store.database import Sqlite, Store
+from tui.store.database import Store
+from tui.store.sqlite import Sqlite
 
 
 def fill(bench: Bench, count: int) -> None:

@@ -43,7 +43,7 @@ def test_a_database_from_the_future_is_refused_and_left_as_it_is(store: Store) -
     def come_from_the_future(tx: Transaction) -> None:
         tx.db.execute_sql(
             "INSERT INTO schema_migration (name, applied)"
-            " SELECT '9999_telepathy', applied FROM schema_migration"
+            " SELECT '9999_telepathy', max(applied) FROM schema_migration"
         )
 
     write(store, come_from_the_future)

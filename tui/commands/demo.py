@@ -45,7 +45,7 @@ def demo(session: Session) -> None:
     with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as directory:
         config = dataclasses.replace(
             session.config,
-            db=Path(directory) / "demo.db",
+            db=str(Path(directory) / "demo.db"),
             log=Path(directory) / "demo.log",
             policy=RetryPolicy(_DELAYS_MS),
         )

@@ -31,10 +31,11 @@ class Session:
     @contextlib.contextmanager
     def store(self, *, log_to_stderr: bool = False) -> "Iterator[Store]":
         """The store, open; the log set up. Raises CannotOpen."""
-        from tui.store.database import Sqlite, Store
+        from tui.store.database import Store
+        from tui.store.engines import strategy_for
 
         logs.set_up(self.config.log, to_stderr=log_to_stderr)
-        with Store(Sqlite(self.config.db)) as store:
+        with Store(strategy_for(self.config.db)) as store:
             yield store
 
 

@@ -2,6 +2,8 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import contextlib
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +27,8 @@ def add(tx: Transaction, destination: Destination) -> Destination:
     """Store a new destination and return it with its id; raises Invalid (`name`) for a name in use."""
     columns = from_destination(destination)
     _check_name_is_free(tx, columns["name_folded"], except_id=0)
-    key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
+    with _a_name_taken_meanwhile(destination):
+        key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
     return replace(destination, id=key)
 
 
@@ -33,7 +36,8 @@ def edit(tx: Transaction, destination: Destination) -> Destination:
     """Replace what is stored under `destination.id`; attempts from the next on go by it."""
     columns = from_destination(destination)
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
-    _update(tx, destination.id, columns)
+    with _a_name_taken_meanwhile(destination):
+        _update(tx, destination.id, columns)
     return destination
 
 
@@ -74,4 +78,17 @@ def _check_name_is_free(tx: Transaction, folded: str, *, except_id: int) -> None
         .execute(tx.db)
     )
     for (name,) in taken:
-        raise Invalid("name", f"there is already a destination called {name!r}; choose another name")
+        raise _taken(name)
+
+
+@contextlib.contextmanager
+def _a_name_taken_meanwhile(destination: Destination) -> Generator[None]:
+    """By a transaction that was open when ours looked; the index of names has the last word."""
+    try:
+        yield
+    except peewee.IntegrityError:
+        raise _taken(destination.name) from None
+
+
+def _taken(name: str) -> Invalid:
+    return Invalid("name", f"there is already a destination called {name!r}; choose another name")

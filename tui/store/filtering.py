@@ -57,10 +57,10 @@ def _clause(term: Term, now: int) -> Clause:
         case Key.TEST:
             return f"alert.test = {'true' if 'yes' in term.values else 'false'}", ()
         case Key.TAG:
-            return _any("alert.tags LIKE ? ESCAPE '\\'", term, lambda value: _contains(encode_json(value)))
+            return _any(_like("tags"), term, lambda value: _contains(encode_json(value)))
         case Key.WORD:
             columns = ("title", "name", "rule_id", "alert_id")
-            found = " OR ".join(f"alert.{column} LIKE ? ESCAPE '\\'" for column in columns)
+            found = " OR ".join(_like(column) for column in columns)
             return f"coalesce({found}, 1 = 0)", (_contains(term.values[0]),) * len(columns)
 
 
@@ -80,6 +80,11 @@ def _some_delivery(parts: list[Clause]) -> Clause:
     conditions = " AND ".join(sql for sql, _ in parts)
     sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {conditions})"
     return sql, tuple(v for _, values in parts for v in values)
+
+
+def _like(column: str) -> str:
+    # PostgreSQL's LIKE minds case, SQLite's does not.
+    return f"lower(alert.{column}) LIKE lower(?) ESCAPE '\\'"
 
 
 def _contains(text: str) -> str:

@@ -1,0 +1,24 @@
+"""Which engine a database address means."""
+
+from pathlib import Path
+
+from tui.store.database import Strategy
+from tui.store.errors import CannotOpen
+
+
+def strategy_for(target: str) -> Strategy:
+    """The engine for `target`: a postgresql:// URL, else the path of an SQLite file.
+
+    Raises CannotOpen when the driver for PostgreSQL is not installed.
+    """
+    if not target.startswith("postgresql://"):
+        from tui.store.sqlite import Sqlite
+
+        return Sqlite(Path(target))
+    try:
+        from tui.store.postgres import Postgres
+    except ImportError:
+        raise CannotOpen(
+            "PostgreSQL needs its driver; install it with: pip install 'tocsin[postgres]'"
+        ) from None
+    return Postgres(target)

@@ -1,0 +1,154 @@
+"""PostgreSQL: one server, many processes of many machines."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import peewee
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from tui.store import migrate
+from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice
+from tui.store.errors import CannotOpen
+
+CHANNEL = "tocsin"
+"""What triggers of the schema notify when rows change."""
+
+_MIGRATION_LOCK = 0x746F6373
+_CONNECTION: dict[str, Any] = {
+    "application_name": "tocsin",
+    "connect_timeout": 5,
+    # A server that is gone without a word is found out in seconds, not after TCP's quarter of an hour.
+    "tcp_user_timeout": 10_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+_RECONNECT_S = 1.0
+_LOOK_S = 0.1
+_NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+class Postgres:
+    """READ COMMITTED; every step locks the rows it changes, so no step waits for the whole table.
+
+    Leases are measured with the server's clock: those of the machines may differ. `clock` replaces
+    it where a test moves time.
+    """
+
+    def __init__(self, url: str, clock: Callable[[], int] | None = None) -> None:
+        self.migrated: Sequence[str] = ()
+        self._url = url
+        self._clock = clock
+
+    @property
+    def shown(self) -> str:
+        try:
+            parts = conninfo_to_dict(self._url)
+        except psycopg.ProgrammingError:
+            return "a PostgreSQL database"
+        return f"postgresql://{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+
+    def open(self) -> peewee.Database:
+        try:
+            asked = conninfo_to_dict(self._url)
+        except psycopg.ProgrammingError as error:
+            raise CannotOpen(f"the database URL is not understood: {_first_line(error)}") from None
+        options = {key: value for key, value in _CONNECTION.items() if key not in asked}
+        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {asked.get('options') or ''}"
+        db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True, options=wait.strip(), **options)
+        try:
+            with db.connection_context(), db.atomic():
+                # Held to the end of the transaction: whoever comes second finds the work done.
+                db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+                self._refuse_what_is_not_ours(db)
+                self.migrated = migrate.up(db)
+        except peewee.DatabaseError as error:
+            raise CannotOpen(f"cannot open the database {self.shown}: {_first_line(error)}") from None
+        return db
+
+    def lock_rows(self, select: str, *, skip_locked: bool) -> str:
+        return f"{select} FOR UPDATE SKIP LOCKED" if skip_locked else f"{select} FOR UPDATE"
+
+    def now(self, db: peewee.Database) -> int:
+        if self._clock is not None:
+            return self._clock()
+        return int(db.execute_sql(f"SELECT {_NOW}").fetchone()[0])
+
+    def watch(self) -> ChangeNotice:
+        return _Listening(self._url)
+
+    def check(self, db: peewee.Database) -> list[str]:
+        invalid = db.execute_sql("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
+        problems = [f"the index {name} is not valid" for (name,) in invalid]
+        damage = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
+        if failures := db.execute_sql(damage).fetchone()[0]:
+            problems.append(f"{failures} pages failed their checksum")
+        return problems
+
+    def caveats(self) -> list[str]:
+        db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True)
+        with db.connection_context():
+            off = "SELECT name FROM pg_settings WHERE setting = 'off' AND name IN (%s, %s, %s) ORDER BY name"
+            names = [
+                row[0] for row in db.execute_sql(off, ("fsync", "full_page_writes", "synchronous_commit"))
+            ]
+        return [f"{name} is off: a crash of the server can lose alerts" for name in names]
+
+    def _refuse_what_is_not_ours(self, db: peewee.Database) -> None:
+        tables = db.get_tables()
+        if "alert" in tables and not migrate.applied(db):
+            raise CannotOpen(
+                f"{self.shown} holds tables of another program; give Tocsin a database of its own"
+            )
+
+
+class _Listening:
+    """`LISTEN` on a connection of its own, in a thread, so that who asks for changes never waits.
+
+    A hint, no more: what was missed while the connection was gone counts as a change.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._changed = threading.Event()
+        self._stop = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-listener", daemon=True)
+        self._thread.start()
+        self._ready.wait(BUSY_TIMEOUT_S)
+        self._changed.clear()
+
+    def changed(self) -> bool:
+        if not self._changed.is_set():
+            return False
+        self._changed.clear()
+        return True
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with psycopg.connect(self._url, autocommit=True, **_CONNECTION) as connection:
+                    connection.execute(f"LISTEN {CHANNEL}")
+                    self._changed.set()
+                    self._ready.set()
+                    self._listen(connection)
+            except psycopg.Error:
+                self._ready.set()
+                self._stop.wait(_RECONNECT_S)
+
+    def _listen(self, connection: psycopg.Connection[Any]) -> None:
+        while not self._stop.is_set():
+            for _ in connection.notifies(timeout=_LOOK_S, stop_after=1):
+                self._changed.set()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
