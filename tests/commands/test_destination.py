@@ -22,10 +22,14 @@ DESTINATION_KEYS = {
     "headers",
     "secret",
     "timeoutMs",
+    "ratePerSecond",
     "paused",
+    "failingSince",
+    "failuresInARow",
     "waiting",
     "success",
     "p95Ms",
+    "last24h",
     "lastAttempt",
 }
 HEADINGS = ["NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER"]
@@ -58,10 +62,14 @@ class TestAdd:
             "headers": {},
             "secret": None,
             "timeoutMs": 30_000,
+            "ratePerSecond": None,
             "paused": False,
+            "failingSince": None,
+            "failuresInARow": 0,
             "waiting": 0,
             "success": None,
             "p95Ms": None,
+            "last24h": {"attempts": 0, "success": None, "p95Ms": None},
             "lastAttempt": None,
         }
 
@@ -149,7 +157,7 @@ class TestShow:
 
     def test_tells_people_every_setting(self, tocsin: Tocsin) -> None:
         given = "--header", "X-Team: env:TEAM", "--header", "X-Key: k", "--secret", "file:/run/key"
-        tocsin("destination", "add", "soc", "http://localhost", *given, "--timeout", "2.5")
+        tocsin("destination", "add", "soc", "http://localhost", *given, "--timeout", "2.5", "--rate", "5")
         assert tocsin("destination", "show", "soc").stdout.splitlines() == [
             "name        soc",
             "url         http://localhost",
@@ -159,9 +167,29 @@ class TestShow:
             "            X-Key: ••••••",
             "secret      file:/run/key",
             "timeout     2.5 s",
+            "rate        at most 5 a second",
             "state       active",
             "waiting     0",
         ]
+
+
+class TestHealth:
+    def test_of_a_destination_that_is_gone_is_told_everywhere(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(name="soc"))
+        tocsin.submit(alert())
+        tocsin.deliver(soc=answer(Outcome.REJECTED, status_code=410, reason="Gone"))
+        shown = tocsin.json("destination", "show", "soc")
+        assert shown["failingSince"] is not None
+        assert shown["failuresInARow"] == 1
+        assert "failing" in tocsin("destination", "list").stdout
+        fields = {
+            line[:12].strip(): line[12:].strip()
+            for line in tocsin("destination", "show", "soc").stdout.splitlines()
+        }
+        assert fields["state"] == "failing"
+        assert fields["in a row"] == "1 failed"
+        assert fields["failing"].startswith("since 20")
+        assert fields["last 30"] == "0% delivered, p95 84 ms"
 
 
 class TestEdit:
@@ -177,6 +205,7 @@ class TestEdit:
             (["--url", "http://localhost:1"], {"url": "http://localhost:1"}),
             (["--severity", "high", "--type", "rule"], {"severities": ["HIGH"], "alertTypes": ["RULE"]}),
             (["--timeout", "5", "--secret", ""], {"timeoutMs": 5000, "secret": None}),
+            (["--rate", "0.5"], {"ratePerSecond": 0.5}),
             (["--header", "x-team: env:T", "--header", "X-Key:"], {"headers": {"x-team": "env:T"}}),
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.screens.conftest import Opens, Receiver
-from tests.screens.history import deliver, fail
+from tests.screens.history import deliver, fail, reject
 from tests.screens.user import VAST, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
@@ -40,8 +40,10 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
     bench.submit()
     bench.add(name="quiet", severities=frozenset(), url="https://hooks.example.com/services/s3cret-token")
     async with at_destinations(viewer, 2) as user:
-        await user.sees("HIGH and up", "█▁   50% ok  p95 84 ms  last 503 Service Unavailable")
-        await user.sees("ago  1 waiting")
+        await user.sees(
+            "HIGH and up", "█▁   50% ok  p95 84 ms  1 waiting  last 503 Service Unavailable  1m ago"
+        )
+        await user.sees("24 h 50% of 2, p95 84 ms")
         await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
 
 
@@ -139,3 +141,12 @@ async def test_a_destination_deleted_elsewhere_is_not_paused(viewer: Opens, benc
         bench.delete(gone)
         await user.press("p")
         await user.sees("Destinations · 0")
+
+
+async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench, status_code=410, reason="Gone")
+    bench.clock.advance(7_200_000)
+    async with at_destinations(viewer, 1) as user:
+        await user.sees("▲ failing 2h", "last 410 Gone")

@@ -67,7 +67,7 @@ async def test_advanced_opens_to_headers_secret_and_timeout(viewer: Opens) -> No
         assert "Timeout" not in user.screen.replace("timeout", "")
         await open_advanced(user)
         await user.sees("Headers, one a line", "Signing secret", "Timeout in seconds")
-        for field in ("secret", "generate", "timeout", "save"):
+        for field in ("secret", "generate", "timeout", "rate", "save"):
             await user.press("tab")
             await user.is_at(field)
 

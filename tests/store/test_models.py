@@ -73,7 +73,10 @@ def copied(table: str, columns: str, **changes: str) -> str:
 ALERT = (
     "alert_id, rule_id, severity, type, created_at, title, link, context, description, runbook, tags, test"
 )
-DESTINATION = "name, name_folded, url, severities, alert_types, headers, timeout_ms, paused, created_at"
+DESTINATION = (
+    "name, name_folded, url, severities, alert_types, headers, timeout_ms, paused, paced_until, failures,"
+    " exhausted, created_at"
+)
 DELIVERY = (
     "webhook_id, alert_id, destination_id, state, round, attempts, number, due_at, lease, urgency, test"
 )

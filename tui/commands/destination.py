@@ -66,9 +66,10 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
 def list_destinations(session: Session, as_json: bool) -> None:
     """List the destinations, with how the last 30 attempts at each went."""
     from tui.store import queries
+    from tui.store.database import wall_clock
 
     with session.store() as store:
-        rows = store.read(queries.destination_rows).result()
+        rows = store.read(queries.destination_rows, wall_clock()).result()
     if as_json:
         say_json([shapes.destination_json(row) for row in rows])
     elif rows:
@@ -102,9 +103,12 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),
             ("secret", shown.secret.shown if shown.secret else ""),
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
+            ("rate", f"at most {shown.rate:g} a second" if shown.rate else ""),
             ("state", state),
-            ("success", success),
-            ("p95", p95),
+            ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),
+            ("in a row", f"{row.health.failures} failed" if row.health.failures else ""),
+            ("last 30", f"{success} delivered, p95 {p95}" if success else ""),
+            ("last 24 h", output.record_of(row.day)),
             ("waiting", waiting),
             ("last answer", last),
         )
@@ -215,9 +219,10 @@ def _set_paused(session: Session, name: str, *, paused: bool) -> Destination:
 
 def _row(store: "Store", reference: str) -> "DestinationRow":
     from tui.store import queries
+    from tui.store.database import wall_clock
 
     found = destination_named(store, reference)
-    rows = store.read(queries.destination_rows).result()
+    rows = store.read(queries.destination_rows, wall_clock()).result()
     row = next((row for row in rows if row.destination.id == found.id), None)
     if row is None:
         raise Refused(f"{found.name} has been deleted meanwhile")

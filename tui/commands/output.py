@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DeliveryRow,
         DestinationRow,
         Exchange,
+        Record,
     )
 
 _COLOURS = {
@@ -123,12 +124,19 @@ def destination_cells(row: "DestinationRow") -> Sequence[str]:
         shown.name,
         shown.masked_url,
         listed(shown.severities, Severity),
-        "paused" if shown.paused else "active",
+        "paused" if shown.paused else "failing" if row.health.failing_since else "active",
         "" if row.success is None else f"{row.success:.0%}",
         "" if row.p95_ms is None else f"{row.p95_ms} ms",
         str(row.waiting),
         "" if last is None else f"{last.summary}, {moment(last.started_at)}",
     )
+
+
+def record_of(record: "Record") -> str:
+    if record.success is None:
+        return ""
+    p95 = "" if record.p95_ms is None else f", p95 {record.p95_ms} ms"
+    return f"{record.success:.0%} of {record.attempts} delivered{p95}"
 
 
 def listed(values: Collection[str], every: Iterable[str]) -> str:

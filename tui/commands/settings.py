@@ -16,6 +16,7 @@ from tui.domain.destination import (
     parse_timeout,
 )
 from tui.domain.errors import Invalid
+from tui.domain.pacing import parse_rate
 from tui.domain.secret import format_secret, parse_secret
 
 GENERATE = "generate"
@@ -51,6 +52,11 @@ _OPTIONS = (
         f"{GENERATE!r} makes one and shows it once.",
     ),
     click.option("--timeout", metavar="SECONDS", help="How long an answer may take, 1 to 120; 30 at first."),
+    click.option(
+        "--rate",
+        metavar="PER-SECOND",
+        help="Sends it at most so many requests a second; 0 is no limit, as at first.",
+    ),
 )
 
 
@@ -68,6 +74,7 @@ def parse_settings(
     headers: Sequence[str],
     secret: str | None,
     timeout: str | None,
+    rate: str | None,
 ) -> dict[str, Any]:
     """The fields of a destination that were given, and no others; raises Invalid for one that is wrong."""
     fields: dict[str, Any] = {}
@@ -79,6 +86,8 @@ def parse_settings(
         fields["headers"] = parse_headers(headers)
     if timeout is not None:
         fields["timeout_ms"] = parse_timeout(timeout)
+    if rate is not None:
+        fields["rate"] = parse_rate(rate)
     if secret is not None:
         fields["secret"] = parse_secret(_typed(secret))
     return fields

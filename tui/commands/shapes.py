@@ -109,10 +109,14 @@ def destination_json(row: "DestinationRow") -> dict[str, Any]:
         "headers": {header.name: header.value.shown for header in shown.headers},
         "secret": shown.secret.shown if shown.secret else None,
         "timeoutMs": shown.timeout_ms,
+        "ratePerSecond": shown.rate,
         "paused": shown.paused,
+        "failingSince": _time(row.health.failing_since),
+        "failuresInARow": row.health.failures,
         "waiting": row.waiting,
         "success": row.success,
         "p95Ms": row.p95_ms,
+        "last24h": {"attempts": row.day.attempts, "success": row.day.success, "p95Ms": row.day.p95_ms},
         "lastAttempt": None
         if last is None
         else {

@@ -51,6 +51,8 @@ class Destination:
     headers: tuple[Header, ...] = ()
     secret: Secret | None = None
     timeout_ms: int = DEFAULT_TIMEOUT_MS
+    rate: float | None = None
+    """Requests per second at most; None is no limit."""
     paused: bool = False
 
     @property

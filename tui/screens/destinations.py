@@ -21,7 +21,7 @@ from tui.screens.dialogs import Confirm
 from tui.screens.live import LiveScreen
 from tui.store import destinations, queries
 from tui.store.errors import StoreUnavailable
-from tui.store.views import DestinationRow
+from tui.store.views import DestinationRow, Record
 
 
 class DestinationsScreen(LiveScreen):
@@ -61,11 +61,14 @@ class DestinationsScreen(LiveScreen):
             yield OptionList(id="destinations", markup=False)
 
     async def load(self) -> None:
-        self._rows = await self.context.read(queries.destination_rows)
+        self._rows = await self.context.read(queries.destination_rows, self.context.clock())
         self._draw()
 
     def tick(self) -> None:
         self._draw()
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)  # when the list has its new width
 
     def select(self, destination_id: int) -> None:
         """Put the cursor on this destination when the list is next drawn."""
@@ -102,11 +105,7 @@ class DestinationsScreen(LiveScreen):
     def _lines(self, row: DestinationRow, width: int) -> Content:
         """Two lines: what it is, and how it fares."""
         destination = row.destination
-        state = (
-            (f"{words.PAUSED} paused", "$text-warning")
-            if destination.paused
-            else ("● active", "$text-success")
-        )
+        state = self._state(row)
         left = Content.assemble(
             (words.padded(visible(destination.name), 16), "bold"),
             "  ",
@@ -121,23 +120,32 @@ class DestinationsScreen(LiveScreen):
             left, " " * gap, right, "\n", health.truncate(min(health.cell_length, width - 1), ellipsis=True)
         )
 
+    def _state(self, row: DestinationRow) -> tuple[str, str]:
+        if row.destination.paused:
+            return f"{words.PAUSED} paused", "$text-warning"
+        if row.health.failing_since is not None:
+            return f"▲ failing {words.span(self.context.clock() - row.health.failing_since)}", "$text-error"
+        return "● active", "$text-success"
+
     def _health(self, row: DestinationRow) -> Content:
+        """What matters most first: a narrow screen cuts the end."""
+        waiting = (f"  {row.waiting:,} waiting" if row.waiting else "", "$text-warning")
         if row.success is None or row.last is None:
-            health = Content.styled("never used; t sends it a test alert", words.MUTED)
-        else:
-            failing = row.last.outcome is not Outcome.DELIVERED
-            ago = words.span(self.context.clock() - (row.last.ended_at or 0))
-            health = Content.assemble(
-                _bar(row.recent),
-                f"  {row.success:>4.0%} ok",
-                (f"  p95 {words.duration(row.p95_ms)}", words.MUTED),
-                ("  last ", words.MUTED),
-                (visible(row.last.summary)[:48], "$text-error" if failing else "$text-success"),
-                (f"  {ago} ago", words.MUTED),
-            )
-        if row.waiting:
-            health += Content.styled(f"  {row.waiting:,} waiting", "$text-warning")
-        return Content("  ") + health
+            return Content.assemble(("  never used; t sends it a test alert", words.MUTED), waiting)
+        failed = row.last.outcome is not Outcome.DELIVERED
+        ago = words.span(self.context.clock() - (row.last.ended_at or 0))
+        return Content.assemble(
+            "  ",
+            _bar(row.recent),
+            f"  {row.success:>4.0%} ok",
+            (f"  p95 {words.duration(row.p95_ms)}", words.MUTED),
+            waiting,
+            (_in_a_row(row.health.failures), "$text-error"),
+            ("  last ", words.MUTED),
+            (visible(row.last.summary)[:48], "$text-error" if failed else "$text-success"),
+            (f"  {ago} ago", words.MUTED),
+            (_of_the_day(row.day), words.MUTED),
+        )
 
     # --- actions
 
@@ -240,6 +248,16 @@ def _bar(recent: tuple[Outcome, ...]) -> Content:
         for outcome in recent
     ]
     return Content.assemble(" " * (queries.HEALTH_SPAN - len(marks)), *marks)
+
+
+def _in_a_row(failures: int) -> str:
+    return f"  {failures:,} failed in a row" if failures > 1 else ""
+
+
+def _of_the_day(day: Record) -> str:
+    if day.success is None:
+        return ""
+    return f"  24 h {day.success:.0%} of {day.attempts:,}, p95 {words.duration(day.p95_ms)}"
 
 
 def _quoted(name: str) -> str:

@@ -36,6 +36,10 @@ def edit(tx: Transaction, destination: Destination) -> Destination:
     """Replace what is stored under `destination.id`; attempts from the next on go by it."""
     columns = from_destination(destination)
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
+    # What the old URL did says nothing of the new one.
+    models.Destination.update(failures=0, exhausted=0, failing_since=None).where(
+        models.Destination.id == destination.id, models.Destination.url != destination.url
+    ).execute(tx.db)
     with _a_name_taken_meanwhile(destination):
         _update(tx, destination.id, columns)
     return destination

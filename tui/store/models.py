@@ -15,6 +15,7 @@ from peewee import (
     BlobField,
     BooleanField,
     Check,
+    DoubleField,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -67,6 +68,14 @@ class Destination(Model):
     headers = TextField()
     secret = TextField(null=True)
     timeout_ms = IntegerField()
+    rate = DoubleField(null=True)
+    """Requests per second; null is no limit."""
+    paced_until = BigIntegerField(default=0)
+    """See `domain.pacing`."""
+    failures = IntegerField(default=0)
+    """This and the next two: see `domain.health`."""
+    exhausted = IntegerField(default=0)
+    failing_since = BigIntegerField(null=True)
     paused = BooleanField(default=False)
     created_at = BigIntegerField()
     deleted_at = BigIntegerField(null=True)
@@ -163,7 +172,8 @@ class Attempt(Model):
         ]
         indexes = (
             (("delivery", "round", "number"), True),
-            (("destination", "ended_at"), False),
+            # Wide enough to answer how a destination fared in a day without a look at the rows.
+            (("destination", "ended_at", "outcome", "duration_ms"), False),
         )
 
 

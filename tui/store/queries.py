@@ -11,9 +11,18 @@ from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
+from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, State
 from tui.store.filtering import matching_delivery, where
-from tui.store.rows import ALERT_COLUMNS, DESTINATION_COLUMNS, fetch, marks, to_alert, to_destination
+from tui.store.rows import (
+    ALERT_COLUMNS,
+    DESTINATION_COLUMNS,
+    HEALTH_COLUMNS,
+    fetch,
+    marks,
+    to_alert,
+    to_destination,
+)
 from tui.store.views import (
     AlertDetails,
     AlertRow,
@@ -22,11 +31,13 @@ from tui.store.views import (
     DeliveryRow,
     DestinationRow,
     Exchange,
+    Record,
     Summary,
 )
 
 HEALTH_SPAN = 30
 """How many of a destination's last attempts its health is read from."""
+_DAY_MS = 24 * 3600 * 1000
 
 
 # --- alerts -------------------------------------------------------------------------------------
@@ -232,8 +243,8 @@ def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int
 # --- destinations -------------------------------------------------------------------------------
 
 
-def destination_rows(db: peewee.Database) -> list[DestinationRow]:
-    """Those not deleted, by name, each with its health."""
+def destination_rows(db: peewee.Database, now: int) -> list[DestinationRow]:
+    """Those not deleted, by name, each with its health at `now` (ms)."""
     waiting: dict[int, int] = dict(
         fetch(
             db,
@@ -241,11 +252,17 @@ def destination_rows(db: peewee.Database) -> list[DestinationRow]:
             " GROUP BY destination_id",
         )
     )
-    query = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL ORDER BY name_folded"
-    return [_with_health(db, to_destination(row), waiting.get(row[0], 0)) for row in fetch(db, query)]
+    query = (
+        f"SELECT {HEALTH_COLUMNS}, {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL"
+        " ORDER BY name_folded"
+    )
+    rows = [(Health(*row[:3]), to_destination(row[3:])) for row in fetch(db, query)]
+    return [_with_health(db, stored, health, waiting.get(stored.id, 0), now) for health, stored in rows]
 
 
-def _with_health(db: peewee.Database, destination: Destination, waiting: int) -> DestinationRow:
+def _with_health(
+    db: peewee.Database, destination: Destination, health: Health, waiting: int, now: int
+) -> DestinationRow:
     query = (
         f"SELECT {_ATTEMPT_ROW} FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL"
         " ORDER BY ended_at DESC LIMIT ?"
@@ -254,8 +271,26 @@ def _with_health(db: peewee.Database, destination: Destination, waiting: int) ->
     durations = sorted(attempt.duration_ms for attempt in recent if attempt.duration_ms is not None)
     return DestinationRow(
         destination,
+        health,
         waiting,
+        _record(db, destination.id, since=now - _DAY_MS),
         tuple(attempt.outcome for attempt in reversed(recent) if attempt.outcome is not None),
-        durations[int(0.95 * (len(durations) - 1))] if durations else None,
+        durations[_p95(len(durations))] if durations else None,
         recent[0] if recent else None,
     )
+
+
+def _record(db: peewee.Database, destination_id: int, *, since: int) -> Record:
+    span = "FROM attempt WHERE destination_id = ? AND ended_at >= ?"
+    counts = f"SELECT outcome, count(*), count(duration_ms) {span} GROUP BY outcome"
+    rows = fetch(db, counts, (destination_id, since))
+    timed = sum(row[2] for row in rows)
+    query = f"SELECT duration_ms {span} AND duration_ms IS NOT NULL ORDER BY duration_ms LIMIT 1 OFFSET ?"
+    p95 = fetch(db, query, (destination_id, since, _p95(timed)))[0][0] if timed else None
+    delivered = sum(count for outcome, count, _ in rows if outcome == Outcome.DELIVERED)
+    return Record(sum(row[1] for row in rows), delivered, p95)
+
+
+def _p95(count: int) -> int:
+    """Which of `count` values in order the 95th percentile is."""
+    return int(0.95 * (count - 1))

@@ -21,7 +21,8 @@ ALERT_COLUMNS = (
     " tags, version, test"
 )
 _MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
-DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, paused"
+HEALTH_COLUMNS = "failures, exhausted, failing_since"
+DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused"
 
 
 def to_alert(row: tuple[Any, ...]) -> Alert:
@@ -74,7 +75,8 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         headers=tuple(Header(name, Secret(value)) for name, value in json.loads(row[5])),
         secret=Secret(row[6]) if row[6] else None,
         timeout_ms=row[7],
-        paused=bool(row[8]),
+        rate=row[8],
+        paused=bool(row[9]),
     )
 
 
@@ -88,6 +90,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "headers": encode_json([[header.name, header.value.value] for header in destination.headers]),
         "secret": destination.secret.value if destination.secret else None,
         "timeout_ms": destination.timeout_ms,
+        "rate": destination.rate,
         "paused": destination.paused,
     }
 

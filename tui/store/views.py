@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.attempt import Headers, summarise
 from tui.domain.destination import Destination
+from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, Standing, State, standing
 
 
@@ -104,11 +105,27 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """How a destination fared in a span of time."""
+
+    attempts: int
+    delivered: int
+    p95_ms: int | None
+
+    @property
+    def success(self) -> float | None:
+        return self.delivered / self.attempts if self.attempts else None
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationRow:
     """A destination with its health."""
 
     destination: Destination
+    health: Health
     waiting: int
+    day: Record
+    """Of the last 24 hours."""
     recent: tuple[Outcome, ...]
     """Outcomes of its last attempts, oldest first."""
     p95_ms: int | None

@@ -21,6 +21,7 @@ from tui.domain.destination import (
     parse_url,
 )
 from tui.domain.errors import Invalid
+from tui.domain.pacing import parse_rate
 from tui.domain.secret import MASK, Secret, format_secret, mask_url, parse_secret
 from tui.domain.text import visible
 
@@ -71,7 +72,9 @@ class DestinationForm(Vertical):
             for kind in AlertType:
                 yield Toggle(kind.label, kind in types, id=f"type-{kind}")
         yield Static("None chosen: it gets only alerts that name it.", id="type-hint", classes="hint")
-        with Collapsible(title="Advanced: headers, signing secret, timeout", collapsed=True, id="advanced"):
+        with Collapsible(
+            title="Advanced: headers, signing secret, timeout, rate", collapsed=True, id="advanced"
+        ):
             yield Label("Headers, one a line: Name: value")
             yield TextArea(
                 "\n".join(f"{h.name}: {h.value.shown}" for h in given.headers) if given else "", id="header"
@@ -86,6 +89,9 @@ class DestinationForm(Vertical):
             yield Label("Timeout in seconds, 1 to 120")
             yield Input(f"{given.timeout_ms / 1000:g}" if given else "30", id="timeout")
             yield Static(id="timeout-error", classes="error")
+            yield Label("Requests a second at most; empty for no limit")
+            yield Input(f"{given.rate:g}" if given and given.rate else "", id="rate")
+            yield Static(id="rate-error", classes="error")
 
     def on_mount(self) -> None:
         for error in self.query(".error"):
@@ -125,6 +131,7 @@ class DestinationForm(Vertical):
             headers=values["header"],
             secret=values["secret"],
             timeout_ms=values["timeout"],
+            rate=values["rate"],
         )
 
     def show_error(self, field: str, message: str) -> None:
@@ -151,6 +158,7 @@ class DestinationForm(Vertical):
             "header": self._read_headers,
             "secret": self._read_secret,
             "timeout": lambda: parse_timeout(self.query_one("#timeout", Input).value),
+            "rate": lambda: parse_rate(self.query_one("#rate", Input).value),
         }
 
     def _read_headers(self) -> tuple[Header, ...]:
@@ -223,7 +231,7 @@ class DestinationForm(Vertical):
     def _focus(self, field: str) -> None:
         target = self.query_one(f"#{field}") if field in self._parsers() else None
         if target is not None:
-            if field in ("header", "secret", "timeout"):
+            if field in ("header", "secret", "timeout", "rate"):
                 self.query_one(Collapsible).collapsed = False
             target.focus()
 

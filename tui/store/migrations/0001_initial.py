@@ -8,6 +8,7 @@ from peewee import (
     BooleanField,
     Check,
     Database,
+    DoubleField,
     ForeignKeyField,
     IntegerField,
     Model,
@@ -59,6 +60,11 @@ class Destination(Model):
     headers = TextField()
     secret = TextField(null=True)
     timeout_ms = IntegerField()
+    rate = DoubleField(null=True)
+    paced_until = BigIntegerField(default=0)
+    failures = IntegerField(default=0)
+    exhausted = IntegerField(default=0)
+    failing_since = BigIntegerField(null=True)
     paused = BooleanField(default=False)
     created_at = BigIntegerField()
     deleted_at = BigIntegerField(null=True)
@@ -144,7 +150,7 @@ class Attempt(Model):
         ]
         indexes = (
             (("delivery", "round", "number"), True),
-            (("destination", "ended_at"), False),
+            (("destination", "ended_at", "outcome", "duration_ms"), False),
         )
 
 

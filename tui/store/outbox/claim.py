@@ -1,5 +1,6 @@
 """A dispatcher takes deliveries that are due, for a limited time, under a random lease token."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -7,6 +8,7 @@ from itertools import zip_longest
 from tui.domain.alert import Alert
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
+from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
@@ -18,7 +20,7 @@ LEASE_MARGIN_MS = 10_000
 # A loose scan of the index: one step per lane (destination and urgency) that has anything waiting,
 # whatever the length of the lanes, and each lane's head is its earliest due_at. Written with `>`
 # the step would walk through the lane: SQLite seeks its first entry and skips the equal ones.
-_LANES = """
+_HEADS = """
 WITH RECURSIVE lane(destination_id, urgency, due_at) AS (
     SELECT * FROM (
         SELECT destination_id, urgency, due_at FROM delivery WHERE due_at IS NOT NULL
@@ -29,7 +31,9 @@ WITH RECURSIVE lane(destination_id, urgency, due_at) AS (
         SELECT id FROM delivery
         WHERE due_at IS NOT NULL AND (destination_id, urgency) >= (lane.destination_id, lane.urgency + 1)
         ORDER BY destination_id, urgency, due_at LIMIT 1))
-SELECT lane.destination_id, lane.urgency, lane.due_at
+"""
+_LANES = """
+SELECT lane.destination_id, lane.urgency, lane.due_at, destination.rate, destination.paced_until
 FROM lane JOIN destination ON destination.id = lane.destination_id
 WHERE NOT destination.paused OR destination.deleted_at IS NOT NULL
 ORDER BY lane.urgency, lane.due_at
@@ -69,6 +73,23 @@ class Claims:
     """When there will be something to claim; in the past while slots are short."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What waits for one destination at one urgency."""
+
+    destination: int
+    urgency: int
+    due_at: int
+    """Of its head, the first to be tried."""
+    pace: Pace | None
+
+    def opens_at(self, now: int) -> int:
+        """When its head may be claimed: a destination with a rate limit may have to wait longer."""
+        if self.pace is None or self.pace.allowance(now):
+            return self.due_at
+        return max(self.due_at, self.pace.paced_until)
+
+
 def claim(
     tx: Transaction,
     *,
@@ -83,37 +104,51 @@ def claim(
     `busy` counts what the caller already has in flight, by destination id. With `only`, no other
     deliveries than these ids are looked at.
     """
-    if only is None:
-        lanes = fetch(tx.db, _LANES)
-        rows = _due_in_lanes(tx, lanes, slots, cap, busy)
-        next_due = min((due for destination, _, due in lanes if busy.get(destination, 0) < cap), default=None)
-    else:
-        own = (
-            f"id IN ({marks(only)}) AND due_at IS NOT NULL"
-            " AND destination_id NOT IN (SELECT id FROM destination WHERE paused AND deleted_at IS NULL)"
-        )
-        rows = lock_free(tx, f"{own} AND due_at <= ? LIMIT ?", (*only, tx.now, slots))
-        next_due = fetch(tx.db, f"SELECT min(due_at) FROM delivery WHERE {own}", tuple(only))[0][0]
+    lanes = _lanes(tx, only)
+    room = {lane.destination: cap - busy.get(lane.destination, 0) for lane in lanes}
+    next_due = min((lane.opens_at(tx.now) for lane in lanes if room[lane.destination] > 0), default=None)
+    paces = _hold_paces(tx, lanes) if slots > 0 else {}
+    for destination, pace in paces.items():
+        room[destination] = min(room[destination], pace.allowance(tx.now) if pace else 0)
+    rows = _due_in_lanes(tx, lanes, slots, room, only)
     if not rows:
         return Claims([], [], next_due)
-    return _take(tx, rows, policy, next_due)
+    claims = _take(tx, rows, policy, next_due)
+    _write_paces(tx, paces, Counter(claim.destination.id for claim in claims.claims))
+    return claims
+
+
+def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
+    if only is None:
+        rows = fetch(tx.db, _HEADS + _LANES)
+    else:
+        own = (
+            "WITH lane(destination_id, urgency, due_at) AS (SELECT destination_id, urgency, min(due_at)"
+            f" FROM delivery WHERE id IN ({marks(only)}) AND due_at IS NOT NULL"
+            " GROUP BY destination_id, urgency)"
+        )
+        rows = fetch(tx.db, own + _LANES, tuple(only))
+    return [
+        _Lane(destination, urgency, due_at, Pace(rate, paced_until) if rate else None)
+        for destination, urgency, due_at, rate, paced_until in rows
+    ]
 
 
 def _due_in_lanes(
-    tx: Transaction, lanes: list[Row], slots: int, cap: int, busy: Mapping[int, int]
+    tx: Transaction, lanes: list[_Lane], slots: int, room: dict[int, int], only: Collection[int] | None
 ) -> list[Row]:
+    own = "" if only is None else f" AND id IN ({marks(only)})"
     taken: list[Row] = []
-    room = {destination: cap - busy.get(destination, 0) for destination, _, _ in lanes}
-    for urgency in sorted({lane[1] for lane in lanes}):
+    for urgency in sorted({lane.urgency for lane in lanes}):
         heads: list[list[Row]] = []
-        for destination, of_urgency, due_at in lanes:
-            limit = min(room[destination], slots - len(taken))
-            if of_urgency == urgency and due_at <= tx.now and limit > 0:
+        for lane in lanes:
+            limit = min(room[lane.destination], slots - len(taken))
+            if lane.urgency == urgency and lane.due_at <= tx.now and limit > 0:
                 heads.append(
                     lock_free(
                         tx,
-                        "destination_id = ? AND urgency = ? AND due_at <= ? ORDER BY due_at LIMIT ?",
-                        (destination, urgency, tx.now, limit),
+                        f"destination_id = ? AND urgency = ? AND due_at <= ?{own} ORDER BY due_at LIMIT ?",
+                        (lane.destination, urgency, tx.now, *(only or ()), limit),
                     )
                 )
         # One from each destination in turn, so that none takes all the slots of its urgency.
@@ -122,6 +157,36 @@ def _due_in_lanes(
             room[row[8]] -= 1
             taken.append(row)
     return taken
+
+
+def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
+    """The pace of each destination that has one, ours until the transaction ends; None where it is not.
+
+    Another dispatcher that is just claiming for it must not count on the same allowance.
+    """
+    limited = {lane.destination for lane in lanes if lane.pace and lane.opens_at(tx.now) <= tx.now}
+    paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
+    if limited:
+        sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id IN ({marks(limited)})"
+        held = fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=True), tuple(limited))
+        paces |= {key: Pace(rate, paced_until) for key, rate, paced_until in held}
+    return paces
+
+
+def _write_paces(tx: Transaction, paces: Mapping[int, Pace | None], claimed: Mapping[int, int]) -> None:
+    rows = [
+        (destination, pace.after(claimed[destination], tx.now).paced_until)
+        for destination, pace in paces.items()
+        if pace and claimed.get(destination)
+    ]
+    update_many(
+        tx.db,
+        "destination",
+        "paced_until = step.paced_until",
+        ("id", "paced_until"),
+        rows,
+        where="destination.id = step.id",
+    )
 
 
 def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int | None) -> Claims:

@@ -6,12 +6,13 @@ from typing import Any
 
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
+from tui.domain.health import Health
 from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.claim import Claim
 from tui.store.outbox.rows import destinations_of, write_if_held
-from tui.store.rows import update_many
+from tui.store.rows import HEALTH_COLUMNS, fetch, marks, update_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ def finish(tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy) -> 
                 again.append(item)
         finished += _finish_each(tx, list(turn.values()), policy, deleted)
         left = again
+    _note_health(tx, [done for done in finished if done.progress is not None])
     return finished
 
 
@@ -88,6 +90,34 @@ def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[P
     if gone and after.state is State.SCHEDULED:
         after, row = advance(after, Event.CANCEL, now=now, limit=limit)
     return after, row
+
+
+def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
+    """Count how each destination fares. Of one that is well nothing is written."""
+    ends: dict[int, list[tuple[Answer, bool]]] = {}
+    for done in finished:
+        ends.setdefault(done.finish.claim.destination.id, []).append((done.finish.answer, done.exhausted))
+    changing = [
+        key for key, before in _healths(tx, ends).items() if before.after(ends[key], tx.now) != before
+    ]
+    if changing:
+        held = _healths(tx, changing, lock=True)  # another dispatcher may be counting, too
+        after = {key: before.after(ends[key], tx.now) for key, before in held.items()}
+        update_many(
+            tx.db,
+            "destination",
+            "failures = step.failures, exhausted = step.exhausted,"
+            " failing_since = CAST(step.failing_since AS bigint)",
+            ("id", "failures", "exhausted", "failing_since"),
+            [(key, h.failures, h.exhausted, h.failing_since) for key, h in after.items()],
+            where="destination.id = step.id",
+        )
+
+
+def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[int, Health]:
+    sql = f"SELECT id, {HEALTH_COLUMNS} FROM destination WHERE id IN ({marks(ids)}) ORDER BY id"
+    sql = tx.strategy.lock_rows(sql, skip_locked=False) if lock else sql
+    return {key: Health(*counted) for key, *counted in fetch(tx.db, sql, tuple(ids))}
 
 
 _NAMES = [

@@ -1,0 +1,45 @@
+"""Pacing: when a destination with a rate limit may be sent to.
+
+The generic cell rate algorithm: one moment per destination, `paced_until`, is all that is kept. Each
+request moves it on by 1/rate; requests may run ahead of it by a tenth of a second's worth, so that a
+dispatcher need not wake up for each.
+"""
+
+from dataclasses import dataclass
+
+from tui.domain.errors import Invalid
+
+SLACK_MS = 100
+SLOWEST, FASTEST = 0.01, 1000.0
+"""Requests per second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    rate: float
+    """Requests per second."""
+    paced_until: int
+    """Milliseconds since 1970: what was let through so far is spread out up to here."""
+
+    def allowance(self, now: int) -> int:
+        """How many requests may start at `now`."""
+        ahead = max(self.paced_until, now) - now
+        return max(0, 1 + int((SLACK_MS - ahead) * self.rate / 1000)) if ahead <= SLACK_MS else 0
+
+    def after(self, requests: int, now: int) -> "Pace":
+        """The pace once `requests` have started at `now`."""
+        # Upwards, so that rounding never lets one through too many.
+        return Pace(self.rate, max(self.paced_until, now) + -int(-requests * 1000 // self.rate))
+
+
+def parse_rate(value: str) -> float | None:
+    """Requests per second as typed; nothing, or 0, is no limit. Raises Invalid (`rate`)."""
+    try:
+        rate = float(value.strip() or 0)
+    except ValueError:
+        rate = -1.0
+    if rate == 0:
+        return None
+    if not SLOWEST <= rate <= FASTEST:
+        raise Invalid("rate", f"the rate is {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit")
+    return rate
