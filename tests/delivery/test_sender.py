@@ -99,7 +99,7 @@ class TestTheAcknowledgement:
 
     async def test_it_stands_whatever_comes_behind_it_without_end(self, receive, send):
         receiver = await receive(pouring(b"", response() * 10_000))
-        with at_most(mebibytes=8):
+        with at_most(mebibytes=3):
             reply = await send(receiver.url)
 
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"")
