@@ -156,6 +156,12 @@ class TestWhatIsKept:
 
         assert (await send(busy.url)).retry_after_ms == 7000
 
+    @pytest.mark.parametrize("values", [("5", "10"), ("10", "5"), ("soon", "10")])
+    async def test_the_longest_wait_where_it_asks_twice(self, receive, send, values):
+        busy = await receive(response(b"", *[f"Retry-After: {value}" for value in values], status="503 Busy"))
+
+        assert (await send(busy.url)).retry_after_ms == 10_000
+
     async def test_no_more_headers_than_64_kib(self, receive, send):
         large = [f"X-{number}: {'a' * 30_000}" for number in range(3)]
 

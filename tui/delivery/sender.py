@@ -199,15 +199,20 @@ class _Exchange:
             response_body=bytes(self._body),
             response_length=len(self._body) if self.complete else self._declared,
             response_truncated=self._truncated,
-            retry_after_ms=parse_retry_after(self._header("retry-after"), ended_at),
+            retry_after_ms=self._retry_after(ended_at),
         )
 
-    def _header(self, wanted: str) -> str:
-        return next((value for name, value in self._headers if name.lower() == wanted), "")
+    def _header(self, wanted: str) -> list[str]:
+        return [value for name, value in self._headers if name.lower() == wanted]
+
+    def _retry_after(self, now: int) -> int | None:
+        """Of several that make sense, the longest: to come back too early is the worse mistake."""
+        asked = (parse_retry_after(value, now) for value in self._header("retry-after"))
+        return max((wait for wait in asked if wait is not None), default=None)
 
     def _describe_rejection(self, status: int) -> str:
         if 300 <= status <= 399:
-            target = mask_location(self._header("location"))
+            target = mask_location("".join(self._header("location")[:1]))
             return f"redirects are not followed{f'; it points to {target[:200]}' if target else ''}"
         return f"the receiver answered {status} {self._reason}".rstrip()
 

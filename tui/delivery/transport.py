@@ -23,7 +23,7 @@ _KEEP_ALIVE_S = 4.0
 _MOST_HEADERS = 2000
 _MOST_QUEUED = 100
 _SLICE = 8 * 1024
-_ANSWER_LIMIT = 1024 * 1024
+_ANSWER_LIMIT = 512 * 1024
 """Bytes that an answer may take on the wire. Its body is cut long before; this ends what else can go on
 for ever, some of it piling up in memory: headers, early answers, trailers, chunk extensions."""
 
