@@ -326,7 +326,7 @@ def met(tmp_path_factory: pytest.TempPathFactory) -> Met:
 
 async def meet(installation: Installation, certificates: dict[str, Path]) -> Met:
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(asyncio.timeout(PATIENCE_S))
+        await stack.enter_async_context(asyncio.timeout(3 * PATIENCE_S))
         receive = await stack.enter_async_context(open_receivers())
         trusted = tls(certificates["honest"])
         honest = ["honest 1", "honest 2", "honest over TLS 1", "honest over TLS 2"]
