@@ -1,6 +1,5 @@
 """Real receivers on 127.0.0.1, a sender, and an outbox to deliver from."""
 
-import asyncio
 import os
 import shutil
 import socket
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Clock, alert, claimed, destination
-from tests.delivery.scripted import Receiver, Script, answering
+from tests.delivery.scripted import Receive, open_receivers
 from tui.delivery.sender import Sender
 from tui.domain.attempt import Answer
 
@@ -32,26 +31,9 @@ def program() -> Callable[[str], str]:
 
 
 @pytest.fixture
-async def receive() -> AsyncIterator[Callable[..., Awaitable[Receiver]]]:
-    """Starts a receiver that plays a script, or gives one answer; raises at the end what failed in it."""
-    running: list[tuple[asyncio.Server, Receiver]] = []
-
-    async def start(script: Script | bytes, tls: ssl.SSLContext | None = None) -> Receiver:
-        script = answering(script) if isinstance(script, bytes) else script
-        receiver = Receiver(script, scheme="https" if tls else "http")
-        server = await asyncio.start_server(receiver.accept, "127.0.0.1", 0, ssl=tls)
-        receiver.port = server.sockets[0].getsockname()[1]
-        running.append((server, receiver))
-        return receiver
-
-    yield start
-    for server, receiver in running:
-        server.close()
-        for connection in receiver.connections:
-            connection.cancel()
-        for end in await asyncio.gather(*receiver.connections, return_exceptions=True):
-            if isinstance(end, Exception):
-                raise end
+async def receive() -> AsyncIterator[Receive]:
+    async with open_receivers() as receive:
+        yield receive
 
 
 @pytest.fixture

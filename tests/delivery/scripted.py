@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 
@@ -65,6 +67,32 @@ class Receiver:
             writer.close()
 
 
+Receive = Callable[..., Awaitable[Receiver]]
+
+
+@asynccontextmanager
+async def open_receivers() -> AsyncIterator[Receive]:
+    """Starts receivers that play a script, or give one answer; raises at the end what failed in them."""
+    running: list[tuple[asyncio.Server, Receiver]] = []
+
+    async def start(script: Script | bytes, tls: ssl.SSLContext | None = None) -> Receiver:
+        script = answering(script) if isinstance(script, bytes) else script
+        receiver = Receiver(script, scheme="https" if tls else "http")
+        server = await asyncio.start_server(receiver.accept, "127.0.0.1", 0, ssl=tls)
+        receiver.port = server.sockets[0].getsockname()[1]
+        running.append((server, receiver))
+        return receiver
+
+    yield start
+    for server, receiver in running:
+        server.close()
+        for connection in receiver.connections:
+            connection.cancel()
+        for end in await asyncio.gather(*receiver.connections, return_exceptions=True):
+            if isinstance(end, Exception):
+                raise end
+
+
 def response(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
     """An answer as it goes over the wire."""
     head = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", "")
@@ -78,6 +106,18 @@ def answering(*answers: bytes) -> Script:
         for raw in answers:
             await peer.request()
             await peer.send(raw)
+
+    return script
+
+
+def pouring(start: bytes, rest: bytes) -> Script:
+    """Says `start`, and `rest` over and over for as long as anybody reads."""
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(start)
+        while True:
+            await peer.send(rest)
 
     return script
 

@@ -11,7 +11,7 @@ from email.utils import formatdate
 import pytest
 
 from tests.conftest import NOW
-from tests.delivery.scripted import Peer, answering, hang, keep_answering, response
+from tests.delivery.scripted import Peer, answering, hang, keep_answering, pouring, response
 from tui.delivery.failures import explain
 from tui.domain.attempt import BODY_LIMIT
 from tui.domain.destination import Header
@@ -97,6 +97,13 @@ class TestTheAcknowledgement:
         assert (first.outcome, first.response_body) == (Outcome.DELIVERED, body)
         assert second.outcome is Outcome.DELIVERED
 
+    async def test_it_stands_whatever_comes_behind_it_without_end(self, receive, send):
+        receiver = await receive(pouring(b"", response() * 10_000))
+        with at_most(mebibytes=3):
+            reply = await send(receiver.url)
+
+        assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"")
+
     async def test_http_1_0_will_do(self, receive, send):
         reply = await send((await receive(b"HTTP/1.0 200 OK\r\n\r\nhello")).url)
 
@@ -148,6 +155,12 @@ class TestWhatIsKept:
         busy = await receive(response(b"", f"Retry-After: {value}", status="503 Busy"))
 
         assert (await send(busy.url)).retry_after_ms == 7000
+
+    @pytest.mark.parametrize("values", [("5", "10"), ("10", "5"), ("soon", "10")])
+    async def test_the_longest_wait_where_it_asks_twice(self, receive, send, values):
+        busy = await receive(response(b"", *[f"Retry-After: {value}" for value in values], status="503 Busy"))
+
+        assert (await send(busy.url)).retry_after_ms == 10_000
 
     async def test_no_more_headers_than_64_kib(self, receive, send):
         large = [f"X-{number}: {'a' * 30_000}" for number in range(3)]
@@ -202,6 +215,27 @@ class TestTheBody:
         reply = await send((await receive(response(packed, f"Content-Encoding: {coding}"))).url)
 
         assert (reply.response_body, reply.response_length) == (b"hello", 5)
+
+    @pytest.mark.parametrize(
+        ("start", "rest", "body"),
+        [
+            (b"1;", b"a" * 65536, b""),
+            (b"2\r\nok\r\n0\r\n", b"X: " + b"a" * 60_000 + b"\r\n", b"ok"),
+        ],
+        ids=["a chunk extension", "trailers"],
+    )
+    async def test_is_cut_where_what_frames_it_has_no_end(self, receive, send, start, rest, body):
+        receiver = await receive(
+            pouring(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start, rest)
+        )
+        with at_most(mebibytes=8):
+            reply = await send(receiver.url)
+
+        assert (reply.outcome, reply.response_body, reply.response_truncated) == (
+            Outcome.DELIVERED,
+            body,
+            True,
+        )
 
     async def test_is_inflated_no_further_than_the_limit(self, receive, send):
         bomb = deflate(*[bytes(1 << 20)] * 64, wbits=31)
@@ -320,12 +354,36 @@ class TestUnreachable:
         assert reply.error.startswith(f"the answer of 127.0.0.1:{receiver.port} is not valid HTTP: {why}")
         assert not reply.error.endswith(":")
 
+    @pytest.mark.parametrize(
+        ("start", "rest"),
+        [
+            (b"HTTP/1.1 200 OK\r\n", b"X: " + b"a" * 60_000 + b"\r\n"),
+            (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+        ],
+        ids=["of the answer", "of early answers"],
+    )
+    async def test_where_headers_have_no_end(self, receive, send, start, rest):
+        receiver = await receive(pouring(start, rest))
+        with at_most(mebibytes=8):
+            reply = await send(receiver.url)
+
+        assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
+        assert reply.error == f"the headers of the answer of 127.0.0.1:{receiver.port} have no end"
+
 
 class TestTheDeadline:
+    async def test_ends_the_wait_for_a_connection(self, receive, send):
+        receiver = await receive(hang)
+        reply = await send(receiver.url.replace("http:", "https:"), timeout_ms=SHORT)
+
+        assert (reply.outcome, reply.remote_address) == (Outcome.TIMEOUT, None)
+        assert reply.error == f"no connection to 127.0.0.1:{receiver.port} within 0.3 s"
+
     async def test_ends_the_wait_for_an_answer(self, receive, send):
         reply = await send((await receive(hang)).url, timeout_ms=SHORT)
 
         assert (reply.outcome, reply.error) == (Outcome.TIMEOUT, "no answer within 0.3 s")
+        assert reply.remote_address
 
     @pytest.mark.parametrize(
         "head", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n"]

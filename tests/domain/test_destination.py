@@ -1,13 +1,18 @@
 """What a person may type for a destination, and which alerts go where."""
 
+from base64 import b64decode
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from yarl import URL
 
-from tests.conftest import alert, destination, result_or_refusal
-from tui.domain.alert import Alert, AlertType, Severity
+from tests.conftest import NOW, alert, destination, result_or_refusal
+from tui.delivery.request import build_request
+from tui.domain.alert import Alert, AlertType, Severity, make_test_alert
 from tui.domain.destination import (
     ALL_SEVERITIES,
     ALL_TYPES,
@@ -28,6 +33,9 @@ from tui.domain.destination import (
 from tui.domain.errors import Invalid
 from tui.domain.secret import Secret
 
+NO_HOST = "the host in this URL is neither a name, like hooks.example.com, nor an address"
+NO_IPV4 = "an IPv4 address is four numbers from 0 to 255, like 192.0.2.7"
+NO_IPV6 = "brackets hold an IPv6 address, with nothing but a port after them"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -76,6 +84,11 @@ def test_a_bad_name_is_refused_with_what_would_be_right(name: str, says: str) ->
         "https://hooks.example.com./",
         "https://my_host/",
         "https://bücher.example/ä",
+        "https://straße.example/",
+        "https://当直.example/",
+        "https://תורנות.example/",
+        "https://xn--bcher-kva.example/",
+        "https://4chan.example/",
         "https://hooks.example.com:/",
     ],
 )
@@ -105,12 +118,27 @@ def test_an_absolute_http_url_with_a_host_is_kept_as_typed(url: str) -> None:
         ("http://localhost/a b", "a URL has no spaces; write %20 for one"),
         ("http://localhost/a\tb", "a URL has no spaces; write %20 for one"),
         ("http://localhost/" + "x" * 2983, "a URL has at most 2048 characters; this one has 3000"),
-        ("http://a..b/", "the host in this URL is not a name or an address"),
-        ("http://a%41b/", "the host in this URL is not a name or an address"),
-        ("http://a$b/", "the host in this URL is not a name or an address"),
-        (f"http://{'x' * 64}/", "the host in this URL is not a name or an address"),
-        (f"http://{'x.' * 127}/", "the host in this URL is not a name or an address"),
-        (f"http://{'ü' * 64}/", "the host in this URL is not a name or an address"),
+        ("http://a..b/", NO_HOST),
+        ("http://a%41b/", NO_HOST),
+        ("http://a$b/", NO_HOST),
+        (f"http://{'x' * 64}/", NO_HOST),
+        (f"http://{'x.' * 128}/", NO_HOST),
+        (f"http://{'ü' * 64}/", NO_HOST),
+        ("http://☃.net/", NO_HOST),
+        ("http://ａ.example/", NO_HOST),
+        ("http://é_a.example/", NO_HOST),
+        ("http://-é.example/", NO_HOST),
+        ("http://אa.example/", NO_HOST),
+        ("http://xn--a.example/", NO_HOST),
+        ("http://xn--zzzzzz.example/", NO_HOST),
+        ("http://256.256.256.256/", NO_IPV4),
+        ("http://127.1/", NO_IPV4),
+        ("http://10/", NO_IPV4),
+        ("http://0x7f/", NO_IPV4),
+        ("http://1.2.3.4.5/", NO_IPV4),
+        ("http://[v1.a]/", NO_IPV6),
+        ("http://[::1]x/", NO_IPV6),
+        ("http://[fe80::1%25eth0]/", "an IPv6 address is written in brackets, like [2001:db8::7]"),
     ],
 )
 def test_a_bad_url_is_refused_with_what_would_be_right(url: str, says: str) -> None:
@@ -146,6 +174,58 @@ def test_a_url_no_client_could_use_is_refused(url: str) -> None:
 def test_whatever_is_typed_for_a_url_is_kept_or_refused(typed: str) -> None:
     read = result_or_refusal(parse_url, typed)
     assert read == typed.strip() or (isinstance(read, Invalid) and read.field == "url")
+
+
+a_host = (
+    st.sampled_from(
+        ["localhost", "hooks.example.com", "10.0.0.5", "[::1]", "[2001:db8::7]", "256.1.1.1", "xn--"]
+    )
+    | st.text("ab1-_.:[]%x", max_size=12)
+    | st.text("aאé·ß١ー日ａ\u0301.-x", min_size=1, max_size=8)
+    | st.text(max_size=6)
+    | st.text(max_size=4).map(lambda text: "xn--" + text.encode("punycode", "replace").decode("latin-1"))
+    | st.lists(st.integers(0, 300), min_size=1, max_size=5).map(lambda parts: ".".join(map(str, parts)))
+)
+a_tail = st.text("/a?=&%2é ~\\'\"<>[]{}|^`;:@", max_size=10)
+a_url = st.builds(
+    "{}://{}{}{}{}".format,
+    st.sampled_from(["http", "https", "HTTP"]),
+    st.sampled_from(["", "user:pass@", "u%40:p:q@", "@"]),
+    a_host,
+    st.sampled_from(["", ":", ":8081", ":65535", ":65536", ":080"]),
+    a_tail.map(lambda tail: f"/{tail}" if tail else ""),
+)
+
+
+@given(a_url)
+@settings(max_examples=500)
+@example("http://256.256.256.256/")
+@example("http://xn--a/")
+def test_what_is_accepted_the_http_client_can_send_to(typed: str) -> None:
+    url = result_or_refusal(parse_url, typed)
+    if isinstance(url, str):
+        sent = build_request(
+            alert(), destination(url=url), webhook_id="dlv_1", round=1, timestamp=1, reveal=lambda _: ""
+        )
+        request = httpx.Request("POST", sent.url, headers=list(sent.headers), content=sent.body)
+        assert request.url.host
+        assert URL(str(request.url)).host
+
+
+@given(a_url, st.text(max_size=5))
+def test_a_url_with_a_fragment_is_never_accepted(typed: str, fragment: str) -> None:
+    assert isinstance(result_or_refusal(parse_url, f"{typed}#{fragment}"), Invalid)
+
+
+@given(st.text(), st.text())
+def test_user_and_password_of_a_url_become_an_authorization(user: str, password: str) -> None:
+    url = parse_url(f"http://{quote(user, safe='')}:{quote(password, safe='')}@localhost:8081/hook")
+    sent = build_request(
+        alert(), destination(url=url), webhook_id="dlv_1", round=1, timestamp=1, reveal=lambda _: ""
+    )
+    scheme, value = dict(sent.headers)["Authorization"].split()
+    assert (scheme, b64decode(value).decode()) == ("Basic", f"{user}:{password}")
+    assert sent.url == "http://localhost:8081/hook"
 
 
 # --- severities, types, timeout ---
@@ -219,6 +299,8 @@ def test_a_header_is_written_as_name_and_value(line: str, name: str, value: str)
         ("user-agent: curl", "user-agent is set by Tocsin and cannot be replaced"),
         ("Accept-Encoding: gzip", "Accept-Encoding is set by Tocsin and cannot be replaced"),
         ("Webhook-Id: 1", "Webhook-Id is set by Tocsin and cannot be replaced"),
+        ("X-Token: env:", "env: names nothing; write env:NAME or file:PATH"),
+        ("X-Token: file: ", "file: names nothing; write env:NAME or file:PATH"),
         ("webhook-signature: v1,x", "webhook-signature is set by Tocsin and cannot be replaced"),
     ],
 )
@@ -419,3 +501,21 @@ def test_an_alert_that_names_some_goes_to_exactly_those_whatever_they_filter(
     assert {d.id for d in routed} == {int(reference.lower().removeprefix("d")) for reference in named}
     assert len(routed) == len({d.id for d in routed})
     assert (reason is None) is bool(routed)
+
+
+@given(some_destinations.filter(bool), st.data())
+def test_a_test_alert_goes_to_its_destination_and_no_other_whatever_that_filters(
+    destinations: list[Destination], data: st.DataObject
+) -> None:
+    tested = data.draw(st.sampled_from(destinations))
+    assert route(make_test_alert(tested.name, now=NOW, alert_id="t"), destinations) == ([tested], None)
+
+
+@given(some_alert, some_destinations)
+def test_the_reason_for_going_nowhere_is_true(sent: Alert, destinations: list[Destination]) -> None:
+    _, reason = route(sent, destinations)
+    severity = any(sent.severity in d.severities for d in destinations)
+    kind = any(sent.type in d.alert_types for d in destinations)
+    if reason is not None and destinations:
+        assert (sent.severity in reason) is (not severity or kind)
+        assert (str(sent.type) in reason.split()) is severity

@@ -1,5 +1,7 @@
 """When a failed delivery is tried again: later, never earlier, and whatever the receiver says."""
 
+from email.utils import formatdate
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,6 +107,14 @@ def test_a_receiver_asks_in_seconds_or_by_a_date(header: str, milliseconds: int)
         "inf",
         "٣",
         "5 seconds",
+        "5, 10",
+        "5,10",
+        "5 5",
+        "\u00a05\u200b",
+        "²",
+        "Mon, 01 Jan 0000 00:00:00 GMT",
+        "Fri, 31 Dec 10000 23:59:59 GMT",
+        "Mon, 01 Jan 2027 00:00:00 +99999999999999999999",
         "Sat, 31 Jan 2026 09:29:59 GMT",
         "Thu, 01 Jan 1970 00:00:00 GMT",
         "Sat, 31 Feb 2026 09:30:07 GMT",
@@ -127,6 +137,17 @@ days = st.sampled_from(
 def test_whatever_the_header_holds_it_asks_for_at_most_six_hours(header: str, now: int) -> None:
     asked = parse_retry_after(header, now)
     assert asked is None or 0 <= asked <= MAX_RETRY_AFTER_MS
+
+
+@given(st.integers(0, 10**40))
+def test_a_number_of_seconds_is_waited_up_to_six_hours(seconds: int) -> None:
+    assert parse_retry_after(str(seconds), NOW) == min(seconds * 1000, SIX_HOURS)
+
+
+@given(st.integers(-(10**9), 10**9) | st.integers(-30_000, 30_000))
+def test_a_date_is_waited_for_unless_it_has_gone_by(seconds: int) -> None:
+    asked = parse_retry_after(formatdate(NOW / 1000 + seconds, usegmt=True), NOW)
+    assert asked == (min(seconds * 1000, SIX_HOURS) if seconds > 0 else None)
 
 
 # --- the configuration ---

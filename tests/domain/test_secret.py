@@ -67,6 +67,13 @@ def test_a_reference_is_kept_as_it_is_because_its_value_is_read_when_a_request_i
     assert secret.shown == reference
 
 
+@pytest.mark.parametrize("reference", ["env:", "file:", " env: "])
+def test_a_reference_to_nothing_is_refused(reference: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_secret(reference)
+    assert caught.value.message == f"{reference.strip()} names nothing; write env:NAME or file:PATH"
+
+
 # --- printing ---
 
 

@@ -11,30 +11,43 @@ from collections.abc import Iterator
 import aiohttp
 
 
+class AnswerTooLong(Exception):
+    """What came is more than any answer takes, and it has not ended."""
+
+
+def place(host: str, port: int) -> str:
+    """`127.0.0.1:8081`, `[::1]:8081`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def explain(error: BaseException, *, host: str, port: int) -> str:
     """A sentence without a full stop: `nothing is listening on 127.0.0.1:8081`."""
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    receiver = place(host, port)
     for cause in _chain(error):
         match cause:
             case ssl.SSLCertVerificationError():
-                return f"the certificate of {place} is not accepted: {cause.verify_message or cause.reason}"
+                return (
+                    f"the certificate of {receiver} is not accepted: {cause.verify_message or cause.reason}"
+                )
             case ssl.SSLError():
-                return f"TLS failed with {place}: {_tls_reason(cause)}"
+                return f"TLS failed with {receiver}: {_tls_reason(cause)}"
             case socket.gaierror():
                 return f"the name {host} does not resolve"
             case ConnectionRefusedError():
-                return f"nothing is listening on {place}"
+                return f"nothing is listening on {receiver}"
             case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
-                return f"{place} closed the connection without answering"
+                return f"{receiver} closed the connection without answering"
+            case AnswerTooLong():
+                return f"the headers of the answer of {receiver} have no end"
             case aiohttp.ClientPayloadError():
-                return f"the answer of {place} broke off before its end"
+                return f"the answer of {receiver} broke off before its end"
             case aiohttp.ClientResponseError():
-                return f"the answer of {place} is not valid HTTP: {_first_line(cause.message)}"
+                return f"the answer of {receiver} is not valid HTTP: {_first_line(cause.message)}"
             case OSError() if cause.strerror and not isinstance(cause, aiohttp.ClientError):
-                return f"cannot connect to {place}: {cause.strerror.lower()}"
+                return f"cannot connect to {receiver}: {cause.strerror.lower()}"
             case _:
                 continue
-    return f"cannot reach {place}: {_first_line(str(error)) or type(error).__name__}"
+    return f"cannot reach {receiver}: {_first_line(str(error)) or type(error).__name__}"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

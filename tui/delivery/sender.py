@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
-from tui.delivery.failures import explain
+from tui.delivery.failures import AnswerTooLong, explain, place
 from tui.delivery.request import Request, build_request
 from tui.delivery.secrets import SecretUnavailable, reveal
 from tui.delivery.transport import PEER, decode_header, open_transport
@@ -47,6 +47,7 @@ class Sender:
 
     async def send(self, claim: Claim) -> Answer:
         """POST the claimed alert; ends at the latest at the destination's deadline."""
+        PEER.set(None)
         exchange = _Exchange(self._clock)
         destination = claim.destination
         try:
@@ -61,15 +62,17 @@ class Sender:
         except (SecretUnavailable, Invalid) as error:
             return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
         exchange.request_headers = request.shown_headers
+        url = urlsplit(request.url)  # not httpx.URL, which may be what fails
+        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         try:
             async with asyncio.timeout(destination.timeout_ms / 1000):
                 await self._exchange(request, exchange)
         except TimeoutError:
-            return exchange.answer(Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms))
+            return exchange.answer(
+                Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms, place(host, port))
+            )
         except Exception as error:
-            url = urlsplit(request.url)  # not httpx.URL, which may be what has failed
-            port = url.port or (443 if url.scheme == "https" else 80)
-            return exchange.answer(Outcome.UNREACHABLE, explain(error, host=url.hostname or "", port=port))
+            return exchange.answer(Outcome.UNREACHABLE, explain(error, host=host, port=port))
         return exchange.conclude()
 
     def interrupted(self, claim: Claim) -> Answer:
@@ -83,11 +86,9 @@ class Sender:
         )
 
     async def _exchange(self, request: Request, exchange: "_Exchange") -> None:
-        PEER.set(None)
         response = await self._opened().handle_async_request(
             httpx.Request("POST", request.url, headers=list(request.headers), content=request.body)
         )
-        exchange.remote_address = PEER.get()
         try:
             exchange.take_head(response)
             if exchange.wants_body:
@@ -97,6 +98,8 @@ class Sender:
                         break
                 else:
                     exchange.complete = True
+        except AnswerTooLong:
+            exchange.cut()
         finally:
             # An unread rest is not drained: the connection is closed with it.
             await response.aclose()
@@ -114,7 +117,6 @@ class _Exchange:
         self._clock = clock
         self._begun = time.monotonic()
         self.request_headers: Headers = ()
-        self.remote_address: str | None = None
         self.complete = False
         self._status: int | None = None
         self._reason = ""
@@ -163,6 +165,10 @@ class _Exchange:
         self._truncated = True
         return False
 
+    def cut(self) -> None:
+        """What still comes is no body, and has no end."""
+        self._truncated = True
+
     def conclude(self) -> Answer:
         """The answer of an exchange that ran to its end: 2xx acknowledges, anything else does not."""
         assert self._status is not None
@@ -170,8 +176,10 @@ class _Exchange:
             return self.answer(Outcome.DELIVERED, None)
         return self.answer(Outcome.REJECTED, self._describe_rejection(self._status))
 
-    def describe_timeout(self, timeout_ms: int) -> str:
+    def describe_timeout(self, timeout_ms: int, receiver: str) -> str:
         seconds = f"{timeout_ms / 1000:g} s"
+        if PEER.get() is None:
+            return f"no connection to {receiver} within {seconds}"
         if self._status is None:
             return f"no answer within {seconds}"
         return f"the answer began ({self._status}) but did not end within {seconds}"
@@ -185,22 +193,27 @@ class _Exchange:
             status_code=self._status,
             reason=self._reason or None,
             error=storable(error) if error else None,
-            remote_address=self.remote_address,
+            remote_address=PEER.get(),
             request_headers=self.request_headers,
             response_headers=_capped(self._headers),
             response_body=bytes(self._body),
             response_length=len(self._body) if self.complete else self._declared,
             response_truncated=self._truncated,
-            retry_after_ms=parse_retry_after(self._header("retry-after"), ended_at),
+            retry_after_ms=self._retry_after(ended_at),
         )
 
-    def _header(self, wanted: str) -> str:
-        return next((value for name, value in self._headers if name.lower() == wanted), "")
+    def _header(self, wanted: str) -> list[str]:
+        return [value for name, value in self._headers if name.lower() == wanted]
+
+    def _retry_after(self, now: int) -> int | None:
+        """Of several that make sense, the longest: to come back too early is the worse mistake."""
+        asked = (parse_retry_after(value, now) for value in self._header("retry-after"))
+        return max((wait for wait in asked if wait is not None), default=None)
 
     def _describe_rejection(self, status: int) -> str:
         if 300 <= status <= 399:
-            place = mask_location(self._header("location"))
-            return f"redirects are not followed{f'; it points to {place[:200]}' if place else ''}"
+            target = mask_location("".join(self._header("location")[:1]))
+            return f"redirects are not followed{f'; it points to {target[:200]}' if target else ''}"
         return f"the receiver answered {status} {self._reason}".rstrip()
 
 

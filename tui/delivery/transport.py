@@ -4,7 +4,6 @@ The subclasses here reach into aiohttp where it has no other handle; each says w
 of the sender goes red without it.
 """
 
-import asyncio
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -14,6 +13,7 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from httpx_aiohttp import AiohttpTransport
 
+from tui.delivery.failures import AnswerTooLong, place
 from tui.domain.attempt import BODY_LIMIT
 from tui.domain.text import storable
 
@@ -21,9 +21,14 @@ from tui.domain.text import storable
 # request is not written into one that is just being closed.
 _KEEP_ALIVE_S = 4.0
 _MOST_HEADERS = 2000
+_MOST_QUEUED = 100
+_SLICE = 8 * 1024
+_ANSWER_LIMIT = 512 * 1024
+"""Bytes that an answer may take on the wire. Its body is cut long before; this ends what else can go on
+for ever, some of it piling up in memory: headers, early answers, trailers, chunk extensions."""
 
 PEER: ContextVar[str | None] = ContextVar("peer", default=None)
-"""Who answered the request that this task sent last."""
+"""Who the request that this task sends goes to; None as long as there is no connection."""
 
 
 def open_transport() -> AiohttpTransport:
@@ -45,13 +50,33 @@ def _open_session(tls: Any) -> aiohttp.ClientSession:
 
 
 class _Connection(ResponseHandler):
+    _received = 0
+
+    def set_response_params(self, **params: Any) -> None:
+        self._received = 0  # a new request begins
+        super().set_response_params(**params)
+
     def data_received(self, data: bytes) -> None:
         # A head goes in alone: what comes in one packet with it and does not belong there (a 204
         # with a body, a Content-Length too small) is an error that would take it along.
         head, end, rest = data.partition(b"\r\n\r\n")
         super().data_received(head + end)
-        if rest:
-            super().data_received(rest)
+        # The rest in slices: thousands of tiny answers in one packet would hold everything up.
+        for start in range(0, len(rest), _SLICE):
+            if self._exception is not None or len(self._buffer) > _MOST_QUEUED:
+                break
+            super().data_received(rest[start : start + _SLICE])
+        self._received += len(data)
+        if self._received > _ANSWER_LIMIT or len(self._buffer) > _MOST_QUEUED:
+            self._give_up(AnswerTooLong())
+
+    def _give_up(self, error: Exception) -> None:
+        payload = self._payload
+        self.set_exception(error)
+        if payload is not None:
+            payload.set_exception(error)
+        if self.transport is not None:
+            self.transport.abort()
 
     def close(self) -> None:
         # What the receiver has not taken by now is not to reach it after the attempt has ended.
@@ -65,18 +90,19 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
         self._factory = partial(_Connection, loop=self._loop)
 
+    async def connect(self, *args: Any, **options: Any) -> Any:
+        connection = await super().connect(*args, **options)
+        peer = connection.transport.get_extra_info("peername") if connection.transport else None
+        if peer:
+            PEER.set(place(peer[0], peer[1]))
+        return connection
+
 
 class _Response(aiohttp.ClientResponse):
-    """Notes who answered while the connection is still known."""
+    """Reads any reason phrase: the transport of httpx fails on one that is not UTF-8."""
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        transport: asyncio.Transport | None = connection.transport
-        peer = transport.get_extra_info("peername") if transport else None
-        if peer:
-            host = f"[{peer[0]}]" if ":" in peer[0] else peer[0]
-            PEER.set(f"{host}:{peer[1]}")
         await super().start(connection)
-        # The transport of httpx fails on a reason phrase that is not UTF-8.
         self.reason = decode_header((self.reason or "").encode(errors="surrogateescape"))
         return self
 

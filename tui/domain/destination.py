@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 from tui.domain.alert import Alert, AlertType, Severity, parse_alert_type, parse_severity
 from tui.domain.errors import Invalid
-from tui.domain.secret import Secret, mask_url, parse_secret
+from tui.domain.host import check_host
+from tui.domain.secret import Secret, check_reference, mask_url, parse_secret
 
 DEFAULT_TIMEOUT_MS = 30_000
 ALL_SEVERITIES = frozenset(Severity)
@@ -15,6 +16,7 @@ ALL_TYPES = frozenset(AlertType)
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_BRACKETED = re.compile(r"\[[^\[\]]*:[^\[\]]*\](:\d*)?")
 _OWN_HEADERS = frozenset({"content-type", "accept", "accept-encoding", "user-agent"})
 # RFC 9110 section 7.6.1 and 6.6: they frame the message or belong to one connection.
 _FRAMING_HEADERS = frozenset(
@@ -100,19 +102,10 @@ def parse_url(value: str) -> str:
         raise Invalid("url", "a fragment (#…) is never sent to a receiver; leave it out")
     if len(url) > 2048:
         raise Invalid("url", f"a URL has at most 2048 characters; this one has {len(url)}")
-    _check_host(host)
+    if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
+        raise Invalid("url", "brackets hold an IPv6 address, with nothing but a port after them")
+    check_host(host)
     return url
-
-
-def _check_host(host: str) -> None:
-    try:
-        encoded = host.encode("idna") if not host.isascii() else host.encode()
-    except UnicodeError:
-        encoded = b""
-    labels = encoded.decode().removesuffix(".").split(".")
-    well_formed = all(0 < len(label) <= 63 and re.fullmatch(r"[\w:-]+", label) for label in labels)
-    if not well_formed or len(encoded) > 253:
-        raise Invalid("url", "the host in this URL is not a name or an address")
 
 
 def parse_severities(values: Iterable[str]) -> frozenset[Severity]:
@@ -151,7 +144,9 @@ def parse_header(line: str) -> Header:
         raise Invalid("header", f"{name} describes the connection and is set by Tocsin")
     if folded in _OWN_HEADERS or folded.startswith("webhook-"):
         raise Invalid("header", f"{name} is set by Tocsin and cannot be replaced")
-    return Header(name, Secret(value))
+    header = Header(name, Secret(value))
+    check_reference(header.value, "header")
+    return header
 
 
 def is_header_value(value: str) -> bool:

@@ -61,9 +61,16 @@ def parse_secret(value: str) -> Secret | None:
     secret = Secret(value.strip())
     if not secret.value:
         return None
+    check_reference(secret, "secret")
     if not secret.is_reference:
         signing_key(secret.value)
     return secret
+
+
+def check_reference(secret: Secret, field: str) -> None:
+    """Raises Invalid (`field`) if it refers to nothing."""
+    if secret.value in ("env:", "file:"):
+        raise Invalid(field, f"{secret.value} names nothing; write env:NAME or file:PATH")
 
 
 def mask_url(url: str) -> str:
