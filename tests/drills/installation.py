@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +25,11 @@ def database_address(engine: str, directory: Path) -> str:
     return str(directory / "tocsin.db")
 
 
-def eventually(happened: Callable[[], object], what: str) -> None:
+def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> None:
     """Wait until `happened`: for what no event tells of, because another process does it."""
     give_up = time.monotonic() + PATIENCE_S
     while not happened():
-        assert time.monotonic() < give_up, f"never: {what}"
+        assert time.monotonic() < give_up, otherwise()
         time.sleep(0.02)
 
 
@@ -44,7 +44,7 @@ class Program:
         return self.stderr.read_text(encoding="utf-8", errors="replace")
 
     def wait_until_said(self, words: str) -> None:
-        eventually(lambda: words in self.said(), f"{words!r} in {self.said()[-2000:]!r}")
+        eventually(lambda: words in self.said(), lambda: f"no {words!r} in {self.said()[-2000:]!r}")
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -84,16 +84,17 @@ class Installation:
 
     # --- processes
 
-    def start(self, *args: str, input: str = "", **drill: str) -> Program:
-        """Start `tocsin ARGS`; with `drill` (crash_at, clock) the build that obeys it: see crashing.py."""
+    def start(self, *args: str, input: str = "", crash_at: str = "") -> Program:
+        """Start `tocsin ARGS`, to be killed at a point of crashing.py."""
         number = len(self._started)
         given = self.directory / f"{number}.stdin"
         given.write_text(input)
         stderr = self.directory / f"{number}.stderr"
+        environment = self.environment | ({"DRILL_CRASH_AT": crash_at} if crash_at else {})
         with given.open("rb") as stdin, stderr.open("wb") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.drills.crashing" if drill else "tui", *args],
-                env=self.environment | {f"DRILL_{key.upper()}": value for key, value in drill.items()},
+                [*_program(environment), *args],
+                env=environment,
                 cwd=ROOT,
                 stdin=stdin,
                 stdout=subprocess.DEVNULL,
@@ -107,16 +108,16 @@ class Installation:
         self._started.append(program)
         return program
 
-    def dispatcher(self, *args: str, **drill: str) -> Program:
+    def dispatcher(self, *args: str) -> Program:
         """A dispatcher that is up and working."""
-        program = self.start("dispatch", *args, **drill)
+        program = self.start("dispatch", *args)
         program.wait_until_said("delivering from")
         return program
 
     def ask(self, *args: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command to its end, whatever that is."""
         return subprocess.run(
-            [sys.executable, "-m", "tui", *args],
+            [*_program(self.environment), *args],
             env=self.environment,
             cwd=ROOT,
             input=input,
@@ -161,7 +162,7 @@ class Installation:
     def wait_until_all_delivered(self) -> None:
         eventually(
             lambda: self.count("delivery", "state <> 'delivered'") == 0,
-            f"all delivered, but {self.sql('SELECT state, count(*) FROM delivery GROUP BY state')}",
+            lambda: f"stuck: {self.sql('SELECT state, count(*) FROM delivery GROUP BY state')}",
         )
 
     def alerts(self) -> list[dict[str, Any]]:
@@ -181,6 +182,12 @@ class Installation:
     def outcomes(self) -> list[str]:
         """How each attempt ended, in the order they were made."""
         return [row[0] for row in self.sql("SELECT outcome FROM attempt ORDER BY id")]
+
+
+def _program(environment: Mapping[str, str]) -> list[str]:
+    """Tocsin, or the drills' build of it where the environment asks for what only that does."""
+    drilled = any(name.startswith("DRILL_") for name in environment)
+    return [sys.executable, "-m", "tests.drills.crashing" if drilled else "tui"]
 
 
 def json_lines(ids: Iterable[str], **fields: Any) -> str:

@@ -34,7 +34,7 @@ def test_a_destination_that_hangs_leaves_the_others_alone(
 
     installation.queue(healthy, destinations=["soc"])
 
-    eventually(lambda: len(soc.by_alert) == len(healthy), "all of the healthy destination's arrive")
+    eventually(lambda: len(soc.by_alert) == len(healthy), lambda: f"{len(soc.by_alert)} have come")
     assert set(soc.by_alert.values()) == {1}
     waiting = installation.count("delivery", "destination_id = 2 AND attempts = 0 AND state = 'scheduled'")
     assert waiting > BACKLOG * 0.9, "they did not wait for the backlog"
