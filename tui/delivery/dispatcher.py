@@ -90,6 +90,11 @@ class Dispatcher:
     def stopping(self) -> bool:
         return self._stopping
 
+    @property
+    def unrecorded(self) -> int:
+        """Answers that are only in memory; more than none after `run` when the database stayed away."""
+        return len(self._ended)
+
     async def run(self, *, until_empty: bool = False) -> None:
         """Deliver until `drain`; with `until_empty`, until nothing is scheduled or in flight anywhere."""
         notice = self._store.watch()
@@ -101,6 +106,12 @@ class Dispatcher:
                 await self._wait(notice)
         finally:
             notice.close()
+        if self.unrecorded:
+            log.error(
+                "stopped with %d answers not recorded; once their leases run out they are sent again: %s",
+                self.unrecorded,
+                self.trouble,
+            )
 
     async def step(self) -> None:
         """One turn: record what ended, claim what is due into the free slots, start sending it."""
