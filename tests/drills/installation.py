@@ -57,6 +57,11 @@ class Program:
         """Waits for the end; negative for the signal that brought it."""
         return self.process.wait(PATIENCE_S)
 
+    def is_stopped(self) -> bool:
+        """Every thread of it."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+
     def cpu_s(self) -> float:
         """Seconds of processor time it has used (utime + stime)."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
@@ -132,6 +137,25 @@ class Installation:
         done = self.ask(*args, input=input)
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+    def stop(self, program: Program) -> None:
+        """SIGSTOP between two transactions: in one it would hold SQLite's write lock and stop everybody."""
+
+        def stopped_holding_nothing() -> bool:
+            program.signal(signal.SIGSTOP)
+            eventually(program.is_stopped, lambda: "it does not stop")
+            if self.engine != "sqlite":
+                return True
+            try:
+                with closing(sqlite3.connect(self.database, timeout=0.1, isolation_level=None)) as other:
+                    other.execute("BEGIN IMMEDIATE")
+                    other.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                program.signal(signal.SIGCONT)
+                return False
+            return True
+
+        eventually(stopped_holding_nothing, lambda: "it is always in a transaction")
 
     def queue(self, ids: Iterable[str], **fields: Any) -> None:
         """`tocsin send -`: an alert under each of `ids`, all with these fields."""

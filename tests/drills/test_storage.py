@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
@@ -107,6 +108,28 @@ def test_locked_for_longer_than_the_busy_timeout(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     report(drill_locked(installation, receiver))
+
+
+def test_a_dispatcher_told_to_stop_while_locked_out_stops_and_says_what_it_could_not_record(
+    installation: Installation, receiver: Receiver
+):
+    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    receiver.may_answer.clear()
+    installation.queue(ALERTS)
+    dispatcher = installation.dispatcher("--grace", "0.3")
+    receiver.wait_for_requests(len(ALERTS))
+
+    with locked(installation):
+        receiver.may_answer.set()
+        dispatcher.wait_until_said(TROUBLE)
+        dispatcher.signal(SIGTERM)
+        assert dispatcher.exit_code() == 1
+
+    assert f"stopped with {len(ALERTS)} answers not recorded" in dispatcher.said()
+    assert installation.count("delivery", "state = 'in_flight'") == len(ALERTS)
+    installation.let_leases_run_out()
+    installation.run("dispatch", "--drain")
+    assert_nothing_lost(installation, receiver, ALERTS)
 
 
 @pytest.mark.long
