@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.drills.conftest import assert_nothing_lost
-from tests.drills.installation import Installation, names
+from tests.drills.installation import Installation
 from tests.drills.receiver import Receiver
 
 
@@ -54,20 +53,6 @@ def test_a_delivery_that_kills_its_dispatcher_every_time_ends_as_failed(
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["abandoned"] * 11
     assert sum(receiver.by_webhook_id.values()) == 11
     assert "ERROR dispatcher: delivery failed for good" in installation.log.read_text()
-
-
-def test_kills_under_load_lose_no_alert_and_leave_no_gap(installation: Installation, receiver: Receiver):
-    alerts = names("alert", 200)
-    installation.queue(alerts)
-    for requests in (1, 20, 35, 3, 50):
-        dispatcher = installation.start("dispatch")
-        receiver.wait_for_requests(requests)
-        dispatcher.kill()
-        installation.let_leases_run_out()
-
-    installation.run("dispatch", "--drain")
-
-    assert_nothing_lost(installation, receiver, alerts)
 
 
 def test_an_alert_that_send_has_acknowledged_survives_any_kill(
