@@ -1,146 +1,92 @@
 """Drills run the real program as processes of their own and do to it what production does."""
 
-import json
-import os
-import signal
-import sqlite3
-import subprocess
-import sys
-import threading
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-PATIENCE_S = 60
-"""Longer than anything here takes; only a drill that would hang for ever meets it."""
+from tests.drills.installation import Installation
+from tests.drills.receiver import Receiver
 
-
-class HeldReceiver:
-    """Counts requests by webhook-id, and holds each back while told to."""
-
-    def __init__(self) -> None:
-        self.by_webhook_id: Counter[str] = Counter()
-        self.arrived = threading.Semaphore(0)
-        self.may_answer = threading.Event()
-        self.may_answer.set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.by_webhook_id[self.headers["webhook-id"]] += 1
-                receiver.arrived.release()
-                receiver.may_answer.wait(PATIENCE_S)
-                try:
-                    self.send_response(200)
-                    self.send_header("Content-Length", "2")
-                    self.end_headers()
-                    self.wfile.write(b"ok")
-                except OSError:
-                    self.close_connection = True  # who asked has been killed
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/"
-
-    def wait_for_requests(self, count: int) -> None:
-        for _ in range(count):
-            assert self.arrived.acquire(timeout=PATIENCE_S), "no request came"
-
-    def close(self) -> None:
-        self.may_answer.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-class Installation:
-    """A database and the `tocsin` processes on it."""
-
-    def __init__(self, directory: Path) -> None:
-        self.database = directory / "tocsin.db"
-        self.log = directory / "tocsin.log"
-        self._environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": str(directory),
-            "TOCSIN_DB": str(self.database),
-            "TOCSIN_LOG": str(self.log),
-            "TOCSIN_RETRY_DELAYS": ",".join(["0.05"] * 10),
-        }
-        self._started: list[subprocess.Popen[bytes]] = []
-
-    def start(self, *args: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *args],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        self._started.append(process)
-        return process
-
-    def run(self, *args: str, input: str = "") -> str:
-        """The standard output of a command that is to succeed."""
-        done = subprocess.run(
-            [sys.executable, "-m", "tui", *args],
-            env=self._environment,
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGKILL)
-        process.wait(PATIENCE_S)
-
-    def let_leases_run_out(self) -> None:
-        """What time does: the drill does not wait the eleven seconds."""
-        self.sql("UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
-
-    def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as connection, connection:
-            return connection.execute(statement).fetchall()
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """`alert show --json` of every alert."""
-        listed = json.loads(self.run("alert", "list", "--limit", "10000", "--json"))
-        return [json.loads(self.run("alert", "show", alert["alertId"], "--json")) for alert in listed]
-
-    def close(self) -> None:
-        for process in self._started:
-            if process.poll() is None:
-                self.kill(process)
+MOST_COUNTED = 11
+"""The first attempt and ten retries: what a round may spend."""
 
 
 @pytest.fixture
-def receiver() -> Iterator[HeldReceiver]:
-    held = HeldReceiver()
-    yield held
-    held.close()
+def receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
 
 
 @pytest.fixture
-def installation(tmp_path: Path) -> Iterator[Installation]:
-    installation = Installation(tmp_path)
+def another_receiver() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def installation(engine: str, tmp_path: Path) -> Iterator[Installation]:
+    installation = Installation(engine, tmp_path)
     yield installation
     installation.close()
+
+
+@pytest.fixture
+def sqlite_installation(installation: Installation) -> Installation:
+    """For faults that only a database in a file can have."""
+    if installation.engine != "sqlite":
+        pytest.skip("a fault of SQLite's file; PostgreSQL has its own drills")
+    return installation
+
+
+@pytest.fixture
+def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a drill's figures past pytest's capture."""
+
+    def say(figures: str) -> None:
+        with capsys.disabled():
+            print(f"\n  {request.node.name}: {figures}")
+
+    return say
+
+
+def assert_nothing_lost(installation: Installation, receiver: Receiver, alerts: Collection[str]) -> str:
+    """What has to hold after any drill, once nothing is under way; returns the figures.
+
+    `alerts` are all that were accepted, each with one delivery; all are delivered by now.
+    """
+    sql = installation.sql
+    left = "SELECT state, count(*) FROM delivery WHERE state <> 'delivered' GROUP BY state"
+    assert sql(left) == [], "all are delivered"
+    assert installation.count("delivery") == len(alerts)
+    assert {row[0] for row in sql("SELECT alert_id FROM alert")} == set(alerts)
+    assert set(receiver.by_alert) == set(alerts), "each reached the receiver"
+    assert sql("SELECT 1 FROM attempt WHERE outcome IS NULL") == [], "every attempt is closed"
+    gaps = (
+        "SELECT 1 FROM attempt GROUP BY delivery_id, round"
+        " HAVING min(number) <> 1 OR max(number) <> count(*) OR count(DISTINCT number) <> count(*)"
+    )
+    assert sql(gaps) == [], "attempts are numbered without a gap or a repeat"
+    counted = (
+        "SELECT 1 FROM attempt WHERE outcome <> 'interrupted' GROUP BY delivery_id, round"
+        f" HAVING count(*) > {MOST_COUNTED}"
+    )
+    assert sql(counted) == [], "no round spends more than its budget"
+    attempts = dict(
+        sql(
+            "SELECT webhook_id, count(*) FROM attempt JOIN delivery ON delivery.id = delivery_id"
+            " GROUP BY webhook_id"
+        )
+    )
+    more = {id: seen for id, seen in receiver.by_webhook_id.items() if seen > attempts[id]}
+    assert more == {}, "every request on the wire has its row"
+    installation.run("db", "check")
+    requests = len(receiver.requests)
+    outcomes = dict(sql("SELECT outcome, count(*) FROM attempt GROUP BY outcome"))
+    stale = installation.log.read_text().count("late answer ignored")
+    return (
+        f"{len(alerts)} alerts, {requests} requests, {outcomes}, {stale} late answers refused, "
+        f"{sum(seen - 1 for seen in receiver.by_alert.values())} requests more than alerts"
+    )

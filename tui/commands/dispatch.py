@@ -25,7 +25,8 @@ def dispatch(session: Session, drain: bool, grace: float) -> None:
 
     with session.store(log_to_stderr=True) as store:
         tell(f"delivering from {store.strategy.shown}" + ("" if drain else "; Ctrl-C to stop"))
-        run_dispatcher(store, session.config, grace_s=grace, until_empty=drain)
+        if not run_dispatcher(store, session.config, grace_s=grace, until_empty=drain):
+            raise click.exceptions.Exit(1)
         left = store.read(queries.summary).result()
         if left.waiting:
             tell(f"{left.waiting} deliveries still wait, for a later time or a paused destination")

@@ -79,10 +79,11 @@ def run_dispatcher(
     only: list[int] | None = None,
     until_empty: bool = True,
     within_s: float | None = None,
-) -> None:
+) -> bool:
     """Deliver in this process until told to stop; SIGTERM and SIGINT drain, a second one cuts off.
 
-    With `only`, these deliveries and no others; `within_s` bounds the whole.
+    With `only`, these deliveries and no others; `within_s` bounds the whole. Returns whether every
+    answer that came is recorded.
     """
     import asyncio
 
@@ -90,7 +91,7 @@ def run_dispatcher(
     from tui.delivery.sender import Sender
     from tui.store.database import wall_clock
 
-    async def main() -> None:
+    async def main() -> bool:
         async with Sender(wall_clock) as sender:
             dispatcher = Dispatcher(
                 store,
@@ -103,8 +104,9 @@ def run_dispatcher(
             if within_s is not None:
                 asyncio.get_running_loop().call_later(within_s, dispatcher.drain, 0)
             await dispatcher.run(until_empty=until_empty)
+            return not dispatcher.unrecorded
 
-    asyncio.run(main())
+    return asyncio.run(main())
 
 
 def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:

@@ -29,6 +29,7 @@ class BackgroundDispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatcher: Dispatcher | None = None
         self._started = threading.Event()
+        self._ended = threading.Event()
         self._crash: str | None = None
 
     def start(self) -> None:
@@ -53,9 +54,9 @@ class BackgroundDispatcher:
         self._call(lambda dispatcher: dispatcher.drain(grace_s))
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Whether the thread ended within `timeout_s`."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        """Whether it ended within `timeout_s`."""
+        # Not Thread.join: Ctrl-C in it makes Python 3.11 take the thread for ended (bpo-46726).
+        return self._ended.wait(timeout_s)
 
     def _call(self, action: Callable[[Dispatcher], None]) -> None:
         loop, dispatcher = self._loop, self._dispatcher
@@ -73,6 +74,7 @@ class BackgroundDispatcher:
             log.exception("the dispatcher stopped")
         finally:
             self._started.set()
+            self._ended.set()
 
     async def _run(self) -> None:
         async with Sender(self._clock) as sender:

@@ -49,6 +49,7 @@ class _Turn:
     now: int
     finished: list[Finished]
     claims: Claims
+    pulled_in: int
 
 
 class Dispatcher:
@@ -78,6 +79,7 @@ class Dispatcher:
         self._stopping = False
         self._stop_by: float | None = None
         self._next_turn = 0.0
+        self._last_now: int | None = None
         self._empty = False
         self._failures = 0
 
@@ -88,6 +90,11 @@ class Dispatcher:
     @property
     def stopping(self) -> bool:
         return self._stopping
+
+    @property
+    def unrecorded(self) -> int:
+        """Answers that are only in memory; more than none after `run` when the database stayed away."""
+        return len(self._ended)
 
     async def run(self, *, until_empty: bool = False) -> None:
         """Deliver until `drain`; with `until_empty`, until nothing is scheduled or in flight anywhere."""
@@ -100,6 +107,12 @@ class Dispatcher:
                 await self._wait(notice)
         finally:
             notice.close()
+        if self.unrecorded:
+            log.error(
+                "stopped with %d answers not recorded; once their leases run out they are sent again: %s",
+                self.unrecorded,
+                self.trouble,
+            )
 
     async def step(self) -> None:
         """One turn: record what ended, claim what is due into the free slots, start sending it."""
@@ -114,6 +127,9 @@ class Dispatcher:
         if self.trouble:
             log.info("the database answers again")
         self.trouble, self._failures = None, 0
+        self._last_now = turn.now
+        if turn.pulled_in:
+            log.warning("the clock has gone back: pulled in %d deliveries due too far ahead", turn.pulled_in)
         self._plan(turn)
         for claim in turn.claims.claims:
             task = asyncio.create_task(self._deliver(claim), name=f"delivery {claim.webhook_id}")
@@ -149,6 +165,9 @@ class Dispatcher:
 
     def _turn(self, tx: Transaction, ended: list[Finish]) -> _Turn:
         finished = outbox.finish(tx, ended, self.policy) if ended else []
+        # Looked for when it goes back before our eyes, and once for what it did before we came.
+        went_back = self._last_now is None or tx.now < self._last_now
+        pulled_in = outbox.pull_in(tx, self.policy) if went_back else 0
         slots = 0 if self._stopping else self._limits.concurrency - len(self._sending)
         busy = Counter(claim.destination.id for claim in list(self._sending.values()))
         claims = outbox.claim(
@@ -159,7 +178,7 @@ class Dispatcher:
             busy=busy,
             only=self._only,
         )
-        return _Turn(tx.now, finished, claims)
+        return _Turn(tx.now, finished, claims, pulled_in)
 
     def _plan(self, turn: _Turn) -> None:
         next_due = turn.claims.next_due

@@ -24,6 +24,12 @@ class RetryPolicy:
         """Counted attempts in a round: the first and its retries; a test alert gets just the first."""
         return 1 if test else 1 + len(self.delays_ms)
 
+    @property
+    def longest_delay_ms(self) -> int:
+        """No retry is put off for longer than this."""
+        own = max(self.delays_ms, default=0)
+        return max(own + int(own * _JITTER), MAX_RETRY_AFTER_MS)
+
     def next_delay(self, retry: int, fraction: float, asked_ms: int | None = None) -> int:
         """Milliseconds before retry number `retry` (1 is the first).
 

@@ -1,4 +1,4 @@
-"""The outbox: submit, claim, finish, resend, cancel, each to be run in one transaction.
+"""The outbox: submit, claim, finish, resend, cancel, pull in, each to be run in one transaction.
 
 What may happen is decided by `domain.lifecycle` alone; here the rows it concerns are read under
 the transaction's lock and what the table says is written.
@@ -6,6 +6,7 @@ the transaction's lock and what the table says is written.
 
 from tui.store.outbox.by_hand import cancel, resend
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim
+from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
 from tui.store.outbox.submit import Receipt, submit
 
@@ -20,6 +21,7 @@ __all__ = [
     "cancel",
     "claim",
     "finish",
+    "pull_in",
     "resend",
     "submit",
 ]

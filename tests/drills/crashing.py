@@ -1,0 +1,109 @@
+"""Tocsin as the drills build it: the real program, which dies or sees another clock where it is told to.
+
+    DRILL_CRASH_AT=finishing python -m tests.drills.crashing dispatch
+
+`DRILL_CRASH_AT` is one of POINTS, with `:3` behind it for the third time it is reached; the process
+ends there by SIGKILL, as `kill -9` does it. `DRILL_CLOCK` is a file with the milliseconds by which the
+wall clock is wrong; it may be written while the program runs.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+from tui.cli import main
+from tui.delivery.sender import Sender
+from tui.store import outbox
+from tui.store.database import Store
+
+POINTS = {
+    "claiming": "a claim is written, not committed",
+    "claimed": "a claim is committed, nothing is sent",
+    "answered": "the answer is here, nothing of it is recorded",
+    "finishing": "the answer is written, not committed",
+    "finished": "the answer is committed",
+    "storing": "a batch of alerts is written, not committed",
+    "stored": "a batch of alerts is committed, nobody is told",
+}
+
+
+class _Crash:
+    def __init__(self, where: str) -> None:
+        point, _, times = where.partition(":")
+        assert point in POINTS, f"DRILL_CRASH_AT is one of {', '.join(POINTS)}"
+        self._point, self._left = point, int(times or 1)
+        self._lock = threading.Lock()
+
+    def reached(self, point: str) -> None:
+        with self._lock:
+            self._left -= point == self._point
+            if self._left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+
+def plant(crash: _Crash) -> None:
+    """Put the points around the real functions."""
+    claim, finish, submit = outbox.claim, outbox.finish, outbox.submit
+    send, write = Sender.send, Store.write
+
+    def claiming(*args: Any, **kwargs: Any) -> Any:
+        claims = claim(*args, **kwargs)
+        if claims.claims:
+            crash.reached("claiming")
+        return claims
+
+    def finishing(*args: Any, **kwargs: Any) -> Any:
+        finished = finish(*args, **kwargs)
+        crash.reached("finishing")
+        return finished
+
+    def storing(*args: Any, **kwargs: Any) -> Any:
+        receipts = submit(*args, **kwargs)
+        crash.reached("storing")
+        return receipts
+
+    async def sending(sender: Sender, claimed: outbox.Claim) -> Any:
+        crash.reached("claimed")
+        answer = await send(sender, claimed)
+        crash.reached("answered")
+        return answer
+
+    def writing(store: Store, work: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+        future = write(store, work, *args, **kwargs)
+        future.add_done_callback(lambda done: committed(work, done))
+        return future
+
+    def committed(work: Callable[..., Any], done: Future[Any]) -> None:
+        if done.exception() is None:
+            if work is storing:
+                crash.reached("stored")
+            elif getattr(done.result(), "finished", None):
+                crash.reached("finished")
+
+    for owner, name, wrapped in (
+        (outbox, "claim", claiming),
+        (outbox, "finish", finishing),
+        (outbox, "submit", storing),
+        (Sender, "send", sending),
+        (Store, "write", writing),
+    ):
+        setattr(owner, name, wrapped)
+
+
+def shift_clock(by: Path) -> None:
+    """Step the wall clock of this process; the monotonic one goes on as it does."""
+    real = time.time_ns
+    time.time_ns = lambda: real() + int(by.read_text()) * 1_000_000
+
+
+if __name__ == "__main__":
+    if where := os.environ.get("DRILL_CRASH_AT"):
+        plant(_Crash(where))
+    if file := os.environ.get("DRILL_CLOCK"):
+        shift_clock(Path(file))
+    main()

@@ -1,0 +1,223 @@
+"""A Tocsin installation: one database, and the processes that run on it."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.drills.receiver import PATIENCE_S
+
+ROOT = Path(__file__).parents[2]
+_TICKS_S = os.sysconf("SC_CLK_TCK")
+
+
+def database_address(engine: str, directory: Path) -> str:
+    """What `--db` is given for a database of this drill's own."""
+    assert engine == "sqlite"
+    return str(directory / "tocsin.db")
+
+
+def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> None:
+    """Wait until `happened`: for what no event tells of, because another process does it."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert time.monotonic() < give_up, otherwise()
+        time.sleep(0.02)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A running `tocsin`, and the file with what it says on stderr."""
+
+    process: subprocess.Popen[bytes]
+    stderr: Path
+
+    def said(self) -> str:
+        return self.stderr.read_text(encoding="utf-8", errors="replace")
+
+    def wait_until_said(self, words: str) -> None:
+        eventually(lambda: words in self.said(), lambda: f"no {words!r} in {self.said()[-2000:]!r}")
+
+    def signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.process.wait(PATIENCE_S)
+
+    def exit_code(self) -> int:
+        """Waits for the end; negative for the signal that brought it."""
+        return self.process.wait(PATIENCE_S)
+
+    def is_stopped(self) -> bool:
+        """Every thread of it."""
+        threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time it has used (utime + stime)."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / _TICKS_S
+
+
+class Installation:
+    """A database and the `tocsin` processes on it."""
+
+    def __init__(self, engine: str, directory: Path) -> None:
+        self.engine = engine
+        self.directory = directory
+        self.database = database_address(engine, directory)
+        self.log = directory / "tocsin.log"
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(directory),
+            "TERM": "xterm-256color",
+            "TOCSIN_DB": self.database,
+            "TOCSIN_LOG": str(self.log),
+            "TOCSIN_RETRY_DELAYS": ",".join(["0.05"] * 10),
+        }
+        self._started: list[Program] = []
+
+    # --- processes
+
+    def start(self, *args: str, input: str = "", crash_at: str = "") -> Program:
+        """Start `tocsin ARGS`, to be killed at a point of crashing.py."""
+        number = len(self._started)
+        given = self.directory / f"{number}.stdin"
+        given.write_text(input)
+        stderr = self.directory / f"{number}.stderr"
+        environment = self.environment | ({"DRILL_CRASH_AT": crash_at} if crash_at else {})
+        with given.open("rb") as stdin, stderr.open("wb") as errors:
+            process = subprocess.Popen(
+                [*_program(environment), *args],
+                env=environment,
+                cwd=ROOT,
+                stdin=stdin,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+        return self.adopt(process, stderr)
+
+    def adopt(self, process: subprocess.Popen[bytes], stderr: Path) -> Program:
+        """A process that ends with the installation."""
+        program = Program(process, stderr)
+        self._started.append(program)
+        return program
+
+    def dispatcher(self, *args: str) -> Program:
+        """A dispatcher that is up and working."""
+        program = self.start("dispatch", *args)
+        program.wait_until_said("delivering from")
+        return program
+
+    def ask(self, *args: str, input: str = "") -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, whatever that is."""
+        return subprocess.run(
+            [*_program(self.environment), *args],
+            env=self.environment,
+            cwd=ROOT,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_S,
+            check=False,
+        )
+
+    def run(self, *args: str, input: str = "") -> str:
+        """The standard output of a command that is to succeed."""
+        done = self.ask(*args, input=input)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def stop(self, program: Program) -> None:
+        """SIGSTOP between two transactions: in one it would hold SQLite's write lock and stop everybody."""
+
+        def stopped_holding_nothing() -> bool:
+            program.signal(signal.SIGSTOP)
+            eventually(program.is_stopped, lambda: "it does not stop")
+            if self.engine != "sqlite":
+                return True
+            try:
+                with closing(sqlite3.connect(self.database, timeout=0.1, isolation_level=None)) as other:
+                    other.execute("BEGIN IMMEDIATE")
+                    other.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                program.signal(signal.SIGCONT)
+                return False
+            return True
+
+        eventually(stopped_holding_nothing, lambda: "it is always in a transaction")
+
+    def queue(self, ids: Iterable[str], **fields: Any) -> None:
+        """`tocsin send -`: an alert under each of `ids`, all with these fields."""
+        self.run("send", "-", input=json_lines(ids, **fields))
+
+    def close(self) -> None:
+        for program in self._started:
+            if program.process.poll() is None:
+                program.kill()
+
+    # --- the database
+
+    def move_database(self, address: str) -> None:
+        """Before anything is in it."""
+        self.database = self.environment["TOCSIN_DB"] = address
+
+    def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    def count(self, table: str, where: str = "1 = 1") -> int:
+        return self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
+
+    def let_leases_run_out(self) -> None:
+        """What time does: the drill does not wait the eleven seconds."""
+        self.sql("UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
+
+    def wait_until_all_delivered(self) -> None:
+        eventually(
+            lambda: self.count("delivery", "state <> 'delivered'") == 0,
+            lambda: f"stuck: {self.sql('SELECT state, count(*) FROM delivery GROUP BY state')}",
+        )
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """`alert show --json` of every alert."""
+        listed = json.loads(self.run("alert", "list", "--limit", "10000", "--json"))
+        return [json.loads(self.run("alert", "show", alert["alertId"], "--json")) for alert in listed]
+
+    def delivery(self) -> dict[str, Any]:
+        """The one delivery there is, as `alert show --json` tells it."""
+        (listed,) = json.loads(self.run("alert", "list", "--json"))
+        return self.delivery_of(listed["alertId"])
+
+    def delivery_of(self, alert_id: str) -> dict[str, Any]:
+        (delivery,) = json.loads(self.run("alert", "show", alert_id, "--json"))["deliveries"]
+        return delivery
+
+    def outcomes(self) -> list[str]:
+        """How each attempt ended, in the order they were made."""
+        return [row[0] for row in self.sql("SELECT outcome FROM attempt ORDER BY id")]
+
+
+def _program(environment: Mapping[str, str]) -> list[str]:
+    """Tocsin, or the drills' build of it where the environment asks for what only that does."""
+    drilled = any(name.startswith("DRILL_") for name in environment)
+    return [sys.executable, "-m", "tests.drills.crashing" if drilled else "tui"]
+
+
+def json_lines(ids: Iterable[str], **fields: Any) -> str:
+    return "\n".join(json.dumps({"alertId": id, "title": id, **fields}) for id in ids)
+
+
+def names(prefix: str, count: int) -> list[str]:
+    """Alert ids `prefix-1` and so on."""
+    return [f"{prefix}-{number}" for number in range(1, count + 1)]

@@ -1,0 +1,244 @@
+"""The wall clock steps, the machine sleeps: nothing storms, nothing is lost.
+
+All processes of a drill see the same clock, as they do on one machine (see crashing.py). On PostgreSQL
+leases are measured with the server's clock, which no drill may step.
+"""
+
+import time
+from pathlib import Path
+from signal import SIGCONT, SIGSTOP, SIGTERM
+
+import pytest
+
+from tests.drills.conftest import assert_nothing_lost
+from tests.drills.installation import Installation, Program, eventually, names
+from tests.drills.receiver import Receiver
+
+HOUR_MS = 3_600_000
+ALERTS = names("alert", 40)
+
+
+class Clock:
+    """What the wall clock of the machine is wrong by."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.step_to(0)
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000 + int(self.file.read_text())
+
+    def step_to(self, milliseconds: int) -> None:
+        new = self.file.with_suffix(".new")
+        new.write_text(str(milliseconds))
+        new.replace(self.file)  # at once: it is being read
+
+
+@pytest.fixture
+def clock(tmp_path: Path) -> Clock:
+    return Clock(tmp_path / "clock")
+
+
+@pytest.fixture
+def installation(sqlite_installation: Installation, receiver: Receiver, clock: Clock) -> Installation:
+    sqlite_installation.environment["TOCSIN_RETRY_DELAYS"] = ",".join(["600"] * 10)
+    sqlite_installation.environment["DRILL_CLOCK"] = str(clock.file)
+    sqlite_installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    return sqlite_installation
+
+
+@pytest.fixture
+def retrying(installation: Installation, receiver: Receiver) -> Program:
+    """A dispatcher with 40 deliveries that failed once and wait ten minutes for their retry."""
+    receiver.status = lambda _: 503
+    installation.queue(ALERTS)
+    dispatcher = installation.dispatcher()
+    wait_until_retrying(installation, attempts=1)
+    return dispatcher
+
+
+def wait_until_retrying(installation: Installation, *, attempts: int) -> None:
+    where = f"state = 'scheduled' AND attempts = {attempts} AND alert_id <= {len(ALERTS)}"
+    eventually(lambda: installation.count("delivery", where) == len(ALERTS), lambda: f"not all are {where}")
+
+
+def let_pass(installation: Installation, receiver: Receiver, alert: str) -> None:
+    """Until the dispatcher, told to look by this new alert, has sent all that is due."""
+    receiver.status = lambda _: 200
+    installation.queue([alert], severity="INFO")
+    eventually(lambda: alert in receiver.by_alert, lambda: f"{alert} does not come")
+
+
+def finish(installation: Installation, receiver: Receiver, dispatcher: Program, *more: str) -> None:
+    """What time does once the ten minutes are over."""
+    receiver.status = lambda _: 200
+    installation.sql("UPDATE delivery SET due_at = 0 WHERE state = 'scheduled'")
+    installation.wait_until_all_delivered()
+    dispatcher.signal(SIGTERM)
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, [*ALERTS, *more])
+
+
+def test_an_hour_forward_makes_each_waiting_retry_once_and_starts_no_storm(
+    installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
+):
+    clock.step_to(HOUR_MS)
+
+    wait_until_retrying(installation, attempts=2)
+    let_pass(installation, receiver, "afterwards")
+    assert all(receiver.by_alert[id] == 2 for id in ALERTS)
+    finish(installation, receiver, retrying, "afterwards")
+    assert len(receiver.requests) == 3 * len(ALERTS) + 1
+
+
+def test_an_hour_forward_while_requests_are_under_way_sends_each_once_more_at_most(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    receiver.may_answer.clear()
+    installation.queue(ALERTS)
+    dispatcher = installation.dispatcher()
+    receiver.wait_for_requests(16)
+
+    clock.step_to(HOUR_MS)
+    installation.queue(["afterwards"])  # a reason to look at the clock
+
+    receiver.may_answer.set()
+    installation.wait_until_all_delivered()
+    dispatcher.signal(SIGTERM)
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, [*ALERTS, "afterwards"])
+    assert max(receiver.by_alert.values()) <= 2
+
+
+def test_an_hour_back_delays_no_new_alert_and_repeats_no_request(
+    installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
+):
+    clock.step_to(-HOUR_MS)
+
+    let_pass(installation, receiver, "afterwards")
+    assert all(receiver.by_alert[id] == 1 for id in ALERTS)
+    finish(installation, receiver, retrying, "afterwards")
+    assert len(receiver.requests) == 2 * len(ALERTS) + 1
+
+
+def test_retries_follow_when_a_clock_that_went_back_is_right_again(
+    installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
+):
+    clock.step_to(-HOUR_MS)
+    let_pass(installation, receiver, "in-between")
+
+    clock.step_to(HOUR_MS)
+
+    installation.wait_until_all_delivered()
+    finish(installation, receiver, retrying, "in-between")
+    assert len(receiver.requests) == 2 * len(ALERTS) + 1
+
+
+def test_what_waited_for_its_first_attempt_is_sent_although_the_clock_has_gone_back(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    installation.queue(ALERTS)
+    clock.step_to(-HOUR_MS)
+
+    installation.run("dispatch", "--drain")
+
+    assert_nothing_lost(installation, receiver, ALERTS)
+    assert len(receiver.requests) == len(ALERTS)
+
+
+def test_what_waits_for_a_slot_is_sent_although_the_clock_goes_back_meanwhile(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    receiver.may_answer.clear()
+    installation.queue(ALERTS)
+    dispatcher = installation.dispatcher()
+    receiver.wait_for_requests(16)
+
+    clock.step_to(-HOUR_MS)
+    receiver.may_answer.set()
+
+    installation.wait_until_all_delivered()
+    dispatcher.signal(SIGTERM)
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, ALERTS)
+    assert len(receiver.requests) == len(ALERTS)
+
+
+def test_a_dead_dispatchers_lease_ends_in_its_time_although_the_clock_has_gone_back(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    receiver.may_answer.clear()
+    few = ALERTS[:10]
+    installation.queue(few)
+    dispatcher = installation.dispatcher()
+    receiver.wait_for_requests(len(few))
+    dispatcher.kill()
+    receiver.may_answer.set()
+    clock.step_to(-HOUR_MS)
+
+    dispatcher = installation.dispatcher()
+
+    longest_ms = 120_000 + 10_000
+    eventually(
+        lambda: installation.count("delivery", f"due_at > {clock.now() + longest_ms}") == 0,
+        lambda: "a lease lasts longer than a lease can",
+    )
+    installation.let_leases_run_out()
+    installation.wait_until_all_delivered()
+    dispatcher.signal(SIGTERM)
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, few)
+    assert installation.outcomes() == ["abandoned"] * len(few) + ["delivered"] * len(few)
+
+
+def test_a_retry_is_not_put_off_for_years_by_a_clock_that_was_years_ahead(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    clock.step_to(10 * 365 * 24 * HOUR_MS)
+    receiver.status = lambda _: 503
+    installation.queue(ALERTS)
+    dispatcher = installation.dispatcher()
+    wait_until_retrying(installation, attempts=1)
+
+    receiver.status = lambda _: 200
+    clock.step_to(0)
+
+    installation.wait_until_all_delivered()
+    finish(installation, receiver, dispatcher)
+    assert len(receiver.requests) == 2 * len(ALERTS)
+
+
+def test_a_dispatcher_asleep_past_many_due_times_sends_each_delivery_once_when_it_wakes(
+    installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
+):
+    retrying.signal(SIGSTOP)
+    clock.step_to(24 * HOUR_MS)
+
+    retrying.signal(SIGCONT)
+
+    wait_until_retrying(installation, attempts=2)
+    let_pass(installation, receiver, "afterwards")
+    assert all(receiver.by_alert[id] == 2 for id in ALERTS)
+    finish(installation, receiver, retrying, "afterwards")
+    assert len(receiver.requests) == 3 * len(ALERTS) + 1
+
+
+def test_answers_that_came_while_the_dispatcher_slept_past_its_leases_are_recorded(
+    installation: Installation, receiver: Receiver, clock: Clock
+):
+    receiver.may_answer.clear()
+    few = ALERTS[:10]
+    installation.queue(few)
+    dispatcher = installation.dispatcher()
+    receiver.wait_for_requests(len(few))
+
+    dispatcher.signal(SIGSTOP)
+    receiver.may_answer.set()
+    clock.step_to(HOUR_MS)
+    dispatcher.signal(SIGCONT)
+
+    installation.wait_until_all_delivered()
+    dispatcher.signal(SIGTERM)
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, few)
+    assert max(receiver.by_alert.values()) <= 2

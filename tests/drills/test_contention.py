@@ -1,0 +1,41 @@
+"""Many producers and several dispatchers on one database at once: each alert is sent, and sent once."""
+
+from collections.abc import Callable
+from signal import SIGTERM
+
+from tests.drills.conftest import assert_nothing_lost
+from tests.drills.installation import Installation, json_lines, names
+from tests.drills.receiver import Receiver
+
+PRODUCERS, ALERTS_EACH, DISPATCHERS = 20, 200, 4
+
+
+def test_twenty_producers_against_four_dispatchers(
+    installation: Installation, receiver: Receiver, report: Callable[[str], None]
+):
+    installation.run("destination", "add", "soc", receiver.url)
+    dispatchers = [installation.dispatcher("--grace", "60") for _ in range(DISPATCHERS)]
+    batches = [names(f"producer-{number}", ALERTS_EACH) for number in range(PRODUCERS)]
+
+    producers = [installation.start("send", "-", input=json_lines(batch)) for batch in batches]
+
+    refused = [number for number, producer in enumerate(producers) if producer.exit_code() != 0]
+    for number in refused:  # a starved machine: it waited for the lock in vain, and sends again
+        assert producers[number].said() == "tocsin: the database is locked by another process\n"
+        send_again(installation, batches[number])
+    installation.wait_until_all_delivered()
+    for dispatcher in dispatchers:
+        dispatcher.signal(SIGTERM)
+    assert [dispatcher.exit_code() for dispatcher in dispatchers] == [0] * DISPATCHERS
+    figures = assert_nothing_lost(installation, receiver, [id for batch in batches for id in batch])
+    assert set(receiver.by_webhook_id.values()) == {1}, "nothing was claimed twice"
+    shares = [dispatcher.said().count("outcome=delivered") for dispatcher in dispatchers]
+    assert sum(shares) == PRODUCERS * ALERTS_EACH
+    assert min(shares) > 0, f"a dispatcher starved: {shares}"
+    report(f"{figures}, delivered by each dispatcher {shares}, {len(refused)} producers refused at first")
+
+
+def send_again(installation: Installation, batch: list[str]) -> None:
+    done = installation.ask("send", "-", input=json_lines(batch))
+    unexpected = [line for line in done.stderr.splitlines() if not line.endswith("is stored already")]
+    assert unexpected == []

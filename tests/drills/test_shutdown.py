@@ -1,0 +1,197 @@
+"""Asked to stop, Tocsin finishes what is in flight; what cannot end in time is given back uncounted."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from signal import SIGINT, SIGTERM
+
+import pytest
+
+from tests.drills.conftest import assert_nothing_lost
+from tests.drills.installation import ROOT, Installation, Program, names
+from tests.drills.receiver import Receiver
+
+IN_FLIGHT = names("alert", 64)
+
+
+@pytest.fixture(autouse=True)
+def held(installation: Installation, receiver: Receiver) -> None:
+    """64 alerts queued for a receiver that holds its answers back."""
+    installation.environment["TOCSIN_PER_DESTINATION"] = "64"
+    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    receiver.may_answer.clear()
+    installation.queue(IN_FLIGHT)
+
+
+def assert_given_back(installation: Installation, alerts: int) -> None:
+    """Closed as interrupted, not counted, to be sent at once."""
+    assert installation.count("attempt", "outcome = 'interrupted'") == alerts
+    assert installation.sql("SELECT DISTINCT state, attempts, number FROM delivery") == [("scheduled", 0, 1)]
+    later = "due_at > (SELECT max(ended_at) FROM attempt) + 1000"
+    assert installation.count("delivery", later) == 0, "due at once"
+
+
+@pytest.mark.parametrize("signal", [SIGTERM, SIGINT])
+def test_a_signal_lets_64_in_flight_end(installation: Installation, receiver: Receiver, signal: int):
+    dispatcher = installation.dispatcher("--grace", "60")
+    receiver.wait_for_requests(64)
+
+    dispatcher.process.send_signal(signal)
+
+    dispatcher.wait_until_said("finishing 64 in flight, at most 60 s")
+    receiver.may_answer.set()
+    assert dispatcher.exit_code() == 0
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+    assert len(receiver.requests) == 64
+
+
+def test_nothing_is_claimed_while_draining(installation: Installation, receiver: Receiver):
+    dispatcher = installation.dispatcher("--grace", "60")
+    receiver.wait_for_requests(64)
+    dispatcher.signal(SIGTERM)
+    dispatcher.wait_until_said("finishing 64")
+
+    installation.queue(["too-late"])
+
+    receiver.may_answer.set()
+    assert dispatcher.exit_code() == 0
+    assert "too-late" not in receiver.by_alert
+    installation.run("dispatch", "--drain")
+    assert_nothing_lost(installation, receiver, [*IN_FLIGHT, "too-late"])
+    assert len(receiver.requests) == 65
+
+
+def test_what_does_not_end_within_the_grace_is_given_back(installation: Installation, receiver: Receiver):
+    dispatcher = installation.dispatcher("--grace", "0.3")
+    receiver.wait_for_requests(64)
+
+    dispatcher.signal(SIGTERM)
+
+    assert dispatcher.exit_code() == 0
+    assert_given_back(installation, 64)
+    assert installation.delivery_of(IN_FLIGHT[0])["attemptsLeft"] == 11
+    receiver.may_answer.set()
+    installation.run("dispatch", "--drain")
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+    assert len(receiver.requests) == 128
+
+
+def test_a_second_signal_stops_at_once(installation: Installation, receiver: Receiver):
+    dispatcher = installation.dispatcher("--grace", "3600")
+    receiver.wait_for_requests(64)
+    dispatcher.signal(SIGTERM)
+    dispatcher.wait_until_said("finishing 64")
+
+    dispatcher.signal(SIGTERM)
+
+    assert dispatcher.exit_code() == 0
+    assert "stopping at once" in dispatcher.said()
+    assert_given_back(installation, 64)
+    receiver.may_answer.set()
+    installation.run("dispatch", "--drain")
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+
+
+# --- the app
+
+
+class Terminal:
+    """The app in a terminal of its own; what it draws and says goes on as its stderr."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tui"],
+            env=installation.environment,
+            cwd=ROOT,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        os.close(slave)
+        drawn = installation.directory / "app.drawn"
+        drawn.touch()
+        self.app: Program = installation.adopt(process, drawn)
+        self._reader = threading.Thread(target=self._read, args=(drawn,))
+        self._reader.start()
+
+    def press(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def _read(self, drawn: Path) -> None:
+        with drawn.open("wb", buffering=0) as file, contextlib.suppress(OSError):  # EIO: the app has gone
+            while part := os.read(self._master, 65536):
+                file.write(part)
+
+    def close(self) -> None:
+        if self.app.process.poll() is None:
+            self.app.kill()
+        self._reader.join()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal(installation: Installation, receiver: Receiver) -> Iterator[Terminal]:
+    """The app, with everything in flight."""
+    terminal = Terminal(installation)
+    receiver.wait_for_requests(64)
+    yield terminal
+    terminal.close()
+
+
+def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
+    installation: Installation, receiver: Receiver, terminal: Terminal
+):
+    terminal.app.wait_until_said("64 in flight")
+    terminal.press("q")
+    terminal.app.wait_until_said("quitting finishes that first")
+
+    terminal.press("y")
+
+    terminal.app.wait_until_said("finishing 64 in flight")
+    receiver.may_answer.set()
+    assert terminal.app.exit_code() == 0
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+    assert len(receiver.requests) == 64
+
+
+def test_ctrl_c_after_q_gives_back_what_is_in_flight(
+    installation: Installation, receiver: Receiver, terminal: Terminal
+):
+    terminal.app.wait_until_said("64 in flight")
+    terminal.press("q")
+    terminal.app.wait_until_said("quitting finishes that first")
+    terminal.press("y")
+    terminal.app.wait_until_said("Ctrl-C to stop at once")
+
+    terminal.app.signal(SIGINT)
+
+    assert terminal.app.exit_code() == 0
+    assert_given_back(installation, 64)
+    receiver.may_answer.set()
+    installation.run("dispatch", "--drain")
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+
+
+def test_sigterm_ends_the_app_and_finishes_what_is_in_flight(
+    installation: Installation, receiver: Receiver, terminal: Terminal
+):
+    terminal.app.wait_until_said("64 in flight")
+
+    terminal.app.signal(SIGTERM)
+
+    terminal.app.wait_until_said("finishing 64 in flight")
+    receiver.may_answer.set()
+    assert terminal.app.exit_code() == 128 + SIGTERM
+    assert_nothing_lost(installation, receiver, IN_FLIGHT)
+    assert len(receiver.requests) == 64

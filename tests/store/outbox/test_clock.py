@@ -1,0 +1,63 @@
+"""What a clock that has gone back left too far ahead is pulled in; everything else stays."""
+
+from tests.conftest import Clock, write
+from tests.store.bench import Bench
+from tui.domain.destination import Destination
+from tui.domain.lifecycle import Outcome
+from tui.store import outbox
+from tui.store.outbox import LEASE_MARGIN_MS
+
+HOUR = 3_600_000
+LONGEST_LEASE = 120_000 + LEASE_MARGIN_MS
+
+
+def pull_in(bench: Bench) -> int:
+    return write(bench.store, outbox.pull_in, bench.policy)
+
+
+def test_a_first_attempt_is_due_now(bench: Bench, soc: Destination, clock: Clock) -> None:
+    [delivery] = bench.submit()
+    clock.advance(-HOUR)
+    assert bench.claim().claims == []
+
+    assert pull_in(bench) == 1
+
+    assert bench.progress(delivery).due_at == clock.now
+    assert bench.claim_one().delivery_id == delivery
+
+
+def test_a_lease_lasts_no_longer_than_a_lease_can(bench: Bench, soc: Destination, clock: Clock) -> None:
+    [delivery] = bench.submit()
+    held = bench.claim_one()
+    clock.advance(-HOUR)
+
+    assert pull_in(bench) == 1
+
+    assert bench.progress(delivery).due_at == clock.now + LONGEST_LEASE
+    assert bench.progress(delivery).lease == held.lease, "its holder may live, and can still finish"
+
+
+def test_a_retry_lies_no_further_ahead_than_the_longest_delay(
+    bench: Bench, soc: Destination, clock: Clock
+) -> None:
+    [delivery] = bench.submit()
+    bench.finish(bench.claim_one(), Outcome.REJECTED)
+    clock.advance(-24 * HOUR)
+
+    assert pull_in(bench) == 1
+
+    assert bench.progress(delivery).due_at == clock.now
+
+
+def test_what_the_lifecycle_put_where_it_is_stays_there(bench: Bench, soc: Destination, clock: Clock) -> None:
+    for seen in ({}, {"retry_after_ms": 6 * HOUR}):
+        bench.submit()
+        bench.finish(bench.claim_one(), Outcome.REJECTED, fraction=0.999, **seen)
+    bench.submit()
+    bench.claim_one()
+    bench.submit()
+    before = bench.all_progress()
+
+    assert pull_in(bench) == 0
+
+    assert bench.all_progress() == before
