@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from tui.delivery.sender import Sender
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.lifecycle import Outcome
+from tui.domain.lifecycle import Outcome, Progress
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.database import ChangeNotice, Store, Transaction
@@ -131,8 +131,9 @@ class Dispatcher:
         if turn.pulled_in:
             log.warning("the clock has gone back: pulled in %d deliveries due too far ahead", turn.pulled_in)
         self._plan(turn)
+        loop = asyncio.get_running_loop()
         for claim in turn.claims.claims:
-            task = asyncio.create_task(self._deliver(claim), name=f"delivery {claim.webhook_id}")
+            task = loop.create_task(self._deliver(claim))
             self._sending[task] = claim
             task.add_done_callback(self._end)
         for finished in turn.finished:
@@ -274,6 +275,15 @@ def _log_finished(finished: Finished) -> None:
             answer.outcome,
         )
         return
+    if log.isEnabledFor(logging.INFO):
+        _log_attempt(claim, answer, progress)
+    if finished.exhausted:
+        _log_exhausted(
+            Exhausted(claim.alert.alert_id, claim.destination.name, progress.attempts, answer.summary)
+        )
+
+
+def _log_attempt(claim: Claim, answer: Answer, progress: Progress) -> None:
     log.info(
         "attempt alert=%s destination=%s round=%d number=%d outcome=%s status=%s ms=%d state=%s error=%s",
         claim.alert.alert_id,
@@ -286,10 +296,6 @@ def _log_finished(finished: Finished) -> None:
         progress.state,
         encode_json(answer.error or ""),
     )
-    if finished.exhausted:
-        _log_exhausted(
-            Exhausted(claim.alert.alert_id, claim.destination.name, progress.attempts, answer.summary)
-        )
 
 
 def _log_exhausted(exhausted: Exhausted) -> None:
