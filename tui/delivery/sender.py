@@ -4,6 +4,7 @@ import asyncio
 import time
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, cast
@@ -87,7 +88,7 @@ class Sender:
 
     async def _exchange(self, request: Request, exchange: "_Exchange") -> None:
         response = await self._opened().handle_async_request(
-            httpx.Request("POST", request.url, headers=list(request.headers), content=request.body)
+            httpx.Request("POST", _url(request.url), headers=list(request.headers), content=request.body)
         )
         try:
             exchange.take_head(response)
@@ -108,6 +109,12 @@ class Sender:
         if self._transport is None:  # at the first request: reading the TLS roots takes a while
             self._transport = open_transport()
         return self._transport
+
+
+@lru_cache(maxsize=1024)
+def _url(url: str) -> httpx.URL:
+    """Taken apart once: for httpx that is half of the work of making a request."""
+    return httpx.URL(url)
 
 
 class _Exchange:

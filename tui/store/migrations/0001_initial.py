@@ -111,13 +111,12 @@ Delivery.add_index(
         Delivery.destination,
         Delivery.urgency,
         Delivery.due_at,
+        Delivery.state,
         name="delivery_lane",
         where=SQL("due_at IS NOT NULL"),
     )
 )
-Delivery.add_index(
-    Delivery.index(Delivery.state, name="delivery_attention", where=SQL("state IN ('in_flight', 'failed')"))
-)
+Delivery.add_index(Delivery.index(Delivery.state, name="delivery_failed", where=SQL("state = 'failed'")))
 
 
 class Attempt(Model):
@@ -148,10 +147,19 @@ class Attempt(Model):
             Check("(outcome IS NULL) = (ended_at IS NULL)"),
             Check("round >= 1 AND number >= 1"),
         ]
-        indexes = (
-            (("delivery", "round", "number"), True),
-            (("destination", "ended_at", "outcome", "duration_ms"), False),
-        )
+        indexes = ((("delivery", "round", "number"), True),)
+
+
+Attempt.add_index(
+    Attempt.index(
+        Attempt.destination,
+        Attempt.ended_at,
+        Attempt.outcome,
+        Attempt.duration_ms,
+        name="attempt_ended",
+        where=SQL("ended_at IS NOT NULL"),
+    )
+)
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:

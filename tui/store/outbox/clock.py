@@ -17,7 +17,7 @@ def pull_in(tx: Transaction, policy: RetryPolicy) -> int:
     pulled = fetch(
         tx.db,
         "UPDATE delivery SET due_at = CASE state WHEN 'in_flight' THEN ? ELSE ? END"
-        " WHERE due_at IS NOT NULL AND (state = 'in_flight' AND due_at > ?"  # finds its partial index
+        " WHERE due_at IS NOT NULL AND (state = 'in_flight' AND due_at > ?"
         " OR state = 'scheduled' AND (due_at > ? OR attempts = 0 AND due_at > ?)) RETURNING id",
         (
             tx.now + _LONGEST_LEASE_MS,
