@@ -34,14 +34,6 @@ def installation(engine: str, tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def sqlite_installation(installation: Installation) -> Installation:
-    """For faults that only a database in a file can have."""
-    if installation.engine != "sqlite":
-        pytest.skip("a fault of SQLite's file; PostgreSQL has its own drills")
-    return installation
-
-
-@pytest.fixture
 def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Prints a drill's figures past pytest's capture."""
 

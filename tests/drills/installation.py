@@ -13,16 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from tests.conftest import new_database
 from tests.drills.receiver import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 _TICKS_S = os.sysconf("SC_CLK_TCK")
-
-
-def database_address(engine: str, directory: Path) -> str:
-    """What `--db` is given for a database of this drill's own."""
-    assert engine == "sqlite"
-    return str(directory / "tocsin.db")
 
 
 def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> None:
@@ -72,10 +69,10 @@ class Program:
 class Installation:
     """A database and the `tocsin` processes on it."""
 
-    def __init__(self, engine: str, directory: Path) -> None:
+    def __init__(self, engine: str, directory: Path, database: str = "") -> None:
         self.engine = engine
         self.directory = directory
-        self.database = database_address(engine, directory)
+        self.database = database or new_database(engine, directory)
         self.log = directory / "tocsin.log"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -139,7 +136,7 @@ class Installation:
         return done.stdout
 
     def stop(self, program: Program) -> None:
-        """SIGSTOP between two transactions: in one it would hold SQLite's write lock and stop everybody."""
+        """SIGSTOP; on SQLite between two transactions: in one it would hold the write lock and stop all."""
 
         def stopped_holding_nothing() -> bool:
             program.signal(signal.SIGSTOP)
@@ -173,15 +170,23 @@ class Installation:
         self.database = self.environment["TOCSIN_DB"] = address
 
     def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as connection, connection:
-            return connection.execute(statement).fetchall()
+        with closing(self._connect()) as connection, connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def _connect(self) -> "sqlite3.Connection | psycopg.Connection[Any]":
+        if self.engine == "sqlite":
+            return sqlite3.connect(self.database, timeout=PATIENCE_S)
+        return psycopg.connect(self.database)
 
     def count(self, table: str, where: str = "1 = 1") -> int:
         return self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
 
     def let_leases_run_out(self) -> None:
         """What time does: the drill does not wait the eleven seconds."""
-        self.sql("UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
+        # PostgreSQL's dispatchers lock rows in an order of their own: the table, lest one waits for us.
+        alone = "" if self.engine == "sqlite" else "LOCK TABLE delivery IN EXCLUSIVE MODE; "
+        self.sql(f"{alone}UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
 
     def wait_until_all_delivered(self) -> None:
         eventually(
