@@ -74,7 +74,7 @@ def assert_nothing_lost(installation: Installation, receiver: Receiver, alerts: 
     )
     more = {id: seen for id, seen in receiver.by_webhook_id.items() if seen > attempts[id]}
     assert more == {}, "every request on the wire has its row"
-    installation.run("db", "check")
+    assert installation.damage() == []
     requests = len(receiver.requests)
     outcomes = dict(sql("SELECT outcome, count(*) FROM attempt GROUP BY outcome"))
     stale = installation.log.read_text().count("late answer ignored")

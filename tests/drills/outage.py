@@ -29,7 +29,7 @@ def ride_out(
 ) -> str:
     """Answers come while there is the `fault`; returns the figures."""
     receiver.body = b"x" * 60_000  # more than any room left in SQLite's write-ahead log
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
     installation.queue(alerts)
     dispatcher = installation.dispatcher()

@@ -48,7 +48,8 @@ def clock(tmp_path: Path) -> Clock:
 def installation(installation: Installation, receiver: Receiver, clock: Clock) -> Installation:
     installation.environment["TOCSIN_RETRY_DELAYS"] = ",".join(["600"] * 10)
     installation.environment["DRILL_CLOCK"] = str(clock.file)
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.clock = clock.now
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     return installation
 
 

@@ -63,7 +63,7 @@ def test_locked_for_longer_than_the_busy_timeout(
 def test_a_dispatcher_told_to_stop_while_locked_out_stops_and_says_what_it_could_not_record(
     installation: Installation, receiver: Receiver
 ):
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
     installation.queue(ALERTS)
     dispatcher = installation.dispatcher("--grace", "0.3")
