@@ -197,7 +197,7 @@ class Dispatcher:
         self._next_turn = time.monotonic() + wait
 
     def _back_off(self, reason: str) -> None:
-        if self.trouble != reason:
+        if self.trouble is None:  # once an outage, whatever the reasons it goes through
             log.warning("cannot record or claim, trying again: %s", reason)
         self.trouble = reason
         self._next_turn = time.monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
