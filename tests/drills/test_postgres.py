@@ -1,10 +1,12 @@
 """A PostgreSQL server stops, crashes and cuts connections, dispatchers share one: nothing is lost."""
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from signal import SIGTERM
+from typing import Any
 
 import pytest
 
@@ -74,20 +76,27 @@ def cut_connections(installation: Installation) -> None:
 # --- the server goes away
 
 
+def drill_down(
+    installation: Installation, receiver: Receiver, fault: AbstractContextManager[None], **lasting: Any
+) -> str:
+    alerts = names("alert", 3 * CAP)
+    return ride_out(
+        installation, receiver, fault, alerts=alerts, reason=NO_ANSWER, refusals=(NO_ANSWER,), **lasting
+    )
+
+
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
 def test_restarted_while_requests_are_in_flight_and_others_wait(
     installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None], mode: str
 ):
-    report(
-        ride_out(
-            installation,
-            receiver,
-            server.down(mode),
-            alerts=names("alert", 3 * CAP),
-            reason=NO_ANSWER,
-            refusals=(NO_ANSWER,),
-        )
-    )
+    report(drill_down(installation, receiver, server.down(mode)))
+
+
+@pytest.mark.long
+def test_down_for_half_a_minute(
+    installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None]
+):
+    report(drill_down(installation, receiver, server.down("immediate"), lasting=lambda: time.sleep(30)))
 
 
 def test_a_dispatcher_told_to_stop_while_the_server_is_down_says_what_it_could_not_record(
