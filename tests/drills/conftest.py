@@ -34,14 +34,6 @@ def installation(engine: str, tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture
-def sqlite_installation(installation: Installation) -> Installation:
-    """For faults that only a database in a file can have."""
-    if installation.engine != "sqlite":
-        pytest.skip("a fault of SQLite's file; PostgreSQL has its own drills")
-    return installation
-
-
-@pytest.fixture
 def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Prints a drill's figures past pytest's capture."""
 
@@ -82,7 +74,7 @@ def assert_nothing_lost(installation: Installation, receiver: Receiver, alerts: 
     )
     more = {id: seen for id, seen in receiver.by_webhook_id.items() if seen > attempts[id]}
     assert more == {}, "every request on the wire has its row"
-    installation.run("db", "check")
+    assert installation.damage() == []
     requests = len(receiver.requests)
     outcomes = dict(sql("SELECT outcome, count(*) FROM attempt GROUP BY outcome"))
     stale = installation.log.read_text().count("late answer ignored")

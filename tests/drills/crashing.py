@@ -1,10 +1,11 @@
-"""Tocsin as the drills build it: the real program, which dies or sees another clock where it is told to.
+"""Tocsin as the drills build it: the real program, which dies, sees another clock or polls as it is told.
 
     DRILL_CRASH_AT=finishing python -m tests.drills.crashing dispatch
 
 `DRILL_CRASH_AT` is one of POINTS, with `:3` behind it for the third time it is reached; the process
 ends there by SIGKILL, as `kill -9` does it. `DRILL_CLOCK` is a file with the milliseconds by which the
-wall clock is wrong; it may be written while the program runs.
+wall clock is wrong; it may be written while the program runs. `DRILL_POLL_S` is how often a dispatcher
+looks for work of which nothing has told it.
 """
 
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.cli import main
+from tui.delivery import dispatcher
 from tui.delivery.sender import Sender
 from tui.store import outbox
 from tui.store.database import Store
@@ -106,4 +108,6 @@ if __name__ == "__main__":
         plant(_Crash(where))
     if file := os.environ.get("DRILL_CLOCK"):
         shift_clock(Path(file))
+    if seconds := os.environ.get("DRILL_POLL_S"):
+        dispatcher.POLL_S = float(seconds)
     main()

@@ -13,16 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
+from tests.conftest import destination, new_database, strategy, write
 from tests.drills.receiver import PATIENCE_S
+from tui.domain.alert import parse_alert
+from tui.store import destinations, outbox
+from tui.store.database import Store, wall_clock
+from tui.store.outbox import Receipt
 
 ROOT = Path(__file__).parents[2]
 _TICKS_S = os.sysconf("SC_CLK_TCK")
-
-
-def database_address(engine: str, directory: Path) -> str:
-    """What `--db` is given for a database of this drill's own."""
-    assert engine == "sqlite"
-    return str(directory / "tocsin.db")
 
 
 def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> None:
@@ -72,10 +73,12 @@ class Program:
 class Installation:
     """A database and the `tocsin` processes on it."""
 
-    def __init__(self, engine: str, directory: Path) -> None:
+    def __init__(self, engine: str, directory: Path, database: str = "") -> None:
         self.engine = engine
+        self.clock = wall_clock
+        """Milliseconds since 1970: what the processes see, too."""
         self.directory = directory
-        self.database = database_address(engine, directory)
+        self.database = database or new_database(engine, directory)
         self.log = directory / "tocsin.log"
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -139,7 +142,7 @@ class Installation:
         return done.stdout
 
     def stop(self, program: Program) -> None:
-        """SIGSTOP between two transactions: in one it would hold SQLite's write lock and stop everybody."""
+        """SIGSTOP; on SQLite between two transactions: in one it would hold the write lock and stop all."""
 
         def stopped_holding_nothing() -> bool:
             program.signal(signal.SIGSTOP)
@@ -157,10 +160,6 @@ class Installation:
 
         eventually(stopped_holding_nothing, lambda: "it is always in a transaction")
 
-    def queue(self, ids: Iterable[str], **fields: Any) -> None:
-        """`tocsin send -`: an alert under each of `ids`, all with these fields."""
-        self.run("send", "-", input=json_lines(ids, **fields))
-
     def close(self) -> None:
         for program in self._started:
             if program.process.poll() is None:
@@ -172,16 +171,45 @@ class Installation:
         """Before anything is in it."""
         self.database = self.environment["TOCSIN_DB"] = address
 
+    # In this process: the start of a command takes longer than all that these do.
+
+    def add_destination(self, name: str, url: str, *, timeout_s: int = 30) -> None:
+        with self._store() as store:
+            write(store, destinations.add, destination(name=name, url=url, timeout_ms=timeout_s * 1000))
+
+    def queue(self, ids: Iterable[str], **fields: Any) -> None:
+        """What `tocsin send` stores: an alert under each of `ids`, all with these fields."""
+        now = self.clock()
+        alerts = [parse_alert({"title": id, **fields}, now=now, alert_id=id) for id in ids]
+        with self._store() as store:
+            assert all(isinstance(told, Receipt) for told in write(store, outbox.submit, alerts))
+
+    def damage(self) -> list[str]:
+        """What `tocsin db check` finds wrong."""
+        with self._store() as store:
+            return store.check()
+
+    def _store(self) -> Store:
+        return Store(strategy(self.engine, self.database, self.clock))
+
     def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.database, timeout=PATIENCE_S)) as connection, connection:
-            return connection.execute(statement).fetchall()
+        with closing(self._connect()) as connection, connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    def _connect(self) -> "sqlite3.Connection | psycopg.Connection[Any]":
+        if self.engine == "sqlite":
+            return sqlite3.connect(self.database, timeout=PATIENCE_S)
+        return psycopg.connect(self.database)
 
     def count(self, table: str, where: str = "1 = 1") -> int:
         return self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
 
     def let_leases_run_out(self) -> None:
         """What time does: the drill does not wait the eleven seconds."""
-        self.sql("UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
+        # PostgreSQL's dispatchers lock rows in an order of their own: the table, lest one waits for us.
+        alone = "" if self.engine == "sqlite" else "LOCK TABLE delivery IN EXCLUSIVE MODE; "
+        self.sql(f"{alone}UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
 
     def wait_until_all_delivered(self) -> None:
         eventually(

@@ -30,6 +30,10 @@ class Receiver:
         self.status: Callable[[Received], int] = lambda _: 200
         self.body = b"ok"
         self.latency_s = 0.0
+        self.peak = 0
+        """The most requests that were here at once, not yet answered."""
+        self._here = 0
+        self._lock = threading.Lock()
         self._arrived = threading.Semaphore(0)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -53,8 +57,15 @@ class Receiver:
             assert self._arrived.acquire(timeout=PATIENCE_S), "no request came"
 
     def arrived(self, request: Received) -> None:
+        with self._lock:
+            self._here += 1
+            self.peak = max(self.peak, self._here)
         self.requests.append(request)
         self._arrived.release()
+
+    def answered(self) -> None:
+        with self._lock:
+            self._here -= 1
 
     def close(self) -> None:
         self.may_answer.set()
@@ -84,6 +95,7 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             if receiver.latency_s:
                 time.sleep(receiver.latency_s)
             receiver.may_answer.wait(PATIENCE_S)
+            receiver.answered()  # before it is: who asked may send the next at once
             try:
                 self.send_response(receiver.status(request))
                 self.send_header("Content-Length", str(len(receiver.body)))

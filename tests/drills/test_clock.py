@@ -35,16 +35,22 @@ class Clock:
 
 
 @pytest.fixture
+def engine() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
 def clock(tmp_path: Path) -> Clock:
     return Clock(tmp_path / "clock")
 
 
 @pytest.fixture
-def installation(sqlite_installation: Installation, receiver: Receiver, clock: Clock) -> Installation:
-    sqlite_installation.environment["TOCSIN_RETRY_DELAYS"] = ",".join(["600"] * 10)
-    sqlite_installation.environment["DRILL_CLOCK"] = str(clock.file)
-    sqlite_installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
-    return sqlite_installation
+def installation(installation: Installation, receiver: Receiver, clock: Clock) -> Installation:
+    installation.environment["TOCSIN_RETRY_DELAYS"] = ",".join(["600"] * 10)
+    installation.environment["DRILL_CLOCK"] = str(clock.file)
+    installation.clock = clock.now
+    installation.add_destination("soc", receiver.url, timeout_s=120)
+    return installation
 
 
 @pytest.fixture

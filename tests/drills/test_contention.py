@@ -13,7 +13,7 @@ PRODUCERS, ALERTS_EACH, DISPATCHERS = 20, 200, 4
 def test_twenty_producers_against_four_dispatchers(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
-    installation.run("destination", "add", "soc", receiver.url)
+    installation.add_destination("soc", receiver.url)
     dispatchers = [installation.dispatcher("--grace", "60") for _ in range(DISPATCHERS)]
     batches = [names(f"producer-{number}", ALERTS_EACH) for number in range(PRODUCERS)]
 

@@ -13,7 +13,7 @@ KILLED = -signal.SIGKILL
 
 @pytest.fixture(autouse=True)
 def soc(installation: Installation, receiver: Receiver) -> None:
-    installation.run("destination", "add", "soc", receiver.url)
+    installation.add_destination("soc", receiver.url)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from tests.drills.receiver import Receiver
 
 @pytest.fixture(autouse=True)
 def soc(installation: Installation, receiver: Receiver) -> None:
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "1")
+    installation.add_destination("soc", receiver.url, timeout_s=1)
 
 
 def test_what_was_in_flight_is_shown_as_abandoned_and_sent_again(

@@ -2,6 +2,7 @@
 
 Each is a destination of its own. A few alerts go to all of them; when every delivery has ended, what
 was recorded is compared with what each receiver saw, and the dispatcher's memory with what it was.
+On SQLite only: where results are kept changes nothing in what the network does.
 """
 
 import asyncio
@@ -27,7 +28,8 @@ import pytest
 
 from tests.conftest import Clock, destination, open_store, write
 from tests.delivery.scripted import Peer, Script, keep_answering, open_receivers, pouring, response
-from tests.drills.conftest import PATIENCE_S, Installation
+from tests.drills.installation import Installation
+from tests.drills.receiver import PATIENCE_S
 from tui.domain.attempt import BODY_LIMIT
 from tui.domain.destination import DEFAULT_TIMEOUT_MS
 from tui.domain.text import is_control
@@ -319,7 +321,7 @@ class Met:
 def met(tmp_path_factory: pytest.TempPathFactory) -> Met:
     if sys.platform != "linux":
         pytest.skip("reads /proc, and fills a backlog as Linux does")
-    installation = Installation(tmp_path_factory.mktemp("network"))
+    installation = Installation("sqlite", tmp_path_factory.mktemp("network"))
     certificates = make_certificates(tmp_path_factory.mktemp("tls"))
     return asyncio.run(meet(installation, certificates))
 
@@ -377,7 +379,7 @@ async def meet(installation: Installation, certificates: dict[str, Path]) -> Met
 
 
 def add_destinations(installation: Installation, urls: dict[str, str]) -> None:
-    with open_store("sqlite", installation.database.parent, Clock()) as store:
+    with open_store("sqlite", installation.directory, Clock()) as store:
         for name, url in urls.items():
             timeout_ms = CASES[name].deadline_ms if name in CASES else DEFAULT_TIMEOUT_MS
             write(store, destinations.add, destination(name=name, url=f"{url}/hook", timeout_ms=timeout_ms))
@@ -393,10 +395,8 @@ async def send(installation: Installation, names: list[str], count: int) -> list
 @asynccontextmanager
 async def dispatching(installation: Installation, **environment: str) -> AsyncIterator[Process]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tui", "--db", str(installation.database), "--log", str(installation.log)),
-        "dispatch",
-        env={"PATH": os.environ["PATH"], "HOME": str(installation.database.parent)}
-        | {"TOCSIN_RETRY_DELAYS": ",".join(["0.05"] * 10), **environment},
+        *(sys.executable, "-m", "tui", "dispatch"),
+        env=installation.environment | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

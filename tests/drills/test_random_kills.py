@@ -21,7 +21,7 @@ def kill_at_random(installation: Installation, receiver: Receiver, seed: int, ki
 
     receiver.status = sometimes_500
     receiver.latency_s = 0.005  # so that a kill finds requests under way
-    installation.run("destination", "add", "soc", receiver.url)
+    installation.add_destination("soc", receiver.url)
     running = [installation.start("dispatch") for _ in range(DISPATCHERS)]
     alerts: list[str] = []
     for kill in range(kills):

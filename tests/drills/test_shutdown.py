@@ -26,7 +26,7 @@ IN_FLIGHT = names("alert", 64)
 def held(installation: Installation, receiver: Receiver) -> None:
     """64 alerts queued for a receiver that holds its answers back."""
     installation.environment["TOCSIN_PER_DESTINATION"] = "64"
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
     installation.queue(IN_FLIGHT)
 

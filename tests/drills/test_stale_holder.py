@@ -17,7 +17,7 @@ def everything(installation: Installation) -> list[Sequence[tuple[Any, ...]]]:
 
 
 def test_a_late_answer_changes_nothing_and_is_logged_once(installation: Installation, receiver: Receiver):
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
     installation.queue(["root-login"])
     stale = installation.dispatcher()
@@ -51,7 +51,7 @@ def test_a_late_answer_does_not_end_the_lease_of_the_new_holder(
 
     receiver.status = status
     receiver.may_answer.clear()
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     installation.queue(["root-login"])
     stale = installation.dispatcher()
     receiver.wait_for_requests(1)

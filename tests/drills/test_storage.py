@@ -1,6 +1,7 @@
 """The database file locked, its disk full, its file unwritable: the dispatcher waits, and loses nothing.
 
-Faults of SQLite's file, made with root's tools on a database of the drill's own.
+Faults of SQLite's file, made with root's tools on a database of the drill's own; those of a server are
+in test_postgres.py.
 """
 
 import contextlib
@@ -8,75 +9,23 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 from signal import SIGTERM
 
 import pytest
 
 from tests.drills.conftest import assert_nothing_lost
-from tests.drills.installation import Installation, json_lines, names
+from tests.drills.installation import Installation, names
+from tests.drills.outage import CAP, TROUBLE, ride_out
 from tests.drills.receiver import Receiver
 
-TROUBLE = "cannot record or claim"
-ALERTS = names("alert", 16)
-MOST_CPU = 0.2
-"""Of the fault's duration: a loop that spins takes all of a processor, or half of a busy one."""
+ALERTS = names("alert", CAP)
 
 
 @pytest.fixture
-def installation(sqlite_installation: Installation) -> Installation:
-    return sqlite_installation
-
-
-def drill(
-    installation: Installation,
-    receiver: Receiver,
-    fault: AbstractContextManager[None],
-    *,
-    reason: str,
-    refusals: tuple[str, ...],
-    sends: int = 4,
-    lasting: Callable[[], object] = lambda: None,
-) -> str:
-    """Answers come while the database cannot be written; returns the figures."""
-    receiver.body = b"x" * 60_000  # more than any room left in the write-ahead log
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
-    receiver.may_answer.clear()
-    installation.queue(ALERTS)
-    dispatcher = installation.dispatcher()
-    receiver.wait_for_requests(len(ALERTS))
-
-    with fault:
-        cpu, begun = dispatcher.cpu_s(), time.monotonic()
-        receiver.may_answer.set()
-        dispatcher.wait_until_said(TROUBLE)
-        for _ in range(sends):
-            assert_send_is_refused(installation, refusals)
-        lasting()
-        cpu, lasted = dispatcher.cpu_s() - cpu, time.monotonic() - begun
-        assert dispatcher.process.poll() is None
-
-    dispatcher.wait_until_said("the database answers again")
-    installation.wait_until_all_delivered()
-    installation.queue(["afterwards"])
-    installation.wait_until_all_delivered()
-    assert next(line for line in dispatcher.said().splitlines() if TROUBLE in line).endswith(reason)
-    assert dispatcher.said().count(TROUBLE) == 1
-    figures = assert_nothing_lost(installation, receiver, [*ALERTS, "afterwards"])
-    assert len(receiver.requests) == len(ALERTS) + 1, "results were kept, nothing was sent again"
-    assert cpu < MOST_CPU * lasted
-    return f"{figures}; {cpu:.2f} s of processor time in a fault of {lasted:.1f} s"
-
-
-def assert_send_is_refused(installation: Installation, refusals: tuple[str, ...]) -> None:
-    """A plain sentence, a code that is not 0, and (found out at the end) nothing half-stored."""
-    large = json_lines(["refused"], description="x" * 500_000)
-    done = installation.ask("send", "-", input=large)
-    assert done.returncode in (1, 3)
-    assert any(refusal in done.stderr for refusal in refusals), done.stderr
-    assert done.stderr.startswith("tocsin: ")
-    assert len(done.stderr.splitlines()) == 1
+def engine() -> str:
+    return "sqlite"
 
 
 # --- locked
@@ -93,10 +42,11 @@ def locked(installation: Installation) -> Iterator[None]:
 def drill_locked(
     installation: Installation, receiver: Receiver, lasting: Callable[[], object] = lambda: None
 ) -> str:
-    return drill(
+    return ride_out(
         installation,
         receiver,
         locked(installation),
+        alerts=ALERTS,
         reason="the database is locked by another process",
         refusals=("locked",),
         sends=1,  # each waits for the busy timeout
@@ -113,7 +63,7 @@ def test_locked_for_longer_than_the_busy_timeout(
 def test_a_dispatcher_told_to_stop_while_locked_out_stops_and_says_what_it_could_not_record(
     installation: Installation, receiver: Receiver
 ):
-    installation.run("destination", "add", "soc", receiver.url, "--timeout", "120")
+    installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
     installation.queue(ALERTS)
     dispatcher = installation.dispatcher("--grace", "0.3")
@@ -170,10 +120,11 @@ def test_disk_full(
     installation: Installation, receiver: Receiver, small_disk: Path, report: Callable[[str], None]
 ):
     report(
-        drill(
+        ride_out(
             installation,
             receiver,
             full(small_disk),
+            alerts=ALERTS,
             reason="the disk is full",
             refusals=("the disk is full",),
         )
@@ -199,10 +150,11 @@ def immutable(database: str) -> Iterator[None]:
 
 def test_file_made_unwritable(installation: Installation, receiver: Receiver, report: Callable[[str], None]):
     report(
-        drill(
+        ride_out(
             installation,
             receiver,
             immutable(installation.database),
+            alerts=ALERTS,
             reason="the disk does not answer (I/O error)",
             refusals=("cannot be written", "I/O error"),
         )

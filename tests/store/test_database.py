@@ -14,13 +14,14 @@ from random import Random
 
 import pytest
 
-from tests.conftest import Clock, alert, answer, write
+from tests.conftest import Clock, alert, answer, new_database, postgres, write
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome, State
 from tui.store import database, outbox
 from tui.store.database import ChangeNotice, Store, Transaction
 from tui.store.errors import CannotOpen, StoreUnavailable
 from tui.store.outbox import Finish
+from tui.store.postgres import Postgres
 from tui.store.sqlite import Sqlite
 
 
@@ -284,6 +285,7 @@ from pathlib import Path
 from tests.conftest import alert
 from tui.store import outbox
 from tui.store.database import Store
+from tui.store.postgres import Postgres
 from tui.store.sqlite import Sqlite
 print("ready", flush=True)
 sys.stdin.readline()
@@ -433,3 +435,48 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
     assert bool(Sqlite(tmp_path / "tocsin.db").caveats()) is affected
+
+
+# --- PostgreSQL: what is refused, and in which words ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://soc:hunter2%zz@db/tocsin",
+        "postgresql://soc:hunter2@[db/tocsin",
+        "postgresql://soc:hunter2/x@db/tocsin",
+    ],
+)
+def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(url: str) -> None:
+    with pytest.raises(CannotOpen, match="the database URL is not understood") as caught:
+        Postgres(url).open()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/nowhere", 'database "nowhere" does not exist'),
+        ("/postgres?user=nobody", 'role "nobody" does not exist'),
+        ("/postgres?host=/nowhere", "the database server does not answer"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_named_with_its_reason(name: str, said: str) -> None:
+    path, _, query = name.partition("?")
+    _, _, where = postgres().partition("?")
+    with pytest.raises(CannotOpen) as caught:
+        Postgres(f"postgresql://postgres@{path}?{where}&{query}").open()
+    assert str(caught.value).startswith("cannot open the database postgresql://")
+    assert str(caught.value).endswith(f": {said}")
+
+
+def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_ours(tmp_path: Path) -> None:
+    with Store(Postgres(new_database("postgresql", tmp_path))) as store:
+        # As after a failover to a standby: of this connection, which an error ends.
+        write(store, lambda tx: tx.db.execute_sql("SET default_transaction_read_only = on"))
+        with pytest.raises(StoreUnavailable) as caught:
+            write(store, outbox.submit, [alert()])
+        assert str(caught.value) == "the database cannot be written"
+        [receipt] = write(store, outbox.submit, [alert()])
+        assert isinstance(receipt, outbox.Receipt)

@@ -76,6 +76,8 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._sending: dict[asyncio.Task[Answer], Claim] = {}
         self._ended: list[Finish] = []
+        self._in_doubt: set[str] = set()
+        """Leases of what was in a turn that failed, perhaps only after its commit."""
         self._stopping = False
         self._stop_by: float | None = None
         self._next_turn = 0.0
@@ -122,8 +124,10 @@ class Dispatcher:
         except StoreUnavailable as error:
             # In front: the order in which attempts ended is the order in which they are recorded.
             self._ended = ended + self._ended
+            self._in_doubt.update(finish.claim.lease for finish in ended)
             self._back_off(str(error))
             return
+        self._in_doubt.clear()
         if self.trouble:
             log.info("the database answers again")
         self.trouble, self._failures = None, 0
@@ -165,7 +169,7 @@ class Dispatcher:
     # --- one turn
 
     def _turn(self, tx: Transaction, ended: list[Finish]) -> _Turn:
-        finished = outbox.finish(tx, ended, self.policy) if ended else []
+        finished = outbox.finish(tx, ended, self.policy, in_doubt=self._in_doubt) if ended else []
         # Looked for when it goes back before our eyes, and once for what it did before we came.
         went_back = self._last_now is None or tx.now < self._last_now
         pulled_in = outbox.pull_in(tx, self.policy) if went_back else 0
@@ -193,7 +197,7 @@ class Dispatcher:
         self._next_turn = time.monotonic() + wait
 
     def _back_off(self, reason: str) -> None:
-        if self.trouble != reason:
+        if self.trouble is None:  # once an outage, whatever the reasons it goes through
             log.warning("cannot record or claim, trying again: %s", reason)
         self.trouble = reason
         self._next_turn = time.monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]

@@ -12,6 +12,8 @@ from tui.domain.errors import Invalid
 SLACK_MS = 100
 SLOWEST, FASTEST = 0.01, 1000.0
 """Requests per second."""
+FURTHEST_MS = SLACK_MS + int(1000 / SLOWEST)
+"""How far ahead of now a `paced_until` can come to lie."""
 
 
 @dataclass(frozen=True, slots=True)

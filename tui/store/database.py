@@ -177,16 +177,22 @@ def _plain_errors() -> Generator[None]:
         with peewee.__exception_wrapper__:  # pyright: ignore[reportAttributeAccessIssue]
             yield
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        # A damaged file is a bare DatabaseError; the others below it are mistakes of ours.
-        if type(error) not in (peewee.OperationalError, peewee.InterfaceError, peewee.DatabaseError):
+        # A damaged file is a bare DatabaseError, a server that only answers questions (a standby) an
+        # InternalError; the others below DatabaseError are mistakes of ours.
+        if type(error) not in _NOT_OURS:
             raise
         first: BaseException = error
         while first.__context__ is not None:  # a rollback that fails hides what it was for
             first = first.__context__
-        raise StoreUnavailable(_reason(str(first))) from error
+        raise StoreUnavailable(reason(first)) from error
 
 
-def _reason(text: str) -> str:
+_NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
+
+
+def reason(error: BaseException) -> str:
+    """What an engine's error means, in words for a person."""
+    text = str(error).strip()
     for sign, words in (
         ("locked", "the database is locked by another process"),
         ("lock timeout", "the database is locked by another process"),
@@ -197,8 +203,17 @@ def _reason(text: str) -> str:
         ("read-only", "the database cannot be written"),
         ("disk I/O error", "the disk does not answer (I/O error)"),
         ("malformed", "the database is damaged"),
-        ("connection", "the database server does not answer"),
+        ("starting up", _NO_ANSWER),
+        ("shutting down", _NO_ANSWER),
+        ("recovery", _NO_ANSWER),
+        ("terminating connection", _NO_ANSWER),
+        ("FATAL:", text.rpartition("FATAL:")[2]),  # why the server lets nobody in, in its own words
+        ("onnection", _NO_ANSWER),
+        ("resolve host", _NO_ANSWER),
     ):
         if sign in text:
-            return words
-    return text.strip().partition("\n")[0]
+            return words.strip().partition("\n")[0]
+    return text.partition("\n")[0]
+
+
+_NO_ANSWER = "the database server does not answer"

@@ -11,7 +11,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tui.store import migrate
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice
+from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, reason
 from tui.store.errors import CannotOpen
 
 CHANNEL = "tocsin"
@@ -53,10 +53,7 @@ class Postgres:
         return f"postgresql://{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
     def open(self) -> peewee.Database:
-        try:
-            asked = conninfo_to_dict(self._url)
-        except psycopg.ProgrammingError as error:
-            raise CannotOpen(f"the database URL is not understood: {_first_line(error)}") from None
+        asked = self._understood()
         options = {key: value for key, value in _CONNECTION.items() if key not in asked}
         wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {asked.get('options') or ''}"
         db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True, options=wait.strip(), **options)
@@ -67,8 +64,21 @@ class Postgres:
                 self._refuse_what_is_not_ours(db)
                 self.migrated = migrate.up(db)
         except peewee.DatabaseError as error:
-            raise CannotOpen(f"cannot open the database {self.shown}: {_first_line(error)}") from None
+            raise CannotOpen(f"cannot open the database {self.shown}: {reason(error)}") from None
         return db
+
+    def _understood(self) -> dict[str, Any]:
+        """The parts of the URL; what libpq says of one it cannot read quotes the password."""
+        try:
+            parts = conninfo_to_dict(self._url)
+            if "@" not in str(parts.get("dbname", "")):  # where a password with a / in it ends up
+                return parts
+        except psycopg.ProgrammingError:
+            pass
+        raise CannotOpen(
+            "the database URL is not understood; it is postgresql://USER:PASSWORD@HOST:PORT/NAME with"
+            " special characters percent-encoded (%2F is a slash)"
+        )
 
     def lock_rows(self, select: str, *, skip_locked: bool) -> str:
         return f"{select} FOR UPDATE SKIP LOCKED" if skip_locked else f"{select} FOR UPDATE"
@@ -148,7 +158,3 @@ class _Listening:
         while not self._stop.is_set():
             for _ in connection.notifies(timeout=_LOOK_S, stop_after=1):
                 self._changed.set()
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, Clock, alert, open_store, write
+from tests.conftest import NOW, Clock, alert, new_database, open_store, write
 from tests.store.bench import ONE_ROUND, Bench
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
-from tui.store import outbox
-from tui.store.database import Transaction
+from tui.store import destinations, outbox
+from tui.store.database import Store, Transaction
 from tui.store.outbox import LEASE_MARGIN_MS, Claims, Exhausted
+from tui.store.postgres import Postgres
+from tui.store.rows import fetch
 
 LEASE = 30_000 + LEASE_MARGIN_MS
 
@@ -182,6 +184,41 @@ def test_what_a_deleted_destination_left_in_flight_ends_when_its_lease_does(
     assert bench.history(delivery) == [(1, 1, "abandoned")]
 
 
+@pytest.fixture
+def two_stores(tmp_path: Path, clock: Clock) -> Iterator[tuple[Store, Store]]:
+    """On one database, whose transactions do not wait for one another: PostgreSQL."""
+    address = new_database("postgresql", tmp_path)
+    with Store(Postgres(address, clock)) as one, Store(Postgres(address, clock)) as other:
+        yield one, other
+
+
+@pytest.mark.parametrize("deletion_commits_first", [True, False])
+def test_what_is_queued_for_a_destination_while_it_is_being_deleted_is_cancelled_and_never_sent(
+    two_stores: tuple[Store, Store], clock: Clock, *, deletion_commits_first: bool
+) -> None:
+    one, other = two_stores
+    bench = Bench(one, clock)
+    soc = bench.add()
+
+    def queue(tx: Transaction) -> None:
+        outbox.submit(tx, [alert()])
+        other.write(destinations.delete, soc.id).result()
+
+    def delete(tx: Transaction) -> None:
+        destinations.delete(tx, soc.id)
+        other.write(outbox.submit, [alert()]).result()
+
+    write(one, queue if deletion_commits_first else delete)
+    [delivery] = bench.all_progress()
+    assert bench.progress(delivery).state is State.SCHEDULED, "neither saw the other"
+
+    assert bench.claim().claims == []
+
+    assert bench.progress(delivery).state is State.CANCELLED
+    assert bench.history(delivery) == []
+    assert bench.claim() == Claims([], [], next_due=None)
+
+
 # --- leases that run out ---
 
 
@@ -284,7 +321,7 @@ def test_a_destination_that_is_full_does_not_wake_the_dispatcher(bench: Bench, s
     assert bench.claim(cap=2, busy={soc.id: 2}) == Claims([], [], next_due=None)
 
 
-# --- how it is found: SQLite's own account of it ---
+# --- how it is found: the engines' own account of it ---
 
 
 @pytest.fixture
@@ -349,3 +386,45 @@ def test_a_claim_costs_the_same_however_long_the_backlog_of_a_full_destination(q
     short = write(queued.store, cost)
     write(queued.store, outbox.submit, [alert(destinations=("soc",)) for _ in range(2_000)])
     assert 0 < write(queued.store, cost) <= short * 1.5
+
+
+BACKLOG = """
+WITH stored AS (
+    INSERT INTO alert (alert_id, rule_id, severity, type, created_at, title, link, context, description,
+                       runbook, tags, test)
+    SELECT 'backlog-' || number, 'r', 'HIGH', 'RULE', 0, '', '', '{}', '', '', '[]', false
+    FROM generate_series(1, 100000) AS number RETURNING id)
+INSERT INTO delivery (webhook_id, alert_id, destination_id, state, round, attempts, number, due_at, urgency,
+                      test)
+SELECT 'dlv-' || id, id, 1 + mod(id, 2), 'scheduled', 1, 0, 0, 1, 1 + mod(id, 5), false FROM stored
+"""
+
+
+@pytest.mark.parametrize("analysed", [True, False])
+def test_on_postgresql_a_claim_reads_a_hundred_thousand_deliveries_by_its_index(
+    tmp_path: Path, clock: Clock, *, analysed: bool
+) -> None:
+    with open_store("postgresql", tmp_path, clock) as store:
+        bench = Bench(store, clock)
+        for name in ("soc", "pager"):
+            bench.add(name=name)
+        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE delivery SET (autovacuum_enabled = off)"))
+        write(store, lambda tx: tx.db.execute_sql(BACKLOG))
+        if analysed:
+            write(store, lambda tx: tx.db.execute_sql("ANALYZE delivery"))
+        asked: list[tuple[str, Any]] = []
+
+        def explained(tx: Transaction) -> list[str]:
+            """What the server does for each of a claim's own statements."""
+            execute = tx.db.execute_sql
+            tx.db.execute_sql = lambda sql, values=(): (asked.append((sql, values)), execute(sql, values))[1]
+            try:
+                outbox.claim(tx, policy=RetryPolicy(), slots=64, cap=16, busy={})
+            finally:
+                del tx.db.execute_sql
+            return [line for sql, values in asked for (line,) in fetch(tx.db, f"EXPLAIN {sql}", values)]
+
+        steps = [step.strip() for step in write(store, explained) if " on delivery" in step]
+
+    assert any("delivery_lane" in step for step in steps)
+    assert [step for step in steps if "Seq Scan" in step or "Bitmap" in step] == []

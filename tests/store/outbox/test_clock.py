@@ -1,9 +1,12 @@
 """What a clock that has gone back left too far ahead is pulled in; everything else stays."""
 
+import pytest
+
 from tests.conftest import Clock, write
 from tests.store.bench import Bench
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome
+from tui.domain.pacing import FASTEST, SLOWEST
 from tui.store import outbox
 from tui.store.outbox import LEASE_MARGIN_MS
 
@@ -47,6 +50,48 @@ def test_a_retry_lies_no_further_ahead_than_the_longest_delay(
     assert pull_in(bench) == 1
 
     assert bench.progress(delivery).due_at == clock.now
+
+
+def test_a_pace_lies_no_further_ahead_than_pacing_puts_it(bench: Bench, clock: Clock) -> None:
+    bench.add(rate=SLOWEST)
+    bench.submit()
+    bench.claim_one()
+    [waiting] = bench.submit()
+    clock.advance(-HOUR)
+
+    pull_in(bench)
+
+    assert bench.claim_one().delivery_id == waiting
+
+
+@pytest.mark.parametrize("rate", [SLOWEST, FASTEST])
+def test_a_pace_that_pacing_put_where_it_is_stays_there(bench: Bench, rate: float) -> None:
+    bench.add(rate=rate)
+    for _ in range(110):
+        bench.submit()
+    bench.claim(slots=110, cap=110)
+    [(before,)] = bench.rows("SELECT paced_until FROM destination")
+
+    pull_in(bench)
+
+    assert bench.rows("SELECT paced_until FROM destination") == [(before,)]
+    assert before > bench.clock.now
+
+
+def test_what_another_put_there_a_moment_after_our_now_stays_there(
+    bench: Bench, soc: Destination, clock: Clock
+) -> None:
+    clock.advance(5)
+    bench.submit()
+    bench.add(name="slow", timeout_ms=120_000)
+    [_, slow] = bench.submit()
+    bench.claim(only=[slow])
+    before = bench.all_progress()
+    clock.advance(-5)
+
+    assert pull_in(bench) == 0
+
+    assert bench.all_progress() == before
 
 
 def test_what_the_lifecycle_put_where_it_is_stays_there(bench: Bench, soc: Destination, clock: Clock) -> None:

@@ -180,6 +180,39 @@ def test_a_second_finish_of_the_same_claim_changes_nothing(
     assert bench.books() == before
 
 
+@pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_finish_whose_commit_was_never_heard_of_is_told_as_it_was_recorded(
+    bench: Bench, soc: Destination, outcome: Outcome, retries: int
+) -> None:
+    policy = RetryPolicy(delays_ms=(5_000,) * retries)
+    bench.submit()
+    claim = bench.claim_one()
+    ended = [Finish(claim, answer(outcome), 0.0)]
+    [recorded] = write(bench.store, outbox.finish, ended, policy)
+    before, health = bench.books(), bench.rows("SELECT failures, exhausted FROM destination")
+
+    [again] = write(bench.store, outbox.finish, ended, policy, in_doubt={claim.lease})
+
+    assert (again.progress, again.exhausted) == (recorded.progress, recorded.exhausted)
+    assert bench.books() == before
+    assert bench.rows("SELECT failures, exhausted FROM destination") == health
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_finish_whose_transaction_failed_and_which_was_overtaken_is_late(bench: Bench) -> None:
+    bench.submit()
+    late = bench.claim_one()
+    bench.clock.advance(LEASE)
+    bench.claim_one()
+    before = bench.books()
+    [finished] = write(
+        bench.store, outbox.finish, [Finish(late, answer(), 0.0)], bench.policy, in_doubt={late.lease}
+    )
+    assert finished.progress is None
+    assert bench.books() == before
+
+
 @pytest.mark.usefixtures("soc")
 def test_of_two_finishes_of_one_claim_in_one_transaction_the_first_counts(bench: Bench) -> None:
     [delivery] = bench.submit()

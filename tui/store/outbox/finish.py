@@ -30,10 +30,17 @@ class Finished:
     progress: Progress | None
     """What the delivery became; None when the lease was no longer ours and nothing changed."""
     exhausted: bool
+    recorded_before: bool = False
 
 
-def finish(tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy) -> list[Finished]:
-    """Record how attempts ended. One whose lease is no longer the delivery's changes nothing."""
+def finish(
+    tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy, *, in_doubt: Collection[str] = ()
+) -> list[Finished]:
+    """Record how attempts ended. One whose lease is no longer the delivery's changes nothing.
+
+    `in_doubt` are leases of finishes that were tried before, when the word of their commit may have
+    been lost with the connection: what is recorded already is told again as it was.
+    """
     _, deleted = destinations_of(tx, {f.claim.destination.id for f in finishes})
     finished: list[Finished] = []
     left = list(finishes)
@@ -44,14 +51,18 @@ def finish(tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy) -> 
         for item in left:
             if turn.setdefault(item.claim.delivery_id, item) is not item:
                 again.append(item)
-        finished += _finish_each(tx, list(turn.values()), policy, deleted)
+        finished += _finish_each(tx, list(turn.values()), policy, deleted, in_doubt)
         left = again
-    _note_health(tx, [done for done in finished if done.progress is not None])
+    _note_health(tx, [done for done in finished if done.progress is not None and not done.recorded_before])
     return finished
 
 
 def _finish_each(
-    tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy, deleted: Collection[int]
+    tx: Transaction,
+    finishes: Sequence[Finish],
+    policy: RetryPolicy,
+    deleted: Collection[int],
+    in_doubt: Collection[str],
 ) -> list[Finished]:
     steps = [_step(item, tx.now, policy, gone=item.claim.destination.id in deleted) for item in finishes]
     held = write_if_held(
@@ -62,12 +73,28 @@ def _finish_each(
         ],
     )
     _close(tx, [item for item in finishes if item.claim.delivery_id in held])
-    return [
-        Finished(item, progress, row.exhausts)
-        if item.claim.delivery_id in held
-        else Finished(item, None, exhausted=False)
-        for item, (progress, row) in zip(finishes, steps, strict=True)
-    ]
+    finished: list[Finished] = []
+    for item, (progress, row) in zip(finishes, steps, strict=True):
+        if item.claim.delivery_id in held:
+            finished.append(Finished(item, progress, row.exhausts))
+        elif item.claim.lease in in_doubt and _is_recorded(tx, item):
+            finished.append(Finished(item, progress, row.exhausts, recorded_before=True))
+        else:
+            finished.append(Finished(item, None, exhausted=False))
+    return finished
+
+
+def _is_recorded(tx: Transaction, item: Finish) -> bool:
+    progress, answer = item.claim.progress, item.answer
+    same = "delivery_id = ? AND round = ? AND number = ? AND outcome = ? AND ended_at = ?"
+    values = (
+        item.claim.delivery_id,
+        progress.round,
+        progress.number,
+        answer.outcome.value,
+        answer.ended_at,
+    )
+    return bool(fetch(tx.db, f"SELECT 1 FROM attempt WHERE {same}", values))
 
 
 def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[Progress, Transition]:
