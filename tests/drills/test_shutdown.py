@@ -165,6 +165,7 @@ def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
     assert len(receiver.requests) == 64
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
 def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
@@ -183,6 +184,7 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     assert_nothing_lost(installation, receiver, IN_FLIGHT)
 
 
+@pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
 def test_sigterm_ends_the_app_and_finishes_what_is_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):

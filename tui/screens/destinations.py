@@ -68,7 +68,8 @@ class DestinationsScreen(LiveScreen):
         self._draw()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)  # when the list has its new width
+        if self._rows:  # not before the first load: an empty list is hidden, and loses the focus
+            self.call_after_refresh(self._draw)
 
     def select(self, destination_id: int) -> None:
         """Put the cursor on this destination when the list is next drawn."""
