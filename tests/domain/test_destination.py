@@ -197,8 +197,13 @@ a_url = st.builds(
 )
 
 
+# The same examples every time: the tables of two IDNA libraries differ somewhere, and a find is for a
+# session that looks for one (max_examples up, derandomize off), not for CI.
 @given(a_url)
-@settings(max_examples=500)
+@settings(max_examples=500, derandomize=True)
+@example("http://-.ß/")
+@example("http://a_b.ß/")
+@example("http://ab--c.ß/")
 @example("http://256.256.256.256/")
 @example("http://xn--a/")
 def test_what_is_accepted_the_http_client_can_send_to(typed: str) -> None:

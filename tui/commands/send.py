@@ -82,7 +82,7 @@ def send(
                 if not as_json and wait is None:
                     say(_describe(result))
         done = _deliver(session, store, receipts, seconds) if wait is not None else True
-        states = _states(store, receipts)
+        states = _states(store, receipts) if as_json or wait is not None else {}
     if as_json:
         say_json([_as_json(receipt, states) for receipt in receipts])
     elif wait is not None:

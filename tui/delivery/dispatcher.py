@@ -127,6 +127,9 @@ class Dispatcher:
             self._in_doubt.update(finish.claim.lease for finish in ended)
             self._back_off(str(error))
             return
+        except BaseException:
+            self._ended = ended + self._ended  # what it ends with is told as not recorded
+            raise
         self._in_doubt.clear()
         if self.trouble:
             log.info("the database answers again")

@@ -88,8 +88,11 @@ def parse_url(value: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError as error:
-        raise Invalid("url", f"this is not a URL: {error}") from None
+    except ValueError:
+        # Its own words may quote a part of the password.
+        raise Invalid(
+            "url", "this is not a URL; write it like https://hooks.example.com:8443/alerts"
+        ) from None
     if "://" not in url or not parts.scheme:
         raise Invalid("url", "a URL starts with http:// or https://")
     if parts.scheme not in ("http", "https"):

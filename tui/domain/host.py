@@ -11,6 +11,8 @@ import unicodedata
 from tui.domain.errors import Invalid
 
 _ASCII_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
+# What IDNA lets stand beside a label outside ASCII; on its own a name may be laxer.
+_PLAIN_LABEL = re.compile(r"xn--[a-z0-9-]*[a-z0-9]|(?!..--)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _LETTERS_AND_MARKS = ("Ll", "Lo", "Lm", "Mn", "Mc")
 _RIGHT_TO_LEFT = ("R", "AL")
@@ -33,6 +35,8 @@ def check_host(host: str) -> None:
         if not _is_address(ipaddress.IPv4Address, host):
             raise Invalid("url", "an IPv4 address is four numbers from 0 to 255, like 192.0.2.7")
         return
+    if not host.isascii() and any(label.isascii() and not _PLAIN_LABEL.fullmatch(label) for label in labels):
+        raise Invalid("url", "beside letters outside ASCII a host has only letters, digits and inner hyphens")
     encoded = [_encode(label) for label in labels]
     if not all(encoded) or len(".".join(encoded)) > 253:
         raise Invalid("url", "the host in this URL is neither a name, like hooks.example.com, nor an address")

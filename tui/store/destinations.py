@@ -33,8 +33,12 @@ def add(tx: Transaction, destination: Destination) -> Destination:
 
 
 def edit(tx: Transaction, destination: Destination) -> Destination:
-    """Replace what is stored under `destination.id`; attempts from the next on go by it."""
+    """Replace what is stored under `destination.id`; attempts from the next on go by it.
+
+    All but whether it is paused: somebody else may have paused it since it was read.
+    """
     columns = from_destination(destination)
+    del columns["paused"]
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
     # What the old URL did says nothing of the new one.
     models.Destination.update(failures=0, exhausted=0, failing_since=None).where(

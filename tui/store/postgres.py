@@ -27,6 +27,11 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
+# What a machine that froze or lost its power had locked, the server frees in seconds, not in hours.
+_LET_GO = (
+    "-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10"
+    " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+)
 _RECONNECT_S = 1.0
 _LOOK_S = 0.1
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
@@ -55,13 +60,14 @@ class Postgres:
     def open(self) -> peewee.Database:
         asked = self._understood()
         options = {key: value for key, value in _CONNECTION.items() if key not in asked}
-        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {asked.get('options') or ''}"
+        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_LET_GO} {asked.get('options') or ''}"
         db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True, options=wait.strip(), **options)
         try:
             with db.connection_context(), db.atomic():
                 # Held to the end of the transaction: whoever comes second finds the work done.
                 db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
                 self._refuse_what_is_not_ours(db)
+                self._refuse_what_cannot_hold_every_text(db)
                 self.migrated = migrate.up(db)
         except peewee.DatabaseError as error:
             raise CannotOpen(f"cannot open the database {self.shown}: {reason(error)}") from None
@@ -71,7 +77,8 @@ class Postgres:
         """The parts of the URL; what libpq says of one it cannot read quotes the password."""
         try:
             parts = conninfo_to_dict(self._url)
-            if "@" not in str(parts.get("dbname", "")):  # where a password with a / in it ends up
+            # Where what follows a / or an @ in a password ends up.
+            if "@" not in f"{parts.get('host', '')}{parts.get('dbname', '')}":
                 return parts
         except psycopg.ProgrammingError:
             pass
@@ -81,7 +88,8 @@ class Postgres:
         )
 
     def lock_rows(self, select: str, *, skip_locked: bool) -> str:
-        return f"{select} FOR UPDATE SKIP LOCKED" if skip_locked else f"{select} FOR UPDATE"
+        # No key changes: who only refers to such a row, as every new delivery does, need not wait for us.
+        return f"{select} FOR NO KEY UPDATE SKIP LOCKED" if skip_locked else f"{select} FOR NO KEY UPDATE"
 
     def now(self, db: peewee.Database) -> int:
         if self._clock is not None:
@@ -107,6 +115,11 @@ class Postgres:
                 row[0] for row in db.execute_sql(off, ("fsync", "full_page_writes", "synchronous_commit"))
             ]
         return [f"{name} is off: a crash of the server can lose alerts" for name in names]
+
+    def _refuse_what_cannot_hold_every_text(self, db: peewee.Database) -> None:
+        encoding = db.execute_sql("SHOW server_encoding").fetchone()[0]
+        if encoding != "UTF8":
+            raise CannotOpen(f"{self.shown} is encoded in {encoding}; Tocsin needs a database in UTF8")
 
     def _refuse_what_is_not_ours(self, db: peewee.Database) -> None:
         tables = db.get_tables()

@@ -100,12 +100,6 @@ def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tup
     return db.execute_sql(sql.replace("?", db.param), values).fetchall()
 
 
-def insert(db: peewee.Database, table: str, columns: dict[str, Any]) -> int:
-    """Insert one row and return its id."""
-    sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(columns)}) RETURNING id"
-    return fetch(db, sql, tuple(columns.values()))[0][0]
-
-
 def insert_many(
     db: peewee.Database,
     table: str,
