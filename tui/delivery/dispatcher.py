@@ -14,15 +14,15 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from tui.delivery.reports import log_exhausted, log_finished
 from tui.delivery.sender import Sender
-from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.lifecycle import Outcome, Progress
+from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.database import ChangeNotice, Store, Transaction
 from tui.store.errors import StoreUnavailable
-from tui.store.outbox import Claim, Claims, Exhausted, Finish, Finished
+from tui.store.outbox import Claim, Claims, Finish, Finished
 
 log = logging.getLogger(__name__)
 
@@ -118,18 +118,15 @@ class Dispatcher:
 
     async def step(self) -> None:
         """One turn: record what ended, claim what is due into the free slots, start sending it."""
-        ended, self._ended = self._ended, []
+        ended = self._ended.copy()
         try:
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended)))
         except StoreUnavailable as error:
-            # In front: the order in which attempts ended is the order in which they are recorded.
-            self._ended = ended + self._ended
             self._in_doubt.update(finish.claim.lease for finish in ended)
             self._back_off(str(error))
             return
-        except BaseException:
-            self._ended = ended + self._ended  # what it ends with is told as not recorded
-            raise
+        # Only now that they are committed; what has ended meanwhile stands behind them.
+        del self._ended[: len(ended)]
         self._in_doubt.clear()
         if self.trouble:
             log.info("the database answers again")
@@ -144,9 +141,9 @@ class Dispatcher:
             self._sending[task] = claim
             task.add_done_callback(self._end)
         for finished in turn.finished:
-            _log_finished(finished)
+            log_finished(finished)
         for exhausted in turn.claims.exhausted:
-            _log_exhausted(exhausted)
+            log_exhausted(exhausted)
 
     async def settle(self) -> None:
         """Wait until everything in flight has ended, then record it."""
@@ -266,50 +263,4 @@ def _internal_error(claim: Claim, error: Exception) -> Answer:
         ended_at=claim.started_at,
         duration_ms=0,
         error=f"an error inside Tocsin, see the log: {type(error).__name__}",
-    )
-
-
-def _log_finished(finished: Finished) -> None:
-    claim, answer, progress = finished.finish.claim, finished.finish.answer, finished.progress
-    if progress is None:
-        log.warning(
-            "late answer ignored alert=%s destination=%s round=%d number=%d outcome=%s: "
-            "the lease had run out and another dispatcher holds the delivery",
-            claim.alert.alert_id,
-            encode_json(claim.destination.name),
-            claim.progress.round,
-            claim.progress.number,
-            answer.outcome,
-        )
-        return
-    if log.isEnabledFor(logging.INFO):
-        _log_attempt(claim, answer, progress)
-    if finished.exhausted:
-        _log_exhausted(
-            Exhausted(claim.alert.alert_id, claim.destination.name, progress.attempts, answer.summary)
-        )
-
-
-def _log_attempt(claim: Claim, answer: Answer, progress: Progress) -> None:
-    log.info(
-        "attempt alert=%s destination=%s round=%d number=%d outcome=%s status=%s ms=%d state=%s error=%s",
-        claim.alert.alert_id,
-        encode_json(claim.destination.name),
-        claim.progress.round,
-        claim.progress.number,
-        answer.outcome,
-        answer.status_code or "-",
-        answer.duration_ms,
-        progress.state,
-        encode_json(answer.error or ""),
-    )
-
-
-def _log_exhausted(exhausted: Exhausted) -> None:
-    log.error(
-        "delivery failed for good alert=%s destination=%s attempts=%d last=%s",
-        exhausted.alert_id,
-        encode_json(exhausted.destination),
-        exhausted.attempts,
-        encode_json(exhausted.last),
     )
