@@ -418,6 +418,21 @@ class TestMishaps:
         assert attempts(store) == [(1, 1, "blocked", None), (1, 2, "delivered", 200)]
         assert "ZeroDivisionError" in caplog.text
 
+    async def test_inside_a_turn_leave_the_answers_to_be_recorded(self, store, receive, make, monkeypatch):
+        add(store, await receive(keep_answering))
+        submit(store, alert())
+        dispatcher = make()
+        await dispatcher.step()
+        with monkeypatch.context() as patch:
+            patch.setattr("tui.store.outbox.finish", lambda *_, **__: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                await dispatcher.settle()
+        assert dispatcher.unrecorded == 1
+
+        await dispatcher.settle()
+
+        assert deliveries(store) == [("delivered", 1, 1, 1)]
+
     async def test_that_make_an_answer_late_leave_the_delivery_to_whoever_holds_it_now(
         self, store, receive, make, clock, caplog
     ):

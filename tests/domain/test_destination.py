@@ -197,6 +197,15 @@ a_url = st.builds(
 )
 
 
+@pytest.mark.parametrize(
+    "url", ["https://soc:hunter2/x@host/", "https://soc:hunter2\u2100@host/", "http://[hunter2/"]
+)
+def test_what_is_said_of_a_url_quotes_nothing_of_its_password(url: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_url(url)
+    assert "hunter2" not in caught.value.message
+
+
 # The same examples every time: the tables of two IDNA libraries differ somewhere, and a find is for a
 # session that looks for one (max_examples up, derandomize off), not for CI.
 @given(a_url)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import psycopg
 import pytest
 
 from tests.conftest import Clock, alert, answer, new_database, postgres, write
@@ -446,6 +447,7 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
         "postgresql://soc:hunter2%zz@db/tocsin",
         "postgresql://soc:hunter2@[db/tocsin",
         "postgresql://soc:hunter2/x@db/tocsin",
+        "postgresql://soc:x@hunter2@db/tocsin",
     ],
 )
 def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(url: str) -> None:
@@ -469,6 +471,14 @@ def test_a_server_that_does_not_let_us_in_is_named_with_its_reason(name: str, sa
         Postgres(f"postgresql://postgres@{path}?{where}&{query}").open()
     assert str(caught.value).startswith("cannot open the database postgresql://")
     assert str(caught.value).endswith(f": {said}")
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(tmp_path: Path) -> None:
+    server, name = postgres(), "tocsin_latin"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(CannotOpen, match="is encoded in LATIN1; Tocsin needs a database in UTF8"):
+        Postgres(server.replace("/postgres?", f"/{name}?")).open()
 
 
 def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_ours(tmp_path: Path) -> None:

@@ -67,6 +67,12 @@ def test_an_edit_goes_for_the_attempts_from_the_next_on(bench: Bench, soc: Desti
     assert bench.rows("SELECT url FROM attempt ORDER BY id") == [(soc.url,), ("http://localhost/new",)]
 
 
+def test_an_edit_leaves_a_pause_that_somebody_made_meanwhile(bench: Bench, soc: Destination) -> None:
+    bench.pause(soc)
+    write(bench.store, destinations.edit, replace(soc, name="SOC"))
+    assert stored(bench) == [replace(soc, name="SOC", paused=True)]
+
+
 def test_an_edit_may_not_take_the_name_of_another(bench: Bench, soc: Destination) -> None:
     pager = bench.add(name="pager")
     with pytest.raises(Invalid, match="there is already a destination called 'soc'"):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, Clock, alert, new_database, open_store, write
+from tests.conftest import NOW, Clock, alert, answer, new_database, open_store, write
 from tests.store.bench import ONE_ROUND, Bench
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
@@ -16,7 +16,7 @@ from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox
 from tui.store.database import Store, Transaction
-from tui.store.outbox import LEASE_MARGIN_MS, Claims, Exhausted
+from tui.store.outbox import LEASE_MARGIN_MS, Claims, Exhausted, Finish
 from tui.store.postgres import Postgres
 from tui.store.rows import fetch
 
@@ -217,6 +217,23 @@ def test_what_is_queued_for_a_destination_while_it_is_being_deleted_is_cancelled
     assert bench.progress(delivery).state is State.CANCELLED
     assert bench.history(delivery) == []
     assert bench.claim() == Claims([], [], next_due=None)
+
+
+def test_who_queues_for_a_destination_does_not_wait_for_who_counts_its_failures(
+    two_stores: tuple[Store, Store], clock: Clock
+) -> None:
+    one, other = two_stores
+    bench = Bench(one, clock)
+    bench.add()
+    bench.submit()
+    failed = Finish(bench.claim_one(), answer(Outcome.REJECTED), 0.0)
+
+    def count_and_see_another_queue(tx: Transaction) -> None:
+        outbox.finish(tx, [failed], bench.policy)
+        other.write(outbox.submit, [alert()]).result()
+
+    write(one, count_and_see_another_queue)
+    assert len(bench.all_progress()) == 2
 
 
 # --- leases that run out ---
