@@ -29,6 +29,8 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     """Withdrawn before it was delivered."""
 
+    __hash__ = str.__hash__  # Enum's own is Python code, and the table is asked at every step
+
 
 class Outcome(StrEnum):
     """How an attempt ended."""
@@ -73,10 +75,18 @@ class Event(StrEnum):
     RESEND = "resend"
     CANCEL = "cancel"
 
+    __hash__ = str.__hash__
+
 
 def finishing_event(outcome: Outcome) -> Event:
     """The event with which an attempt that ended so finishes its delivery."""
-    return {Outcome.DELIVERED: Event.DELIVER, Outcome.INTERRUPTED: Event.INTERRUPT}.get(outcome, Event.FAIL)
+    match outcome:
+        case Outcome.DELIVERED:
+            return Event.DELIVER
+        case Outcome.INTERRUPTED:
+            return Event.INTERRUPT
+        case _:
+            return Event.FAIL
 
 
 class Due(Enum):
@@ -206,14 +216,14 @@ def advance(
     if row.fenced and (lease is None or lease != progress.lease):
         raise Stale
     anew = row.count is Count.ANEW
-    added = {Count.ONE_MORE: 1, Count.GIVEN_BACK: -1}.get(row.count, 0)
+    added = (row.count is Count.ONE_MORE) - (row.count is Count.GIVEN_BACK)
     return (
         Progress(
             state=row.target,
             round=progress.round + 1 if anew else progress.round,
             attempts=0 if anew else progress.attempts + added,
             number=0 if anew else progress.number + row.opens,
-            due_at={Due.NOW: now, Due.LATER: now + wait_ms, Due.NEVER: None}[row.due],
+            due_at=None if row.due is Due.NEVER else now + wait_ms * (row.due is Due.LATER),
             lease=lease if row.opens else None,
         ),
         row,

@@ -39,7 +39,7 @@ def to_alert(row: tuple[Any, ...]) -> Alert:
         context=row[9],
         description=row[10],
         runbook=row[11],
-        tags=tuple(json.loads(row[12])),
+        tags=tuple(json.loads(row[12])) if row[12] != "[]" else (),
         version=row[13],
         test=bool(row[14]),
     )
