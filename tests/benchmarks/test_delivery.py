@@ -65,7 +65,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 async def durable(store: Store, destination: Destination, deliveries: int = DELIVERIES) -> float:
     """Deliveries per second through outbox and dispatcher, each recorded with synchronous=FULL."""
     queue(store, destination, deliveries)
-    async with Sender(wall_clock) as sender:
+    async with Sender() as sender:
         dispatcher = Dispatcher(store, sender, policy=RetryPolicy(), limits=Limits(AT_ONCE, AT_ONCE))
         begun = time.perf_counter()
         await dispatcher.run(until_empty=True)
@@ -81,7 +81,7 @@ def queue(store: Store, destination: Destination, deliveries: int) -> None:
 async def sender_alone(destination: Destination) -> float:
     """Requests per second of the same sender, with nothing stored."""
     one = claimed("dlv_1", alert(context=CONTEXT), destination)
-    async with Sender(wall_clock) as sender:
+    async with Sender() as sender:
         return await per_second(DELIVERIES, lambda: sender.send(one))
 
 
@@ -89,7 +89,7 @@ async def transaction_per_step(store: Store, destination: Destination) -> float:
     """The same deliveries, each claimed in a transaction of its own and finished in another."""
     queue(store, destination, FEWER)
 
-    async with Sender(wall_clock) as sender:
+    async with Sender() as sender:
 
         async def deliver() -> None:
             claims = await asyncio.wrap_future(

@@ -38,7 +38,7 @@ async def receive() -> AsyncIterator[Receive]:
 
 @pytest.fixture
 async def sender(clock: Clock) -> AsyncIterator[Sender]:
-    async with Sender(clock) as sender:
+    async with Sender() as sender:
         yield sender
 
 

@@ -5,6 +5,7 @@ import logging
 import re
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -71,6 +72,13 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.002)
 
 
+async def settle(dispatcher: Dispatcher) -> None:
+    """Wait until everything in flight has ended, then record it."""
+    await eventually(lambda: not dispatcher.in_flight)
+    while dispatcher.unrecorded:
+        await dispatcher.step()
+
+
 def add(store: Store, receiver: Receiver, name: str = "soc", **fields: Any) -> Destination:
     return write(store, destinations.add, destination(name=name, url=receiver.url, **fields))
 
@@ -121,7 +129,7 @@ class TestATurn:
 
         await dispatcher.step()
         in_flight = dispatcher.in_flight
-        await dispatcher.settle()
+        await settle(dispatcher)
 
         assert (in_flight, dispatcher.in_flight, len(receiver.requests)) == (2, 0, 2)
         assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
@@ -136,7 +144,7 @@ class TestATurn:
         for wait_ms, expected in ((0, 1), (4999, 1), (1, 2)):
             clock.advance(wait_ms)
             await dispatcher.step()
-            await dispatcher.settle()
+            await settle(dispatcher)
             assert len(receiver.requests) == expected
 
     async def test_writes_the_attempt_down_before_it_sends_it(self, store, receive, make):
@@ -373,35 +381,116 @@ class TestALockedDatabase:
 
 
 class TestACommitOfWhichNoWordComes:
+    @pytest.fixture
+    def lose_the_word(self, store, monkeypatch) -> Callable[..., None]:
+        """Of the next transaction, which is committed; `then` is called when nobody hears of it."""
+
+        def lose_the_word(then: Callable[[], object] = lambda: None) -> None:
+            write = store.write
+
+            def commit_and_lose_the_connection(*work: Any) -> Future[Any]:
+                write(*work).result()
+                monkeypatch.undo()
+                then()
+                lost: Future[Any] = Future()
+                lost.set_exception(StoreUnavailable("the database server does not answer"))
+                return lost
+
+            monkeypatch.setattr(store, "write", commit_and_lose_the_connection)
+
+        return lose_the_word
+
     async def test_is_told_as_what_it_was_and_not_as_a_late_answer(
-        self, store, receive, make, caplog, monkeypatch
+        self, store, receive, make, caplog, lose_the_word
     ):
-        write = store.write
-
-        def commit_and_lose_the_connection(*work):
-            write(*work).result()
-            monkeypatch.undo()
-            lost = Future()
-            lost.set_exception(StoreUnavailable("the database server does not answer"))
-            return lost
-
         add(store, await receive(answering(REFUSAL)))
         submit(store, alert(alert_id="b3c1"))
         dispatcher = make(policy=ONCE)
         await dispatcher.step()
-        monkeypatch.setattr(store, "write", commit_and_lose_the_connection)
+        await eventually(lambda: not dispatcher.in_flight)
+        lose_the_word()
 
-        await dispatcher.settle()
+        await settle(dispatcher)
 
         assert deliveries(store) == [("failed", 1, 1, 1)]
         assert caplog.text.count("delivery failed for good alert=b3c1") == 1
         assert "late answer ignored" not in caplog.text
 
+    async def test_leaves_its_claims_to_be_sent_once(self, store, receive, make, lose_the_word):
+        receiver = await receive(keep_answering)
+        add(store, receiver)
+        submit(store, alert(), alert())
+        dispatcher = make(limits=Limits(concurrency=1))
+        lose_the_word()
+
+        for _ in range(3):
+            await dispatcher.step()
+            await settle(dispatcher)
+
+        assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
+        assert len(receiver.requests) == 2
+
+    async def test_leaves_its_claims_to_be_sent_before_the_end(self, store, receive, make, lose_the_word):
+        add(store, await receive(keep_answering))
+        submit(store, alert())
+        dispatcher = make()
+        lose_the_word(then=lambda: dispatcher.drain(grace_s=20))
+
+        async with asyncio.timeout(20):
+            await dispatcher.run()
+
+        assert deliveries(store) == [("delivered", 1, 1, 1)]
+
+    async def test_leaves_no_claim_that_another_has_taken_meanwhile(
+        self, store, receive, make, clock, lose_the_word
+    ):
+        receiver = await receive(keep_answering)
+        to = add(store, receiver)
+        submit(store, alert())
+        unlucky, other = make(), make()
+        lose_the_word()
+        await unlucky.step()
+
+        clock.advance(to.timeout_ms + LEASE_MARGIN_MS)
+        await other.step()
+        await unlucky.step()
+        await settle(other)
+        await settle(unlucky)
+
+        assert attempts(store) == [(1, 1, "abandoned", None), (1, 2, "delivered", 200)]
+        assert len(receiver.requests) == 1
+
+
+class TestAClaimHandedOutLate:
+    async def test_is_given_back_unsent_and_costs_nothing(self, store, receive, make, clock, monkeypatch):
+        """Sent now, the request could outlive its lease, and somebody else would send it beside us."""
+        receiver = await receive(keep_answering)
+        add(store, receiver)
+        submit(store, alert())
+        dispatcher = make()
+        claim = outbox.claim
+
+        def claim_and_wait(tx: Any, **terms: Any) -> Any:
+            monkeypatch.undo()
+            slow = time.monotonic
+            claims = claim(tx, **terms)
+            monkeypatch.setattr(time, "monotonic", lambda: slow() + LEASE_MARGIN_MS / 2000 + 0.001)
+            return claims
+
+        monkeypatch.setattr("tui.store.outbox.claim", claim_and_wait)
+        await dispatcher.step()
+        monkeypatch.undo()
+        assert dispatcher.in_flight == 0
+        await dispatcher.step()
+        await settle(dispatcher)
+
+        assert attempts(store) == [(1, 1, "interrupted", None), (1, 2, "delivered", 200)]
+        assert deliveries(store) == [("delivered", 1, 1, 2)]
+        assert len(receiver.requests) == 1
+
 
 class TestMishaps:
-    async def test_inside_the_sender_cost_an_attempt_and_not_the_delivery(
-        self, store, receive, clock, caplog
-    ):
+    async def test_inside_the_sender_cost_an_attempt_and_not_the_delivery(self, store, receive, caplog):
         class Faulty(Sender):
             async def send(self, claim):
                 if claim.progress.number == 1:
@@ -411,7 +500,7 @@ class TestMishaps:
         add(store, await receive(keep_answering))
         submit(store, alert())
 
-        async with Faulty(clock) as sender:
+        async with Faulty() as sender:
             await Dispatcher(store, sender, policy=AT_ONCE).run(until_empty=True)
 
         assert deliveries(store) == [("delivered", 1, 2, 2)]
@@ -426,10 +515,10 @@ class TestMishaps:
         with monkeypatch.context() as patch:
             patch.setattr("tui.store.outbox.finish", lambda *_, **__: 1 / 0)
             with pytest.raises(ZeroDivisionError):
-                await dispatcher.settle()
+                await settle(dispatcher)
         assert dispatcher.unrecorded == 1
 
-        await dispatcher.settle()
+        await settle(dispatcher)
 
         assert deliveries(store) == [("delivered", 1, 1, 1)]
 
@@ -447,9 +536,9 @@ class TestMishaps:
         await prompt.step()
         await eventually(lambda: gate.waiting == 2)
         gate.opened.set()
-        await late.settle()
+        await settle(late)
         assert deliveries(store) == [("in_flight", 1, 2, 2)]
-        await prompt.settle()
+        await settle(prompt)
 
         assert deliveries(store) == [("delivered", 1, 2, 2)]
         assert attempts(store) == [(1, 1, "abandoned", None), (1, 2, "delivered", 200)]
@@ -458,10 +547,10 @@ class TestMishaps:
 
 
 class TestInTheBackground:
-    def test_it_delivers_upon_a_nudge_and_ends_when_drained(self, store, clock):
+    def test_it_delivers_upon_a_nudge_and_ends_when_drained(self, store):
         came = threading.Semaphore(0)
         app = build_app({"/": Behaviour()}, lambda _: came.release())
-        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits(), clock=clock)
+        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits())
 
         with ReceiverThread(bind("127.0.0.1", 0), app) as receiver:
             write(store, destinations.add, destination(url=f"http://127.0.0.1:{receiver.port}/"))
@@ -477,9 +566,9 @@ class TestInTheBackground:
         assert (background.in_flight, background.trouble) == (0, None)
         assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
 
-    def test_it_says_why_it_stopped(self, store, clock, monkeypatch, caplog):
+    def test_it_says_why_it_stopped(self, store, monkeypatch, caplog):
         monkeypatch.setattr(Dispatcher, "step", lambda _: 1 / 0)
-        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits(), clock=clock)
+        background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits())
 
         background.start()
 

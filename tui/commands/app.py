@@ -62,14 +62,9 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
 def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":
     from tui.delivery.background import BackgroundDispatcher
     from tui.delivery.dispatcher import Limits
-    from tui.store.database import wall_clock
 
-    dispatcher = BackgroundDispatcher(
-        store,
-        policy=config.policy,
-        limits=Limits(config.concurrency, config.per_destination),
-        clock=wall_clock,
-    )
+    limits = Limits(config.concurrency, config.per_destination)
+    dispatcher = BackgroundDispatcher(store, policy=config.policy, limits=limits)
     dispatcher.start()
     return dispatcher
 

@@ -89,10 +89,9 @@ def run_dispatcher(
 
     from tui.delivery.dispatcher import Dispatcher, Limits
     from tui.delivery.sender import Sender
-    from tui.store.database import wall_clock
 
     async def main() -> bool:
-        async with Sender(wall_clock) as sender:
+        async with Sender() as sender:
             dispatcher = Dispatcher(
                 store,
                 sender,

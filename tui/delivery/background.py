@@ -18,13 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class BackgroundDispatcher:
-    def __init__(
-        self, store: Store, *, policy: RetryPolicy, limits: Limits, clock: Callable[[], int]
-    ) -> None:
+    def __init__(self, store: Store, *, policy: RetryPolicy, limits: Limits) -> None:
         self._store = store
         self._policy = policy
         self._limits = limits
-        self._clock = clock
         self._thread = threading.Thread(target=self._main, name="dispatcher", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatcher: Dispatcher | None = None
@@ -77,7 +74,7 @@ class BackgroundDispatcher:
             self._ended.set()
 
     async def _run(self) -> None:
-        async with Sender(self._clock) as sender:
+        async with Sender() as sender:
             self._dispatcher = Dispatcher(self._store, sender, policy=self._policy, limits=self._limits)
             self._loop = asyncio.get_running_loop()
             self._started.set()

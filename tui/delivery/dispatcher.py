@@ -14,15 +14,15 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from tui.delivery import mishaps
 from tui.delivery.reports import log_exhausted, log_finished
 from tui.delivery.sender import Sender
 from tui.domain.attempt import Answer
-from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.database import ChangeNotice, Store, Transaction
 from tui.store.errors import StoreUnavailable
-from tui.store.outbox import Claim, Claims, Finish, Finished
+from tui.store.outbox import LEASE_MARGIN_MS, Claim, Claims, Finish, Finished
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,8 @@ NOTICE_S = 0.1
 POLL_S = 5.0
 """How often the outbox is searched when nothing hints at work. The hints save time; this is the truth."""
 _CONTENDED_S = 0.01
+_LATEST_START_MS = LEASE_MARGIN_MS // 2
+"""A request that starts this long after its claim could outlive the lease, and is not made."""
 _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
@@ -47,9 +49,19 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class _Turn:
     now: int
+    begun: float
+    """The moment `now` on the clock that nobody sets, in seconds."""
     finished: list[Finished]
     claims: Claims
+    recovered: list[Claim]
+    """Of earlier turns: claims that were committed, though no word of it came."""
     pulled_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    claim: Claim
+    begun: float
 
 
 class Dispatcher:
@@ -74,10 +86,14 @@ class Dispatcher:
         self._only = only
         self._fraction = fraction
         self._wake = asyncio.Event()
-        self._sending: dict[asyncio.Task[Answer], Claim] = {}
+        self._sending: dict[asyncio.Task[Answer], _Request] = {}
         self._ended: list[Finish] = []
         self._in_doubt: set[str] = set()
         """Leases of what was in a turn that failed, perhaps only after its commit."""
+        self._handed_out: list[Claim] = []
+        """What the turn under way claims, known here even if the word of its commit is lost."""
+        self._unheard: list[Claim] = []
+        """Claims of turns that failed, perhaps only after their commit: then they are ours to send."""
         self._stopping = False
         self._stop_by: float | None = None
         self._next_turn = 0.0
@@ -119,15 +135,18 @@ class Dispatcher:
     async def step(self) -> None:
         """One turn: record what ended, claim what is due into the free slots, start sending it."""
         ended = self._ended.copy()
+        self._handed_out = []
         try:
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended)))
         except StoreUnavailable as error:
             self._in_doubt.update(finish.claim.lease for finish in ended)
+            self._unheard += self._handed_out
             self._back_off(str(error))
             return
         # Only now that they are committed; what has ended meanwhile stands behind them.
         del self._ended[: len(ended)]
         self._in_doubt.clear()
+        self._unheard.clear()
         if self.trouble:
             log.info("the database answers again")
         self.trouble, self._failures = None, 0
@@ -135,22 +154,11 @@ class Dispatcher:
         if turn.pulled_in:
             log.warning("the clock has gone back: pulled in %d deliveries due too far ahead", turn.pulled_in)
         self._plan(turn)
-        loop = asyncio.get_running_loop()
-        for claim in turn.claims.claims:
-            task = loop.create_task(self._deliver(claim))
-            self._sending[task] = claim
-            task.add_done_callback(self._end)
+        self._start(turn)
         for finished in turn.finished:
             log_finished(finished)
         for exhausted in turn.claims.exhausted:
             log_exhausted(exhausted)
-
-    async def settle(self) -> None:
-        """Wait until everything in flight has ended, then record it."""
-        while self._sending:
-            await asyncio.wait(self._sending)
-        while self._ended:
-            await self.step()
 
     def nudge(self) -> None:
         """There is something new to deliver."""
@@ -169,21 +177,24 @@ class Dispatcher:
     # --- one turn
 
     def _turn(self, tx: Transaction, ended: list[Finish]) -> _Turn:
+        begun = time.monotonic()
         finished = outbox.finish(tx, ended, self.policy, in_doubt=self._in_doubt) if ended else []
         # Looked for when it goes back before our eyes, and once for what it did before we came.
         went_back = self._last_now is None or tx.now < self._last_now
         pulled_in = outbox.pull_in(tx, self.policy) if went_back else 0
-        slots = 0 if self._stopping else self._limits.concurrency - len(self._sending)
-        busy = Counter(claim.destination.id for claim in list(self._sending.values()))
+        recovered = outbox.still_held(tx, self._unheard) if self._unheard else []
+        held = [*recovered, *(request.claim for request in list(self._sending.values()))]
+        slots = 0 if self._stopping else self._limits.concurrency - len(held)
         claims = outbox.claim(
             tx,
             policy=self.policy,
             slots=slots,
             cap=self._limits.per_destination,
-            busy=busy,
+            busy=Counter(claim.destination.id for claim in held),
             only=self._only,
         )
-        return _Turn(tx.now, finished, claims, pulled_in)
+        self._handed_out = claims.claims
+        return _Turn(tx.now, begun, finished, claims, recovered, pulled_in)
 
     def _plan(self, turn: _Turn) -> None:
         next_due = turn.claims.next_due
@@ -226,17 +237,33 @@ class Dispatcher:
 
     # --- one delivery
 
+    def _start(self, turn: _Turn) -> None:
+        loop, begun = asyncio.get_running_loop(), time.monotonic()
+        now = turn.now + round((begun - turn.begun) * 1000)
+        for claim in (*turn.recovered, *turn.claims.claims):
+            if now - claim.started_at > _LATEST_START_MS:
+                self._conclude(claim, mishaps.handed_out_late(now))
+                continue
+            task = loop.create_task(self._deliver(claim))
+            self._sending[task] = _Request(claim, begun)
+            task.add_done_callback(self._end)
+
     async def _deliver(self, claim: Claim) -> Answer:
         try:
             return await self._sender.send(claim)
         except Exception as error:
             log.exception("sending %s failed inside Tocsin", claim.webhook_id)
-            return _internal_error(claim, error)
+            return mishaps.internal_error(claim, error)
 
     def _end(self, task: asyncio.Task[Answer]) -> None:
         # A callback, because a task cut off before its first step never runs a line of its own.
-        claim = self._sending.pop(task)
-        answer = self._sender.interrupted(claim) if task.cancelled() else task.result()
+        request = self._sending.pop(task)
+        self._conclude(
+            request.claim,
+            mishaps.cut_off(request.claim, request.begun) if task.cancelled() else task.result(),
+        )
+
+    def _conclude(self, claim: Claim, answer: Answer) -> None:
         self._ended.append(Finish(claim, answer, self._fraction()))
         self._wake.set()
 
@@ -244,7 +271,7 @@ class Dispatcher:
 
     @property
     def _settled(self) -> bool:
-        return not self._sending and not self._ended
+        return not (self._sending or self._ended or self._unheard)
 
     def _cut_off_if_late(self) -> None:
         if self._stop_by is not None and time.monotonic() >= self._stop_by:
@@ -255,12 +282,3 @@ class Dispatcher:
         """The database is still gone when we have to stop: the leases run out and tell the rest."""
         late = self._stop_by is not None and time.monotonic() >= self._stop_by
         return late and self.trouble is not None and not self._sending
-
-
-def _internal_error(claim: Claim, error: Exception) -> Answer:
-    return Answer(
-        outcome=Outcome.BLOCKED,
-        ended_at=claim.started_at,
-        duration_ms=0,
-        error=f"an error inside Tocsin, see the log: {type(error).__name__}",
-    )

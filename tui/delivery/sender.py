@@ -3,7 +3,6 @@
 import asyncio
 import time
 import zlib
-from collections.abc import Callable
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -11,12 +10,11 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from tui.delivery.failures import AnswerTooLong, explain, place
 from tui.delivery.request import Request, build_request
 from tui.delivery.secrets import SecretUnavailable, reveal
-from tui.delivery.transport import PEER, decode_header, open_transport
+from tui.delivery.transport import PEER, Transport, decode_header
 from tui.domain.attempt import BODY_LIMIT, Answer, Headers
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import Outcome
@@ -33,9 +31,8 @@ class Sender:
     is followed, no proxy is picked up from the environment, and nothing is sent a second time.
     """
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
-        self._transport: AiohttpTransport | None = None
+    def __init__(self) -> None:
+        self._transport: Transport | None = None
 
     async def __aenter__(self) -> "Sender":
         return self
@@ -49,7 +46,7 @@ class Sender:
     async def send(self, claim: Claim) -> Answer:
         """POST the claimed alert; ends at the latest at the destination's deadline."""
         PEER.set(None)
-        exchange = _Exchange(self._clock)
+        exchange = _Exchange(claim.started_at)
         destination = claim.destination
         try:
             request = build_request(
@@ -63,38 +60,29 @@ class Sender:
         except (SecretUnavailable, Invalid) as error:
             return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
         exchange.request_headers = request.shown_headers
-        url = urlsplit(request.url)  # not httpx.URL, which may be what fails
-        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         try:
             async with asyncio.timeout(destination.timeout_ms / 1000):
                 await self._exchange(request, exchange)
         except TimeoutError:
+            receiver = place(*_receiver(request.url))
             return exchange.answer(
-                Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms, place(host, port))
+                Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms, receiver)
             )
         except Exception as error:
+            host, port = _receiver(request.url)
             return exchange.answer(Outcome.UNREACHABLE, explain(error, host=host, port=port))
         return exchange.conclude()
 
-    def interrupted(self, claim: Claim) -> Answer:
-        """The answer of a request that was cut short by our own shutdown."""
-        ended_at = self._clock()
-        return Answer(
-            outcome=Outcome.INTERRUPTED,
-            ended_at=ended_at,
-            duration_ms=max(0, ended_at - claim.started_at),
-            error="Tocsin was shut down before the answer came; the receiver may or may not have it",
-        )
-
     async def _exchange(self, request: Request, exchange: "_Exchange") -> None:
+        # Given as a stream, it gets no headers of httpx's own.
+        body = httpx.ByteStream(request.body)
         response = await self._opened().handle_async_request(
-            httpx.Request("POST", _url(request.url), headers=list(request.headers), content=request.body)
+            httpx.Request("POST", _url(request.url), headers=list(request.headers), stream=body)
         )
         try:
             exchange.take_head(response)
             if exchange.wants_body:
-                body = cast("httpx.AsyncByteStream", response.stream)
-                async for chunk in body:
+                async for chunk in cast("httpx.AsyncByteStream", response.stream):
                     if not exchange.take(chunk):
                         break
                 else:
@@ -105,10 +93,15 @@ class Sender:
             # An unread rest is not drained: the connection is closed with it.
             await response.aclose()
 
-    def _opened(self) -> AiohttpTransport:
+    def _opened(self) -> Transport:
         if self._transport is None:  # at the first request: reading the TLS roots takes a while
-            self._transport = open_transport()
+            self._transport = Transport()
         return self._transport
+
+
+def _receiver(address: str) -> tuple[str, int]:
+    url = urlsplit(address)  # not httpx.URL, which may be what fails
+    return url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
 
 
 @lru_cache(maxsize=1024)
@@ -120,8 +113,8 @@ def _url(url: str) -> httpx.URL:
 class _Exchange:
     """What has come back so far, so that an answer cut off by the deadline is still told."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        self._clock = clock
+    def __init__(self, started_at: int) -> None:
+        self._started_at = started_at
         self._begun = time.monotonic()
         self.request_headers: Headers = ()
         self.complete = False
@@ -146,8 +139,8 @@ class _Exchange:
         self._headers = tuple(
             (decode_header(name), decode_header(value)) for name, value in response.headers.raw
         )
-        length = response.headers.get("content-length", "")
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        length = ", ".join(self._header("content-length"))
+        coding = ", ".join(self._header("content-encoding")).strip().lower()
         if coding in ("gzip", "x-gzip", "deflate"):
             self._inflate = zlib.decompressobj(wbits=47)
         elif length.isascii() and length.isdigit() and len(length) < 19:
@@ -192,11 +185,13 @@ class _Exchange:
         return f"the answer began ({self._status}) but did not end within {seconds}"
 
     def answer(self, outcome: Outcome, error: str | None) -> Answer:
-        ended_at = self._clock()
+        # The clock that said when it started may be a server's; ours only says how long it took.
+        duration_ms = round((time.monotonic() - self._begun) * 1000)
+        ended_at = self._started_at + duration_ms
         return Answer(
             outcome=outcome,
             ended_at=ended_at,
-            duration_ms=round((time.monotonic() - self._begun) * 1000),
+            duration_ms=duration_ms,
             status_code=self._status,
             reason=self._reason or None,
             error=storable(error) if error else None,
@@ -206,7 +201,7 @@ class _Exchange:
             response_body=bytes(self._body),
             response_length=len(self._body) if self.complete else self._declared,
             response_truncated=self._truncated,
-            retry_after_ms=self._retry_after(ended_at),
+            retry_after_ms=None if outcome is Outcome.DELIVERED else self._retry_after(ended_at),
         )
 
     def _header(self, wanted: str) -> list[str]:

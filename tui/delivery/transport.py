@@ -4,6 +4,7 @@ The subclasses here reach into aiohttp where it has no other handle; each says w
 of the sender goes red without it.
 """
 
+from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import aiohttp
 import httpx
 from aiohttp.client_proto import ResponseHandler
-from httpx_aiohttp import AiohttpTransport
+from aiohttp.connector import Connection
 
 from tui.delivery.failures import AnswerTooLong, place
 from tui.domain.attempt import BODY_LIMIT
@@ -31,26 +32,67 @@ PEER: ContextVar[str | None] = ContextVar("peer", default=None)
 """Who the request that this task sends goes to; None as long as there is no connection."""
 
 
-def open_transport() -> AiohttpTransport:
-    """No cookies, no proxy from the environment, as many connections as are asked for."""
-    tls = httpx.create_ssl_context(trust_env=True)
-    return AiohttpTransport(verify=tls, client=partial(_open_session, tls))
+class Transport(httpx.AsyncBaseTransport):
+    """No cookies, no redirects, no proxy from the environment, as many connections as are asked for.
+
+    The errors it raises are those of aiohttp and of the sockets below, which `failures` tells apart.
+    """
+
+    def __init__(self) -> None:
+        self._session = aiohttp.ClientSession(
+            # No limit: the dispatcher bounds what is in flight. No timeouts: the sender's deadline is one.
+            connector=_Connector(
+                limit=0,
+                keepalive_timeout=_KEEP_ALIVE_S,
+                ssl=httpx.create_ssl_context(trust_env=True),
+            ),
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            max_line_size=BODY_LIMIT,
+            max_field_size=BODY_LIMIT,
+            max_headers=_MOST_HEADERS,
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._session.request(
+            request.method,
+            str(request.url),
+            headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
+            data=request.read(),
+            allow_redirects=False,
+        )
+        return httpx.Response(
+            response.status,
+            headers=response.raw_headers,
+            stream=_Body(response),
+            extensions={"reason_phrase": (response.reason or "").encode(errors="surrogateescape")},
+        )
+
+    async def aclose(self) -> None:
+        await self._session.close()
 
 
-def _open_session(tls: Any) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        # No limit: the dispatcher bounds what is in flight.
-        connector=_Connector(limit=0, keepalive_timeout=_KEEP_ALIVE_S, ssl=tls),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        response_class=_Response,
-        max_line_size=BODY_LIMIT,
-        max_field_size=BODY_LIMIT,
-        max_headers=_MOST_HEADERS,
-    )
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._response.content.iter_any()
+
+    async def aclose(self) -> None:
+        await self._response.__aexit__(None, None, None)
 
 
 class _Connection(ResponseHandler):
+    peer: str | None = None
     _received = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        if peer:  # none of a receiver that has gone again already
+            self.peer = place(peer[0], peer[1])
 
     def set_response_params(self, **params: Any) -> None:
         self._received = 0  # a new request begins
@@ -90,25 +132,17 @@ class _Connector(aiohttp.TCPConnector):
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
         self._factory = partial(_Connection, loop=self._loop)
 
-    async def connect(self, *args: Any, **options: Any) -> Any:
+    async def connect(self, *args: Any, **options: Any) -> Connection:
         connection = await super().connect(*args, **options)
-        peer = connection.transport.get_extra_info("peername") if connection.transport else None
-        if peer:
-            PEER.set(place(peer[0], peer[1]))
+        if isinstance(connection.protocol, _Connection):
+            PEER.set(connection.protocol.peer)
         return connection
-
-
-class _Response(aiohttp.ClientResponse):
-    """Reads any reason phrase: the transport of httpx fails on one that is not UTF-8."""
-
-    async def start(self, connection: Any) -> aiohttp.ClientResponse:
-        await super().start(connection)
-        self.reason = decode_header((self.reason or "").encode(errors="surrogateescape"))
-        return self
 
 
 def decode_header(raw: bytes) -> str:
     """Header text is ASCII by the book; UTF-8 and Latin-1 are met and read as well."""
+    if raw.isascii() and 0 not in raw:
+        return raw.decode()
     try:
         return storable(raw.decode())
     except UnicodeDecodeError:

@@ -5,7 +5,7 @@ the transaction's lock and what the table says is written.
 """
 
 from tui.store.outbox.by_hand import cancel, resend
-from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim
+from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
 from tui.store.outbox.submit import Receipt, submit
@@ -23,5 +23,6 @@ __all__ = [
     "finish",
     "pull_in",
     "resend",
+    "still_held",
     "submit",
 ]

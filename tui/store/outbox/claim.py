@@ -1,7 +1,7 @@
 """A dispatcher takes deliveries that are due, for a limited time, under a random lease token."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -116,6 +116,17 @@ def claim(
     claims = _take(tx, rows, policy, next_due)
     _write_paces(tx, paces, Counter(claim.destination.id for claim in claims.claims))
     return claims
+
+
+def still_held(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
+    """Those of `claims` that are committed and whose lease has not passed to anybody else."""
+    rows = fetch(
+        tx.db,
+        f"SELECT id, lease FROM delivery WHERE id IN ({marks(claims)})",
+        tuple(claim.delivery_id for claim in claims),
+    )
+    held = dict(rows)
+    return [claim for claim in claims if held.get(claim.delivery_id) == claim.lease]
 
 
 def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
