@@ -85,8 +85,8 @@ def viewer(context: Context) -> Opens:
 
 
 @pytest.fixture
-def dispatcher(store: Store, clock: Clock) -> Iterator[BackgroundDispatcher]:
-    running = BackgroundDispatcher(store, policy=POLICY, limits=Limits(), clock=clock)
+def dispatcher(store: Store) -> Iterator[BackgroundDispatcher]:
+    running = BackgroundDispatcher(store, policy=POLICY, limits=Limits())
     running.start()
     yield running
     running.drain(0)
