@@ -16,10 +16,11 @@ from tui.domain.lifecycle import Outcome, State
 from tui.store.filtering import matching_delivery, where
 from tui.store.rows import (
     ALERT_COLUMNS,
+    AMONG,
     DESTINATION_COLUMNS,
     HEALTH_COLUMNS,
+    among,
     fetch,
-    marks,
     to_alert,
     to_destination,
 )
@@ -74,8 +75,8 @@ def page_of_alerts(
 
 
 def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
-    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id IN ({marks(keys)}) ORDER BY id DESC"
-    return _with_deliveries(db, fetch(db, query, tuple(keys)))
+    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id {AMONG} ORDER BY id DESC"
+    return _with_deliveries(db, fetch(db, query, (among(keys),)))
 
 
 def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[AlertRow]:
@@ -83,9 +84,9 @@ def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[A
     query = (
         f"SELECT delivery.alert_id, {_DELIVERY_ROW} FROM delivery"
         " JOIN destination ON destination.id = delivery.destination_id"
-        f" WHERE delivery.alert_id IN ({marks(rows)}) ORDER BY delivery.id"
+        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
     )
-    for row in fetch(db, query, [row[0] for row in rows]):
+    for row in fetch(db, query, (among(row[0] for row in rows),)):
         deliveries[row[0]].append(_delivery_row(row[1:]))
     return [
         AlertRow(
@@ -157,7 +158,7 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
 
 
 def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destination]:
-    rows = fetch(db, f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id IN ({marks(ids)})", tuple(ids))
+    rows = fetch(db, f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id {AMONG}", (among(ids),))
     return {row[0]: to_destination(row) for row in rows}
 
 
@@ -170,10 +171,10 @@ _ATTEMPT_ROW = (
 def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[AttemptRow]]:
     attempts: dict[int, list[AttemptRow]] = {key: [] for key in delivery_ids}
     query = (
-        f"SELECT delivery_id, {_ATTEMPT_ROW} FROM attempt WHERE delivery_id IN ({marks(delivery_ids)})"
+        f"SELECT delivery_id, {_ATTEMPT_ROW} FROM attempt WHERE delivery_id {AMONG}"
         " ORDER BY round DESC, number DESC"
     )
-    for row in fetch(db, query, delivery_ids):
+    for row in fetch(db, query, (among(delivery_ids),)):
         attempts[row[0]].append(_attempt_row(row[1:]))
     return attempts
 
@@ -217,9 +218,9 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
 def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:
     query = (
         f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
-        f" WHERE delivery.id IN ({marks(ids)}) ORDER BY delivery.id"
+        f" WHERE delivery.id {AMONG} ORDER BY delivery.id"
     )
-    return [_delivery_row(row) for row in fetch(db, query, tuple(ids))]
+    return [_delivery_row(row) for row in fetch(db, query, (among(ids),))]
 
 
 def summary(db: peewee.Database) -> Summary:

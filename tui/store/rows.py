@@ -7,7 +7,7 @@ hot path composing a query costs more than running it.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import peewee
@@ -20,6 +20,8 @@ ALERT_COLUMNS = (
     "id, alert_id, rule_id, severity, type, created_at, title, name, link, context, description, runbook,"
     " tags, version, test"
 )
+AMONG = "IN (SELECT CAST(key AS bigint) FROM json_each(?))"
+"""Follows a column of ids; its one value is `among` those wanted."""
 _MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
 DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused"
@@ -100,6 +102,14 @@ def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tup
     return db.execute_sql(sql.replace("?", db.param), values).fetchall()
 
 
+def among(ids: Iterable[int]) -> str:
+    """The value for `AMONG`: one, however many ids, where a placeholder for each soon is too many.
+
+    As the keys of an object, because that is what both engines' `json_each` takes apart.
+    """
+    return json.dumps(dict.fromkeys(ids, 0))
+
+
 def insert_many(
     db: peewee.Database,
     table: str,
@@ -157,5 +167,5 @@ def _tuples(rows: Sequence[tuple[Any, ...]]) -> str:
 
 
 def marks(values: Collection[Any]) -> str:
-    """A placeholder for each of `values`, for an IN list; of no values, what nothing is in."""
+    """A placeholder for each of a few `values`, for an IN list; of no values, what nothing is in."""
     return ", ".join("?" * len(values)) or "NULL"

@@ -12,7 +12,7 @@ from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
-from tui.store.rows import ALERT_COLUMNS, fetch, insert_many, marks, to_alert, update_many
+from tui.store.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_many, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
 """A lease is the destination's deadline and this: the request cannot outlive it."""
@@ -122,8 +122,8 @@ def still_held(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
     """Those of `claims` that are committed and whose lease has not passed to anybody else."""
     rows = fetch(
         tx.db,
-        f"SELECT id, lease FROM delivery WHERE id IN ({marks(claims)})",
-        tuple(claim.delivery_id for claim in claims),
+        f"SELECT id, lease FROM delivery WHERE id {AMONG}",
+        (among(claim.delivery_id for claim in claims),),
     )
     held = dict(rows)
     return [claim for claim in claims if held.get(claim.delivery_id) == claim.lease]
@@ -135,10 +135,10 @@ def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
     else:
         own = (
             "WITH lane(destination_id, urgency, due_at) AS (SELECT destination_id, urgency, min(due_at)"
-            f" FROM delivery WHERE id IN ({marks(only)}) AND due_at IS NOT NULL"
+            f" FROM delivery WHERE id {AMONG} AND due_at IS NOT NULL"
             " GROUP BY destination_id, urgency)"
         )
-        rows = fetch(tx.db, own + _LANES, tuple(only))
+        rows = fetch(tx.db, own + _LANES, (among(only),))
     return [
         _Lane(destination, urgency, due_at, Pace(rate, paced_until) if rate else None)
         for destination, urgency, due_at, rate, paced_until in rows
@@ -148,7 +148,7 @@ def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
 def _due_in_lanes(
     tx: Transaction, lanes: list[_Lane], slots: int, room: dict[int, int], only: Collection[int] | None
 ) -> list[Row]:
-    own = "" if only is None else f" AND id IN ({marks(only)})"
+    own, own_values = ("", ()) if only is None else (f" AND id {AMONG}", (among(only),))
     taken: list[Row] = []
     for urgency in sorted({lane.urgency for lane in lanes}):
         heads: list[list[Row]] = []
@@ -159,7 +159,7 @@ def _due_in_lanes(
                     lock_free(
                         tx,
                         f"destination_id = ? AND urgency = ? AND due_at <= ?{own} ORDER BY due_at LIMIT ?",
-                        (lane.destination, urgency, tx.now, *(only or ()), limit),
+                        (lane.destination, urgency, tx.now, *own_values, limit),
                     )
                 )
         # One from each destination in turn, so that none takes all the slots of its urgency.
@@ -178,8 +178,8 @@ def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
     limited = {lane.destination for lane in lanes if lane.pace and lane.opens_at(tx.now) <= tx.now}
     paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
     if limited:
-        sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id IN ({marks(limited)})"
-        held = fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=True), tuple(limited))
+        sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id {AMONG}"
+        held = fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=True), (among(limited),))
         paces |= {key: Pace(rate, paced_until) for key, rate, paced_until in held}
     return paces
 
@@ -268,5 +268,5 @@ def _close_abandoned(tx: Transaction, attempts: list[tuple[int, int, int]]) -> N
 
 
 def _alerts(tx: Transaction, ids: Collection[int]) -> dict[int, Alert]:
-    sql = f"SELECT {ALERT_COLUMNS} FROM alert WHERE id IN ({marks(ids)})"
-    return {row[0]: to_alert(row) for row in fetch(tx.db, sql, tuple(ids))}
+    sql = f"SELECT {ALERT_COLUMNS} FROM alert WHERE id {AMONG}"
+    return {row[0]: to_alert(row) for row in fetch(tx.db, sql, (among(ids),))}

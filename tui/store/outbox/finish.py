@@ -12,7 +12,7 @@ from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.claim import Claim
 from tui.store.outbox.rows import destinations_of, write_if_held
-from tui.store.rows import HEALTH_COLUMNS, fetch, marks, update_many
+from tui.store.rows import AMONG, HEALTH_COLUMNS, among, fetch, update_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +142,9 @@ def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 
 def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[int, Health]:
-    sql = f"SELECT id, {HEALTH_COLUMNS} FROM destination WHERE id IN ({marks(ids)}) ORDER BY id"
+    sql = f"SELECT id, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
     sql = tx.strategy.lock_rows(sql, skip_locked=False) if lock else sql
-    return {key: Health(*counted) for key, *counted in fetch(tx.db, sql, tuple(ids))}
+    return {key: Health(*counted) for key, *counted in fetch(tx.db, sql, (among(ids),))}
 
 
 _NAMES = [

@@ -6,7 +6,7 @@ from typing import Any
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Progress, State
 from tui.store.database import Transaction
-from tui.store.rows import DESTINATION_COLUMNS, fetch, marks, to_destination, update_many
+from tui.store.rows import AMONG, DESTINATION_COLUMNS, among, fetch, to_destination, update_many
 
 Row = tuple[Any, ...]
 
@@ -26,8 +26,8 @@ def lock_free(tx: Transaction, where: str, values: Sequence[Any]) -> list[Row]:
 
 def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
     """Rows of `COLUMNS`, ours until the transaction ends; waits for whoever is changing one."""
-    where = f"id IN ({marks(ids)}) ORDER BY id"  # in one order, or two who wait could wait for each other
-    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), tuple(ids))
+    where = f"id {AMONG} ORDER BY id"  # in one order, or two who wait could wait for each other
+    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), (among(ids),))
 
 
 def progress_of(row: Row) -> Progress:
@@ -63,6 +63,6 @@ def _columns(progress: Progress) -> tuple[Any, ...]:
 
 def destinations_of(tx: Transaction, ids: Collection[int]) -> tuple[dict[int, Destination], set[int]]:
     """The destinations with these ids, and which of them have been deleted."""
-    sql = f"SELECT {DESTINATION_COLUMNS}, deleted_at FROM destination WHERE id IN ({marks(ids)})"
-    rows = fetch(tx.db, sql, tuple(ids))
+    sql = f"SELECT {DESTINATION_COLUMNS}, deleted_at FROM destination WHERE id {AMONG}"
+    rows = fetch(tx.db, sql, (among(ids),))
     return {row[0]: to_destination(row) for row in rows}, {row[0] for row in rows if row[-1] is not None}
