@@ -5,7 +5,7 @@
 `DRILL_CRASH_AT` is one of POINTS, with `:3` behind it for the third time it is reached; the process
 ends there by SIGKILL, as `kill -9` does it. `DRILL_CLOCK` is a file with the milliseconds by which the
 wall clock is wrong; it may be written while the program runs. `DRILL_POLL_S` is how often a dispatcher
-looks for work of which nothing has told it.
+looks for work of which nothing has told it, `DRILL_PATIENCE_S` how long a command asks for a lock.
 """
 
 import os
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.cli import main
+from tui.commands import session
 from tui.delivery import dispatcher
 from tui.delivery.sender import Sender
 from tui.store import outbox
@@ -110,4 +111,6 @@ if __name__ == "__main__":
         shift_clock(Path(file))
     if seconds := os.environ.get("DRILL_POLL_S"):
         dispatcher.POLL_S = float(seconds)
+    if seconds := os.environ.get("DRILL_PATIENCE_S"):
+        session.PATIENCE_S = float(seconds)
     main()

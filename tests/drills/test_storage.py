@@ -42,6 +42,7 @@ def locked(installation: Installation) -> Iterator[None]:
 def drill_locked(
     installation: Installation, receiver: Receiver, lasting: Callable[[], object] = lambda: None
 ) -> str:
+    installation.environment["DRILL_PATIENCE_S"] = "0"
     return ride_out(
         installation,
         receiver,
@@ -49,7 +50,7 @@ def drill_locked(
         alerts=ALERTS,
         reason="the database is locked by another process",
         refusals=("locked",),
-        sends=1,  # each waits for the busy timeout
+        sends=1,  # each waits for the busy timeout, and no longer
         lasting=lasting,
     )
 

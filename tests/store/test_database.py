@@ -18,7 +18,7 @@ import pytest
 from tests.conftest import Clock, alert, answer, new_database, postgres, write
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome, State
-from tui.store import database, outbox
+from tui.store import outbox, sqlite
 from tui.store.database import ChangeNotice, Store, Transaction
 from tui.store.errors import CannotOpen, StoreUnavailable
 from tui.store.outbox import Finish
@@ -145,7 +145,7 @@ def made(path: Path, clock: Clock) -> Path:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody waits for a lock longer than a moment."""
-    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
 
 
 def test_only_its_owner_can_read_the_database(path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.session import Session, json_option, run_dispatcher, say, say_json, tell
+from tui.commands.session import Session, json_option, patiently, run_dispatcher, say, say_json, tell
 from tui.domain.alert import Alert, AlertType, Severity, decode_json, parse_alert
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
@@ -140,7 +140,7 @@ def _submit(
 
     parsed: list[tuple[str, Alert | Invalid]] = [(item.place, _parse(session, item, to)) for item in batch]
     alerts = [alert for _, alert in parsed if isinstance(alert, Alert)]
-    stored = iter(store.write(outbox.submit, alerts).result())
+    stored = iter(patiently(lambda: store.write(outbox.submit, alerts).result()))
     for place, alert in parsed:
         yield place, alert if isinstance(alert, Invalid) else next(stored)
 

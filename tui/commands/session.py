@@ -2,12 +2,14 @@
 
 import contextlib
 import json
+import random
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from tui.store.database import Store
 
 
+Result = TypeVar("Result")
+
+PATIENCE_S = 60.0
+"""How long a command asks again for a lock that others hold."""
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -35,8 +41,30 @@ class Session:
         from tui.store.engines import strategy_for
 
         logs.set_up(self.config.log, to_stderr=log_to_stderr)
-        with Store(strategy_for(self.config.db)) as store:
+        with patiently(lambda: Store(strategy_for(self.config.db))) as store:
             yield store
+
+
+def patiently(work: "Callable[[], Result]") -> "Result":
+    """The result of `work`, done again for as long as others hold the database's lock, up to a minute.
+
+    SQLite gives its lock to whoever asks first once it is free, so among many one can be unlucky for
+    longer than a transaction waits. Raises what `work` raised last.
+    """
+    from tui.store.errors import Locked
+
+    give_up = time.monotonic() + PATIENCE_S
+    told = False
+    while True:
+        try:
+            return work()
+        except Locked:
+            if time.monotonic() >= give_up:
+                raise
+        if not told:
+            tell("waiting: the database is locked by another process")
+            told = True
+        time.sleep(random.uniform(0.01, 0.2))  # not in step with the others who wait
 
 
 def destination_named(store: "Store", reference: str) -> "Destination":

@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 
-from tui.store.errors import StoreUnavailable
+from tui.store.errors import StoreLocked, StoreUnavailable
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -184,7 +184,8 @@ def _plain_errors() -> Generator[None]:
         first: BaseException = error
         while first.__context__ is not None:  # a rollback that fails hides what it was for
             first = first.__context__
-        raise StoreUnavailable(reason(first)) from error
+        words = reason(first)
+        raise (StoreLocked if words == LOCKED else StoreUnavailable)(words) from error
 
 
 _NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
@@ -194,9 +195,9 @@ def reason(error: BaseException) -> str:
     """What an engine's error means, in words for a person."""
     text = str(error).strip()
     for sign, words in (
-        ("locked", "the database is locked by another process"),
-        ("lock timeout", "the database is locked by another process"),
-        ("deadlock", "the database is locked by another process"),
+        ("locked", LOCKED),
+        ("lock timeout", LOCKED),
+        ("deadlock", LOCKED),
         ("disk is full", "the disk is full"),
         ("No space left", "the disk is full"),
         ("readonly", "the database cannot be written"),
@@ -216,4 +217,5 @@ def reason(error: BaseException) -> str:
     return text.partition("\n")[0]
 
 
+LOCKED = "the database is locked by another process"
 _NO_ANSWER = "the database server does not answer"

@@ -1,6 +1,10 @@
 """What can go wrong with a database, in words for a person, whichever engine it is."""
 
 
+class Locked(Exception):
+    """Somebody else holds the lock; nothing was done, and the same may succeed in a moment."""
+
+
 class CannotOpen(Exception):
     """The database cannot be used at all; the program does not start."""
 
@@ -10,3 +14,11 @@ class StoreUnavailable(Exception):
 
     The transaction left nothing behind; the same work can be tried again.
     """
+
+
+class OpenLocked(CannotOpen, Locked):
+    """It could not be opened because somebody else held it too long."""
+
+
+class StoreLocked(StoreUnavailable, Locked):
+    """The transaction did not get its turn."""

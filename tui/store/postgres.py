@@ -11,8 +11,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tui.store import migrate
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, reason
-from tui.store.errors import CannotOpen
+from tui.store.database import BUSY_TIMEOUT_S, LOCKED, ChangeNotice, reason
+from tui.store.errors import CannotOpen, OpenLocked
 
 CHANNEL = "tocsin"
 """What triggers of the schema notify when rows change."""
@@ -70,7 +70,9 @@ class Postgres:
                 self._refuse_what_cannot_hold_every_text(db)
                 self.migrated = migrate.up(db)
         except peewee.DatabaseError as error:
-            raise CannotOpen(f"cannot open the database {self.shown}: {reason(error)}") from None
+            words = reason(error)
+            kind = OpenLocked if words == LOCKED else CannotOpen
+            raise kind(f"cannot open the database {self.shown}: {words}") from None
         return db
 
     def _understood(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import peewee
 
 from tui.store import migrate
 from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
-from tui.store.errors import CannotOpen
+from tui.store.errors import CannotOpen, OpenLocked
 
 _APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA application_id)
 
@@ -43,7 +43,8 @@ class Sqlite:
             self._adopt(db)
         except (peewee.OperationalError, peewee.DatabaseError, sqlite3.Error) as error:
             db.close()
-            raise CannotOpen(self._explain(error)) from None
+            kind = OpenLocked if "locked" in str(error) else CannotOpen
+            raise kind(self._explain(error)) from None
         except BaseException:
             db.close()
             raise
