@@ -1,13 +1,18 @@
 """`tocsin send`: alerts from flags, a file or a pipe."""
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.commands.conftest import Receiver, Tocsin
+from tests.commands.conftest import PATIENCE_S, Receiver, Tocsin
 from tests.conftest import destination
+from tui import cli, logs
+from tui.store import outbox
+from tui.store.errors import StoreUnavailable
 
 PAYLOAD_KEYS = {
     "id",
@@ -139,6 +144,61 @@ def test_json_says_where_each_alert_goes(tocsin: Tocsin) -> None:
     assert delivery.pop("id").startswith("dlv_")
     assert delivery == {"destination": "soc", "destinationId": 1, "state": "scheduled"}
     assert (lost["notRouted"], lost["deliveries"]) == ("no destination takes severity INFO", [])
+
+
+def test_json_tells_of_each_alert_as_soon_as_it_is_stored(tocsin: Tocsin) -> None:
+    with tocsin.start("send", "-", "--json", stdin=-1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for title in ("first", "second"):
+            process.stdin.write(json.dumps({"title": title, "alertId": title}) + "\n")
+            process.stdin.flush()
+            assert any(f'"alertId": "{title}"' in line for line in process.stdout)
+        process.kill()
+    assert titles(tocsin) == ["first", "second"]
+
+
+def test_json_of_nothing_stored_is_an_empty_array(tocsin: Tocsin) -> None:
+    assert tocsin.json("send", "-", input="{oops}", code=2) == []
+
+
+@pytest.mark.parametrize("more", [[], ["--wait"]], ids=" ".join)
+def test_what_is_stored_is_told_although_the_database_fails_half_way(
+    tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    tocsin.add(destination())
+    stores = iter([outbox.submit])
+
+    def submit(*args: Any) -> Any:
+        for real in stores:
+            return real(*args)
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(outbox, "submit", submit)
+    monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)  # it is for the whole process
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"title": "a"}\n{"title": "b"}')))
+    monkeypatch.setattr(sys, "argv", ["tocsin", "--db", str(tocsin.database), "send", "-", "--json", *more])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    answer, complaint = capsys.readouterr()
+    assert (ended.value.code, complaint) == (1, "tocsin: the disk is full\n")
+    (told,) = json.loads(answer)
+    assert told["alertId"] == tocsin.json("alert", "list")[0]["alertId"]
+    assert told["deliveries"][0]["state"] == "scheduled"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=" ".join)
+def test_alerts_are_stored_although_nobody_reads_the_answer(tocsin: Tocsin, more: list[str]) -> None:
+    with tocsin.start("send", "-", *more, stdin=-1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.close()
+        for title in ("first", "second", "third"):
+            process.stdin.write(json.dumps({"title": title}) + "\n")
+            process.stdin.flush()
+        process.stdin.close()
+        assert process.wait(PATIENCE_S) == 1
+    assert tocsin.stored()["alert"] == 3
 
 
 class TestWait:

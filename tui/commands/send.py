@@ -3,13 +3,13 @@
 import secrets
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.session import Session, json_option, patiently, run_dispatcher, say, say_json, tell
+from tui.commands.session import JsonArray, Session, json_option, patiently, run_dispatcher, say, tell
 from tui.domain.alert import Alert, AlertType, Severity, decode_json, parse_alert
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
@@ -69,29 +69,67 @@ def send(
     if file is not None and given:
         raise click.UsageError("give alerts in a file or with flags, not both")
     seconds = _seconds(wait)
-    receipts: list[Receipt] = []
+    batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
     bad = 0
-    with session.store() as store:
-        for batch in iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file):
+    with session.store() as store, _Answer(as_json=as_json, at_the_end=wait is not None) as answer:
+        for batch in batches:
             for place, result in _submit(session, store, batch, to):
                 if isinstance(result, Invalid):
                     bad += 1
                     tell(f"tocsin: {place}: {result.message}" if place else f"tocsin: {result.message}")
-                    continue
-                receipts.append(result)
-                if not as_json and wait is None:
-                    say(_describe(result))
-        done = _deliver(session, store, receipts, seconds) if wait is not None else True
-        states = _states(store, receipts) if as_json or wait is not None else {}
-    if as_json:
-        say_json([_as_json(receipt, states) for receipt in receipts])
-    elif wait is not None:
-        for receipt in receipts:
-            say(_describe(receipt, states))
+                else:
+                    answer.stored(result)
+        if wait is not None:
+            answer.states = _deliver(session, store, answer.receipts, seconds)
     if bad:
         raise click.exceptions.Exit(2)
-    if not done:
+    if any(state != State.DELIVERED for state in answer.states.values()):
         raise click.exceptions.Exit(1)
+
+
+class _Answer:
+    """What is told of the alerts that were stored: of each at once or, with --wait, when all have ended.
+
+    Nothing that is stored goes untold, whatever ends this early; and once nobody reads the answer any
+    more, the rest is stored all the same.
+    """
+
+    def __init__(self, *, as_json: bool, at_the_end: bool) -> None:
+        self.receipts: list[Receipt] = []
+        self.states: dict[int, State] = {}
+        """How deliveries ended, where that is known."""
+        self._array = JsonArray() if as_json else None
+        self._at_the_end = at_the_end
+        self._unread: OSError | None = None
+
+    def stored(self, receipt: "Receipt") -> None:
+        self.receipts.append(receipt)
+        if not self._at_the_end:
+            self._write(self._say, receipt)
+
+    def __enter__(self) -> "_Answer":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for receipt in self.receipts if self._at_the_end else ():
+            self._write(self._say, receipt)
+        if self._array is not None:
+            self._write(self._array.close)
+        if self._unread is not None and kind is None:
+            raise self._unread
+
+    def _say(self, receipt: "Receipt") -> None:
+        if self._array is not None:
+            self._array.append(_as_json(receipt, self.states))
+        else:
+            say(_describe(receipt, self.states))
+
+    def _write(self, words: Callable[..., None], *of: "Receipt") -> None:
+        if self._unread is None:
+            try:
+                words(*of)
+            except OSError as error:
+                self._unread = error
 
 
 def _seconds(wait: str | None) -> float | None:
@@ -160,26 +198,23 @@ def _parse(session: Session, item: Item, to: tuple[str, ...]) -> Alert | Invalid
     return replace(alert, destinations=to) if to else alert
 
 
-def _deliver(session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None) -> bool:
-    """Deliver until nothing of `receipts` waits or the time is over; whether all were delivered."""
-    ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
-    if ids:
-        run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds)
-    states = _states(store, receipts).values()
-    waiting = sum(state in (State.SCHEDULED, State.IN_FLIGHT) for state in states)
-    if waiting:
-        tell(f"tocsin: stopped waiting; {waiting} still queued, for `tocsin dispatch` or an open app")
-    return all(state == State.DELIVERED for state in states)
-
-
-def _states(store: "Store", receipts: "list[Receipt]") -> dict[int, State]:
+def _deliver(
+    session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None
+) -> dict[int, State]:
+    """Deliver until nothing of `receipts` waits or the time is over; the states in which that left them."""
     from tui.store import queries
 
     ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
-    return {row.id: row.state for row in store.read(queries.deliveries_by_id, ids).result()}
+    if ids:
+        run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds)
+    states = {row.id: row.state for row in store.read(queries.deliveries_by_id, ids).result()}
+    waiting = sum(state in (State.SCHEDULED, State.IN_FLIGHT) for state in states.values())
+    if waiting:
+        tell(f"tocsin: stopped waiting; {waiting} still queued, for `tocsin dispatch` or an open app")
+    return states
 
 
-def _describe(receipt: "Receipt", states: dict[int, State] | None = None) -> str:
+def _describe(receipt: "Receipt", states: dict[int, State]) -> str:
     if receipt.not_routed:
         return f"{visible(receipt.alert_id)}  stored, not routed: {receipt.not_routed}"
     names = [
@@ -198,7 +233,7 @@ def _as_json(receipt: "Receipt", states: dict[int, State]) -> dict[str, Any]:
                 "id": webhook_id,
                 "destination": destination.name,
                 "destinationId": destination.id,
-                "state": states[delivery_id],
+                "state": states.get(delivery_id, State.SCHEDULED),
             }
             for delivery_id, webhook_id, destination in receipt.deliveries
         ],

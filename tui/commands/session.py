@@ -6,6 +6,7 @@ import random
 import re
 import signal
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -86,13 +87,35 @@ def tell(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """JSON on stdout; what a terminal would act on is escaped, which to a program is the same."""
+    """JSON on stdout."""
+    click.echo(_json(value))
+
+
+class JsonArray:
+    """A JSON array on stdout, each element as soon as it is there, closed whatever happens.
+
+    So who reads it has been told of each, even when this process is killed before the end.
+    """
+
+    def __init__(self) -> None:
+        self._before = "[\n"
+
+    def append(self, value: Any) -> None:
+        click.echo(self._before + textwrap.indent(_json(value), "  "), nl=False)
+        self._before = ",\n"
+
+    def close(self) -> None:
+        click.echo("[]" if self._before == "[\n" else "\n]")
+
+
+def _json(value: Any) -> str:
+    """As text in which what a terminal would act on is escaped, which to a program is the same."""
     unicode = sys.stdout is not None and sys.stdout.encoding.lower().startswith("utf")
     try:
         text = json.dumps(value, ensure_ascii=not unicode, indent=2)
     except RecursionError:  # indenting gives up earlier than reading what was sent in
         text = json.dumps(value, ensure_ascii=not unicode)
-    click.echo(_NOT_PLAIN.sub(lambda match: _escaped(match[0]) if is_control(match[0]) else match[0], text))
+    return _NOT_PLAIN.sub(lambda match: _escaped(match[0]) if is_control(match[0]) else match[0], text)
 
 
 def _escaped(character: str) -> str:
