@@ -4,12 +4,12 @@ import pytest
 
 from tests.conftest import NOW, answer
 from tui.domain.attempt import Answer
-from tui.domain.health import FAILING_AFTER, Health
+from tui.domain.health import FAILING_AFTER, Health, counts
 from tui.domain.lifecycle import Outcome
 
 REFUSED = answer(Outcome.REJECTED, status_code=500)
 GONE = answer(Outcome.REJECTED, status_code=410)
-FAILURES = [Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.TIMEOUT, Outcome.BLOCKED]
+FAILURES = [Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.TIMEOUT]
 
 
 def after(*ends: tuple[Answer, bool], before: Health | None = None) -> Health:
@@ -43,5 +43,13 @@ def test_one_delivery_lifts_it_and_the_count_begins_anew() -> None:
     assert after((REFUSED, True), (answer(), False), (REFUSED, True)) == Health(1, 1)
 
 
-def test_our_own_shutdown_says_nothing_about_it() -> None:
-    assert after((answer(Outcome.INTERRUPTED), False)) == Health()
+@pytest.mark.parametrize("outcome", Outcome)
+def test_what_is_our_own_doing_says_nothing_about_it(outcome: Outcome) -> None:
+    ours = outcome in (Outcome.INTERRUPTED, Outcome.BLOCKED)
+    assert counts(answer(outcome), test=False) is not ours
+
+
+@pytest.mark.parametrize("failure", [*FAILURES, Outcome.BLOCKED])
+def test_a_test_alert_counts_only_when_it_gets_through(failure: Outcome) -> None:
+    assert not counts(answer(failure), test=True)
+    assert counts(answer(), test=True)

@@ -16,6 +16,16 @@ GONE = 410
 """The status with which a receiver says that it will never be there again (RFC 9110, 15.5.11)."""
 
 
+def counts(answer: Answer, *, test: bool) -> bool:
+    """Whether the end of an attempt says how its destination fares.
+
+    Not when it is our doing that nothing got through, nor when a test alert fails: somebody tries
+    something out, and it is not retried.
+    """
+    ours = answer.outcome in (Outcome.INTERRUPTED, Outcome.BLOCKED)
+    return answer.outcome is Outcome.DELIVERED or not (ours or test)
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     failures: int = 0
@@ -26,12 +36,12 @@ class Health:
     """Milliseconds since 1970; None while it is not failing."""
 
     def after(self, ends: Iterable[tuple[Answer, bool]], now: int) -> "Health":
-        """The health after attempts ended, each with its answer and whether it was the last of a round."""
+        """The health after attempts that count ended: their answers, and whether a round ended with them."""
         failures, exhausted, since = self.failures, self.exhausted, self.failing_since
         for answer, exhausts in ends:
             if answer.outcome is Outcome.DELIVERED:
                 failures, exhausted, since = 0, 0, None
-            elif answer.outcome is not Outcome.INTERRUPTED:
+            else:
                 failures += 1
                 exhausted += exhausts
                 if since is None and (exhausted >= FAILING_AFTER or answer.status_code == GONE):

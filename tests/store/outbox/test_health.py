@@ -68,6 +68,40 @@ def test_a_new_url_starts_anew_and_a_new_name_does_not(bench: Bench, soc: Destin
     assert row(bench).health == Health()
 
 
+def test_what_the_old_url_answers_after_an_edit_says_nothing_of_the_new_one(
+    bench: Bench, soc: Destination
+) -> None:
+    bench.submit()
+    claim = bench.claim_one()
+    write(bench.store, destinations.edit, Destination(**{**_fields(soc), "url": "http://localhost/new"}))
+    bench.finish(claim, Outcome.REJECTED, status_code=410)
+    assert row(bench).health == Health()
+
+
+@pytest.mark.usefixtures("soc")
+@pytest.mark.parametrize(
+    ("outcome", "test"), [(Outcome.BLOCKED, False), (Outcome.REJECTED, True), (Outcome.BLOCKED, True)]
+)
+def test_neither_what_is_blocked_nor_a_failed_test_alert_counts(
+    bench: Bench, outcome: Outcome, *, test: bool
+) -> None:
+    for _ in range(FAILING_AFTER):
+        bench.submit(test=test)
+        [claim] = bench.claim().claims
+        ended = Finish(claim, answer(outcome, status_code=410), 0.0)
+        [finished] = write(bench.store, outbox.finish, [ended], NO_RETRIES)
+        assert finished.exhausted
+    assert row(bench).health == Health()
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_test_alert_that_gets_through_lifts_it(bench: Bench) -> None:
+    end(bench, Outcome.REJECTED, status_code=410)
+    bench.submit(test=True)
+    bench.finish(bench.claim_one())
+    assert row(bench).health == Health()
+
+
 def _fields(of: Destination) -> dict[str, object]:
     return {name: getattr(of, name) for name in Destination.__dataclass_fields__}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.health import Health
+from tui.domain.health import Health, counts
 from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
@@ -119,17 +119,28 @@ def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[P
     return after, row
 
 
+_Place = tuple[int, str]
+"""A destination and the URL it has: what an old URL answered says nothing of a new one."""
+
+
 def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
     """Count how each destination fares. Of one that is well nothing is written."""
-    ends: dict[int, list[tuple[Answer, bool]]] = {}
+    ends: dict[_Place, list[tuple[Answer, bool]]] = {}
     for done in finished:
-        ends.setdefault(done.finish.claim.destination.id, []).append((done.finish.answer, done.exhausted))
+        claim, answer = done.finish.claim, done.finish.answer
+        if counts(answer, test=claim.alert.test):
+            place = (claim.destination.id, claim.destination.url)
+            ends.setdefault(place, []).append((answer, done.exhausted))
+    if not ends:
+        return
     changing = [
-        key for key, before in _healths(tx, ends).items() if before.after(ends[key], tx.now) != before
+        place[0]
+        for place, before in _healths(tx, {key for key, _ in ends}).items()
+        if before.after(ends.get(place, ()), tx.now) != before
     ]
     if changing:
         held = _healths(tx, changing, lock=True)  # another dispatcher may be counting, too
-        after = {key: before.after(ends[key], tx.now) for key, before in held.items()}
+        after = {place[0]: before.after(ends.get(place, ()), tx.now) for place, before in held.items()}
         update_many(
             tx.db,
             "destination",
@@ -141,10 +152,10 @@ def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
         )
 
 
-def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[int, Health]:
-    sql = f"SELECT id, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
+def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[_Place, Health]:
+    sql = f"SELECT id, url, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
     sql = tx.strategy.lock_rows(sql, skip_locked=False) if lock else sql
-    return {key: Health(*counted) for key, *counted in fetch(tx.db, sql, (among(ids),))}
+    return {(key, url): Health(*counted) for key, url, *counted in fetch(tx.db, sql, (among(ids),))}
 
 
 _NAMES = [
