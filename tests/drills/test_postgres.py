@@ -136,7 +136,8 @@ def test_connections_cut_again_and_again_under_load(
         cut_connections(installation)
 
     installation.wait_until_all_delivered()
-    assert dispatcher.said().count(TROUBLE) == dispatcher.said().count(RECOVERED) == cuts
+    # A connection cut between two transactions is opened anew and nothing is said.
+    assert dispatcher.said().count(TROUBLE) == dispatcher.said().count(RECOVERED) <= cuts
     assert set(receiver.by_alert.values()) == {1}, "results were kept, nothing was sent again"
     assert "late answer ignored" not in dispatcher.said(), "it knows what it had recorded before the cut"
     report(f"{cuts} cuts, {assert_nothing_lost(installation, receiver, alerts)}")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import psycopg
 import pytest
@@ -435,7 +436,8 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: tuple[int, int, int], *, affected: bool
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
-    assert bool(Sqlite(tmp_path / "tocsin.db").caveats()) is affected
+    with Store(Sqlite(tmp_path / "tocsin.db")) as store:
+        assert bool(store.caveats()) is affected
 
 
 # --- PostgreSQL: what is refused, and in which words ---
@@ -490,3 +492,82 @@ def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_our
         assert str(caught.value) == "the database cannot be written"
         [receipt] = write(store, outbox.submit, [alert()])
         assert isinstance(receipt, outbox.Receipt)
+
+
+# --- PostgreSQL: connections ---
+
+
+def connections(server: psycopg.Connection[Any], name: str) -> list[tuple[Any, ...]]:
+    """Of the database called `name`: process and application."""
+    asked = "SELECT pid, application_name FROM pg_stat_activity WHERE datname = %s"
+    return server.execute(asked, (name,)).fetchall()
+
+
+@pytest.fixture
+def server() -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(postgres(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> str:
+    """The URL of a database on the server."""
+    return new_database("postgresql", tmp_path)
+
+
+def name_in(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def cut(server: psycopg.Connection[Any], name: str) -> None:
+    """Every connection to the database called `name`, as a restart of the server does it."""
+    for pid, _ in connections(server, name):
+        server.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    for _ in range(500):
+        if not connections(server, name):
+            return
+        time.sleep(0.01)
+    raise AssertionError("a connection stays")
+
+
+def test_a_connection_found_dead_is_opened_anew_before_anything_is_asked_of_it(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(theirs)) as store:
+        write(store, outbox.submit, [alert()])
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 1
+        cut(server, name_in(theirs))
+        write(store, outbox.submit, [alert()])
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 2
+
+
+def test_work_whose_connection_is_cut_is_not_done_again(server: psycopg.Connection[Any], theirs: str) -> None:
+    done: list[int] = []
+
+    def cut_off(tx: Transaction) -> None:
+        done.append(len(outbox.submit(tx, [alert()])))
+        cut(server, name_in(theirs))
+
+    with Store(Postgres(theirs)) as store:
+        with pytest.raises(StoreUnavailable):
+            write(store, cut_off)
+        assert done == [1]
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 0
+
+
+def test_what_the_url_says_of_a_connection_goes_for_all_of_them(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(f"{theirs}&application_name=watched")) as store, contextlib.closing(store.watch()):
+        assert [application for _, application in connections(server, name_in(theirs))] == ["watched"]
+
+
+def test_what_a_server_is_known_for_is_asked_like_everything_else(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(theirs)) as store:
+        assert [caveat.partition(" ")[0] for caveat in store.caveats()] == ["fsync", "full_page_writes"]
+        server.execute(f"ALTER DATABASE {name_in(theirs)} ALLOW_CONNECTIONS false")
+        cut(server, name_in(theirs))
+        with pytest.raises(StoreUnavailable, match="not currently accepting connections"):
+            store.caveats()

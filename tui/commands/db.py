@@ -18,7 +18,7 @@ def check(session: Session) -> None:
     Prints each problem on a line of its own and exits 1 if there is one.
     """
     with session.store() as store:
-        for caveat in store.strategy.caveats():
+        for caveat in store.caveats():
             tell(f"warning: {caveat}")
         problems = store.check()
         shown = store.strategy.shown

@@ -81,11 +81,15 @@ class Strategy(Protocol):
 
     def watch(self) -> ChangeNotice: ...
 
+    def is_lost(self, db: peewee.Database) -> bool:
+        """Whether this thread's connection, left idle between two transactions, is dead."""
+        ...
+
     def check(self, db: peewee.Database) -> list[str]:
         """What is wrong with the database, a sentence each."""
         ...
 
-    def caveats(self) -> list[str]:
+    def caveats(self, db: peewee.Database) -> list[str]:
         """What is known to be wrong with this version of the engine, a sentence each."""
         ...
 
@@ -140,6 +144,10 @@ class Store:
         """What is wrong with the database, a sentence each; empty when nothing is."""
         return self.read(self.strategy.check).result()
 
+    def caveats(self) -> list[str]:
+        """What is known to be wrong with this version of the engine, a sentence each."""
+        return self.read(self.strategy.caveats).result()
+
     def close(self) -> None:
         """Waits for the write under way. Afterwards the store takes no more work."""
         if not self._closed:
@@ -158,6 +166,9 @@ class Store:
     def _connected(self) -> Generator[peewee.Database]:
         try:
             with _plain_errors():
+                # Now, before anything is sent: later nobody could tell what was carried out.
+                if not self._db.is_closed() and self.strategy.is_lost(self._db):
+                    self._forget_connection()
                 self._db.connect(reuse_if_open=True)
                 yield self._db
         except StoreUnavailable:

@@ -2,6 +2,7 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import select
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -59,9 +60,10 @@ class Postgres:
 
     def open(self) -> peewee.Database:
         asked = self._understood()
-        options = {key: value for key, value in _CONNECTION.items() if key not in asked}
         wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_LET_GO} {asked.get('options') or ''}"
-        db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True, options=wait.strip(), **options)
+        db = peewee.PostgresqlDatabase(
+            self._url, prefer_psycopg3=True, options=wait.strip(), **_unasked(asked)
+        )
         try:
             with db.connection_context(), db.atomic():
                 # Held to the end of the transaction: whoever comes second finds the work done.
@@ -99,7 +101,13 @@ class Postgres:
         return int(db.execute_sql(f"SELECT {_NOW}").fetchone()[0])
 
     def watch(self) -> ChangeNotice:
-        return _Listening(self._url)
+        return _Listening(self._url, _unasked(self._understood()))
+
+    def is_lost(self, db: peewee.Database) -> bool:
+        # To a connection that asks nothing a server has nothing to say but goodbye.
+        watched = select.poll()
+        watched.register(db.connection().fileno(), select.POLLIN)
+        return bool(watched.poll(0))
 
     def check(self, db: peewee.Database) -> list[str]:
         invalid = db.execute_sql("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
@@ -109,14 +117,10 @@ class Postgres:
             problems.append(f"{failures} pages failed their checksum")
         return problems
 
-    def caveats(self) -> list[str]:
-        db = peewee.PostgresqlDatabase(self._url, prefer_psycopg3=True)
-        with db.connection_context():
-            off = "SELECT name FROM pg_settings WHERE setting = 'off' AND name IN (%s, %s, %s) ORDER BY name"
-            names = [
-                row[0] for row in db.execute_sql(off, ("fsync", "full_page_writes", "synchronous_commit"))
-            ]
-        return [f"{name} is off: a crash of the server can lose alerts" for name in names]
+    def caveats(self, db: peewee.Database) -> list[str]:
+        off = "SELECT name FROM pg_settings WHERE setting = 'off' AND name IN (%s, %s, %s) ORDER BY name"
+        names = db.execute_sql(off, ("fsync", "full_page_writes", "synchronous_commit"))
+        return [f"{name} is off: a crash of the server can lose alerts" for (name,) in names]
 
     def _refuse_what_cannot_hold_every_text(self, db: peewee.Database) -> None:
         encoding = db.execute_sql("SHOW server_encoding").fetchone()[0]
@@ -131,14 +135,20 @@ class Postgres:
             )
 
 
+def _unasked(asked: dict[str, Any]) -> dict[str, Any]:
+    """How we connect, but for what the URL says itself."""
+    return {key: value for key, value in _CONNECTION.items() if key not in asked}
+
+
 class _Listening:
     """`LISTEN` on a connection of its own, in a thread, so that who asks for changes never waits.
 
     A hint, no more: what was missed while the connection was gone counts as a change.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
         self._url = url
+        self._options = options
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -160,7 +170,7 @@ class _Listening:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, **_CONNECTION) as connection:
+                with psycopg.connect(self._url, autocommit=True, **self._options) as connection:
                     connection.execute(f"LISTEN {CHANNEL}")
                     self._changed.set()
                     self._ready.set()

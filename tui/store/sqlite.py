@@ -60,6 +60,9 @@ class Sqlite:
     def watch(self) -> ChangeNotice:
         return _DataVersion(self.path)
 
+    def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
+        return False
+
     def check(self, db: peewee.Database) -> list[str]:
         problems: list[str] = []
         try:
@@ -70,7 +73,7 @@ class Sqlite:
             problems.append(str(error))
         return problems
 
-    def caveats(self) -> list[str]:
+    def caveats(self, db: peewee.Database) -> list[str]:  # noqa: ARG002
         if not _has_wal_reset_bug(sqlite3.sqlite_version_info):
             return []
         return [
