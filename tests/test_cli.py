@@ -3,12 +3,16 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 from tests.commands.conftest import PATIENCE_S, TOCSIN, Tocsin, complaint
 from tests.conftest import alert
+from tui.cli import cli, main
 
 HEAVY = ("peewee", "httpx", "aiohttp", "starlette", "uvicorn", "textual", "rich")
 COMMANDS = ("demo", "send", "dispatch", "receive", "destination", "alert", "db")
@@ -47,6 +51,50 @@ def test_version_is_told(tocsin: Tocsin) -> None:
 
 def test_an_unknown_command_is_wrong_use(tocsin: Tocsin) -> None:
     assert complaint(tocsin("sned"), 2).startswith("No such command 'sned'")
+
+
+def words_of(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """A command line for every argument and every option that takes a value, with `given` as its value."""
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            yield (*name, GIVEN)
+        elif not parameter.is_flag:  # pyright: ignore[reportAttributeAccessIssue]
+            yield (*name, parameter.opts[0], GIVEN)
+    if isinstance(command, click.Group):
+        for verb in command.list_commands(click.Context(command)):
+            below = command.get_command(click.Context(command), verb)
+            assert below is not None
+            yield from words_of(below, (*name, verb))
+
+
+GIVEN = "\udcff\udcfe"
+"""Two bytes that are no UTF-8, as Python hands them over."""
+
+
+@pytest.mark.parametrize("words", list(words_of(cli)), ids=lambda words: " ".join(words[:-1]))
+def test_an_argument_that_is_not_text_is_wrong_use_wherever_it_stands(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["tocsin", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capsys.readouterr() == ("", f"tocsin: argument {len(words)} is not UTF-8 text\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "where"),
+    [
+        ([b"--db", b"/tmp/\xff.db", b"db", b"check"], {}, "argument 2"),
+        ([b"alert", b"show", b"\xc3\x28abcdefg"], {}, "argument 3"),
+        ([b"send"], {"TOCSIN_SEND_TITLE": b"\xff"}, "TOCSIN_SEND_TITLE"),
+    ],
+    ids=["an option", "an argument", "a variable"],
+)
+def test_bytes_that_are_not_text_come_to_the_same(
+    tocsin: Tocsin, words: list[bytes], env: dict[str, Any], where: str
+) -> None:
+    assert complaint(tocsin(*words, env=env), 2) == f"{where} is not UTF-8 text"  # type: ignore[arg-type]
 
 
 def test_a_flag_goes_before_the_environment(tocsin: Tocsin, tmp_path: Path) -> None:

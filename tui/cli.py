@@ -48,7 +48,10 @@ class LazyGroup(click.Group):
     context_settings={"auto_envvar_prefix": "TOCSIN", "help_option_names": ["-h", "--help"]},
 )
 @click.option(
-    "--db", metavar="PATH", envvar="TOCSIN_DB", help="The database. Default: in your data directory."
+    "--db",
+    metavar="PATH|URL",
+    envvar="TOCSIN_DB",
+    help="The database: a file, or postgresql://USER@HOST/NAME. Default: in your data directory.",
 )
 @click.option("--config", "config_file", metavar="FILE", envvar="TOCSIN_CONFIG", help="A configuration file.")
 @click.option("--log", metavar="FILE", envvar="TOCSIN_LOG", help="The log. Default: in your state directory.")
@@ -75,6 +78,7 @@ def main() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show ✓ shows \u2713
     try:
+        _refuse_what_is_no_text()
         code: Any = cli.main(standalone_mode=False, prog_name="tocsin")
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -98,6 +102,15 @@ def main() -> NoReturn:
         gone = isinstance(error, BrokenPipeError)  # whoever read our output has read enough
         code = FAILED if gone else _fail(FAILED, f"cannot write the output: {error.strerror}")
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _refuse_what_is_no_text() -> None:
+    """Bytes that are not UTF-8, in an argument or a variable of ours, stop here: nothing below takes them."""
+    given = [(f"argument {place}", word) for place, word in enumerate(sys.argv[1:], start=1)]
+    given += [(name, value) for name, value in os.environ.items() if name.startswith("TOCSIN_")]
+    for where, text in given:
+        if any("\udc80" <= character <= "\udcff" for character in text):  # how Python hands them to us
+            raise Invalid("", f"{where} is not UTF-8 text")  # not which: it may be a secret
 
 
 def _fail(code: int, message: str) -> int:
