@@ -77,6 +77,27 @@ def test_lines_of_which_the_first_is_bad_are_still_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize("bad", [b"{oops}", b"}", b'"', b"\xff", b'{"a": 1', b"title,severity"])
+def test_one_good_line_is_enough_to_tell_lines_of_which_the_first_is_bad(bad: bytes) -> None:
+    first, second = items(bad + b'\n{"a": 1}\n')
+    assert (first.place, first.error is None) == ("line 1", False)
+    assert (second.place, second.value) == ("line 2", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '[\n  {"a": 1},\n  {oops},\n  {"b": 2}\n]',
+        '[\n{"a": 1},\n{oops},\n{"b": 2}\n]',
+        '{\n "a": [\n  {"b": 1}\n ],\n oops\n}',
+    ],
+    ids=["an array", "an array without indentation", "an object"],
+)
+def test_an_object_on_a_line_inside_a_broken_document_is_not_taken_out_of_it(raw: str) -> None:
+    (item,) = items(raw)
+    assert item.error is not None
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert values(b'\xef\xbb\xbf{"a": 1}') == [{"a": 1}]
     assert values(b'\xef\xbb\xbf[{"a": 1}]') == [{"a": 1}]

@@ -1,5 +1,6 @@
 """Finds the alerts in what a person pipes in: one JSON object, an array of them, or JSON Lines."""
 
+import codecs
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -77,32 +78,45 @@ def _line(raw: bytes, number: int) -> Item:
 
 
 def _whole(raw: bytes) -> Iterator[Item]:
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        yield Item(f"line {raw[: error.start].count(10) + 1}", error="this is not UTF-8 text")
-        return
-    if not text.strip():
+    if not raw.removeprefix(codecs.BOM_UTF8).strip():
         yield Item("", error="there is nothing to send: the input is empty")
         return
     try:
-        value = decode_json(text)
-    except json.JSONDecodeError as error:
-        lines = [(number, line) for number, line in enumerate(raw.splitlines(), start=1) if line.strip()]
-        if error.msg == "Extra data" or sum(_is_object(line) for _, line in lines) > 1:
-            yield from (_line(line, number) for number, line in lines)
-        else:
-            yield Item(
-                f"line {error.lineno}", error=f"this is not JSON: {_lower(error.msg)} at column {error.colno}"
-            )
-        return
+        value = decode_json(raw.decode("utf-8-sig"))
     except ValueError as error:
-        yield Item("", error=str(error))
+        if _are_lines(raw):
+            numbered = enumerate(raw.split(b"\n"), start=1)
+            yield from (_line(line, number) for number, line in numbered if line.strip())
+        else:
+            yield _refused(raw, error)
         return
     if isinstance(value, list):
         yield from (Item(f"item {index}", entry) for index, entry in enumerate(value, start=1))
     else:
         yield Item("", value)
+
+
+def _are_lines(raw: bytes) -> bool:
+    """Whether what is no JSON as a whole is JSON Lines, of which the first is bad.
+
+    Two lines that are objects of their own say so, or one that is neither indented, as what stands
+    inside a laid out object is, nor may be an entry of an array.
+    """
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    objects = [line for line in raw.split(b"\n") if _is_object(line)]
+    in_array = raw.lstrip().startswith(b"[")
+    return len(objects) > 1 or (not in_array and any(line.startswith(b"{") for line in objects))
+
+
+def _refused(raw: bytes, error: ValueError) -> Item:
+    match error:
+        case UnicodeDecodeError():
+            return Item(f"line {raw[: error.start].count(10) + 1}", error="this is not UTF-8 text")
+        case json.JSONDecodeError():
+            why = f"this is not JSON: {_lower(error.msg)} at column {error.colno}"
+            return Item(f"line {error.lineno}", error=why)
+        case _:
+            return Item("", error=str(error))
 
 
 def _lower(sentence: str) -> str:
