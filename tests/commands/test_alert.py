@@ -287,3 +287,11 @@ def test_thousands_of_deliveries_are_sent_again_at_once(tocsin: Tocsin) -> None:
     tocsin.submit(*(alert(created_at=NOW) for _ in range(1200)))
     done = tocsin("alert", "resend", "--state", "waiting")
     assert done.stdout == "queued again: 1200 deliveries, 1200 to soc\n"
+
+
+@pytest.mark.parametrize("given", [["--destination", "SOC"], ["--filter", "to:Soc"], ["--destination", "1"]])
+def test_list_still_finds_what_went_to_a_destination_that_is_gone(tocsin: Tocsin, given: list[str]) -> None:
+    tocsin.add(destination())
+    tocsin.submit(alert())
+    assert tocsin("destination", "delete", "soc", "--yes").returncode == 0
+    assert len(tocsin.json("alert", "list", *given)) == 1

@@ -129,6 +129,8 @@ def test_an_alert_that_is_stored_already(tocsin: Tocsin) -> None:
         (["--state", "lost"], "unknown state 'lost'; one of waiting, retrying, "),
         (["--severity", "URGENT"], "unknown severity 'URGENT'"),
         (["--destination", "soc"], "no destination is called 'soc'"),
+        (["--filter", "login to:nobody"], "no destination is called 'nobody'"),
+        (["--filter", "-to:nobody"], "no destination is called 'nobody'"),
         (["--since", "yesterday"], "a time span like 30m, 2h or 7d, not 'yesterday'"),
         (["--filter", "colour:red"], "there is no filter colour:"),
         (["--filter", 'to:"Ops'], "a quotation mark is not closed"),

@@ -2,15 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.commands import output, shapes
-from tui.commands.session import Session, destination_named, json_option, say, say_json, tell
+from tui.commands.session import Session, json_option, say, say_json, tell
 from tui.domain.alert import Severity
+from tui.domain.destination import resolve_destination
 from tui.domain.errors import Invalid, Refused
-from tui.domain.filter import STATES, Filter, Key, parse_filter, term
+from tui.domain.filter import STATES, Filter, Key, Term, parse_filter, term
 from tui.domain.lifecycle import State
 from tui.domain.text import visible
 
@@ -208,12 +210,27 @@ def _filter(
     if severities:
         filter += term(Key.SEVERITY, *_split(severities))
     if destinations:
-        filter += term(Key.TO, *(destination_named(store, name).name for name in destinations))
+        filter += term(Key.TO, *destinations)
     for word in (search or "").split():
         filter += term(Key.WORD, word)
     if since:
         filter += term(Key.SINCE, since)
-    return filter
+    return _of_known_destinations(store, filter)
+
+
+def _of_known_destinations(store: "Store", filter: Filter) -> Filter:
+    """The filter with the names of its destinations; raises Invalid for one that there never was."""
+    if all(wanted.key is not Key.TO for wanted in filter.terms):
+        return filter
+    from tui.store.destinations import every_destination
+
+    known = store.read(every_destination).result()
+
+    def named(wanted: Term) -> Term:
+        names = (resolve_destination(value, known).name.casefold() for value in wanted.values)
+        return replace(wanted, values=tuple(names)) if wanted.key is Key.TO else wanted
+
+    return Filter(tuple(named(wanted) for wanted in filter.terms))
 
 
 def _split(values: Sequence[str]) -> list[str]:

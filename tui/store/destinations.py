@@ -23,6 +23,12 @@ def all_destinations(db: peewee.Database) -> list[Destination]:
     return [to_destination(row) for row in fetch(db, sql)]
 
 
+def every_destination(db: peewee.Database) -> list[Destination]:
+    """By name, those deleted last: what their alerts went through is still there."""
+    sql = f"SELECT {DESTINATION_COLUMNS} FROM destination ORDER BY deleted_at IS NOT NULL, name_folded, id"
+    return [to_destination(row) for row in fetch(db, sql)]
+
+
 def add(tx: Transaction, destination: Destination) -> Destination:
     """Store a new destination and return it with its id; raises Invalid (`name`) for a name in use."""
     columns = from_destination(destination)
