@@ -1,16 +1,21 @@
 """An attempt ended: what came back is kept, and only the holder of the lease may say so."""
 
 import json
+import time
+from pathlib import Path
 
+import psycopg
 import pytest
 
-from tests.conftest import NOW, answer, write
+from tests.conftest import NOW, Clock, answer, new_database, write
 from tests.store.bench import ONE_ROUND, Bench
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
+from tui.store.database import Store
 from tui.store.outbox import LEASE_MARGIN_MS, Finish
+from tui.store.postgres import Postgres
 
 LEASE = 30_000 + LEASE_MARGIN_MS
 
@@ -286,3 +291,29 @@ def test_what_a_deleted_destination_left_in_flight_is_not_tried_again(
     assert (finished.progress, finished.exhausted) == (bench.progress(delivery), exhausted)
     assert bench.progress(delivery).state is state
     assert bench.history(delivery) == [(1, 1, outcome)]
+
+
+# --- beside others ---
+
+
+def test_on_postgresql_rows_are_locked_in_one_order_whoever_locks_them(tmp_path: Path, clock: Clock) -> None:
+    """Else two transactions could wait for each other: here one waits for the first row, the second free."""
+    address = new_database("postgresql", tmp_path)
+    with Store(Postgres(address, clock)) as store, psycopg.connect(address) as other:
+        bench = Bench(store, clock)
+        bench.add()
+        for _ in range(2):
+            bench.submit()
+        first, second = sorted(bench.claim().claims, key=lambda claim: claim.delivery_id)
+        # Written anew, it lies behind the second: read from end to end, the second comes first.
+        write(store, lambda tx: tx.db.execute_sql("UPDATE delivery SET round = 1 WHERE id = 1"))
+        other.execute("SELECT id FROM delivery WHERE id = %s FOR UPDATE", (first.delivery_id,))
+
+        ends = [Finish(claim, answer(), 0.0) for claim in (second, first)]
+        finishing = store.write(outbox.finish, ends, bench.policy)
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        assert any(bench.rows(waiting)[0][0] or time.sleep(0.01) for _ in range(400))
+
+        other.execute("SELECT id FROM delivery WHERE id = %s FOR UPDATE NOWAIT", (second.delivery_id,))
+        other.rollback()
+        assert [done.progress is not None for done in finishing.result()] == [True, True]

@@ -30,6 +30,12 @@ def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
     return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), (among(ids),))
 
 
+def _lock_in_order(tx: Transaction, ids: Collection[int]) -> None:
+    """As `lock_by_id`: an UPDATE of many takes its rows in whatever order it comes upon them."""
+    select = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
+    fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(ids),))
+
+
 def progress_of(row: Row) -> Progress:
     return Progress(State(row[1]), row[2], row[3], row[4], row[5], row[6])
 
@@ -45,6 +51,7 @@ def write_if_held(tx: Transaction, steps: Sequence[tuple[int, str, Progress]]) -
 
     The fence of every finish: in the statement that changes the row, so that nothing can come between.
     """
+    _lock_in_order(tx, [key for key, _, _ in steps])
     rows = [(key, lease, *_columns(progress)) for key, lease, progress in steps]
     held = "delivery.id = step.id AND delivery.lease = step.held"
     return update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where=held)
