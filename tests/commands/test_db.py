@@ -9,7 +9,7 @@ from tests.conftest import alert, destination
 
 def test_migrate_says_what_it_applied_and_where(tocsin: Tocsin) -> None:
     assert tocsin("db", "migrate").stdout == (
-        f"{tocsin.database}: applied 0001_initial, 0002_postgres_hot_rows\n"
+        f"{tocsin.database}: applied 0001_initial, 0002_postgres_hot_rows, 0003_bytewise_alert_ids\n"
     )
     assert tocsin("db", "migrate").stdout == f"{tocsin.database} is up to date\n"
 
