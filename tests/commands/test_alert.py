@@ -84,12 +84,20 @@ class TestList:
             "severity": "LOW",
             "type": "RULE",
             "createdAt": "2026-01-31T09:30:00.000Z",
+            "name": None,
             "test": False,
             "notRouted": None,
         }
         assert delivery.keys() == DELIVERY_KEYS
         assert (delivery["destination"], delivery["state"], delivery["round"]) == ("pager", "scheduled", 1)
         assert len(second["deliveries"]) == 2
+
+    def test_title_and_name_are_those_that_show_gives(self, tocsin: Tocsin) -> None:
+        tocsin.submit(alert(alert_id="untitled", title="", name="Root login"))
+        newest, *_ = tocsin.json("alert", "list")
+        shown = tocsin.json("alert", "show", "untitled")
+        assert (newest["title"], newest["name"]) == (shown["title"], shown["name"]) == ("", "Root login")
+        assert "  Root login  " in tocsin("alert", "list").stdout
 
     @pytest.mark.parametrize(
         ("filters", "found"),

@@ -17,10 +17,11 @@ def alert_json(row: "AlertRow") -> dict[str, Any]:
     return {
         "alertId": row.alert_id,
         "id": row.rule_id,
-        "title": row.headline,
+        "title": row.title,
         "severity": row.severity,
         "type": row.type,
         "createdAt": format_time(row.created_at),
+        "name": row.name,
         "test": row.test,
         "notRouted": row.not_routed,
         "deliveries": [_delivery_json(delivery) for delivery in row.deliveries],

@@ -95,7 +95,8 @@ def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[A
             rule_id=row[2],
             severity=Severity(row[3]),
             type=AlertType(row[4]),
-            headline=row[5] or row[6] or row[2],
+            title=row[5],
+            name=row[6],
             created_at=row[7],
             test=bool(row[8]),
             not_routed=row[9],
@@ -128,7 +129,7 @@ def find_alert(db: peewee.Database, reference: str) -> int:
     rows = fetch(db, "SELECT id FROM alert WHERE alert_id = ?", (reference,))
     if not rows:
         rows = fetch(db, "SELECT alert_id FROM delivery WHERE webhook_id = ?", (reference,))
-    if not rows and len(reference) >= 8:
+    if not rows and len(reference) >= 8:  # a span of the index, because ids are in the order of bytes
         query = "SELECT id FROM alert WHERE alert_id >= ? AND alert_id < ? LIMIT 2"
         rows = fetch(db, query, (reference, reference + "\U0010ffff"))
     if not rows:

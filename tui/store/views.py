@@ -39,11 +39,17 @@ class AlertRow:
     rule_id: str
     severity: Severity
     type: AlertType
-    headline: str
+    title: str
+    name: str | None
     created_at: int
     test: bool
     not_routed: str | None
     deliveries: tuple[DeliveryRow, ...]
+
+    @property
+    def headline(self) -> str:
+        """As of an alert itself."""
+        return self.title or self.name or self.rule_id
 
 
 @dataclass(frozen=True, slots=True)
