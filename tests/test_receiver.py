@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tui.receiver import BODY_LIMIT, Behaviour, Received, ReceiverThread, bind, build_app, describe
+from tui.receiver import BODY_LIMIT, Behaviour, Received, build_app, describe
+from tui.serving import ServerThread, bind
 
 BEHAVIOURS = {
     "": Behaviour(),
@@ -29,7 +30,8 @@ BEHAVIOURS = {
 }
 
 FOREGROUND = """
-from tui.receiver import bind, build_app, describe, serve
+from tui.receiver import build_app, describe
+from tui.serving import bind, serve
 
 sock = bind("127.0.0.1", 0)
 print(sock.getsockname()[1], flush=True)
@@ -50,7 +52,7 @@ def got() -> list[Received]:
 
 @pytest.fixture(scope="module")
 def port(got: list[Received]) -> Iterator[int]:
-    with ReceiverThread(bind("127.0.0.1", 0), build_app(BEHAVIOURS, got.append)) as receiver:
+    with ServerThread(bind("127.0.0.1", 0), build_app(BEHAVIOURS, got.append)) as receiver:
         yield receiver.port
 
 
@@ -125,7 +127,7 @@ class TestReports:
 class TestItsEnd:
     def test_does_not_wait_long_for_an_answer_under_way(self):
         came = threading.Event()
-        receiver = ReceiverThread(bind("127.0.0.1", 0), build_app(BEHAVIOURS, lambda _: came.set()))
+        receiver = ServerThread(bind("127.0.0.1", 0), build_app(BEHAVIOURS, lambda _: came.set()))
         receiver.start()
         with connection_to(receiver.port) as connection:
             connection.request("POST", "/hangs", b"{}")
@@ -158,7 +160,7 @@ class TestBinding:
 
     def test_a_port_just_left_can_be_taken_again(self):
         with (
-            ReceiverThread(bind("127.0.0.1", 0), build_app({}, lambda _: None)) as receiver,
+            ServerThread(bind("127.0.0.1", 0), build_app({}, lambda _: None)) as receiver,
             connection_to(receiver.port) as connection,
         ):
             connection.request("POST", "/")

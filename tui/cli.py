@@ -56,16 +56,27 @@ class LazyGroup(click.Group):
 @click.option("--config", "config_file", metavar="FILE", envvar="TOCSIN_CONFIG", help="A configuration file.")
 @click.option("--log", metavar="FILE", envvar="TOCSIN_LOG", help="The log. Default: in your state directory.")
 @click.option("--no-dispatch", is_flag=True, help="Only look: `tocsin dispatch` delivers beside the app.")
+@click.option(
+    "--listen",
+    metavar="HOST:PORT",
+    envvar="TOCSIN_LISTEN",
+    help="Take alerts over HTTP, as POST /alerts, while the app is open.",
+)
 @click.version_option(__version__, prog_name="tocsin")
 @click.pass_context
 def cli(
-    ctx: click.Context, db: str | None, config_file: str | None, log: str | None, no_dispatch: bool
+    ctx: click.Context,
+    db: str | None,
+    config_file: str | None,
+    log: str | None,
+    no_dispatch: bool,
+    listen: str | None,
 ) -> None:
     """Deliver security alerts to webhooks and never lose one.
 
     Without a command, opens the app.
     """
-    session = Session(config.load(db=db, file=config_file, log=log))
+    session = Session(config.load(db=db, file=config_file, log=log, listen=listen))
     ctx.obj = session
     if ctx.invoked_subcommand is None:
         from tui.commands.app import open_app

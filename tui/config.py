@@ -1,5 +1,6 @@
 """What a person can set: flags, else environment, else the configuration file, else defaults."""
 
+import ipaddress
 import os
 import tomllib
 from collections.abc import Mapping
@@ -12,8 +13,18 @@ import platformdirs
 
 from tui.domain.errors import Invalid
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
+from tui.domain.secret import Secret, check_reference
 
-_KEYS = ("db", "log", "link_template", "retry.delays", "dispatch.concurrency", "dispatch.per_destination")
+_KEYS = (
+    "db",
+    "log",
+    "link_template",
+    "retry.delays",
+    "dispatch.concurrency",
+    "dispatch.per_destination",
+    "listen.address",
+    "listen.token",
+)
 _VARIABLES = {
     "db": "TOCSIN_DB",
     "log": "TOCSIN_LOG",
@@ -21,6 +32,8 @@ _VARIABLES = {
     "retry.delays": "TOCSIN_RETRY_DELAYS",
     "dispatch.concurrency": "TOCSIN_CONCURRENCY",
     "dispatch.per_destination": "TOCSIN_PER_DESTINATION",
+    "listen.address": "TOCSIN_LISTEN",
+    "listen.token": "TOCSIN_LISTEN_TOKEN",
 }
 
 
@@ -34,6 +47,9 @@ class Config:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
+    listen: tuple[str, int] | None = None
+    """Address and port on which alerts are taken over HTTP; None for not at all."""
+    listen_token: Secret | None = None
 
 
 def default_config_path() -> Path:
@@ -41,17 +57,25 @@ def default_config_path() -> Path:
 
 
 def load(
-    *, db: str | None, file: str | None, log: str | None, environment: Mapping[str, str] = os.environ
+    *,
+    db: str | None,
+    file: str | None,
+    log: str | None,
+    listen: str | None = None,
+    environment: Mapping[str, str] = os.environ,
 ) -> Config:
     """Put the configuration together. Raises Invalid naming the setting and where it was found.
 
-    `db`, `file` and `log` are the flags. A file that was asked for has to be there; the default one
+    `db`, `file`, `log` and `listen` are the flags. A file that was asked for has to be there; the default one
     need not.
     """
     asked = file or environment.get("TOCSIN_CONFIG")
     settings = _from_file(_path({"config": asked}, "config", Path()) if asked else None)
     settings |= {key: environment[name] for key, name in _VARIABLES.items() if environment.get(name)}
-    settings |= {key: value for key, value in {"db": db, "log": log}.items() if value}
+    settings |= {
+        key: value for key, value in {"db": db, "log": log, "listen.address": listen}.items() if value
+    }
+    listening = _text(settings, "listen.address")
     return Config(
         db=_database(settings),
         log=_path(settings, "log", platformdirs.user_log_path("tocsin") / "tocsin.log"),
@@ -59,6 +83,8 @@ def load(
         policy=RetryPolicy(_delays(settings.get("retry.delays"))),
         concurrency=_count(settings, "dispatch.concurrency", 64),
         per_destination=_count(settings, "dispatch.per_destination", 16),
+        listen=parse_address(listening) if listening else None,
+        listen_token=_token(_text(settings, "listen.token")),
     )
 
 
@@ -98,6 +124,29 @@ def _database(settings: Mapping[str, Any]) -> str:
     if scheme not in ("postgresql", "postgres"):
         raise Invalid("db", "--db takes the path of a file, or a postgresql:// URL")
     return f"postgresql://{rest}"
+
+
+def parse_address(given: str) -> tuple[str, int]:
+    """An IP address (`localhost` stands for 127.0.0.1) and a port. Raises Invalid (`listen`)."""
+    host, _, port = given.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    try:
+        address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host)
+        if port.isascii() and port.isdigit() and int(port) <= 65535:
+            return str(address), int(port)
+    except ValueError:
+        pass
+    raise Invalid(
+        "listen", f"--listen takes an address and a port, like 127.0.0.1:8808 or [::1]:8808, not {given!r}"
+    )
+
+
+def _token(given: str) -> Secret | None:
+    if not given:
+        return None
+    token = Secret(given)
+    check_reference(token, "listen.token")
+    return token
 
 
 def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:

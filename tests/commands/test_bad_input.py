@@ -116,10 +116,10 @@ def test_a_document_that_holds_no_alert(tocsin: Tocsin, text: str | bytes, refus
     assert tocsin.stored() == NOTHING
 
 
-def test_an_alert_that_is_stored_already(tocsin: Tocsin) -> None:
+def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     done = tocsin("send", "-", input='[{"title": "x", "alertId": "a"}, {"title": "y", "alertId": "a"}]')
     assert done.returncode == 2
-    assert done.stderr == "tocsin: item 2: an alert with the id 'a' is stored already\n"
+    assert done.stderr == "tocsin: item 2: an alert with the id 'a' is stored already, with other content\n"
     assert tocsin.stored()["alert"] == 1
 
 

@@ -24,7 +24,8 @@ from tui.delivery.sender import Sender
 from tui.domain.alert import Alert, Severity, make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
-from tui.receiver import Behaviour, ReceiverThread, bind, build_app
+from tui.receiver import Behaviour, build_app
+from tui.serving import ServerThread, bind
 from tui.store import database, destinations, outbox
 from tui.store.database import Store
 from tui.store.errors import StoreUnavailable
@@ -552,7 +553,7 @@ class TestInTheBackground:
         app = build_app({"/": Behaviour()}, lambda _: came.release())
         background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits())
 
-        with ReceiverThread(bind("127.0.0.1", 0), app) as receiver:
+        with ServerThread(bind("127.0.0.1", 0), app) as receiver:
             write(store, destinations.add, destination(url=f"http://127.0.0.1:{receiver.port}/"))
             background.start()
             for _ in range(2):

@@ -18,8 +18,9 @@ from tests.store.bench import Bench
 from tui.delivery.background import BackgroundDispatcher
 from tui.delivery.dispatcher import Limits
 from tui.domain.retry import RetryPolicy
-from tui.receiver import Behaviour, Received, ReceiverThread, bind, build_app
+from tui.receiver import Behaviour, Received, build_app
 from tui.screens.context import Context
+from tui.serving import ServerThread, bind
 from tui.store.database import Store
 
 _TESTS = count(1)
@@ -115,7 +116,7 @@ def receive() -> Iterator[Callable[..., Receiver]]:
         def start(**behaviour: Any) -> Receiver:
             got: list[Received] = []
             app = build_app({"/": Behaviour(**behaviour)}, got.append)
-            thread = running.enter_context(ReceiverThread(bind("127.0.0.1", 0), app))
+            thread = running.enter_context(ServerThread(bind("127.0.0.1", 0), app))
             return Receiver(f"http://127.0.0.1:{thread.port}/alerts", got)
 
         yield start

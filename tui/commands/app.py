@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tui.commands.listening import listening
 from tui.commands.session import Session, tell
 from tui.config import Config
 from tui.store.errors import CannotOpen
@@ -41,17 +42,18 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
     dispatcher = start_dispatcher(store, config) if dispatching else None
     notice = store.watch()
     try:
-        context = Context(
-            store=store,
-            clock=wall_clock,
-            policy=config.policy,
-            link_template=config.link_template,
-            log=config.log,
-            dispatcher=dispatcher,
-            note=note,
-        )
-        app = TocsinApp(context, notice)
-        app.run()
+        with listening(store, config, dispatcher.nudge if dispatcher else lambda: None) as url:
+            context = Context(
+                store=store,
+                clock=wall_clock,
+                policy=config.policy,
+                link_template=config.link_template,
+                log=config.log,
+                dispatcher=dispatcher,
+                note=note or (f"taking alerts at {url}" if url else ""),
+            )
+            app = TocsinApp(context, notice)
+            app.run()
         return app.return_code or 0
     finally:
         notice.close()

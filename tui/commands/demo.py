@@ -24,7 +24,7 @@ from tui.domain.retry import RetryPolicy
 from tui.domain.text import visible
 
 if TYPE_CHECKING:
-    from tui.receiver import ReceiverThread
+    from tui.serving import ServerThread
     from tui.store.database import Store
     from tui.store.views import AlertDetails
 
@@ -59,19 +59,20 @@ def demo(session: Session) -> None:
 
 
 @contextmanager
-def _receiver() -> "Iterator[ReceiverThread]":
-    from tui.receiver import Behaviour, ReceiverThread, bind, build_app
+def _receiver() -> "Iterator[ServerThread]":
+    from tui.receiver import Behaviour, build_app
+    from tui.serving import ServerThread, bind
 
     behaviours = {
         "/healthy": Behaviour(body='{"ok": true}', delay_s=0.03),
         "/flaky": Behaviour(body='{"ok": true}', delay_s=0.12, fail_every=2),
     }
-    with ReceiverThread(bind("127.0.0.1", 0), build_app(behaviours, lambda _: None)) as receiver:
+    with ServerThread(bind("127.0.0.1", 0), build_app(behaviours, lambda _: None)) as receiver:
         yield receiver
 
 
 def _add_destinations(store: "Store", port: int) -> list[Destination]:
-    from tui.receiver import bind
+    from tui.serving import bind
     from tui.store import destinations
 
     with bind("127.0.0.1", 0) as closed:

@@ -1,8 +1,11 @@
 """`tocsin dispatch`: deliver without the interface, as a service or until all is done."""
 
+from dataclasses import replace
+
 import click
 
 from tui.commands.session import Session, run_dispatcher, tell
+from tui.config import parse_address
 
 
 @click.command()
@@ -14,8 +17,9 @@ from tui.commands.session import Session, run_dispatcher, tell
     show_default=True,
     help="Seconds that what is in flight has to end when told to stop.",
 )
+@click.option("--listen", metavar="HOST:PORT", help="Take alerts over HTTP, as POST /alerts.")
 @click.pass_obj
-def dispatch(session: Session, drain: bool, grace: float) -> None:
+def dispatch(session: Session, drain: bool, grace: float, listen: str | None) -> None:
     """Deliver what is queued, without the interface.
 
     Logs a line for every attempt to stderr and to the log file. SIGTERM and Ctrl-C claim no more and
@@ -23,9 +27,12 @@ def dispatch(session: Session, drain: bool, grace: float) -> None:
     """
     from tui.store import queries
 
+    config = replace(session.config, listen=parse_address(listen)) if listen else session.config
+    if listen and drain:
+        raise click.UsageError("--drain ends when all is delivered, and --listen goes on; give one of them")
     with session.store(log_to_stderr=True) as store:
         tell(f"delivering from {store.strategy.shown}" + ("" if drain else "; Ctrl-C to stop"))
-        if not run_dispatcher(store, session.config, grace_s=grace, until_empty=drain):
+        if not run_dispatcher(store, config, grace_s=grace, until_empty=drain, endpoint=not drain):
             raise click.exceptions.Exit(1)
         left = store.read(queries.summary).result()
         if left.waiting:

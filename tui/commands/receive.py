@@ -67,18 +67,18 @@ def receive(
     tocsin receive --fail 2 --retry-after 5
     tocsin destination add try http://127.0.0.1:8081
     """
-    from tui import receiver
+    from tui import receiver, serving
 
     behaviour = receiver.Behaviour(status, body, delay, fail_first=fail, retry_after=retry_after)
     app = receiver.build_app({"/": behaviour}, functools.partial(_print, parse_secret(secret or "")))
     try:
-        sock = receiver.bind(host, port)
+        sock = serving.bind(host, port)
     except OSError as error:
         raise CannotOpen(_explain(error, host, port)) from None
     shown = f"[{host}]" if ":" in host else host
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C may come before the server listens for it
         say(f"what is sent to http://{shown}:{sock.getsockname()[1]} is printed here; Ctrl-C to stop")
-        receiver.serve(sock, app)
+        serving.serve(sock, app)
 
 
 def _print(secret: Secret | None, received: "Received") -> None:

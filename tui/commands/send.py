@@ -221,12 +221,14 @@ def _describe(receipt: "Receipt", states: dict[int, State]) -> str:
         visible(destination.name) + (f" {states[delivery_id]}" if states else "")
         for delivery_id, _, destination in receipt.deliveries
     ]
-    return f"{visible(receipt.alert_id)}  {'' if states else 'queued for '}{', '.join(names)}"
+    queued = "stored before, for " if receipt.repeated else "queued for "
+    return f"{visible(receipt.alert_id)}  {'' if states else queued}{', '.join(names)}"
 
 
 def _as_json(receipt: "Receipt", states: dict[int, State]) -> dict[str, Any]:
     return {
         "alertId": receipt.alert_id,
+        "repeated": receipt.repeated,
         "notRouted": receipt.not_routed,
         "deliveries": [
             {

@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -130,14 +131,17 @@ def run_dispatcher(
     only: list[int] | None = None,
     until_empty: bool = True,
     within_s: float | None = None,
+    endpoint: bool = False,
 ) -> bool:
     """Deliver in this process until told to stop; SIGTERM and SIGINT drain, a second one cuts off.
 
-    With `only`, these deliveries and no others; `within_s` bounds the whole. Returns whether every
-    answer that came is recorded.
+    With `only`, these deliveries and no others; `within_s` bounds the whole; with `endpoint`, alerts
+    are taken over HTTP meanwhile, where that is configured. Returns whether every answer that came is
+    recorded.
     """
     import asyncio
 
+    from tui.commands.listening import listening
     from tui.delivery.dispatcher import Dispatcher, Limits
     from tui.delivery.sender import Sender
 
@@ -153,7 +157,12 @@ def run_dispatcher(
             _drain_on_signals(dispatcher, grace_s)
             if within_s is not None:
                 asyncio.get_running_loop().call_later(within_s, dispatcher.drain, 0)
-            await dispatcher.run(until_empty=until_empty)
+            loop = asyncio.get_running_loop()
+            beside = partial(listening, store, config, partial(loop.call_soon_threadsafe, dispatcher.nudge))
+            with beside() if endpoint else contextlib.nullcontext() as url:
+                if url:
+                    tell(f"taking alerts at {url}")
+                await dispatcher.run(until_empty=until_empty)
             return not dispatcher.unrecorded
 
     return asyncio.run(main())

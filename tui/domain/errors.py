@@ -1,4 +1,4 @@
-"""The two ways a rule says no, each carrying a sentence fit to show a person."""
+"""The ways a rule says no, each carrying a sentence fit to show a person."""
 
 
 class Invalid(ValueError):
@@ -12,6 +12,10 @@ class Invalid(ValueError):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+class Conflict(Invalid):
+    """What was given has the name of something else."""
 
 
 class Refused(Exception):

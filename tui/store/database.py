@@ -12,7 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 
-from tui.store.errors import StoreLocked, StoreUnavailable
+from tui.store.errors import DiskFull, StoreLocked, StoreUnavailable
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -196,7 +196,7 @@ def _plain_errors() -> Generator[None]:
         while first.__context__ is not None:  # a rollback that fails hides what it was for
             first = first.__context__
         words = reason(first)
-        raise (StoreLocked if words == LOCKED else StoreUnavailable)(words) from error
+        raise _TOLD_APART.get(words, StoreUnavailable)(words) from error
 
 
 _NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
@@ -209,8 +209,8 @@ def reason(error: BaseException) -> str:
         ("locked", LOCKED),
         ("lock timeout", LOCKED),
         ("deadlock", LOCKED),
-        ("disk is full", "the disk is full"),
-        ("No space left", "the disk is full"),
+        ("disk is full", _DISK_FULL),
+        ("No space left", _DISK_FULL),
         ("readonly", "the database cannot be written"),
         ("read-only", "the database cannot be written"),
         ("disk I/O error", "the disk does not answer (I/O error)"),
@@ -229,4 +229,6 @@ def reason(error: BaseException) -> str:
 
 
 LOCKED = "the database is locked by another process"
+_DISK_FULL = "the disk is full"
 _NO_ANSWER = "the database server does not answer"
+_TOLD_APART: dict[str, type[StoreUnavailable]] = {LOCKED: StoreLocked, _DISK_FULL: DiskFull}

@@ -22,3 +22,7 @@ class OpenLocked(CannotOpen, Locked):
 
 class StoreLocked(StoreUnavailable, Locked):
     """The transaction did not get its turn."""
+
+
+class DiskFull(StoreUnavailable):
+    """There is no room for what was to be stored."""

@@ -233,6 +233,12 @@ def summary(db: peewee.Database) -> Summary:
     return Summary(in_flight, waiting - in_flight, failed)
 
 
+def wait_at_least(db: peewee.Database, count: int) -> bool:
+    """Whether so many deliveries are scheduled or in flight."""
+    query = "SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT 1 OFFSET ?"
+    return count == 0 or bool(fetch(db, query, (count - 1,)))
+
+
 def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int, int]:
     """Deliveries acknowledged in each second of [since, until) that had any, by unix second."""
     query = (

@@ -22,6 +22,8 @@ ALERT_COLUMNS = (
 )
 AMONG = "IN (SELECT CAST(key AS bigint) FROM json_each(?))"
 """Follows a column of ids; its one value is `among` those wanted."""
+AMONG_NAMES = "IN (SELECT key FROM json_each(?))"
+"""The same after a column of texts."""
 _MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
 DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused"
@@ -102,7 +104,7 @@ def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tup
     return db.execute_sql(sql.replace("?", db.param), values).fetchall()
 
 
-def among(ids: Iterable[int]) -> str:
+def among(ids: Iterable[int | str]) -> str:
     """The value for `AMONG`: one, however many ids, where a placeholder for each soon is too many.
 
     As the keys of an object, because that is what both engines' `json_each` takes apart.
@@ -164,6 +166,11 @@ def _parts(rows: Sequence[tuple[Any, ...]], width: int) -> Iterator[Sequence[tup
 
 def _tuples(rows: Sequence[tuple[Any, ...]]) -> str:
     return ", ".join([f"({marks(rows[0])})"] * len(rows))
+
+
+def qualified(table: str, columns: str) -> str:
+    """`columns` with the name of their table, for a join in which others are called the same."""
+    return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 
 def marks(values: Collection[Any]) -> str:

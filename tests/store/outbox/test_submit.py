@@ -1,17 +1,18 @@
 """An alert is stored together with its deliveries, or not at all."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.destination import Destination
-from tui.domain.errors import Invalid
+from tui.domain.errors import Conflict, Invalid
 from tui.domain.lifecycle import submitted
 from tui.store import outbox
-from tui.store.outbox import Receipt
+from tui.store.outbox import Receipt, Rejected
 
 
 def test_an_alert_becomes_a_delivery_for_each_destination_that_takes_it(bench: Bench) -> None:
@@ -96,16 +97,105 @@ def test_of_an_alert_that_names_an_unknown_destination_nothing_is_stored(bench: 
     assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
 
 
-@pytest.mark.usefixtures("soc")
-@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
-def test_the_same_alert_id_is_stored_once(bench: Bench, *, together: bool) -> None:
-    first, second = alert(alert_id="a-1", title="first"), alert(alert_id="a-1", title="second")
-    batches = [[first, second]] if together else [[first], [second]]
-    answers = [answer for batch in batches for answer in write(bench.store, outbox.submit, batch)]
-    assert [type(answer) for answer in answers] == [Receipt, Invalid]
-    assert str(answers[1]) == "an alert with the id 'a-1' is stored already"
-    assert bench.rows("SELECT title FROM alert") == [("first",)]
+ONE_BY_ONE = pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+
+
+def submit_each(bench: Bench, *alerts: Alert, together: bool) -> list[Receipt | Invalid]:
+    batches = [list(alerts)] if together else [[one] for one in alerts]
+    return [answer for batch in batches for answer in write(bench.store, outbox.submit, batch)]
+
+
+@ONE_BY_ONE
+def test_an_alert_that_comes_again_is_known_and_stored_once(
+    bench: Bench, soc: Destination, *, together: bool
+) -> None:
+    """Its sender did not hear that it was stored. Of its time it may have brought none, and got ours."""
+    first, again = alert(alert_id="a-1", title="first"), alert(alert_id="a-1", title="first", created_at=7)
+
+    answers = submit_each(bench, first, again, together=together)
+
+    assert all(isinstance(answer, Receipt) for answer in answers)
+    assert answers[0].deliveries == answers[1].deliveries
+    assert bench.rows("SELECT title, created_at FROM alert") == [("first", first.created_at)]
     assert bench.rows("SELECT count(*) FROM delivery") == [(1,)]
+
+
+def test_a_receipt_says_whether_the_alert_had_come_before(bench: Bench, soc: Destination) -> None:
+    sent = alert()
+    receipts = [bench.receive(sent) for _ in range(2)]
+    assert [receipt.repeated for receipt in receipts] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "second"},
+        {"severity": Severity.LOW},
+        {"context": '{"n":2}'},
+        {"tags": ("aws",)},
+        {"test": True},
+        {"destinations": ("soc",)},
+    ],
+    ids=str,
+)
+@ONE_BY_ONE
+def test_an_alert_with_the_id_of_another_is_refused(
+    bench: Bench, soc: Destination, change: dict[str, Any], *, together: bool
+) -> None:
+    bench.add(name="pager")
+    first, other = (
+        alert(alert_id="a-1", title="first"),
+        alert(**{"alert_id": "a-1", "title": "first"} | change),
+    )
+
+    answers = submit_each(bench, first, other, together=together)
+
+    assert [type(answer) for answer in answers] == [Receipt, Conflict]
+    assert str(answers[1]) == "an alert with the id 'a-1' is stored already, with other content"
+    assert bench.rows("SELECT title FROM alert") == [("first",)]
+    assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
+
+
+def test_an_alert_that_names_its_destinations_comes_again(bench: Bench, soc: Destination) -> None:
+    bench.add(name="pager")
+    sent = alert(destinations=("soc",))
+    bench.receive(sent)
+    assert bench.receive(sent).repeated
+    assert bench.receive(replace(sent, destinations=None)).repeated
+
+
+def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> None:
+    known = alert(title="known")
+    bench.receive(known)
+    groups = [
+        [alert(), alert(destinations=("nowhere",))],
+        [alert(), known, alert()],
+        [alert(), replace(known, title="other")],
+    ]
+
+    unknown, good, conflict = write(bench.store, outbox.submit_groups, groups)
+
+    assert isinstance(unknown, Rejected)
+    assert {place: str(error) for place, error in unknown.errors.items()} == {
+        1: "no destination is called 'nowhere'; there is soc"
+    }
+    assert isinstance(conflict, Rejected)
+    assert {place: type(error) for place, error in conflict.errors.items()} == {1: Conflict}
+    assert isinstance(good, list)
+    assert [receipt.repeated for receipt in good] == [False, True, False]
+    assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [
+        (one.alert_id,) for one in (known, groups[1][0], groups[1][2])
+    ]
+    assert bench.rows("SELECT count(*) FROM delivery") == [(3,)]
+
+
+def test_an_id_that_a_refused_group_wanted_is_free(bench: Bench, soc: Destination) -> None:
+    wanted = alert(alert_id="a-1")
+    refused, stored = write(
+        bench.store, outbox.submit_groups, [[wanted, alert(destinations=("nowhere",))], [wanted]]
+    )
+    assert isinstance(refused, Rejected)
+    assert isinstance(stored, list)
 
 
 def test_an_alert_refused_for_its_destination_leaves_its_id_free(bench: Bench, soc: Destination) -> None:

@@ -8,7 +8,7 @@ from tui.store.outbox.by_hand import cancel, resend
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
-from tui.store.outbox.submit import Receipt, submit
+from tui.store.outbox.submit import Receipt, Rejected, submit, submit_groups
 
 __all__ = [
     "LEASE_MARGIN_MS",
@@ -18,6 +18,7 @@ __all__ = [
     "Finish",
     "Finished",
     "Receipt",
+    "Rejected",
     "cancel",
     "claim",
     "finish",
@@ -25,4 +26,5 @@ __all__ = [
     "resend",
     "still_held",
     "submit",
+    "submit_groups",
 ]

@@ -1,16 +1,31 @@
-"""Alerts come in: stored together with their deliveries, or not at all."""
+"""Alerts come in: stored together with their deliveries, or not at all; and each of them once."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination, route
-from tui.domain.errors import Invalid
+from tui.domain.errors import Conflict, Invalid
 from tui.domain.lifecycle import submitted
 from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
-from tui.store.rows import from_alert, insert_many
+from tui.store.errors import StoreUnavailable
+from tui.store.rows import (
+    ALERT_COLUMNS,
+    AMONG,
+    AMONG_NAMES,
+    DESTINATION_COLUMNS,
+    among,
+    fetch,
+    from_alert,
+    insert_many,
+    qualified,
+    to_alert,
+    to_destination,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,42 +36,138 @@ class Receipt:
     deliveries: tuple[tuple[int, str, Destination], ...]
     """(row id, webhook id, destination) of each."""
     not_routed: str | None
+    repeated: bool = False
+    """The same alert had come in before, and nothing was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A group of which nothing was stored: what is wrong with which of its alerts, by place."""
+
+    errors: dict[int, Invalid]
 
 
 def submit(tx: Transaction, alerts: Sequence[Alert]) -> list[Receipt | Invalid]:
     """Store alerts with their deliveries, one answer each: the receipt, or why it was not stored."""
+    answers = submit_groups(tx, [[alert] for alert in alerts])
+    return [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in answers]
+
+
+def submit_groups(tx: Transaction, groups: Sequence[Sequence[Alert]]) -> list[list[Receipt] | Rejected]:
+    """Store groups of alerts, of each group all or none.
+
+    An alert whose id is stored already is taken for the same one, sent again, if nothing in it
+    differs but `created_at`, which a sender may leave to us; else it is a Conflict.
+    """
     destinations = all_destinations(tx.db)
-    answers: dict[int, Receipt | Invalid] = {}
-    routed: dict[str, _Routed] = {}
-    for place, alert in enumerate(alerts):
-        if alert.alert_id in routed:
-            answers[place] = _stored_already(alert)
-            continue
-        try:
-            routed[alert.alert_id] = _Routed(place, alert, *route(alert, destinations))
-        except Invalid as error:
-            answers[place] = error
-    keys = _store_alerts(tx, routed.values())
-    deliveries = _store_deliveries(tx, [(keys[one], routed[one]) for one in routed if one in keys])
-    for alert_id, one in routed.items():
-        if alert_id in keys:
-            answers[one.place] = Receipt(alert_id, tuple(deliveries[alert_id]), one.not_routed)
-        else:
-            answers[one.place] = _stored_already(one.alert)
-    return [answers[place] for place in range(len(alerts))]
+    stored: dict[str, _Stored] = {}
+    while True:
+        plan = _Plan(destinations, stored)
+        answers = [plan.take(group) for group in groups]
+        with tx.db.atomic() as savepoint:
+            keys = _store_alerts(tx, plan.fresh.values())
+            taken = plan.fresh.keys() - keys.keys()
+            if not taken:
+                fresh = _store_deliveries(tx, [(keys[one], routed) for one, routed in plan.fresh.items()])
+                return [_receipts(answer, stored, fresh) for answer in answers]
+            savepoint.rollback()
+        # Found out only by the insert: most ids are new, and others insert beside us.
+        found = _stored(tx, taken)
+        if not found:
+            raise StoreUnavailable("alerts are being taken away while others come in")
+        stored |= found
 
 
 @dataclass(frozen=True, slots=True)
 class _Routed:
-    place: int
-    """Which of the alerts given it is."""
+    """An alert to be stored, and where it goes."""
+
     alert: Alert
     targets: Sequence[Destination]
     not_routed: str | None
 
 
-def _stored_already(alert: Alert) -> Invalid:
-    return Invalid("alertId", f"an alert with the id {alert.alert_id!r} is stored already")
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """An alert that was stored before."""
+
+    alert: Alert
+    receipt: Receipt
+
+    def is_same(self, other: Alert, targets: Collection[Destination] | None) -> bool:
+        if targets is not None and {target.id for target in targets} != {
+            destination.id for _, _, destination in self.receipt.deliveries
+        }:
+            return False
+        return _content(other) == _content(self.alert)
+
+
+def _content(alert: Alert) -> Alert:
+    return replace(alert, created_at=0, destinations=None)
+
+
+class _Plan:
+    """What is to be stored of groups of alerts, given what is stored already."""
+
+    def __init__(self, destinations: Sequence[Destination], stored: Mapping[str, _Stored]) -> None:
+        self.fresh: dict[str, _Routed] = {}
+        self._destinations = destinations
+        self._stored = stored
+
+    def take(self, group: Sequence[Alert]) -> list[str] | Rejected:
+        """The alerts' ids, if the group is good."""
+        fresh: dict[str, _Routed] = {}
+        errors: dict[int, Invalid] = {}
+        for place, alert in enumerate(group):
+            try:
+                self._take(alert, fresh)
+            except Invalid as error:
+                errors[place] = error
+        if errors:
+            return Rejected(errors)
+        self.fresh |= fresh
+        return [alert.alert_id for alert in group]
+
+    def _take(self, alert: Alert, group: dict[str, _Routed]) -> None:
+        targets, not_routed = route(alert, self._destinations)
+        before = self._stored.get(alert.alert_id)
+        beside = group.get(alert.alert_id) or self.fresh.get(alert.alert_id)
+        if before is not None:
+            same = before.is_same(alert, None if alert.destinations is None else targets)
+        elif beside is not None:
+            same = _content(beside.alert) == _content(alert) and list(beside.targets) == list(targets)
+        else:
+            group[alert.alert_id] = _Routed(alert, targets, not_routed)
+            return
+        if not same:
+            raise Conflict(
+                "alertId", f"an alert with the id {alert.alert_id!r} is stored already, with other content"
+            )
+
+
+def _receipts(
+    answer: list[str] | Rejected, stored: Mapping[str, _Stored], fresh: Mapping[str, Receipt]
+) -> list[Receipt] | Rejected:
+    if isinstance(answer, Rejected):
+        return answer
+    return [fresh[one] if one in fresh else stored[one].receipt for one in answer]
+
+
+def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
+    columns = f"{ALERT_COLUMNS}, not_routed"
+    rows = fetch(tx.db, f"SELECT {columns} FROM alert WHERE alert_id {AMONG_NAMES}", (among(ids),))
+    deliveries: dict[int, list[tuple[int, str, Destination]]] = {row[0]: [] for row in rows}
+    query = (
+        f"SELECT delivery.alert_id, delivery.id, webhook_id, {qualified('destination', DESTINATION_COLUMNS)}"
+        " FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
+    )
+    for key, delivery_id, webhook_id, *destination in fetch(tx.db, query, (among(deliveries),)):
+        deliveries[key].append((delivery_id, webhook_id, to_destination(tuple(destination))))
+    return {
+        row[1]: _Stored(to_alert(row), Receipt(row[1], tuple(deliveries[row[0]]), row[-1], repeated=True))
+        for row in rows
+    }
 
 
 def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int]:
@@ -88,15 +199,15 @@ _DELIVERY = [
 ]
 
 
-def _store_deliveries(
-    tx: Transaction, routed: Sequence[tuple[int, _Routed]]
-) -> dict[str, list[tuple[int, str, Destination]]]:
-    """(row id, webhook id, destination) of each delivery by its alert's id."""
+def _store_deliveries(tx: Transaction, routed: Iterable[tuple[int, _Routed]]) -> dict[str, Receipt]:
+    """The receipt of each alert by its id, given with its key."""
     start = submitted(tx.now)
     sent: list[tuple[str, str, Destination]] = []
     rows: list[tuple[Any, ...]] = []
+    receipts: dict[str, Receipt] = {}
     for key, one in routed:
         alert = one.alert
+        receipts[alert.alert_id] = Receipt(alert.alert_id, (), one.not_routed)
         urgency = 0 if alert.test else 1 + Severity.CRITICAL.rank - alert.severity.rank
         for target in one.targets:
             # Ids that grow with time keep the index of webhook ids appending.
@@ -117,7 +228,9 @@ def _store_deliveries(
                 )
             )
     ids = insert_many(tx.db, "delivery", _DELIVERY, rows, key="webhook_id")
-    deliveries: dict[str, list[tuple[int, str, Destination]]] = {one.alert.alert_id: [] for _, one in routed}
+    deliveries: dict[str, list[tuple[int, str, Destination]]] = {}
     for alert_id, webhook_id, target in sent:
-        deliveries[alert_id].append((ids[webhook_id], webhook_id, target))
-    return deliveries
+        deliveries.setdefault(alert_id, []).append((ids[webhook_id], webhook_id, target))
+    return receipts | {
+        alert_id: replace(receipts[alert_id], deliveries=tuple(made)) for alert_id, made in deliveries.items()
+    }

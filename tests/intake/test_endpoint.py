@@ -1,0 +1,408 @@
+"""The HTTP endpoint over a real socket: what it takes and refuses; it stores before it answers."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import NOW, Clock, alert, write
+from tests.store.bench import Bench
+from tui.intake import endpoint
+from tui.intake.endpoint import BODY_LIMIT, MOST_ALERTS, Endpoint
+from tui.serving import ServerThread, bind
+from tui.store import outbox
+from tui.store.database import Store
+from tui.store.errors import DiskFull, StoreUnavailable
+
+TOKEN = "t0ken"
+Post = Callable[..., httpx.Response]
+
+
+@pytest.fixture
+def bench(store: Store, clock: Clock) -> Bench:
+    return Bench(store, clock)
+
+
+@pytest.fixture
+def serve(store: Store, clock: Clock) -> Iterator[Callable[..., httpx.Client]]:
+    """Starts an endpoint and gives a client of it."""
+    running: list[Any] = []
+
+    def start(**settings: Any) -> httpx.Client:
+        server = ServerThread(bind("127.0.0.1", 0), Endpoint(store, clock, **settings).app())
+        server.start()
+        client = httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=20)
+        running.extend((client.close, server.stop))
+        return client
+
+    yield start
+    for end in running:
+        end()
+
+
+@pytest.fixture
+def client(serve: Callable[..., httpx.Client]) -> httpx.Client:
+    return serve()
+
+
+@pytest.fixture
+def post(client: httpx.Client) -> Post:
+    """Posts a value as JSON, or bytes as they are."""
+
+    def post(body: object, **headers: str) -> httpx.Response:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post("/alerts", content=content, headers={"Content-Type": "application/json"} | named)
+
+    return post
+
+
+def stored(bench: Bench) -> list[str]:
+    return [title for (title,) in bench.rows("SELECT title FROM alert ORDER BY id")]
+
+
+class TestAlertsThatAreTaken:
+    def test_one(self, bench: Bench, post: Post) -> None:
+        soc = bench.add(name="soc")
+
+        answer = post({"title": "Root login", "severity": "CRITICAL", "alertId": "a-1"})
+
+        [(webhook_id,)] = bench.rows("SELECT webhook_id FROM delivery")
+        assert (answer.status_code, answer.json()) == (
+            202,
+            [
+                {
+                    "alertId": "a-1",
+                    "repeated": False,
+                    "notRouted": None,
+                    "deliveries": [{"id": webhook_id, "destination": "soc", "destinationId": soc.id}],
+                }
+            ],
+        )
+        assert bench.rows("SELECT title, severity, created_at FROM alert") == [
+            ("Root login", "CRITICAL", NOW)
+        ]
+
+    def test_one_that_goes_nowhere(self, post: Post) -> None:
+        [receipt] = post({"title": "x"}).json()
+        assert (receipt["deliveries"], receipt["notRouted"]) == ([], "there was no destination yet")
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b'[{"title": "a"}, {"title": "b"}]', "application/json; charset=utf-8"),
+            (b'{"title": "a"}\n{"title": "b"}\n', "application/x-ndjson"),
+            (b'{"title": "a"}\n\n{"title": "b"}', "application/json"),
+        ],
+        ids=["an array", "JSON Lines", "JSON Lines that are called JSON"],
+    )
+    def test_several(self, bench: Bench, post: Post, body: bytes, kind: str) -> None:
+        answer = post(body, Content_Type=kind)
+        assert (answer.status_code, len(answer.json())) == (202, 2)
+        assert stored(bench) == ["a", "b"]
+
+    def test_with_a_link_of_the_template(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
+        client = serve(link_template="https://soc.example.com/{alertId}")
+        client.post("/alerts", json={"title": "x", "alertId": "a-1"})
+        assert bench.rows("SELECT link FROM alert") == [("https://soc.example.com/a-1",)]
+
+    def test_and_the_dispatcher_is_told(self, serve: Callable[..., httpx.Client]) -> None:
+        told = threading.Event()
+        serve(nudge=told.set).post("/alerts", json={"title": "x"})
+        assert told.wait(20)
+
+
+class TestAlertsThatComeAgain:
+    def test_are_acknowledged_and_stored_once(self, bench: Bench, post: Post, clock: Clock) -> None:
+        bench.add()
+        first = post({"title": "x", "alertId": "a-1"})
+        clock.advance(60_000)
+        again = post({"title": "x", "alertId": "a-1"})
+
+        assert (first.status_code, again.status_code) == (202, 202)
+        assert again.json() == [first.json()[0] | {"repeated": True}]
+        assert stored(bench) == ["x"]
+
+    def test_with_other_content_are_a_conflict(self, bench: Bench, post: Post) -> None:
+        post({"title": "x", "alertId": "a-1"})
+        answer = post([{"title": "new"}, {"title": "y", "alertId": "a-1"}])
+
+        assert answer.status_code == 409
+        assert answer.json() == {
+            "error": "nothing was stored: item 2: "
+            "an alert with the id 'a-1' is stored already, with other content",
+            "items": [
+                {
+                    "item": "item 2",
+                    "field": "alertId",
+                    "error": "an alert with the id 'a-1' is stored already, with other content",
+                }
+            ],
+            "bad": 1,
+        }
+        assert stored(bench) == ["x"]
+
+    def test_under_one_idempotency_key_are_known_without_an_id(self, bench: Bench, post: Post) -> None:
+        body = [{"title": "a"}, {"title": "a"}]
+        first, again = (post(body, Idempotency_Key="8e03978e") for _ in range(2))
+        other = post(body, Idempotency_Key="another")
+
+        ids = [[receipt["alertId"] for receipt in answer.json()] for answer in (first, again, other)]
+        assert ids[0] == ids[1]
+        assert len({*ids[0], *ids[2]}) == 4
+        assert stored(bench) == ["a"] * 4
+
+    def test_an_idempotency_key_used_for_something_else_is_a_conflict(self, bench: Bench, post: Post) -> None:
+        post({"title": "a"}, Idempotency_Key="k")
+        assert post({"title": "b"}, Idempotency_Key="k").status_code == 409
+        assert stored(bench) == ["a"]
+
+    def test_an_idempotency_key_has_a_length(self, bench: Bench, post: Post) -> None:
+        assert post({"title": "a"}, Idempotency_Key="").status_code == 422
+        assert post({"title": "a"}, Idempotency_Key="k" * 256).status_code == 422
+        assert stored(bench) == []
+
+
+DEEP = b"[" * 100_000
+MALFORMED: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "there is nothing to send: the input is empty"),
+    "blank": (b" \n ", "there is nothing to send: the input is empty"),
+    "truncated": (b'[{"title": "x"}, {"tit', "line 1: this is not JSON"),
+    "no JSON": (b"title=x", "line 1: this is not JSON"),
+    "a number": (b"7", "an alert is a JSON object, not a number"),
+    "null": (b"null", "an alert is a JSON object, not null"),
+    "a text": (b'"x"', "an alert is a JSON object, not a string"),
+    "an array of arrays": (b'[{"title": "x"}, []]', "item 2: an alert is a JSON object, not an array"),
+    "nested too deeply": (DEEP, "the JSON is nested too deeply"),
+    "a context nested too deeply": (
+        b'{"title": "x", "alertContext": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
+        "",
+    ),
+    "a huge number": (b'{"title": "x", "alertContext": {"n": 1e999}}', ""),
+    "a number of many digits": (b'{"title": "x", "alertContext": {"n": ' + b"9" * 5_000 + b"}}", ""),
+    "not a number": (b'{"title": "x", "alertContext": {"n": NaN}}', ""),
+    "not UTF-8": (b'{"title": "\xff"}', "line 1: this is not UTF-8 text"),
+    "UTF-16": ('{"title": "x"}'.encode("utf-16"), "line 1: this is not UTF-8 text"),
+    "a wrong type": (b'{"title": 7}', ""),
+    "an unknown key": (b'{"title": "x", "titel": "y"}', ""),
+    "an unknown severity": (
+        b'[{"title": "a"}, {"title": "x", "severity": "URGENT"}]',
+        "item 2: unknown severity",
+    ),
+    "an unknown destination": (
+        b'[{"title": "a"}, {"title": "x", "destinations": ["b"]}]',
+        "item 2: no destination",
+    ),
+    "a bad line": (b'{"title": "a"}\n{"title": "b"\n{"title": "c"}', "line 2: this is not JSON"),
+    "nothing to call it by": (b"{}", "line 1: an alert needs a title, a name or an id"),
+}
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize("name", MALFORMED)
+    def test_what_is_malformed_is_named_and_nothing_is_stored(
+        self, bench: Bench, post: Post, name: str
+    ) -> None:
+        body, words = MALFORMED[name]
+
+        answer = post(body)
+
+        assert answer.status_code == 422
+        assert answer.json()["error"].startswith(f"nothing was stored: {words}")
+        assert stored(bench) == []
+
+    def test_of_keys_that_come_twice_the_last_counts(self, bench: Bench, post: Post) -> None:
+        assert post(b'{"title": "a", "title": "b"}').status_code == 202
+        assert stored(bench) == ["b"]
+
+    def test_all_that_is_wrong_is_named_up_to_a_hundred(self, bench: Bench, post: Post) -> None:
+        answer = post([{"title": "good"}] + [7] * 999)
+        assert (answer.status_code, answer.json()["bad"], len(answer.json()["items"])) == (422, 999, 100)
+        assert stored(bench) == []
+
+    @pytest.mark.parametrize("count", [MOST_ALERTS + 1, 100_000])
+    def test_too_many_alerts(self, bench: Bench, post: Post, count: int) -> None:
+        answer = post(b"[" + b",".join([b'{"id":"a"}'] * count)[: BODY_LIMIT - 2] + b"]")
+        assert answer.status_code in (413, 422)
+        assert stored(bench) == []
+
+    def test_a_body_too_long(self, bench: Bench, post: Post) -> None:
+        assert post({"title": "x" * BODY_LIMIT}).status_code == 413
+        assert stored(bench) == []
+
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+    )
+    def test_what_is_not_called_json(self, bench: Bench, post: Post, kind: str) -> None:
+        answer = post({"title": "x"}, Content_Type=kind)
+        assert (answer.status_code, answer.json()["error"]) == (
+            415,
+            f"alerts are JSON; send Content-Type: application/json, not {kind}",
+        )
+        assert stored(bench) == []
+
+    def test_what_is_packed(self, bench: Bench, post: Post) -> None:
+        assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415
+        assert stored(bench) == []
+
+    def test_other_paths_and_methods(self, client: httpx.Client) -> None:
+        assert client.get("/").status_code == 404
+        assert client.post("/alert").status_code == 404
+        wrong = client.get("/alerts")
+        assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
+
+    def test_a_body_that_does_not_come(
+        self, bench: Bench, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(endpoint, "_READ_S", 0.01)
+        with socket.create_connection(("127.0.0.1", client.base_url.port)) as slow:
+            slow.sendall(b"POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
+            assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
+
+    def test_a_body_that_breaks_off_stores_nothing(self, bench: Bench, client: httpx.Client) -> None:
+        with socket.create_connection(("127.0.0.1", client.base_url.port)) as gone:
+            gone.sendall(b'POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{"title": "x"}')
+        assert client.get("/healthz").status_code == 200
+        assert stored(bench) == []
+
+
+class TestTheToken:
+    @pytest.mark.parametrize(
+        "given",
+        [
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": f"Basic {TOKEN}"},
+            {"Authorization": "Bearer"},
+        ],
+        ids=str,
+    )
+    def test_is_asked_for(
+        self, bench: Bench, serve: Callable[..., httpx.Client], given: dict[str, str]
+    ) -> None:
+        answer = serve(token=TOKEN).post("/alerts", json={"title": "x"}, headers=given)
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert TOKEN not in answer.text
+        assert stored(bench) == []
+
+    def test_lets_in(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
+        headers = {"Authorization": f"Bearer {TOKEN}"}
+        assert serve(token=TOKEN).post("/alerts", json={"title": "x"}, headers=headers).status_code == 202
+        assert stored(bench) == ["x"]
+
+    def test_is_not_asked_for_how_it_is(self, serve: Callable[..., httpx.Client]) -> None:
+        assert serve(token=TOKEN).get("/healthz").status_code == 200
+
+
+class TestWhenNothingCanBeStored:
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [(DiskFull("the disk is full"), 429), (StoreUnavailable("the database is locked"), 503)],
+        ids=["disk", "database"],
+    )
+    def test_it_says_when_to_come_back(
+        self, store: Store, post: Post, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+    ) -> None:
+        lost: Future[Any] = Future()
+        lost.set_exception(error)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "write", lambda *_: lost)
+            answer = post({"title": "x"})
+        assert (answer.status_code, answer.headers["retry-after"]) == (status, "5")
+        assert answer.json() == {"error": str(error)}
+        assert post({"title": "x"}).status_code == 202
+
+    def test_a_queue_that_is_too_long_takes_no_more_until_it_is_shorter(
+        self, bench: Bench, serve: Callable[..., httpx.Client]
+    ) -> None:
+        bench.add()
+        client = serve(queue_limit=2)
+        bench.submit()
+        [last] = bench.submit()
+
+        full = client.post("/alerts", json={"title": "x"})
+        bench.cancel(last)
+        room = client.post("/alerts", json={"title": "x"})
+
+        assert (full.status_code, full.headers["retry-after"], room.status_code) == (429, "5", 202)
+        assert full.json()["error"] == "2 deliveries wait already; come back when some are delivered"
+
+    def test_a_mistake_of_ours_answers_500_and_the_next_request_goes_on(
+        self, bench: Bench, post: Post, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "submit_groups", lambda *_: 1 / 0)
+            assert post({"title": "x"}).status_code == 500
+        assert post({"title": "y"}).status_code == 202
+        assert stored(bench) == ["y"]
+
+
+class TestManyAtOnce:
+    def test_share_transactions_and_each_gets_its_own_answer(
+        self, bench: Bench, store: Store, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """While one transaction is written, what comes meanwhile gathers for the next."""
+        bench.add(name="soc")
+        write_now, begun, go_on = store.write, threading.Event(), threading.Event()
+        sizes: list[int] = []
+
+        def slow_write(work: Any, *args: Any) -> Any:
+            if work is outbox.submit_groups:
+                sizes.append(len(args[0]))
+
+            def waiting(tx: Any) -> Any:
+                begun.set()
+                assert go_on.wait(20)
+                return work(tx, *args)
+
+            return write_now(waiting)
+
+        monkeypatch.setattr(store, "write", slow_write)
+        bodies = [{"title": f"{n}", "alertId": f"a-{n}"} for n in range(30)]
+        bodies[7] |= {"destinations": ["nowhere"]}
+
+        with ThreadPoolExecutor(30) as threads:
+            first = threads.submit(client.post, "/alerts", json={"title": "first"})
+            assert begun.wait(20)
+            answers = [threads.submit(client.post, "/alerts", json=body) for body in bodies]
+            threading.Thread(target=lambda: (until_gathered(client), go_on.set())).start()
+            statuses = [answer.result().status_code for answer in answers]
+            assert first.result().status_code == 202
+
+        assert statuses == [422 if n == 7 else 202 for n in range(30)]
+        assert sum(sizes) == 31
+        assert len(sizes) < 31
+        assert bench.rows("SELECT count(*) FROM delivery") == [(30,)]
+
+
+def until_gathered(client: httpx.Client) -> None:
+    """Some of the requests have been taken: the server answers one that came behind them."""
+    with httpx.Client(base_url=client.base_url, trust_env=False) as other:
+        for _ in range(5):
+            other.get("/openapi.json")
+
+
+def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
+    plain = serve().get("/openapi.json").json()
+    guarded = serve(token=TOKEN).get("/openapi.json").json()
+    assert set(plain["paths"]) == {"/alerts", "/healthz"}
+    assert "security" not in plain["paths"]["/alerts"]["post"]
+    assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}]
+
+
+def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:
+    from tui.domain.alert import KEYS
+
+    body = serve().get("/openapi.json").json()["paths"]["/alerts"]["post"]["requestBody"]
+    one, _ = body["content"]["application/json"]["schema"]["oneOf"]
+    assert set(one["properties"]) == set(KEYS)
+
+
+def test_an_alert_stored_beside_it_is_known_to_it(bench: Bench, store: Store, post: Post) -> None:
+    write(store, outbox.submit, [alert(alert_id="a-1", title="x")])
+    assert post({"title": "y", "alertId": "a-1"}).status_code == 409

@@ -1,0 +1,234 @@
+"""The HTTP endpoint: takes alerts, and acknowledges them only when they are stored."""
+
+import asyncio
+import contextlib
+import hashlib
+import hmac
+import io
+import logging
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from tui.domain.alert import Alert, parse_alert
+from tui.domain.errors import Conflict, Invalid
+from tui.domain.text import storable
+from tui.intake.documents import Item, read_items
+from tui.intake.group_commit import GroupCommit
+from tui.intake.openapi import document
+from tui.store import queries
+from tui.store.database import Store
+from tui.store.errors import DiskFull, StoreUnavailable
+from tui.store.outbox import Receipt, Rejected
+
+log = logging.getLogger(__name__)
+
+BODY_LIMIT = 1024 * 1024
+MOST_ALERTS = 1_000
+"""In one request; of tiny ones a body could hold tens of thousands."""
+QUEUE_LIMIT = 1_000_000
+"""Deliveries waiting, from which on no more alerts are taken."""
+_READ_S = 10.0
+_RETRY_S = 5
+_LOOK_S = 5.0
+"""How often the length of the queue is looked at."""
+_MOST_ERRORS = 100
+_TYPES = ("application/json", "application/x-ndjson", "application/jsonl", "application/json-lines")
+
+
+class Answered(Exception):
+    """The request ends here, with this answer."""
+
+    def __init__(
+        self, status: int, error: str, *, headers: dict[str, str] | None = None, **more: Any
+    ) -> None:
+        super().__init__(error)
+        self.response = JSONResponse({"error": error, **more}, status, headers)
+
+
+@dataclass
+class Endpoint:
+    """What requests are answered with. `nudge` is called, from the server's loop, after each commit."""
+
+    store: Store
+    clock: Callable[[], int]
+    nudge: Callable[[], object] = lambda: None
+    token: str | None = None
+    link_template: str = ""
+    queue_limit: int = QUEUE_LIMIT
+    new_id: Callable[[], str] = lambda: secrets.token_hex(16)
+    _commits: GroupCommit = field(init=False)
+    _looked: float = field(init=False, default=float("-inf"))
+    _queue_full: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._commits = GroupCommit(self.store, self.nudge)
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/alerts", _answering(self.post_alerts), methods=["POST"]),
+                Route("/healthz", _answering(self.health), methods=["GET"]),
+                Route("/openapi.json", _answering(self.openapi), methods=["GET"]),
+            ],
+            exception_handlers={404: _not_found, 405: _not_allowed},
+        )
+
+    async def post_alerts(self, request: Request) -> Response:
+        self._authorize(request)
+        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+        if kind not in _TYPES:
+            raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
+        alerts, places = self._read(await _body(request), request.headers.get("idempotency-key"))
+        await self._look_at_queue()
+        try:
+            answer = await self._commits.submit(alerts)
+        except DiskFull as error:
+            raise Answered(429, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+        except StoreUnavailable as error:
+            raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+        if isinstance(answer, Rejected):
+            errors = [(places[place], error) for place, error in answer.errors.items()]
+            conflict = all(isinstance(error, Conflict) for _, error in errors)
+            raise _refusal(409 if conflict else 422, errors)
+        return JSONResponse([receipt_json(receipt) for receipt in answer], 202)
+
+    async def health(self, request: Request) -> Response:  # noqa: ARG002
+        """Whether alerts would be stored now, as far as reading tells."""
+        try:
+            await asyncio.wrap_future(self.store.read(queries.newest_key))
+        except StoreUnavailable as error:
+            raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+        return JSONResponse({"status": "ok"})
+
+    async def openapi(self, request: Request) -> Response:  # noqa: ARG002
+        return JSONResponse(document(needs_token=self.token is not None))
+
+    def _authorize(self, request: Request) -> None:
+        if self.token is None:
+            return
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        right = hmac.compare_digest(given.strip().encode(), self.token.encode())
+        if scheme.lower() != "bearer" or not right:
+            raise Answered(
+                401,
+                "send the token of this endpoint: Authorization: Bearer TOKEN",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    def _read(self, body: bytes, idempotency_key: str | None) -> tuple[list[Alert], list[str]]:
+        """The alerts in a body, and the place of each; raises Answered naming those that are none."""
+        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+            raise Answered(422, "an Idempotency-Key has 1 to 255 characters")
+        items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
+        if len(items) > MOST_ALERTS:
+            raise Answered(
+                413, f"these are {len(items)} alerts; at most {MOST_ALERTS} are taken in a request"
+            )
+        alerts: list[Alert] = []
+        errors: list[tuple[str, Invalid]] = []
+        for index, item in enumerate(items):
+            new_id = self.new_id() if idempotency_key is None else _id_for(idempotency_key, index)
+            try:
+                alerts.append(self._parse(item, new_id))
+            except Invalid as error:
+                errors.append((item.place, error))
+        if errors:
+            raise _refusal(422, errors)
+        return alerts, [item.place for item in items]
+
+    def _parse(self, item: Item, new_id: str) -> Alert:
+        if item.error is not None:
+            raise Invalid("json", item.error)
+        return parse_alert(item.value, now=self.clock(), alert_id=new_id, link_template=self.link_template)
+
+    async def _look_at_queue(self) -> None:
+        """Raises Answered while too much waits. Looked at now and then: it may run over by a little."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_S or self._queue_full:
+            self._looked = now
+            with contextlib.suppress(StoreUnavailable):  # the submission will tell
+                self._queue_full = await asyncio.wrap_future(
+                    self.store.read(queries.wait_at_least, self.queue_limit)
+                )
+        if self._queue_full:
+            raise Answered(
+                429,
+                f"{self.queue_limit} deliveries wait already; come back when some are delivered",
+                headers={"Retry-After": str(_RETRY_S)},
+            )
+
+
+def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "alertId": receipt.alert_id,
+        "repeated": receipt.repeated,
+        "notRouted": receipt.not_routed,
+        "deliveries": [
+            {"id": webhook_id, "destination": destination.name, "destinationId": destination.id}
+            for _, webhook_id, destination in receipt.deliveries
+        ],
+    }
+
+
+def _id_for(idempotency_key: str, index: int) -> str:
+    """The same for the same key: so the alert of a request sent again is known by its id."""
+    return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
+
+
+def _refusal(status: int, errors: Iterable[tuple[str, Invalid]]) -> Answered:
+    items = [
+        {"item": place, "field": error.field, "error": storable(error.message)} for place, error in errors
+    ]
+    first = items[0]
+    words = f"{first['item']}: {first['error']}" if first["item"] else first["error"]
+    return Answered(status, f"nothing was stored: {words}", items=items[:_MOST_ERRORS], bad=len(items))
+
+
+async def _body(request: Request) -> bytes:
+    """Raises Answered for a body that is too long, or too slow."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(_READ_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > BODY_LIMIT:
+                    raise Answered(413, f"a request has at most {BODY_LIMIT} bytes")
+    except TimeoutError:
+        raise Answered(408, f"the request did not end within {_READ_S:g} s") from None
+    except ClientDisconnect:
+        raise Answered(400, "the request broke off") from None
+    return bytes(body)
+
+
+def _answering(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
+    async def answered(request: Request) -> Response:
+        try:
+            return await answer(request)
+        except Answered as end:
+            return end.response
+        except Exception:
+            log.exception("answering %s failed inside Tocsin", request.url.path)
+            return Answered(
+                500, "an error inside Tocsin, see its log; nothing is known to be stored"
+            ).response
+
+    return answered
+
+
+async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    return Answered(404, "alerts are posted to /alerts").response
+
+
+async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
+    headers = dict(getattr(error, "headers", None) or {})
+    return Answered(405, "alerts are sent with POST", headers=headers).response

@@ -1,0 +1,67 @@
+"""Alerts of many requests stored together: while one transaction is written, the next one gathers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tui.domain.alert import Alert
+from tui.store import outbox
+from tui.store.database import Store
+from tui.store.errors import StoreUnavailable
+from tui.store.outbox import Receipt, Rejected
+
+Group = Sequence[Alert]
+_MOST_ALERTS = 2_000
+"""In one transaction, so that a dispatcher beside us never waits long for the writer."""
+
+
+class GroupCommit:
+    """Runs in one event loop. No timer: under load the time a commit takes is the time to gather."""
+
+    def __init__(self, store: Store, nudge: Callable[[], object]) -> None:
+        self._store = store
+        self._nudge = nudge
+        self._waiting: list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    async def submit(self, group: Group) -> list[Receipt] | Rejected:
+        """Returns when the group is committed, all of it, or none. Raises StoreUnavailable."""
+        answer = asyncio.get_running_loop().create_future()
+        self._waiting.append((group, answer))
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write())
+        return await answer
+
+    async def _write(self) -> None:
+        while self._waiting:
+            part = self._next()
+            try:
+                await self._store_part(part)
+            except Exception as error:  # a mistake of ours: whoever waits is told, and the next are served
+                for _, answer in part:
+                    if not answer.done():
+                        answer.set_exception(error)
+        self._writing = None
+
+    def _next(self) -> "list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]]":
+        count = alerts = 0
+        for group, _ in self._waiting:
+            alerts += len(group)
+            if count and alerts > _MOST_ALERTS:
+                break
+            count += 1
+        part, self._waiting = self._waiting[:count], self._waiting[count:]
+        return part
+
+    async def _store_part(self, part: "list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]]") -> None:
+        try:
+            groups = [group for group, _ in part]
+            results = await asyncio.wrap_future(self._store.write(outbox.submit_groups, groups))
+        except StoreUnavailable as error:
+            for _, answer in part:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
+        for (_, answer), result in zip(part, results, strict=True):
+            if not answer.done():  # whoever asked may be gone; what was asked is stored all the same
+                answer.set_result(result)
+        self._nudge()
