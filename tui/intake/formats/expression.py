@@ -73,7 +73,7 @@ def _is_slip(key: str, value: Mapping[str, Any]) -> bool:
 
 
 def _check_functions(node: Mapping[str, Any]) -> None:
-    """That every function there is known and gets as many arguments as it takes: JMESPath tells only later."""
+    """That each function is known and gets as many arguments as it takes: JMESPath tells only later."""
     for call in _calls(node):
         name, given = call["value"], len(call["children"])
         if name not in _KNOWN:

@@ -1,4 +1,4 @@
-"""A format: how to tell it, where its alerts are, and where in them each field is. Read from tables of TOML."""
+"""A format: how to tell it, where its alerts are, and where in them each field is; from tables of TOML."""
 
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Reads a document in a format: what comes out is alerts, and a word on everything that is none."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tui.domain.alert import Alert, AlertType, Severity, decode_json, format_time, parse_alert
@@ -58,68 +58,67 @@ def read(
     `new_id` stand in where a document brings no time or id of its own. Raises nothing, whatever a
     stranger wrote.
     """
-    entries = document if isinstance(document, list) else [document]
+    several = isinstance(document, list)
     drafts: list[_Draft] = []
-    for number, entry in enumerate(entries, start=1):
-        place = f"item {number}" if isinstance(document, list) else ""
-        drafts += [draft.within(place) for draft in _open(entry, format, formats, _DEEPEST)]
+    for number, entry in enumerate(document if several else [document], start=1):
+        found = _open(entry, format or _fitting(entry, formats), formats, _DEEPEST)
+        drafts += [draft.within(f"item {number}" if several else "") for draft in found]
     return [
-        Reading(draft.place, _finish(draft, now, new_id, link_template), draft.format) for draft in drafts
+        Reading(draft.place, draft.end or _finish(draft, now, new_id(), link_template), draft.format)
+        for draft in drafts
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An item on its way: the fields of an alert in Tocsin's own form, not yet checked, or the end."""
+    """An item on its way: the fields of an alert in Tocsin's own form, not yet checked, or an end."""
 
     format: str
-    place: str = ""
-    fields: Any = field(default_factory=dict)
+    fields: Any = None
     own: bool = False
     """It came in Tocsin's own form: nothing is guessed at, and what is wrong with it is said."""
     end: Skipped | Invalid | None = None
+    place: str = ""
 
     def within(self, place: str) -> "_Draft":
         return replace(self, place=", ".join(part for part in (place, self.place) if part))
 
 
-def _open(document: object, named: Format | None, formats: Formats, deep: int) -> list[_Draft]:
-    format = named or next((each for each in formats.values() if each.fits(document)), None)
+def _fitting(document: object, formats: Formats) -> Format | None:
+    return next((format for format in formats.values() if format.fits(document)), None)
+
+
+def _open(document: object, format: Format | None, formats: Formats, deep: int) -> list[_Draft]:
     if format is None:
-        return [_Draft("tocsin", fields=document, own=True)]
+        return [_Draft("tocsin", document, own=True)]
     if format.items is None:
         return _open_item(document, format, formats, deep)
     items = format.items.of(document)
     if not isinstance(items, list):
-        return [
-            _Draft(
-                format.name, end=Invalid("format", f"there is nothing of the format {format.name} in this")
-            )
-        ]
+        nothing = Invalid("format", f"there is nothing of the format {format.name} in this")
+        return [_Draft(format.name, end=nothing)]
     if not items:
         return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this"))]
-    drafts = [
-        [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
-        for number, item in enumerate(items, start=1)
-    ]
-    return [draft for of_item in drafts for draft in of_item]
+    drafts: list[_Draft] = []
+    for number, item in enumerate(items, start=1):
+        drafts += [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
+    return drafts
 
 
 def _open_item(item: object, format: Format, formats: Formats, deep: int) -> list[_Draft]:
     if format.skip is not None and (reason := as_text(format.skip.of(item))):
         return [_Draft(format.name, end=Skipped(reason))]
+    if not isinstance(item, dict) or not (format.alert or format.inside):
+        return [_Draft(format.name, item, own=True)]
     fields = _fields(item, format)
     inner = _decoded(format.inside.of(item)) if format.inside is not None and deep else None
-    if inner is not None and any(each.fits(inner) for each in formats.values()):
-        drafts = _open(inner, None, formats, deep - 1)
-        # What a document does not say itself, the envelope around it does; not if there are several,
-        # which must not share its id.
-        return [_filled(drafts[0], fields)] if len(drafts) == 1 else drafts
-    if not format.alert and format.inside is None:
-        return [_Draft(format.name, fields=item, own=True)]
-    if not isinstance(item, dict):
-        return [_Draft(format.name, fields=item, own=True)]  # refused for what it is, in the same words
-    return [_Draft(format.name, fields=fields)]
+    inner_format = _fitting(inner, formats) if inner else None
+    if inner_format is None:
+        return [_Draft(format.name, fields)]
+    drafts = _open(inner, inner_format, formats, deep - 1)
+    # What a document does not say itself, the envelope around it does; not if there are several,
+    # which must not share its id.
+    return [_filled(drafts[0], fields)] if len(drafts) == 1 else drafts
 
 
 def _decoded(found: object) -> dict[str, Any] | None:
@@ -141,7 +140,7 @@ def _filled(draft: _Draft, envelope: Mapping[str, Any]) -> _Draft:
 
 def _fields(item: object, format: Format) -> dict[str, Any]:
     """Those that the format finds, each as an alert takes it; what is not there is left out."""
-    return {key: value for key, value in _found(item, format) if value not in (None, "", [])}
+    return {key: value for key, value in _found(item, format) if value is not None and value != ""}
 
 
 def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
@@ -152,9 +151,9 @@ def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
     described = [as_text(find.get("title"))] * cut + [as_text(find.get("description"))]
     yield "title", title
     yield "description", "\n\n".join(text for text in dict.fromkeys(described) if text and text != title)
-    yield "tags", as_texts(find.get("tags"))
+    yield "tags", as_texts(find.get("tags")) or None
     if find.get("destinations") is not None:
-        yield "destinations", tuple(as_texts(find["destinations"]))
+        yield "destinations", as_texts(find["destinations"])
     if (kind := as_text(find.get("type")).upper()) in tuple(AlertType):
         yield "type", kind
     if (created := as_time(find.get("createdAt"))) is not None:
@@ -167,17 +166,13 @@ def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
     yield "alertContext", context
 
 
-def _finish(
-    draft: _Draft, now: int, new_id: Callable[[], str], link_template: str
-) -> Alert | Skipped | Invalid:
-    if draft.end is not None:
-        return draft.end
+def _finish(draft: _Draft, now: int, new_id: str, link_template: str) -> Alert | Invalid:
     fields = draft.fields
     if not draft.own:
         if not any(fields.get(key) for key in ("title", "name", "id")):
             return Invalid("title", f"neither title, name nor id was found by the format {draft.format}")
         fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
     try:
-        return parse_alert(fields, now=now, alert_id=new_id(), link_template=link_template)
+        return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
     except Invalid as error:
         return error
