@@ -79,7 +79,7 @@ def parse_formats(tables: object) -> Formats:
             raise Invalid("formats", f"formats.{name} is not a format: write [formats.NAME] and its settings")
         if name == _TOCSIN:
             raise Invalid(
-                "formats", f"formats.{name} is what everything else is read into and stays as it is"
+                "formats", f"formats.{name} is what all others are read into and stays as it is"
             )
         if name in known:
             changed[name] = _format(name, _merged(known[name], table), names)
@@ -148,7 +148,7 @@ def _severities(place: str, table: object, names: Mapping[str, Severity]) -> Sev
                 steps.append((float(value), Severity(key)))
             else:
                 raise Invalid(
-                    "formats", f"{place}.{key} is a list of names and numbers; {value!r} is neither"
+                    "formats", f"{place}.{key} lists names and numbers; {value!r} is neither"
                 )
     return Severities({**names, **own}, tuple(sorted(steps)))
 

@@ -51,18 +51,19 @@ def read(
     now: int,
     new_id: Callable[[], str],
     link_template: str = "",
+    place: str = "",
 ) -> list[Reading]:
     """What is in a decoded JSON document, or in each entry of an array of them.
 
     `format` is the one to read it in, None for the first of `formats` that fits. `now` (ms) and
-    `new_id` stand in where a document brings no time or id of its own. Raises nothing, whatever a
-    stranger wrote.
+    `new_id` stand in where a document brings no time or id of its own; `place` is where it stood.
+    Raises nothing, whatever a stranger wrote.
     """
     several = isinstance(document, list)
     drafts: list[_Draft] = []
     for number, entry in enumerate(document if several else [document], start=1):
         found = _open(entry, format or _fitting(entry, formats), formats, _DEEPEST)
-        drafts += [draft.within(f"item {number}" if several else "") for draft in found]
+        drafts += [draft.within(f"item {number}" if several else "").within(place) for draft in found]
     return [
         Reading(draft.place, draft.end or _finish(draft, now, new_id(), link_template), draft.format)
         for draft in drafts
