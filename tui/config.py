@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from tui.domain.errors import Invalid
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
+
+if TYPE_CHECKING:
+    from tui.intake.formats import Formats
 
 _KEYS = ("db", "log", "link_template", "retry.delays", "dispatch.concurrency", "dispatch.per_destination")
 _VARIABLES = {
@@ -34,6 +37,14 @@ class Config:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
+    own_formats: "Formats | None" = None
+    """The formats of alerts, if the configuration has any of its own; None for those built in."""
+
+    @property
+    def formats(self) -> "Formats":
+        from tui.intake.formats import built_in  # here, because most commands read no alerts
+
+        return self.own_formats or built_in()
 
 
 def default_config_path() -> Path:
@@ -59,6 +70,7 @@ def load(
         policy=RetryPolicy(_delays(settings.get("retry.delays"))),
         concurrency=_count(settings, "dispatch.concurrency", 64),
         per_destination=_count(settings, "dispatch.per_destination", 16),
+        own_formats=settings.get("formats"),
     )
 
 
@@ -75,6 +87,8 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
     settings: dict[str, Any] = {}
+    if "formats" in tables:
+        settings["formats"] = _formats(path, tables.pop("formats"))
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
@@ -83,11 +97,20 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
         )
         settings |= entries
     for key in settings:
-        if key not in _KEYS:
+        if key not in (*_KEYS, "formats"):
             close = get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(_KEYS)}"
             raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
     return settings
+
+
+def _formats(path: Path, tables: object) -> "Formats":
+    from tui.intake.formats import parse_formats
+
+    try:
+        return parse_formats(tables)
+    except Invalid as error:
+        raise Invalid("config", f"{path}: {error.message}") from None
 
 
 def _database(settings: Mapping[str, Any]) -> str:

@@ -6,13 +6,18 @@ from typing import Any
 
 import jmespath
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.conftest import NOW
 from tui.domain.alert import Alert, format_time
+from tui.domain.errors import Invalid
 from tui.intake.formats import Reading, Skipped, built_in, read
 
 FILES = sorted((Path(__file__).parent / "samples").glob("*.json"))
-SAMPLES: dict[str, dict[str, Any]] = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FILES}
+SAMPLES: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FILES
+}
 STAND_BACK = {"tocsin", "plain"}
 """The one has the keys of Panther's, the other takes anything: both come after what they may be taken for."""
 
@@ -79,7 +84,9 @@ def test_reads_the_same_whatever_the_order_of_its_keys(sample: dict[str, Any]) -
 
     def told(document: object) -> list[object]:
         results = [reading.result for reading in readings(document)]
-        return [shown(each) | {"tags": set(each.tags)} if isinstance(each, Alert) else each for each in results]
+        return [
+            shown(each) | {"tags": set(each.tags)} if isinstance(each, Alert) else each for each in results
+        ]
 
     assert told(turned(sample["document"])) == told(sample["document"])
 
@@ -91,3 +98,31 @@ def test_reads_the_same_when_its_format_is_named(sample: dict[str, Any]) -> None
 
 def test_every_format_has_a_sample() -> None:
     assert {sample["format"] for sample in SAMPLES.values()} == set(built_in())
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> Any:
+    """A sample in which some values are others than its tool would ever send."""
+
+    def spoil(value: Any) -> Any:
+        if draw(st.integers(0, 9)) == 0:
+            return draw(json_values)
+        if isinstance(value, dict):
+            return {key: spoil(entry) for key, entry in value.items()}
+        return [spoil(entry) for entry in value] if isinstance(value, list) else value
+
+    document = draw(st.sampled_from(list(SAMPLES.values())))["document"]
+    return {key: spoil(value) for key, value in document.items()}
+
+
+@given(spoilt(), st.sampled_from([None, *built_in()]))
+def test_whatever_stands_where_is_no_error_of_ours(document: object, format: str | None) -> None:
+    for reading in readings(document, format):
+        assert isinstance(reading.result, Alert | Skipped | Invalid)

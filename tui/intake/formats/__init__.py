@@ -5,11 +5,12 @@ them each field is. Those built in are in `built_in.toml`; a person's own, in th
 the same. `docs/formats.md` has the whole of it.
 """
 
-from tui.intake.formats.format import AUTO, Format, Formats, built_in, format_named, parse_formats
+from tui.intake.formats.format import AUTO, LIST, Format, Formats, built_in, format_named, parse_formats
 from tui.intake.formats.reading import Reading, Skipped, read
 
 __all__ = [
     "AUTO",
+    "LIST",
     "Format",
     "Formats",
     "Reading",

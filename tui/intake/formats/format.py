@@ -16,6 +16,8 @@ from tui.intake.formats.values import Severities
 AUTO = "auto"
 """The name that stands for: whichever fits."""
 
+LIST = "list"
+"""What is asked for instead of a name, to see them all."""
 _TOCSIN = "tocsin"
 _EXPRESSIONS = ("detect", "items", "skip", "inside")
 _TABLES = ("alert", "severities")
@@ -75,12 +77,10 @@ def parse_formats(tables: object) -> Formats:
     own: dict[str, Format] = {}
     changed = dict(built_in())
     for name, table in tables.items():
-        if name == AUTO or not isinstance(table, dict):
+        if name in (AUTO, LIST) or not isinstance(table, dict):
             raise Invalid("formats", f"formats.{name} is not a format: write [formats.NAME] and its settings")
         if name == _TOCSIN:
-            raise Invalid(
-                "formats", f"formats.{name} is what all others are read into and stays as it is"
-            )
+            raise Invalid("formats", f"formats.{name} is what all others are read into and stays as it is")
         if name in known:
             changed[name] = _format(name, _merged(known[name], table), names)
         else:
@@ -147,9 +147,7 @@ def _severities(place: str, table: object, names: Mapping[str, Severity]) -> Sev
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 steps.append((float(value), Severity(key)))
             else:
-                raise Invalid(
-                    "formats", f"{place}.{key} lists names and numbers; {value!r} is neither"
-                )
+                raise Invalid("formats", f"{place}.{key} lists names and numbers; {value!r} is neither")
     return Severities({**names, **own}, tuple(sorted(steps)))
 
 
