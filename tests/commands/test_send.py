@@ -304,5 +304,6 @@ class TestFormats:
         done = tocsin("--config", configuration, "alert", "list")
         assert (done.returncode, done.stderr) == (
             2,
-            f"tocsin: {configuration}: formats.acme.alert.title: 'what[' is not JMESPath: incomplete expression\n",
+            f"tocsin: {configuration}: formats.acme.alert.title: 'what[' is not JMESPath: "
+            "incomplete expression\n",
         )

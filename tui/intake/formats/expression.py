@@ -11,19 +11,24 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
+from tui.intake.formats.values import digest
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """What is put in front of a title on its way out."""
 
 
 class _Functions(functions.Functions):
-    """What JMESPath has, and two functions that only a format of ours needs."""
+    """What JMESPath has, and three functions that formats need."""
 
     @functions.signature({"types": ["string"]})
     def _func_without_prefix(self, title: str) -> str:
         for prefix in PREFIXES:
             title = title.removeprefix(prefix)
         return title
+
+    @functions.signature({"types": ["string"]})
+    def _func_digest(self, text: str) -> str:
+        return digest(text)
 
     @functions.signature({"types": ["object"]})
     def _func_is_tocsin(self, value: dict[str, Any]) -> bool:

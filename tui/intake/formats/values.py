@@ -60,10 +60,13 @@ def as_time(found: object) -> int | None:
 
 
 def as_alert_id(found: object) -> str:
-    """An id as an alert can have it: what is too long for one, or has spaces, goes through a hash."""
+    """An id as an alert can have it: of what is too long for one, or has spaces, the digest."""
     text = as_text(found)
-    if not text or is_alert_id(text):
-        return text
+    return text if not text or is_alert_id(text) else digest(text)
+
+
+def digest(text: str) -> str:
+    """Looks like the ids that Tocsin gives itself, and is the same for the same text."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
