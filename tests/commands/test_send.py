@@ -259,6 +259,17 @@ class TestFormats:
             "tocsin: line 2: an alert needs a title, a name or an id",
         ]
 
+    def test_what_a_tool_sends_again_is_stored_once(self, tocsin: Tocsin) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        firing = {"status": "firing", "fingerprint": "f", "startsAt": "2026-01-31T09:15:00Z"}
+        lines = [
+            {**group, "alerts": [{**firing, "annotations": {"summary": text}}]} for text in ("91 %", "92 %")
+        ]
+        done = tocsin("send", "-", input="\n".join(map(json.dumps, lines)))
+        assert done.returncode == 0
+        assert done.stderr == "tocsin: skipped: alertmanager sent an alert again that is stored already\n"
+        assert titles(tocsin) == ["91 %"]
+
     def test_a_link_to_be_opened_by_a_person_is_shown_and_not_opened(
         self, tocsin: Tocsin, receiver: Receiver
     ) -> None:

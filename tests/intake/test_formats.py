@@ -253,7 +253,8 @@ class TestFields:
     def test_the_first_that_can_be_used_is_taken(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "[a, b, c, d]"\ncreatedAt = "[a, e]"')
         alert = alert_of({"a": " ", "b": {"x": 1}, "c": 7, "d": "late", "e": 1769850900}, own, "a")
-        assert alert.title == "7"
+        assert alert.title == "late"
+        assert alert_of({"b": {"x": 1}, "c": 7}, own, "a").title == "7"
         assert alert.created_at == 1769850900000
 
     def test_a_title_is_one_line_and_nothing_of_it_is_lost(self) -> None:

@@ -246,7 +246,11 @@ def _reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
 def _submit(
     store: "Store", readings: "list[Reading]", to: tuple[str, ...]
 ) -> "Iterator[tuple[str, Receipt | Skipped | Invalid]]":
-    """Store the alerts there are in one transaction; the place of each reading with what became of it."""
+    """Store the alerts there are in one transaction; the place of each reading with what became of it.
+
+    A tool whose alerts have an identity sends them again, in other words perhaps: that is no mistake.
+    """
+    from tui.intake.formats import Skipped
     from tui.store import outbox
 
     alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
@@ -254,7 +258,10 @@ def _submit(
         alerts = [replace(alert, destinations=to) for alert in alerts]
     stored = iter(patiently(lambda: store.write(outbox.submit, alerts).result()))
     for reading in readings:
-        yield reading.place, next(stored) if isinstance(reading.result, Alert) else reading.result
+        result = next(stored) if isinstance(reading.result, Alert) else reading.result
+        if isinstance(result, Invalid) and result.field == "alertId" and reading.format != "tocsin":
+            result = Skipped(f"{reading.format} sent an alert again that is stored already")
+        yield reading.place, result
 
 
 def _deliver(

@@ -82,7 +82,9 @@ class _Draft:
     place: str = ""
 
     def within(self, place: str) -> "_Draft":
-        return replace(self, place=", ".join(part for part in (place, self.place) if part))
+        if not place:
+            return self
+        return replace(self, place=f"{place}, {self.place}" if self.place else place)
 
 
 def _fitting(document: object, formats: Formats) -> Format | None:

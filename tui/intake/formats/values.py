@@ -45,8 +45,14 @@ def candidates(found: object) -> Iterator[object]:
 
 
 def as_text(found: object) -> str:
-    """The first that is a text or a number; empty if none is."""
-    return next((text for text in map(_scalar, candidates(found)) if text), "")
+    """The first that is a text, else the first that is a number; empty if there is none."""
+    numbers: list[str] = []
+    for value in candidates(found):
+        if text := _scalar(value):
+            if isinstance(value, str):
+                return text
+            numbers.append(text)
+    return numbers[0] if numbers else ""
 
 
 def as_texts(found: object) -> list[str]:
