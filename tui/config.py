@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
 from tui.domain.errors import Invalid
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 from tui.domain.secret import Secret, check_reference
+
+if TYPE_CHECKING:
+    from tui.intake.formats import Formats
 
 _KEYS = (
     "db",
@@ -50,6 +53,14 @@ class Config:
     listen: tuple[str, int] | None = None
     """Address and port on which alerts are taken over HTTP; None for not at all."""
     listen_token: Secret | None = None
+    own_formats: "Formats | None" = None
+    """The formats of alerts, if the configuration has any of its own; None for those built in."""
+
+    @property
+    def formats(self) -> "Formats":
+        from tui.intake.formats import built_in  # here, because most commands read no alerts
+
+        return self.own_formats or built_in()
 
 
 def default_config_path() -> Path:
@@ -85,6 +96,7 @@ def load(
         per_destination=_count(settings, "dispatch.per_destination", 16),
         listen=parse_address(listening) if listening else None,
         listen_token=_token(_text(settings, "listen.token")),
+        own_formats=settings.get("formats"),
     )
 
 
@@ -101,6 +113,8 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
     settings: dict[str, Any] = {}
+    if "formats" in tables:
+        settings["formats"] = _formats(path, tables.pop("formats"))
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
@@ -109,11 +123,20 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
         )
         settings |= entries
     for key in settings:
-        if key not in _KEYS:
+        if key not in (*_KEYS, "formats"):
             close = get_close_matches(key, _KEYS, n=1)
             hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(_KEYS)}"
             raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
     return settings
+
+
+def _formats(path: Path, tables: object) -> "Formats":
+    from tui.intake.formats import parse_formats
+
+    try:
+        return parse_formats(tables)
+    except Invalid as error:
+        raise Invalid("config", f"{path}: {error.message}") from None
 
 
 def _database(settings: Mapping[str, Any]) -> str:

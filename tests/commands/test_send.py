@@ -222,3 +222,102 @@ class TestWait:
         tocsin("send", "--title", "other")
         assert tocsin("send", "--title", "own", "--wait").returncode == 0
         assert [request.payload["title"] for request in receiver.requests] == ["New Alert: own"]
+
+
+class TestFormats:
+    def test_another_tools_alert_is_told_by_its_look(self, tocsin: Tocsin) -> None:
+        done = tocsin("send", "-", input='{"message": "disk full", "level": "error", "host": "db-3"}')
+        assert (done.returncode, done.stderr) == (0, "")
+        (alert,) = tocsin.json("alert", "list")
+        assert (alert["title"], alert["severity"]) == ("disk full", "HIGH")
+
+    def test_what_is_no_alert_is_skipped_and_counted(self, tocsin: Tocsin) -> None:
+        def line(kind: str, **more: Any) -> str:
+            return json.dumps(
+                {"timestamp": "2026-01-31T09:15:00+0000", "event_type": kind, "flow_id": 1, **more}
+            )
+
+        alert = line("alert", alert={"signature_id": 7, "signature": "odd upload", "severity": 1})
+        text = "\n".join([line("flow"), alert, line("flow"), line("dns")])
+        done = tocsin("send", "--format", "suricata", "-", input=text)
+        assert done.returncode == 0
+        assert done.stderr.splitlines() == [
+            "tocsin: skipped 2: Suricata says this is flow and no alert",
+            "tocsin: skipped: Suricata says this is dns and no alert",
+        ]
+        assert titles(tocsin) == ["odd upload"]
+
+    def test_each_item_of_a_document_is_named_by_its_place(self, tocsin: Tocsin) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        alerts = [{"labels": {"alertname": "a"}}, "b", {"labels": {"alertname": "c"}}]
+        done = tocsin("send", "-", "--to", "soc", input=json.dumps({**group, "alerts": alerts}) + "\n{}")
+        assert done.returncode == 2
+        assert done.stderr.splitlines() == [
+            "tocsin: line 1, item 1: no destination is called 'soc'; there is none yet",
+            "tocsin: line 1, item 2: an alert is a JSON object, not a string",
+            "tocsin: line 1, item 3: no destination is called 'soc'; there is none yet",
+            "tocsin: line 2: an alert needs a title, a name or an id",
+        ]
+
+    def test_what_a_tool_sends_again_is_stored_once(self, tocsin: Tocsin) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        firing = {"status": "firing", "fingerprint": "f", "startsAt": "2026-01-31T09:15:00Z"}
+        lines = [
+            {**group, "alerts": [{**firing, "annotations": {"summary": text}}]} for text in ("91 %", "92 %")
+        ]
+        done = tocsin("send", "-", input="\n".join(map(json.dumps, lines)))
+        assert done.returncode == 0
+        assert done.stderr == ""
+        assert [line.split("  ", 1)[1] for line in done.stdout.splitlines()] == [
+            "stored, not routed: there was no destination yet"
+        ] * 2
+        assert titles(tocsin) == ["91 %"]
+
+    def test_a_link_to_be_opened_by_a_person_is_shown_and_not_opened(
+        self, tocsin: Tocsin, receiver: Receiver
+    ) -> None:
+        notice = {
+            "Type": "SubscriptionConfirmation",
+            "MessageId": "m",
+            "TopicArn": "arn:aws:sns:eu-west-1:111122223333:findings",
+            "SubscribeURL": f"{receiver.url}/?Action=ConfirmSubscription",
+        }
+        done = tocsin("send", "-", input=json.dumps(notice))
+        assert (done.returncode, done.stdout) == (0, "")
+        assert notice["SubscribeURL"] in done.stderr
+        assert not receiver.requests
+
+    def test_one_of_ones_own_stands_in_the_configuration(
+        self, tocsin: Tocsin, file: Callable[..., str]
+    ) -> None:
+        configuration = file('[formats.acme]\nabout = "Acme scanner"\n[formats.acme.alert]\ntitle = "what"\n')
+        done = tocsin(
+            "--config", configuration, "send", "--format", "acme", "-", input='{"what": "open port"}'
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+        assert titles(tocsin) == ["open port"]
+        listed = tocsin("--config", configuration, "send", "--format", "list").stdout.splitlines()
+        assert [line.split()[0] for line in listed[:3]] == ["auto", "acme", "panther"]
+        assert "Acme scanner" in listed[1]
+
+    def test_the_list_is_for_programs_too(self, tocsin: Tocsin) -> None:
+        names = [format["name"] for format in tocsin.json("send", "--format", "list")]
+        assert {"tocsin", "alertmanager", "plain"} <= set(names)
+
+    def test_an_unknown_one_is_told_of_those_there_are(self, tocsin: Tocsin) -> None:
+        done = tocsin("send", "--format", "falko", "-", input='{"title": "x"}')
+        assert (done.returncode, done.stderr) == (
+            2,
+            "tocsin: there is no format 'falko'; did you mean 'falco'?\n",
+        )
+
+    def test_a_mistake_in_one_of_ones_own_is_said_at_the_start(
+        self, tocsin: Tocsin, file: Callable[..., str]
+    ) -> None:
+        configuration = file('[formats.acme.alert]\ntitle = "what["\n')
+        done = tocsin("--config", configuration, "alert", "list")
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"tocsin: {configuration}: formats.acme.alert.title: 'what[' is not JMESPath: "
+            "incomplete expression\n",
+        )

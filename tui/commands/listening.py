@@ -40,7 +40,9 @@ def listening(store: "Store", config: Config, nudge: Callable[[], object]) -> It
         sock = bind(host, port)
     except OSError as error:
         raise CannotOpen(_explain(error, host, port)) from None
-    endpoint = Endpoint(store, wall_clock, nudge, token=token, link_template=config.link_template)
+    endpoint = Endpoint(
+        store, wall_clock, nudge, token=token, link_template=config.link_template, formats=config.formats
+    )
     with ServerThread(sock, endpoint.app(), name="endpoint") as server:
         shown = f"[{host}]" if ":" in host else host
         yield f"http://{shown}:{server.port}/alerts"

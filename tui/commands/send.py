@@ -3,20 +3,31 @@
 import secrets
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.session import JsonArray, Session, json_option, patiently, run_dispatcher, say, tell
-from tui.domain.alert import Alert, AlertType, Severity, decode_json, parse_alert
+from tui.commands.session import (
+    JsonArray,
+    Session,
+    json_option,
+    patiently,
+    run_dispatcher,
+    say,
+    say_json,
+    tell,
+)
+from tui.domain.alert import Alert, AlertType, Severity, decode_json
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
 from tui.domain.text import visible
 from tui.intake.documents import Item, read_items
 
 if TYPE_CHECKING:
+    from tui.intake.formats import Reading, Skipped
     from tui.store.database import Store
     from tui.store.outbox import Receipt
 
@@ -35,6 +46,14 @@ _FOR_EVER = "for ever"
 @click.option("--tag", "tags", multiple=True, help="May be given several times.")
 @click.option("--context", "alertContext", metavar="JSON", help="A JSON object with anything that helps.")
 @click.option(
+    "--format",
+    "format_name",
+    default="auto",
+    metavar="NAME",
+    help="What the alerts of a file or pipe are written in, like falco or suricata; 'list' names what there "
+    "is. Default: auto, which is told by looking at each.",
+)
+@click.option(
     "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
 )
 @click.option(
@@ -47,20 +66,30 @@ _FOR_EVER = "for ever"
 @json_option
 @click.pass_obj
 def send(
-    session: Session, file: str | None, wait: str | None, to: tuple[str, ...], as_json: bool, **flags: Any
+    session: Session,
+    file: str | None,
+    format_name: str,
+    wait: str | None,
+    to: tuple[str, ...],
+    as_json: bool,
+    **flags: Any,
 ) -> None:
     """Queue alerts for delivery.
 
-    From flags, or from a file or pipe with one JSON object, an array, or JSON Lines.
+    From flags, or from a file or pipe with one JSON object, an array, or JSON Lines: in Tocsin's own
+    form, or as Alertmanager, Falco, Suricata and other tools write theirs.
 
     \b
     tocsin send --title "Root login" --severity CRITICAL
     tocsin send alerts.json
-    tail -f findings.jsonl | tocsin send -
+    tail -F /var/log/suricata/eve.json | tocsin send --format suricata -
 
     An alert is stored before this returns. It is delivered by an open app, by `tocsin dispatch`, or,
     with --wait, by this command itself.
     """
+    if format_name == "list":
+        _list_formats(session, as_json=as_json)
+        return
     given = {key: value for key, value in flags.items() if value not in (None, ())}
     if file is None and not given:
         if sys.stdin is None or sys.stdin.isatty():
@@ -69,16 +98,23 @@ def send(
     if file is not None and given:
         raise click.UsageError("give alerts in a file or with flags, not both")
     seconds = _seconds(wait)
+    from tui.intake.formats import Skipped
+
+    read = _reader(session, "tocsin" if file is None else format_name)
     batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
     bad = 0
     with session.store() as store, _Answer(as_json=as_json, at_the_end=wait is not None) as answer:
         for batch in batches:
-            for place, result in _submit(session, store, batch, to):
-                if isinstance(result, Invalid):
-                    bad += 1
-                    tell(f"tocsin: {place}: {result.message}" if place else f"tocsin: {result.message}")
-                else:
-                    answer.stored(result)
+            readings = [reading for item in batch for reading in read(item)]
+            for place, result in _submit(store, readings, to):
+                match result:
+                    case Invalid():
+                        bad += 1
+                        tell(f"tocsin: {place}: {result.message}" if place else f"tocsin: {result.message}")
+                    case Skipped():
+                        answer.skipped[result.reason] += 1
+                    case _:
+                        answer.stored(result)
         if wait is not None:
             answer.states = _deliver(session, store, answer.receipts, seconds)
     if bad:
@@ -98,6 +134,8 @@ class _Answer:
         self.receipts: list[Receipt] = []
         self.states: dict[int, State] = {}
         """How deliveries ended, where that is known."""
+        self.skipped: Counter[str] = Counter()
+        """How often there was no alert, by the reason."""
         self._array = JsonArray() if as_json else None
         self._at_the_end = at_the_end
         self._unread: OSError | None = None
@@ -115,6 +153,8 @@ class _Answer:
             self._write(self._say, receipt)
         if self._array is not None:
             self._write(self._array.close)
+        for reason, times in self.skipped.items():
+            tell(f"tocsin: skipped {times}: {reason}" if times > 1 else f"tocsin: skipped: {reason}")
         if self._unread is not None and kind is None:
             raise self._unread
 
@@ -130,6 +170,16 @@ class _Answer:
                 words(*of)
             except OSError as error:
                 self._unread = error
+
+
+def _list_formats(session: Session, *, as_json: bool) -> None:
+    from tui.commands.output import print_fields
+
+    named = [(format.name, format.about) for format in session.config.formats.values()]
+    if as_json:
+        say_json([{"name": name, "about": about} for name, about in named])
+    else:
+        print_fields([("auto", "whichever of these fits, the first that does"), *named])
 
 
 def _seconds(wait: str | None) -> float | None:
@@ -170,32 +220,43 @@ def _from_file(name: str) -> Iterator[list[Item]]:
         raise Invalid("file", f"{name} cannot be read: {error.strerror}") from None
 
 
+def _reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
+    """Reads what an item holds in the format of this name; raises Invalid if there is none."""
+    from tui.intake.formats import Reading, format_named, read
+
+    formats = session.config.formats
+    format = format_named(name, formats)
+
+    def read_item(item: Item) -> list[Reading]:
+        if item.error is not None:
+            return [Reading(item.place, Invalid("json", item.error), name)]
+        return read(
+            item.value,
+            format,
+            formats,
+            now=time.time_ns() // 1_000_000,
+            new_id=lambda: secrets.token_hex(16),
+            link_template=session.config.link_template,
+            place=item.place,
+        )
+
+    return read_item
+
+
 def _submit(
-    session: Session, store: "Store", batch: list[Item], to: tuple[str, ...]
-) -> "Iterator[tuple[str, Receipt | Invalid]]":
-    """Store what is good of a batch in one transaction; each item's place with what became of it."""
+    store: "Store", readings: "list[Reading]", to: tuple[str, ...]
+) -> "Iterator[tuple[str, Receipt | Skipped | Invalid]]":
+    """Store the alerts there are in one transaction; the place of each reading with what became of it."""
+    from tui.intake.formats import ids_of_tools
     from tui.store import outbox
 
-    parsed: list[tuple[str, Alert | Invalid]] = [(item.place, _parse(session, item, to)) for item in batch]
-    alerts = [alert for _, alert in parsed if isinstance(alert, Alert)]
-    stored = iter(patiently(lambda: store.write(outbox.submit, alerts).result()))
-    for place, alert in parsed:
-        yield place, alert if isinstance(alert, Invalid) else next(stored)
-
-
-def _parse(session: Session, item: Item, to: tuple[str, ...]) -> Alert | Invalid:
-    if item.error is not None:
-        return Invalid("json", item.error)
-    try:
-        alert = parse_alert(
-            item.value,
-            now=time.time_ns() // 1_000_000,
-            alert_id=secrets.token_hex(16),
-            link_template=session.config.link_template,
-        )
-    except Invalid as error:
-        return error
-    return replace(alert, destinations=to) if to else alert
+    alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
+    by_id = ids_of_tools(readings)
+    if to:
+        alerts = [replace(alert, destinations=to) for alert in alerts]
+    stored = iter(patiently(lambda: store.write(outbox.submit, alerts, by_id).result()))
+    for reading in readings:
+        yield reading.place, next(stored) if isinstance(reading.result, Alert) else reading.result
 
 
 def _deliver(

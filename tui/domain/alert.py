@@ -108,7 +108,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
     if not (title or name or rule_id):
         raise Invalid("title", "an alert needs a title, a name or an id")
     own_id = _text(source, "alertId") or alert_id
-    if len(own_id) > 200 or " " in own_id or not own_id.isprintable():
+    if not is_alert_id(own_id):
         raise Invalid("alertId", "alertId is at most 200 printable characters without spaces")
     return Alert(
         alert_id=own_id,
@@ -126,6 +126,10 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         version=_optional_text(source, "version"),
         destinations=_texts(source, "destinations"),
     )
+
+
+def is_alert_id(text: str) -> bool:
+    return 0 < len(text) <= 200 and " " not in text and text.isprintable()
 
 
 def make_test_alert(destination: str, *, now: int, alert_id: str, link_template: str = "") -> Alert:

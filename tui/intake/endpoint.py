@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,16 +18,26 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tui.domain.alert import Alert, parse_alert
+from tui.domain.alert import Alert
 from tui.domain.errors import Conflict, Invalid
 from tui.domain.text import storable
-from tui.intake.documents import Item, read_items
+from tui.intake.documents import read_items
+from tui.intake.formats import (
+    AUTO,
+    Formats,
+    Reading,
+    Skipped,
+    built_in,
+    format_named,
+    ids_of_tools,
+    read,
+)
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
 from tui.store import queries
 from tui.store.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
-from tui.store.outbox import Receipt, Rejected
+from tui.store.outbox import Group, Receipt, Rejected
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +73,7 @@ class Endpoint:
     nudge: Callable[[], object] = lambda: None
     token: str | None = None
     link_template: str = ""
+    formats: Formats = field(default_factory=built_in)
     queue_limit: int = QUEUE_LIMIT
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     _commits: GroupCommit = field(init=False)
@@ -83,24 +95,35 @@ class Endpoint:
 
     async def post_alerts(self, request: Request) -> Response:
         self._authorize(request)
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind not in _TYPES:
-            raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
+        _check_type(request)
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
-        alerts, places = self._read(await _body(request), request.headers.get("idempotency-key"))
+        readings = self._read(await _body(request), request)
         await self._look_at_queue()
+        alerts = [
+            (reading.place, reading.result) for reading in readings if isinstance(reading.result, Alert)
+        ]
+        group = Group([alert for _, alert in alerts], ids_of_tools(readings))
         try:
-            answer = await self._commits.submit(alerts)
+            answer = await self._commits.submit(group)
         except DiskFull as error:
             raise Answered(429, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
         except StoreUnavailable as error:
             raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
         if isinstance(answer, Rejected):
-            errors = [(places[place], error) for place, error in answer.errors.items()]
+            errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
             conflict = all(isinstance(error, Conflict) for _, error in errors)
             raise _refusal(409 if conflict else 422, errors)
-        return JSONResponse([receipt_json(receipt) for receipt in answer], 202)
+        receipts = iter(answer)
+        return JSONResponse(
+            [
+                {"item": reading.place, "skipped": reading.result.reason}
+                if isinstance(reading.result, Skipped)
+                else receipt_json(next(receipts))
+                for reading in readings
+            ],
+            202,
+        )
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
         """Whether alerts would be stored now, as far as reading tells."""
@@ -125,31 +148,40 @@ class Endpoint:
                 headers={"WWW-Authenticate": "Bearer"},
             )
 
-    def _read(self, body: bytes, idempotency_key: str | None) -> tuple[list[Alert], list[str]]:
-        """The alerts in a body, and the place of each; raises Answered naming those that are none."""
-        if idempotency_key is not None and not 1 <= len(idempotency_key) <= 255:
+    def _read(self, body: bytes, request: Request) -> list[Reading]:
+        """What is in a body; raises Answered naming what should be an alert and is none."""
+        key = request.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= 255:
             raise Answered(422, "an Idempotency-Key has 1 to 255 characters")
-        items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
-        if len(items) > MOST_ALERTS:
-            raise Answered(
-                413, f"these are {len(items)} alerts; at most {MOST_ALERTS} are taken in a request"
+        try:
+            format = format_named(request.query_params.get("format", AUTO), self.formats)
+        except Invalid as error:
+            raise Answered(422, error.message) from None
+        numbers = count()
+        readings: list[Reading] = []
+        for item in (item for batch in read_items(io.BytesIO(body)) for item in batch):
+            if item.error is not None:
+                readings.append(Reading(item.place, Invalid("json", item.error), ""))
+                continue
+            readings += read(
+                item.value,
+                format,
+                self.formats,
+                now=self.clock(),
+                new_id=self.new_id if key is None else lambda: _id_for(key, next(numbers)),
+                link_template=self.link_template,
+                place=item.place,
             )
-        alerts: list[Alert] = []
-        errors: list[tuple[str, Invalid]] = []
-        for index, item in enumerate(items):
-            new_id = self.new_id() if idempotency_key is None else _id_for(idempotency_key, index)
-            try:
-                alerts.append(self._parse(item, new_id))
-            except Invalid as error:
-                errors.append((item.place, error))
+        if len(readings) > MOST_ALERTS:
+            raise Answered(
+                413, f"these are {len(readings)} alerts; at most {MOST_ALERTS} are taken in a request"
+            )
+        errors = [
+            (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
+        ]
         if errors:
             raise _refusal(422, errors)
-        return alerts, [item.place for item in items]
-
-    def _parse(self, item: Item, new_id: str) -> Alert:
-        if item.error is not None:
-            raise Invalid("json", item.error)
-        return parse_alert(item.value, now=self.clock(), alert_id=new_id, link_template=self.link_template)
+        return readings
 
     async def _look_at_queue(self) -> None:
         """Raises Answered while too much waits. Looked at now and then: it may run over by a little."""
@@ -166,6 +198,14 @@ class Endpoint:
                 f"{self.queue_limit} deliveries wait already; come back when some are delivered",
                 headers={"Retry-After": str(_RETRY_S)},
             )
+
+
+def _check_type(request: Request) -> None:
+    """JSON by any of its names. Plain text, which a page in a browser may send anywhere, only from SNS."""
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
+    if not (kind in _TYPES or kind.endswith("+json") or from_sns):
+        raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """Alerts of many requests stored together: while one transaction is written, the next one gathers."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from tui.domain.alert import Alert
 from tui.store import outbox
 from tui.store.database import Store
 from tui.store.errors import StoreUnavailable
-from tui.store.outbox import Receipt, Rejected
+from tui.store.outbox import Group, Receipt, Rejected
 
-Group = Sequence[Alert]
 _MOST_ALERTS = 2_000
 """In one transaction, so that a dispatcher beside us never waits long for the writer."""
 
@@ -45,7 +43,7 @@ class GroupCommit:
     def _next(self) -> "list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]]":
         count = alerts = 0
         for group, _ in self._waiting:
-            alerts += len(group)
+            alerts += len(group.alerts)
             if count and alerts > _MOST_ALERTS:
                 break
             count += 1

@@ -12,7 +12,7 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid
 from tui.domain.lifecycle import submitted
 from tui.store import outbox
-from tui.store.outbox import Receipt, Rejected
+from tui.store.outbox import Group, Receipt, Rejected
 
 
 def test_an_alert_becomes_a_delivery_for_each_destination_that_takes_it(bench: Bench) -> None:
@@ -173,7 +173,7 @@ def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> 
         [alert(), replace(known, title="other")],
     ]
 
-    unknown, good, conflict = write(bench.store, outbox.submit_groups, groups)
+    unknown, good, conflict = write(bench.store, outbox.submit_groups, [Group(one) for one in groups])
 
     assert isinstance(unknown, Rejected)
     assert {place: str(error) for place, error in unknown.errors.items()} == {
@@ -189,11 +189,20 @@ def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> 
     assert bench.rows("SELECT count(*) FROM delivery") == [(3,)]
 
 
+def test_an_alert_known_by_its_id_alone_comes_again_in_other_words(bench: Bench, soc: Destination) -> None:
+    first, again = alert(alert_id="a-1", title="91 %"), alert(alert_id="a-1", title="92 %")
+    [stored] = write(bench.store, outbox.submit, [first], {"a-1"})
+    [known] = write(bench.store, outbox.submit, [again], {"a-1"})
+    assert isinstance(stored, Receipt)
+    assert isinstance(known, Receipt)
+    assert known.repeated
+    assert bench.rows("SELECT title FROM alert") == [("91 %",)]
+
+
 def test_an_id_that_a_refused_group_wanted_is_free(bench: Bench, soc: Destination) -> None:
     wanted = alert(alert_id="a-1")
-    refused, stored = write(
-        bench.store, outbox.submit_groups, [[wanted, alert(destinations=("nowhere",))], [wanted]]
-    )
+    groups = [Group([wanted, alert(destinations=("nowhere",))]), Group([wanted])]
+    refused, stored = write(bench.store, outbox.submit_groups, groups)
     assert isinstance(refused, Rejected)
     assert isinstance(stored, list)
 

@@ -8,7 +8,7 @@ from tui.store.outbox.by_hand import cancel, resend
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
-from tui.store.outbox.submit import Receipt, Rejected, submit, submit_groups
+from tui.store.outbox.submit import Group, Receipt, Rejected, submit, submit_groups
 
 __all__ = [
     "LEASE_MARGIN_MS",
@@ -17,6 +17,7 @@ __all__ = [
     "Exhausted",
     "Finish",
     "Finished",
+    "Group",
     "Receipt",
     "Rejected",
     "cancel",

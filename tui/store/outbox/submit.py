@@ -41,19 +41,31 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Alerts of which all are to be stored or none."""
+
+    alerts: Sequence[Alert]
+    by_id: Collection[str] = ()
+    """Ids that alone say which alert it is: who sends it again may have changed its words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """A group of which nothing was stored: what is wrong with which of its alerts, by place."""
 
     errors: dict[int, Invalid]
 
 
-def submit(tx: Transaction, alerts: Sequence[Alert]) -> list[Receipt | Invalid]:
-    """Store alerts with their deliveries, one answer each: the receipt, or why it was not stored."""
-    answers = submit_groups(tx, [[alert] for alert in alerts])
+def submit(tx: Transaction, alerts: Sequence[Alert], by_id: Collection[str] = ()) -> list[Receipt | Invalid]:
+    """Store alerts with their deliveries, one answer each: the receipt, or why it was not stored.
+
+    `by_id` as in `Group`.
+    """
+    answers = submit_groups(tx, [Group([alert], by_id) for alert in alerts])
     return [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in answers]
 
 
-def submit_groups(tx: Transaction, groups: Sequence[Sequence[Alert]]) -> list[list[Receipt] | Rejected]:
+def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt] | Rejected]:
     """Store groups of alerts, of each group all or none.
 
     An alert whose id is stored already is taken for the same one, sent again, if nothing in it
@@ -114,21 +126,21 @@ class _Plan:
         self._destinations = destinations
         self._stored = stored
 
-    def take(self, group: Sequence[Alert]) -> list[str] | Rejected:
+    def take(self, group: Group) -> list[str] | Rejected:
         """The alerts' ids, if the group is good."""
         fresh: dict[str, _Routed] = {}
         errors: dict[int, Invalid] = {}
-        for place, alert in enumerate(group):
+        for place, alert in enumerate(group.alerts):
             try:
-                self._take(alert, fresh)
+                self._take(alert, fresh, by_id=alert.alert_id in group.by_id)
             except Invalid as error:
                 errors[place] = error
         if errors:
             return Rejected(errors)
         self.fresh |= fresh
-        return [alert.alert_id for alert in group]
+        return [alert.alert_id for alert in group.alerts]
 
-    def _take(self, alert: Alert, group: dict[str, _Routed]) -> None:
+    def _take(self, alert: Alert, group: dict[str, _Routed], *, by_id: bool) -> None:
         targets, not_routed = route(alert, self._destinations)
         before = self._stored.get(alert.alert_id)
         beside = group.get(alert.alert_id) or self.fresh.get(alert.alert_id)
@@ -139,7 +151,7 @@ class _Plan:
         else:
             group[alert.alert_id] = _Routed(alert, targets, not_routed)
             return
-        if not same:
+        if not (same or by_id):
             raise Conflict(
                 "alertId", f"an alert with the id {alert.alert_id!r} is stored already, with other content"
             )

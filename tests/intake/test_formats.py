@@ -1,0 +1,433 @@
+"""Formats: how one is written down, what is said of a mistake in it, and how a document is read in one."""
+
+import json
+import tomllib
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import NOW
+from tui.domain.alert import DEFAULT_RULE_ID, Alert, Severity, format_time
+from tui.domain.errors import Invalid
+from tui.intake.formats import Formats, Skipped, built_in, format_named, parse_formats, read
+
+
+def formats(text: str) -> Formats:
+    """Those of a configuration."""
+    return parse_formats(tomllib.loads(text)["formats"])
+
+
+def results(document: object, known: Formats | None = None, name: str | None = None) -> list[Any]:
+    known = known or built_in()
+    numbers = count(1)
+    found = read(
+        document, known[name] if name else None, known, now=NOW, new_id=lambda: f"new-{next(numbers)}"
+    )
+    return [reading.result for reading in found]
+
+
+def refusal(text: str) -> str:
+    """What is said of a configuration."""
+    with pytest.raises(Invalid) as refused:
+        formats(text)
+    return refused.value.message
+
+
+def alert_of(document: object, known: Formats | None = None, name: str | None = None) -> Alert:
+    (result,) = results(document, known, name)
+    assert isinstance(result, Alert), result
+    return result
+
+
+class TestToldApart:
+    @pytest.mark.parametrize(
+        "document",
+        [
+            {"title": "Root login"},
+            {"name": "Root login", "severity": "HIGH", "tags": []},
+            {"title": "New Alert: Root login", "description": "its own words"},
+        ],
+        ids=lambda document: ",".join(document),
+    )
+    def test_tocsins_own_form_wins_when_it_fits(self, document: dict[str, Any]) -> None:
+        alert = alert_of(document)
+        assert (alert.title, alert.rule_id, alert.context) == (
+            document.get("title", ""),
+            DEFAULT_RULE_ID,
+            "{}",
+        )
+
+    @pytest.mark.parametrize(
+        ("document", "complaint"),
+        [
+            ({"title": "x", "sevrity": "LOW"}, "unknown key 'sevrity'; did you mean 'severity'?"),
+            ({"title": "x", "severity": "URGENT"}, "unknown severity 'URGENT'"),
+            ({"titel": "x"}, "unknown key 'titel'; did you mean 'title'?"),
+            ({}, "an alert needs a title, a name or an id"),
+            (5, "an alert is a JSON object, not a number"),
+        ],
+        ids=str,
+    )
+    def test_a_slip_in_tocsins_own_form_is_named_and_not_guessed_at(
+        self, document: object, complaint: str
+    ) -> None:
+        (result,) = results(document)
+        assert isinstance(result, Invalid)
+        assert result.message.startswith(complaint)
+
+    def test_what_has_other_keys_is_plain_json(self) -> None:
+        alert = alert_of({"title": "x", "created_at": "2026-01-31T09:15:00Z", "host": "db-3"})
+        assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
+        assert json.loads(alert.context)["host"] == "db-3"
+
+    def test_a_persons_own_format_is_looked_for_first(self) -> None:
+        own = formats(
+            '[formats.acme]\ndetect = "host"\n[formats.acme.alert]\ntitle = "message"\nid = "\'acme\'"'
+        )
+        assert alert_of({"message": "x", "host": "db-3"}, own).rule_id == "acme"
+        assert alert_of({"message": "x"}, own).rule_id == "plain"
+
+    def test_each_entry_of_an_array_is_told_by_itself(self) -> None:
+        found = read([{"title": "a"}, {"message": "b"}, 5], None, built_in(), now=NOW, new_id=lambda: "new")
+        assert [(reading.place, reading.format) for reading in found] == [
+            ("item 1", "tocsin"),
+            ("item 2", "plain"),
+            ("item 3", "tocsin"),
+        ]
+        assert isinstance(found[2].result, Invalid)
+
+    def test_places_inside_places_are_named(self) -> None:
+        group = {"status": "firing", "receiver": "x", "groupKey": "x", "version": "4"}
+        document = [{"title": "a"}, {**group, "alerts": [{"labels": {"alertname": "b"}}, "c"]}]
+        found = read(document, None, built_in(), now=NOW, new_id=lambda: "new")
+        assert [reading.place for reading in found] == ["item 1", "item 2, item 1", "item 2, item 2"]
+        assert isinstance(found[2].result, Invalid)
+
+
+class TestNamed:
+    def test_auto_is_whichever_fits(self) -> None:
+        assert format_named("auto", built_in()) is None
+        assert format_named("falco", built_in()) is built_in()["falco"]
+
+    def test_an_unknown_name_is_told_of_those_there_are(self) -> None:
+        with pytest.raises(Invalid, match="no format 'suricatta'; did you mean 'suricata'"):
+            format_named("suricatta", built_in())
+        with pytest.raises(Invalid, match="there is auto, panther, tocsin, "):
+            format_named("xyzzy", built_in())
+
+    @pytest.mark.parametrize(
+        ("name", "complaint"),
+        [
+            ("suricata", "neither title, name nor id was found by the format suricata"),
+            ("alertmanager", "there is nothing of the format alertmanager in this"),
+            ("tocsin", "unknown key 'host'"),
+        ],
+    )
+    def test_a_document_of_another_format_is_refused(self, name: str, complaint: str) -> None:
+        (result,) = results({"host": "db-3"}, name=name)
+        assert isinstance(result, Invalid)
+        assert result.message.startswith(complaint)
+
+
+class TestIdentity:
+    def test_a_repeat_is_the_same_alert_and_its_resolution_another(self) -> None:
+        def ids(status: str, **more: Any) -> list[str]:
+            alert = {"labels": {"alertname": "x"}, "fingerprint": "f", "startsAt": "2026-01-31T09:15:00Z"}
+            group = {"version": "4", "groupKey": "k", "receiver": "r", "status": status}
+            document = {**group, "alerts": [{**alert, "status": status, **more}]}
+            return [alert.alert_id for alert in results(document)]
+
+        assert ids("firing") == ids("firing", annotations={"summary": "worse"})
+        assert ids("firing") != ids("resolved")
+        assert ids("firing") != ids("firing", startsAt="2026-01-31T10:15:00Z")
+
+    def test_what_has_no_identity_gets_a_new_one(self) -> None:
+        alerts = results([{"message": "x"}, {"message": "x"}])
+        assert [alert.alert_id for alert in alerts] == ["new-1", "new-2"]
+
+    @pytest.mark.parametrize("name", ["two words", "x" * 400, "\u202e", "\ud800"], ids=ascii)
+    def test_one_that_cannot_be_an_alert_id_becomes_its_digest(self, name: str) -> None:
+        once, again = (alert_of({"message": "x", "alert_id": name}) for _ in range(2))
+        assert once.alert_id == again.alert_id
+        assert len(once.alert_id) == 32
+
+    def test_several_in_one_envelope_do_not_share_its_id(self) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        message = json.dumps({**group, "alerts": [{"labels": {"alertname": name}} for name in "ab"]})
+        envelope = {"Type": "Notification", "TopicArn": "t", "MessageId": "m", "Message": message}
+        assert [alert.alert_id for alert in results(envelope)] == ["new-1", "new-2"]
+        message = json.dumps({"message": "alone"})
+        once, again = (alert_of({**envelope, "Message": message}) for _ in range(2))
+        assert once.alert_id == again.alert_id != "new-1"
+
+
+class TestFields:
+    @pytest.mark.parametrize(
+        ("given", "severity"),
+        [
+            ({"severity": "Fatal"}, Severity.CRITICAL),
+            ({"severity": " error "}, Severity.HIGH),
+            ({"level": "warning"}, Severity.MEDIUM),
+            ({"level": 5}, Severity.LOW),
+            ({"level": 50}, Severity.HIGH),
+            ({"priority": 1}, Severity.CRITICAL),
+            ({"priority": "P4"}, Severity.LOW),
+            ({"severity": 0}, Severity.INFO),
+            ({"severity": 3.9}, Severity.LOW),
+            ({"severity": "7.0"}, Severity.HIGH),
+            ({"severity": 10}, Severity.CRITICAL),
+            ({"severity": 55}, Severity.MEDIUM),
+            ({"severity": -1}, Severity.MEDIUM),
+            ({"severity": True}, Severity.MEDIUM),
+            ({"severity": "purple", "level": "error"}, Severity.HIGH),
+            ({"severity": "purple"}, Severity.MEDIUM),
+            ({}, Severity.MEDIUM),
+        ],
+        ids=str,
+    )
+    def test_names_and_numbers_map_to_the_five(self, given: dict[str, Any], severity: Severity) -> None:
+        alert = alert_of({"message": "x", **given})
+        assert alert.severity == severity
+        assert json.loads(alert.context) == {"message": "x", **given}
+
+    def test_an_unknown_severity_stays_in_a_context_of_fewer_keys(self) -> None:
+        own = formats('[formats.a.alert]\ntitle = "t"\nseverity = "s"\nalertContext = "c"')
+        alert = alert_of({"t": "x", "s": "purple", "c": {"a": 1}}, own, "a")
+        assert (alert.severity, json.loads(alert.context)) == (
+            Severity.MEDIUM,
+            {"a": 1, "unknownSeverity": "purple"},
+        )
+
+    @pytest.mark.parametrize(
+        ("level", "severity"),
+        [(0, "INFO"), (3, "INFO"), (4, "LOW"), (7, "MEDIUM"), (11, "MEDIUM"), (12, "HIGH"), (15, "CRITICAL")],
+    )
+    def test_a_number_counts_from_the_step_it_has_reached(self, level: int, severity: str) -> None:
+        document = {"rule": {"level": level, "description": "x"}, "agent": {"id": "1"}}
+        assert alert_of(document).severity == severity
+
+    @pytest.mark.parametrize(
+        "time",
+        [
+            "2026-01-31T09:15:00Z",
+            "2026-01-31t09:15:00z",
+            "2026-01-31 09:15:00",
+            "2026-01-31T10:15:00.000000001+01:00",
+            "2026-01-31T05:15:00,000-0400",
+            1769850900,
+            1769850900.0,
+            "1769850900",
+            1769850900000,
+            1769850900000000,
+            1769850900000000000,
+        ],
+    )
+    def test_a_time_is_taken_in_any_of_the_usual_forms(self, time: object) -> None:
+        assert format_time(alert_of({"message": "x", "time": time}).created_at) == "2026-01-31T09:15:00.000Z"
+
+    @pytest.mark.parametrize(
+        "time",
+        [
+            "soon",
+            "",
+            None,
+            True,
+            12,
+            -1769850900,
+            10**30,
+            1e300,
+            "0001-01-01T00:00:00Z",
+            [],
+            {"s": 1},
+            "9" * 400,
+        ],
+        ids=lambda time: str(time)[:20],
+    )
+    def test_what_is_no_time_leaves_it_at_now(self, time: object) -> None:
+        assert alert_of({"message": "x", "time": time}).created_at == NOW
+
+    def test_the_first_that_can_be_used_is_taken(self) -> None:
+        own = formats('[formats.a.alert]\ntitle = "[a, b, c, d]"\ncreatedAt = "[a, e]"')
+        alert = alert_of({"a": " ", "b": {"x": 1}, "c": 7, "d": "late", "e": 1769850900}, own, "a")
+        assert alert.title == "late"
+        assert alert_of({"b": {"x": 1}, "c": 7}, own, "a").title == "7"
+        assert alert.created_at == 1769850900000
+
+    def test_a_title_is_one_line_and_nothing_of_it_is_lost(self) -> None:
+        alert = alert_of({"message": "first\r\nsecond", "details": "more"})
+        assert (alert.title, alert.description) == ("first", "first\r\nsecond\n\nmore")
+        alert = alert_of({"message": "x" * 1000})
+        assert (len(alert.title), alert.description) == (300, "x" * 1000)
+
+    def test_tags_are_texts_each_once(self) -> None:
+        alert = alert_of({"message": "x", "tags": ["a", 1, None, True, {"b": "c", "d": [1]}, ["a", "e"]]})
+        assert alert.tags == ("a", "1", "b=c", "e")
+
+    def test_a_context_that_is_no_object_becomes_one(self) -> None:
+        own = formats('[formats.a.alert]\ntitle = "t"\nalertContext = "c"')
+        assert alert_of({"t": "x", "c": [1, 2]}, own, "a").context == '{"value":[1,2]}'
+        assert alert_of({"t": "x"}, own, "a").context == "{}"
+
+    def test_a_format_may_name_destinations(self) -> None:
+        own = formats('[formats.a.alert]\ntitle = "t"\ndestinations = "d"')
+        assert alert_of({"t": "x", "d": "soc"}, own, "a").destinations == ("soc",)
+        assert alert_of({"t": "x", "d": []}, own, "a").destinations == ()
+        assert alert_of({"t": "x"}, own, "a").destinations is None
+
+    def test_an_envelope_says_what_the_document_in_it_does_not(self) -> None:
+        envelope = {
+            "specversion": "1.0",
+            "id": "1",
+            "source": "s",
+            "type": "t",
+            "time": "2026-01-31T09:15:00Z",
+        }
+        alert = alert_of({**envelope, "severitytext": "error", "data": {"message": "x", "tags": ["a"]}})
+        assert (alert.title, alert.rule_id, alert.severity) == ("x", "t", Severity.HIGH)
+        assert (format_time(alert.created_at), alert.tags) == ("2026-01-31T09:15:00.000Z", ("a",))
+        alert = alert_of({**envelope, "severitytext": "error", "data": {"title": "x", "severity": "LOW"}})
+        assert (alert.title, alert.severity) == ("x", Severity.LOW)
+
+    @pytest.mark.parametrize(
+        ("document", "title", "description"),
+        [
+            ({"specversion": "1.0", "id": "1", "source": "s", "type": "t"}, "t", ""),
+            ({"detail-type": "d", "source": "s", "detail": {}}, "d", ""),
+            ({"AlarmName": "a", "NewStateValue": "OK", "StateChangeTime": "t"}, "Resolved: a", ""),
+            ({"AlarmName": "a", "NewStateValue": "A", "StateChangeTime": 1, "NewStateReason": "r"}, "a", "r"),
+            ({"event_type": "alert", "timestamp": 1, "alert": {"signature": "s", "category": "c"}}, "s", "c"),
+            ({"rule": "r", "priority": "Alert", "output": "o", "time": "t"}, "r", "o"),
+        ],
+        ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
+    )  # fmt: skip
+    def test_what_may_be_missing_takes_nothing_else_with_it(
+        self, document: dict[str, Any], title: str, description: str
+    ) -> None:
+        alert = alert_of(document)
+        assert (alert.title, alert.description) == (title, description)
+
+    def test_envelopes_in_envelopes_end_somewhere(self) -> None:
+        document: dict[str, Any] = {"message": "in the middle"}
+        for number in range(50):
+            document = {"specversion": "1.0", "id": str(number), "source": "s", "type": "t", "data": document}
+        assert alert_of(document).title == "t"
+
+
+class TestWrittenByAPerson:
+    def test_a_format_of_ones_own(self) -> None:
+        own = formats(
+            """
+            [formats.acme]
+            detect = "product == 'acme'"
+            items = "findings"
+            skip = "closed && 'closed already'"
+            [formats.acme.alert]
+            title = "join(' on ', [what, where])"
+            severity = "risk"
+            [formats.acme.severities]
+            CRITICAL = ["red", 90]
+            LOW = "green"
+            """
+        )
+        findings = [
+            {"what": "SSH open", "where": "web-1", "risk": "Red"},
+            {"what": "SSH open", "where": "web-2", "risk": 95.5},
+            {"what": "SSH open", "where": "web-3", "risk": 10},
+            {"what": "SSH open", "where": "web-4", "closed": True},
+        ]
+        *alerts, skipped = results({"product": "acme", "findings": findings}, own)
+        assert [(alert.title, alert.severity) for alert in alerts] == [
+            ("SSH open on web-1", "CRITICAL"),
+            ("SSH open on web-2", "CRITICAL"),
+            ("SSH open on web-3", "MEDIUM"),
+        ]
+        assert skipped == Skipped("closed already")
+
+    def test_one_built_in_is_changed_where_it_is_told(self) -> None:
+        own = formats('[formats.wazuh.alert]\ntags = ""\n[formats.wazuh.severities]\nHIGH = [10]')
+        alert = alert_of(
+            {"rule": {"level": 10, "description": "x", "groups": ["g"]}, "agent": {}, "manager": 1}, own
+        )
+        assert (alert.severity, alert.title, alert.tags) == (Severity.HIGH, "x", ())
+        assert list(own) == list(built_in())
+
+    @pytest.mark.parametrize(
+        ("text", "complaint"),
+        [
+            ("formats = 1", "formats has a table for each, like [formats.acme]"),
+            ("[formats]\nx = 1", "formats.x is not a format: write [formats.NAME] and its settings"),
+            ("[formats.auto]", "formats.auto is not a format"),
+            ("[formats.tocsin]", "formats.tocsin is what all others are read into"),
+            ("[formats.x]", "formats.x finds no fields: give it [formats.x.alert]"),
+            ("[formats.x]\ndetct = 'a'", "formats.x: unknown setting detct; did you mean detect?"),
+            ("[formats.x.alert]\nseverty = 'a'", "formats.x.alert: unknown setting severty; did you mean"),
+            ("[formats.x]\nalert = 1", "formats.x.alert is a table, not 1"),
+            ("[formats.x]\nitems = 1", "formats.x.items is a text in quotation marks, not 1"),
+            ("[formats.x.alert]\ntitle = 'a['", "formats.x.alert.title: 'a[' is not JMESPath: incomplete "),
+            ("[formats.x]\ndetect = 'a = b'", "formats.x.detect: 'a = b' is not JMESPath: unknown token '='"),
+            ("[formats.x]\nskip = 'a b'", "formats.x.skip: 'a b' is not JMESPath: "),
+            ("[formats.x]\nskip = 'a(b'", "formats.x.skip: 'a(b' is not JMESPath: "),
+            ("[formats.x]\ndetect = 'lenght(a)'", "formats.x.detect: 'lenght(a)' is not JMESPath: "
+             "there is no function lenght()"),
+            ("[formats.x]\ndetect = 'a && b[?join(c)]'", "join() takes 2, not 1"),
+            ("[formats.x]\ndetect = 'not_null()'", "not_null() takes 1 or more, not 0"),
+            ("[formats.x.severities]\nHIHG = 1", "formats.x.severities: unknown setting HIHG; did you mean"),
+            ("[formats.x.severities]\nHIGH = [true]", "formats.x.severities.HIGH lists names and numbers;"),
+            (f"[formats.x]\ndetect = '{'(' * 5000}'", "is not JMESPath: "),
+        ],
+        ids=lambda text: text.replace("\n", " ")[:60],
+    )  # fmt: skip
+    def test_a_mistake_is_named_in_one_sentence(self, text: str, complaint: str) -> None:
+        said = refusal(text)
+        assert complaint in said
+        assert "\n" not in said
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=15,
+)
+
+
+def nested(depth: int, kind: type) -> Any:
+    value: Any = {}
+    for _ in range(depth):
+        value = {"a": value} if kind is dict else [value]
+    return value
+
+
+@given(json_values)
+def test_nothing_a_stranger_writes_is_an_error_of_ours(document: object) -> None:
+    for name in (None, *built_in()):
+        for result in results(document, name=name):
+            assert isinstance(result, Alert | Skipped | Invalid)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"message": "x", "a": nested(20_000, dict)},
+        {"title": "x", "alertContext": nested(20_000, dict)},
+        {"message": "x", "rule": nested(20_000, list), "tags": nested(20_000, list), "time": nested(9, dict)},
+        {"message": "x", "severity": 10**400, "time": 10**400, "tags": [10**5000], "rule_id": 10**5000},
+        {"message": "x", "severity": float("nan"), "time": float("inf"), "a": float("nan")},
+        nested(20_000, list),
+        [nested(20_000, dict)],
+    ],
+    ids=["object", "context", "fields", "integers", "floats", "array", "entry"],
+)  # fmt: skip
+def test_nothing_is_too_deep_or_too_large(document: object) -> None:
+    test_nothing_a_stranger_writes_is_an_error_of_ours.hypothesis.inner_test(document)  # type: ignore[attr-defined]
+
+
+def test_the_examples_of_the_documentation_are_formats() -> None:
+    page = Path("docs/formats.md").read_text(encoding="utf-8")
+    examples = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
+    assert examples
+    for text in examples:
+        assert formats(text)

@@ -1,0 +1,128 @@
+"""What other tools send, and the alerts it becomes. Each file of `samples/` is one document of one tool."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jmespath
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.conftest import NOW
+from tui.domain.alert import Alert, format_time
+from tui.domain.errors import Invalid
+from tui.intake.formats import Reading, Skipped, built_in, read
+
+FILES = sorted((Path(__file__).parent / "samples").glob("*.json"))
+SAMPLES: dict[str, dict[str, Any]] = {
+    file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FILES
+}
+STAND_BACK = {"tocsin", "plain"}
+"""The one has the keys of Panther's, the other takes anything: both come after what they may be taken for."""
+
+all_samples = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+
+
+def readings(document: object, format: str | None = None) -> list[Reading]:
+    named = built_in()[format] if format else None
+    return read(document, named, built_in(), now=NOW, new_id=lambda: "new")
+
+
+def shown(alert: Alert) -> dict[str, Any]:
+    """Its fields in Tocsin's own form, less those that are empty."""
+    fields = {
+        "alertId": None if alert.alert_id == "new" else alert.alert_id,
+        "id": alert.rule_id,
+        "type": alert.type,
+        "createdAt": format_time(alert.created_at),
+        "severity": alert.severity,
+        "title": alert.title,
+        "name": alert.name,
+        "link": alert.link,
+        "description": alert.description,
+        "runbook": alert.runbook,
+        "tags": list(alert.tags),
+        "version": alert.version,
+    }
+    return {key: value for key, value in fields.items() if value or key == "alertId"}
+
+
+def found_in(document: object, path: str) -> Any:
+    """By JMESPath, of which `from_json(KEY)` reads the document that a text holds."""
+    if path.startswith("from_json("):
+        key, _, rest = path.removeprefix("from_json(").partition(")")
+        return found_in(json.loads(jmespath.search(key, document)), rest.lstrip(".") or "@")
+    found = jmespath.search(path, document)
+    return json.loads(found) if isinstance(found, str) else found
+
+
+@all_samples
+def test_becomes_these_alerts(sample: dict[str, Any]) -> None:
+    results = [reading.result for reading in readings(sample["document"])]
+    alerts = [result for result in results if isinstance(result, Alert)]
+    expected = [dict(fields) for fields in sample["alerts"]]
+    contexts = [found_in(sample["document"], fields.pop("context")) for fields in expected]
+    assert [shown(alert) for alert in alerts] == expected
+    assert [json.loads(alert.context) for alert in alerts] == contexts
+    assert [each.reason for each in results if isinstance(each, Skipped)] == sample["skipped"]
+    assert len(results) == len(expected) + len(sample["skipped"])
+
+
+@all_samples
+def test_is_told_by_exactly_one_format(sample: dict[str, Any]) -> None:
+    fitting = {name for name, format in built_in().items() if format.fits(sample["document"])}
+    assert fitting - (STAND_BACK - {sample["format"]}) == {sample["format"]}
+
+
+@all_samples
+def test_reads_the_same_whatever_the_order_of_its_keys(sample: dict[str, Any]) -> None:
+    def turned(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: turned(value[key]) for key in reversed(value)}
+        return [turned(entry) for entry in value] if isinstance(value, list) else value
+
+    def told(document: object) -> list[object]:
+        results = [reading.result for reading in readings(document)]
+        return [
+            shown(each) | {"tags": set(each.tags)} if isinstance(each, Alert) else each for each in results
+        ]
+
+    assert told(turned(sample["document"])) == told(sample["document"])
+
+
+@all_samples
+def test_reads_the_same_when_its_format_is_named(sample: dict[str, Any]) -> None:
+    assert readings(sample["document"], sample["format"]) == readings(sample["document"])
+
+
+def test_every_format_has_a_sample() -> None:
+    assert {sample["format"] for sample in SAMPLES.values()} == set(built_in())
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@st.composite
+def spoilt(draw: st.DrawFn) -> Any:
+    """A sample in which some values are others than its tool would ever send."""
+
+    def spoil(value: Any) -> Any:
+        if draw(st.integers(0, 9)) == 0:
+            return draw(json_values)
+        if isinstance(value, dict):
+            return {key: spoil(entry) for key, entry in value.items()}
+        return [spoil(entry) for entry in value] if isinstance(value, list) else value
+
+    document = draw(st.sampled_from(list(SAMPLES.values())))["document"]
+    return {key: spoil(value) for key, value in document.items()}
+
+
+@given(spoilt(), st.sampled_from([None, *built_in()]))
+def test_whatever_stands_where_is_no_error_of_ours(document: object, format: str | None) -> None:
+    for reading in readings(document, format):
+        assert isinstance(reading.result, Alert | Skipped | Invalid)

@@ -1,0 +1,195 @@
+"""Reads a document in a format: what comes out is alerts, and a word on everything that is none."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tui.domain.alert import Alert, AlertType, Severity, decode_json, format_time, parse_alert
+from tui.domain.errors import Invalid
+from tui.intake.formats.format import Format, Formats
+from tui.intake.formats.values import (
+    as_alert_id,
+    as_context,
+    as_severity,
+    as_text,
+    as_texts,
+    as_time,
+    title_line,
+)
+
+UNKNOWN_SEVERITY = Severity.MEDIUM
+"""What an alert gets whose severity is missing, or says nothing to us."""
+
+_DEEPEST = 5
+"""So many envelopes, one in the other, are opened: SQS, SNS, EventBridge and two to spare."""
+_TEXTS = ("id", "name", "runbook", "link", "version")
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """What is no alert and is not meant to be one."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What became of one item."""
+
+    place: str
+    """`item 2`, or empty where there is only one."""
+    result: Alert | Skipped | Invalid
+    format: str
+    """The name of the format it was read in."""
+    by_id: bool = False
+    """Its id is the one its tool has for it, and keeps when it tells of it again in other words."""
+
+
+def read(
+    document: object,
+    format: Format | None,
+    formats: Formats,
+    *,
+    now: int,
+    new_id: Callable[[], str],
+    link_template: str = "",
+    place: str = "",
+) -> list[Reading]:
+    """What is in a decoded JSON document, or in each entry of an array of them.
+
+    `format` is the one to read it in, None for the first of `formats` that fits. `now` (ms) and
+    `new_id` stand in where a document brings no time or id of its own; `place` is where it stood.
+    Raises nothing, whatever a stranger wrote.
+    """
+    several = isinstance(document, list)
+    drafts: list[_Draft] = []
+    for number, entry in enumerate(document if several else [document], start=1):
+        found = _open(entry, format or _fitting(entry, formats), formats, _DEEPEST)
+        drafts += [draft.within(f"item {number}" if several else "").within(place) for draft in found]
+    return [
+        Reading(
+            draft.place,
+            draft.end or _finish(draft, now, new_id(), link_template),
+            draft.format,
+            by_id=not draft.own and bool(draft.fields) and "alertId" in draft.fields,
+        )
+        for draft in drafts
+    ]
+
+
+def ids_of_tools(readings: Iterable[Reading]) -> frozenset[str]:
+    """The ids of those alerts that are known by them alone."""
+    return frozenset(
+        reading.result.alert_id for reading in readings if reading.by_id and isinstance(reading.result, Alert)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """An item on its way: the fields of an alert in Tocsin's own form, not yet checked, or an end."""
+
+    format: str
+    fields: Any = None
+    own: bool = False
+    """It came in Tocsin's own form: nothing is guessed at, and what is wrong with it is said."""
+    end: Skipped | Invalid | None = None
+    place: str = ""
+
+    def within(self, place: str) -> "_Draft":
+        if not place:
+            return self
+        return replace(self, place=f"{place}, {self.place}" if self.place else place)
+
+
+def _fitting(document: object, formats: Formats) -> Format | None:
+    return next((format for format in formats.values() if format.fits(document)), None)
+
+
+def _open(document: object, format: Format | None, formats: Formats, deep: int) -> list[_Draft]:
+    if format is None:
+        return [_Draft("tocsin", document, own=True)]
+    if format.items is None:
+        return _open_item(document, format, formats, deep)
+    items = format.items.of(document)
+    if not isinstance(items, list):
+        nothing = Invalid("format", f"there is nothing of the format {format.name} in this")
+        return [_Draft(format.name, end=nothing)]
+    if not items:
+        return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this"))]
+    drafts: list[_Draft] = []
+    for number, item in enumerate(items, start=1):
+        drafts += [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
+    return drafts
+
+
+def _open_item(item: object, format: Format, formats: Formats, deep: int) -> list[_Draft]:
+    if format.skip is not None and (reason := as_text(format.skip.of(item))):
+        return [_Draft(format.name, end=Skipped(reason))]
+    if not isinstance(item, dict) or not (format.alert or format.inside):
+        return [_Draft(format.name, item, own=True)]
+    fields = _fields(item, format)
+    inner = _decoded(format.inside.of(item)) if format.inside is not None and deep else None
+    inner_format = _fitting(inner, formats) if inner else None
+    if inner_format is None:
+        return [_Draft(format.name, fields)]
+    drafts = _open(inner, inner_format, formats, deep - 1)
+    # What a document does not say itself, the envelope around it does; not if there are several,
+    # which must not share its id.
+    return [_filled(drafts[0], fields)] if len(drafts) == 1 else drafts
+
+
+def _decoded(found: object) -> dict[str, Any] | None:
+    if isinstance(found, str):
+        try:
+            found = decode_json(found)
+        except ValueError:
+            return None
+    return found if isinstance(found, dict) else None
+
+
+def _filled(draft: _Draft, envelope: Mapping[str, Any]) -> _Draft:
+    if draft.end is not None or not isinstance(draft.fields, dict):
+        return draft
+    headed = draft.fields.get("title") or draft.fields.get("name")
+    kept = {"alertContext", "title", "name"} if headed else {"alertContext"}
+    return replace(draft, fields={key: envelope[key] for key in envelope if key not in kept} | draft.fields)
+
+
+def _fields(item: object, format: Format) -> dict[str, Any]:
+    """Those that the format finds, each as an alert takes it; what is not there is left out."""
+    return {key: value for key, value in _found(item, format) if value is not None and value != ""}
+
+
+def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
+    find = {key: expression.of(item) for key, expression in format.alert.items()}
+    yield from ((key, as_text(find.get(key))) for key in _TEXTS)
+    yield "alertId", as_alert_id(find.get("alertId"))
+    title, cut = title_line(as_text(find.get("title")))
+    described = [as_text(find.get("title"))] * cut + [as_text(find.get("description"))]
+    yield "title", title
+    yield "description", "\n\n".join(text for text in dict.fromkeys(described) if text and text != title)
+    yield "tags", as_texts(find.get("tags")) or None
+    if find.get("destinations") is not None:
+        yield "destinations", as_texts(find["destinations"])
+    if (kind := as_text(find.get("type")).upper()) in tuple(AlertType):
+        yield "type", kind
+    if (created := as_time(find.get("createdAt"))) is not None:
+        yield "createdAt", format_time(created)
+    context = as_context(find["alertContext"]) if "alertContext" in find else item
+    severity, unknown = as_severity(find.get("severity"), format.severities)
+    yield "severity", severity
+    if unknown is not None and context is not item and isinstance(context, dict):
+        context = {**context, "unknownSeverity": unknown}
+    yield "alertContext", context
+
+
+def _finish(draft: _Draft, now: int, new_id: str, link_template: str) -> Alert | Invalid:
+    fields = draft.fields
+    if not draft.own:
+        if not any(fields.get(key) for key in ("title", "name", "id")):
+            return Invalid("title", f"neither title, name nor id was found by the format {draft.format}")
+        fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
+    try:
+        return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
+    except Invalid as error:
+        return error

@@ -1,0 +1,148 @@
+"""What an expression found, as a field of an alert takes it: texts, times, severities."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tui.domain.alert import Severity, is_alert_id
+
+_NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
+_TITLE_LIMIT = 300
+_LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999, past which no calendar of Python's goes."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS = ((1e8, 1e11, 0.001), (1e11, 1e14, 1.0), (1e14, 1e17, 1e3), (1e17, 1e20, 1e6))
+"""Seconds, milliseconds, µs and ns since 1970: from, to, and how many make a millisecond."""
+
+
+@dataclass(frozen=True, slots=True)
+class Severities:
+    """How a tool's own severities map to the five."""
+
+    names: Mapping[str, Severity] = field(default_factory=dict)
+    """By the name, in small letters."""
+    steps: tuple[tuple[float, Severity], ...] = ()
+    """From which number up, rising."""
+
+    def of(self, value: object) -> Severity | None:
+        """The severity that a name or a number stands for; None if that is not known."""
+        if isinstance(value, str) and (known := self.names.get(value.strip().casefold())):
+            return known
+        number = as_number(value)
+        reached = [severity for start, severity in self.steps if number is not None and number >= start]
+        return reached[-1] if reached else None
+
+
+def candidates(found: object) -> Iterator[object]:
+    """What may be taken: an array's entries in their order, anything else itself."""
+    if isinstance(found, list):
+        yield from found
+    else:
+        yield found
+
+
+def as_text(found: object) -> str:
+    """The first that is a text, else the first that is a number; empty if there is none."""
+    numbers: list[str] = []
+    for value in candidates(found):
+        if text := _scalar(value):
+            if isinstance(value, str):
+                return text
+            numbers.append(text)
+    return numbers[0] if numbers else ""
+
+
+def as_texts(found: object) -> list[str]:
+    """Every text and number, each once; an object gives its entries as `key=value`."""
+    return list(dict.fromkeys(_texts(found, depth=3)))
+
+
+def as_time(found: object) -> int | None:
+    """The first that is a time, in milliseconds: RFC 3339, or a number since 1970 in s, ms, µs or ns."""
+    return next((time for time in map(_time, candidates(found)) if time is not None), None)
+
+
+def as_alert_id(found: object) -> str:
+    """An id as an alert can have it: of what is too long for one, or has spaces, the digest."""
+    text = as_text(found)
+    return text if not text or is_alert_id(text) else digest(text)
+
+
+def digest(text: str) -> str:
+    """Looks like the ids that Tocsin gives itself, and is the same for the same text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def as_severity(found: object, severities: Severities) -> tuple[Severity | None, object]:
+    """The first that is known; beside it, if none is, the first that was given at all."""
+    given = [value for value in candidates(found) if _scalar(value)]
+    known = next((severity for severity in map(severities.of, given) if severity is not None), None)
+    return known, given[0] if given and known is None else None
+
+
+def title_line(text: str) -> tuple[str, bool]:
+    """The first line, of a length that fits a title, and whether that left something out."""
+    text = text.strip()
+    line = text.splitlines()[0].rstrip() if text else ""
+    cut = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"
+    return cut, cut != text
+
+
+def as_number(value: object) -> float | None:
+    """A number, or a text that is one; None for what is none or too large to be meant."""
+    if isinstance(value, str):
+        value = float(value) if _NUMBER.fullmatch(value.strip()) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e18 < value < 1e19:
+        return None
+    return float(value)
+
+
+def as_context(found: object) -> dict[str, Any]:
+    """An object itself, nothing as an empty one, anything else as the value in one."""
+    if isinstance(found, dict):
+        return found
+    return {} if found is None else {"value": found}
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        return value if value.strip() else ""
+    if isinstance(value, bool) or as_number(value) is None:
+        return ""
+    return str(value)
+
+
+def _texts(found: object, *, depth: int) -> Iterator[str]:
+    if isinstance(found, dict):
+        for key, value in found.items():
+            if text := _scalar(value):
+                yield f"{key}={text}"
+    elif isinstance(found, list):
+        for entry in found if depth else ():
+            yield from _texts(entry, depth=depth - 1)
+    elif text := _scalar(found):
+        yield text
+
+
+def _time(value: object) -> int | None:
+    number = as_number(value)
+    if number is None:
+        return _written_time(value) if isinstance(value, str) else None
+    # The four units lie so far apart that a time of these decades tells its own; less is none.
+    for least, limit, per_millisecond in _UNITS:
+        if least <= number < limit:
+            return round(number / per_millisecond)
+    return None
+
+
+def _written_time(text: str) -> int | None:
+    try:
+        moment = datetime.fromisoformat(text.strip().upper())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+        milliseconds = (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return milliseconds if 0 <= milliseconds <= _LATEST_MS else None
