@@ -79,6 +79,12 @@ class TestToldApart:
         assert isinstance(result, Invalid)
         assert result.message.startswith(complaint)
 
+    def test_many_keys_that_look_like_slips_are_none(self) -> None:
+        assert (
+            alert_of({"title": "x", "severity1": 1, "severity2": 2, "severity3": 3, "severity4": 4}).rule_id
+            == "plain"
+        )
+
     def test_what_has_other_keys_is_plain_json(self) -> None:
         alert = alert_of({"title": "x", "created_at": "2026-01-31T09:15:00Z", "host": "db-3"})
         assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
