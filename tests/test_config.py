@@ -11,6 +11,7 @@ from tui import config
 from tui.config import Config
 from tui.domain.errors import Invalid
 from tui.domain.retry import DEFAULT_DELAYS_MS
+from tui.intake.formats import built_in
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +74,12 @@ def test_each_goes_before_the_next() -> None:
     assert load(file).db == "/file.db"
     assert load(file, environment).db == "/environment.db"
     assert load(file, environment, db="/flag.db").db == "/flag.db"
+
+
+def test_formats_of_ones_own_come_before_those_built_in() -> None:
+    loaded = load('[formats.acme.alert]\ntitle = "what"\n[formats.wazuh.severities]\nHIGH = [10]\n')
+    assert list(loaded.formats) == ["acme", *load().formats]
+    assert load().formats is built_in()
 
 
 def test_an_empty_variable_is_none_at_all() -> None:

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -117,6 +118,56 @@ class TestAlertsThatAreTaken:
         assert told.wait(20)
 
 
+FIRING = {
+    "version": "4",
+    "groupKey": "k",
+    "receiver": "tocsin",
+    "status": "firing",
+    "alerts": [
+        {
+            "status": "firing",
+            "fingerprint": "f1",
+            "startsAt": "2026-01-31T09:15:00Z",
+            "labels": {"alertname": "HighLoad", "severity": "critical"},
+            "annotations": {"summary": "Load is high"},
+        }
+    ],
+}
+
+
+class TestAlertsOfOtherTools:
+    @pytest.mark.parametrize("query", ["", "?format=alertmanager", "?format=auto"])
+    def test_are_read_as_those_write_them(self, bench: Bench, client: httpx.Client, query: str) -> None:
+        assert client.post(f"/alerts{query}", json=FIRING).status_code == 202
+        assert bench.rows("SELECT title, severity FROM alert") == [("Load is high", "CRITICAL")]
+
+    def test_told_again_in_other_words_are_the_same(self, bench: Bench, post: Post) -> None:
+        post(FIRING)
+        again = json.loads(json.dumps(FIRING).replace("Load is high", "Load is higher"))
+        [receipt] = post(again).json()
+        assert receipt["repeated"]
+        assert stored(bench) == ["Load is high"]
+
+    def test_that_are_none_are_told_of(self, bench: Bench, post: Post) -> None:
+        flow = json.loads((Path(__file__).parent / "samples/suricata_flow.json").read_text())
+        answer = post([flow, {"title": "x"}])
+        skipped, receipt = answer.json()
+        assert answer.status_code == 202
+        assert (skipped["item"], set(skipped)) == ("item 1", {"item", "skipped"})
+        assert receipt["alertId"]
+        assert stored(bench) == ["x"]
+
+    def test_in_a_format_that_nobody_knows(self, bench: Bench, client: httpx.Client) -> None:
+        answer = client.post("/alerts?format=nagios", json=FIRING)
+        assert answer.status_code == 422
+        assert "nagios" in answer.json()["error"]
+        assert stored(bench) == []
+
+    def test_too_many_of_them(self, bench: Bench, post: Post) -> None:
+        assert post(FIRING | {"alerts": FIRING["alerts"] * (MOST_ALERTS + 1)}).status_code == 413
+        assert stored(bench) == []
+
+
 class TestAlertsThatComeAgain:
     def test_are_acknowledged_and_stored_once(self, bench: Bench, post: Post, clock: Clock) -> None:
         bench.add()
@@ -177,7 +228,10 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "a number": (b"7", "an alert is a JSON object, not a number"),
     "null": (b"null", "an alert is a JSON object, not null"),
     "a text": (b'"x"', "an alert is a JSON object, not a string"),
-    "an array of arrays": (b'[{"title": "x"}, []]', "item 2: an alert is a JSON object, not an array"),
+    "an array of arrays": (
+        b'[{"title": "x"}, [7]]',
+        "item 2, item 1: an alert is a JSON object, not a number",
+    ),
     "nested too deeply": (DEEP, "the JSON is nested too deeply"),
     "a context nested too deeply": (
         b'{"title": "x", "alertContext": ' + b'{"a":' * 50_000 + b"1" + b"}" * 50_000 + b"}",
@@ -189,7 +243,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "not UTF-8": (b'{"title": "\xff"}', "line 1: this is not UTF-8 text"),
     "UTF-16": ('{"title": "x"}'.encode("utf-16"), "line 1: this is not UTF-8 text"),
     "a wrong type": (b'{"title": 7}', ""),
-    "an unknown key": (b'{"title": "x", "titel": "y"}', ""),
+    "a key that is a slip": (b'{"title": "x", "severty": "LOW"}', ""),
     "an unknown severity": (
         b'[{"title": "a"}, {"title": "x", "severity": "URGENT"}]',
         "item 2: unknown severity",
@@ -245,6 +299,11 @@ class TestWhatIsRefused:
             f"alerts are JSON; send Content-Type: application/json, not {kind}",
         )
         assert stored(bench) == []
+
+    def test_plain_text_but_from_sns(self, bench: Bench, post: Post) -> None:
+        """Which calls its JSON so. A page in a browser cannot send this header without being asked."""
+        answer = post({"title": "x"}, Content_Type="text/plain", X_Amz_SNS_Message_Type="Notification")
+        assert answer.status_code == 202
 
     def test_what_is_packed(self, bench: Bench, post: Post) -> None:
         assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415

@@ -79,10 +79,16 @@ class TestToldApart:
         assert isinstance(result, Invalid)
         assert result.message.startswith(complaint)
 
+    def test_many_keys_that_look_like_slips_are_none(self) -> None:
+        assert (
+            alert_of({"title": "x", "severity1": 1, "severity2": 2, "severity3": 3, "severity4": 4}).rule_id
+            == "plain"
+        )
+
     def test_what_has_other_keys_is_plain_json(self) -> None:
-        alert = alert_of({"title": "x", "created_at": "2026-01-31T09:15:00Z", "host": "db-3"})
+        alert = alert_of({"title": "x", "created_at": "2026-01-31T09:15:00Z"})
         assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
-        assert json.loads(alert.context)["host"] == "db-3"
+        assert json.loads(alert.context) == {"title": "x", "created_at": "2026-01-31T09:15:00Z"}
 
     def test_a_persons_own_format_is_looked_for_first(self) -> None:
         own = formats(
@@ -291,6 +297,7 @@ class TestFields:
         assert (format_time(alert.created_at), alert.tags) == ("2026-01-31T09:15:00.000Z", ("a",))
         alert = alert_of({**envelope, "severitytext": "error", "data": {"title": "x", "severity": "LOW"}})
         assert (alert.title, alert.severity) == ("x", Severity.LOW)
+        assert alert_of({**envelope, "data": {"name": "x"}}).headline == "x"
 
     @pytest.mark.parametrize(
         ("document", "title", "description"),
@@ -330,13 +337,14 @@ class TestWrittenByAPerson:
             severity = "risk"
             [formats.acme.severities]
             CRITICAL = ["red", 90]
-            LOW = "green"
+            LOW = "warning"
             """
         )
         findings = [
             {"what": "SSH open", "where": "web-1", "risk": "Red"},
             {"what": "SSH open", "where": "web-2", "risk": 95.5},
             {"what": "SSH open", "where": "web-3", "risk": 10},
+            {"what": "SSH open", "where": "web-5", "risk": "WARNING"},
             {"what": "SSH open", "where": "web-4", "closed": True},
         ]
         *alerts, skipped = results({"product": "acme", "findings": findings}, own)
@@ -344,6 +352,7 @@ class TestWrittenByAPerson:
             ("SSH open on web-1", "CRITICAL"),
             ("SSH open on web-2", "CRITICAL"),
             ("SSH open on web-3", "MEDIUM"),
+            ("SSH open on web-5", "LOW"),
         ]
         assert skipped == Skipped("closed already")
 

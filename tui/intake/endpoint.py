@@ -20,7 +20,7 @@ from starlette.routing import Route
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Conflict, Invalid
-from tui.domain.text import storable
+from tui.domain.text import storable, visible
 from tui.intake.documents import read_items
 from tui.intake.formats import (
     AUTO,
@@ -46,6 +46,7 @@ MOST_ALERTS = 1_000
 """In one request; of tiny ones a body could hold tens of thousands."""
 QUEUE_LIMIT = 1_000_000
 """Deliveries waiting, from which on no more alerts are taken."""
+_LARGE = 16 * 1024
 _READ_S = 10.0
 _RETRY_S = 5
 _LOOK_S = 5.0
@@ -98,7 +99,10 @@ class Endpoint:
         _check_type(request)
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
-        readings = self._read(await _body(request), request)
+        body = await _body(request)
+        # A large one takes a while to read, and others are not to wait for it.
+        large = len(body) > _LARGE
+        readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
         await self._look_at_queue()
         alerts = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Alert)
@@ -114,6 +118,9 @@ class Endpoint:
             errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
             conflict = all(isinstance(error, Conflict) for _, error in errors)
             raise _refusal(409 if conflict else 422, errors)
+        for reading in readings:
+            if isinstance(reading.result, Skipped):  # perhaps the link that confirms a subscription
+                log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
         receipts = iter(answer)
         return JSONResponse(
             [
@@ -157,9 +164,11 @@ class Endpoint:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
             raise Answered(422, error.message) from None
+        items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
+        _check_count(len(items))
         numbers = count()
         readings: list[Reading] = []
-        for item in (item for batch in read_items(io.BytesIO(body)) for item in batch):
+        for item in items:
             if item.error is not None:
                 readings.append(Reading(item.place, Invalid("json", item.error), ""))
                 continue
@@ -198,6 +207,11 @@ class Endpoint:
                 f"{self.queue_limit} deliveries wait already; come back when some are delivered",
                 headers={"Retry-After": str(_RETRY_S)},
             )
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_ALERTS:
+        raise Answered(413, f"these are {count} alerts; at most {MOST_ALERTS} are taken in a request")
 
 
 def _check_type(request: Request) -> None:

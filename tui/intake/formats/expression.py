@@ -16,6 +16,9 @@ from tui.intake.formats.values import digest
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """What is put in front of a title on its way out."""
 
+_MOST_SLIPS = 3
+"""More keys than these are no slips; and looking for what each was to be takes its time."""
+
 
 class _Functions(functions.Functions):
     """What JMESPath has, and three functions that formats need."""
@@ -33,7 +36,8 @@ class _Functions(functions.Functions):
     @functions.signature({"types": ["object"]})
     def _func_is_tocsin(self, value: dict[str, Any]) -> bool:
         headed = any(value.get(key) for key in ("title", "name", "id"))
-        return headed and all(key in KEYS or _is_slip(key, value) for key in value)
+        unknown = [key for key in value if key not in KEYS]
+        return headed and len(unknown) <= _MOST_SLIPS and all(_is_slip(key, value) for key in unknown)
 
 
 # Kept, because search() makes a new one each time, which is half of its work.

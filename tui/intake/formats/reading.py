@@ -20,6 +20,7 @@ from tui.intake.formats.values import (
 UNKNOWN_SEVERITY = Severity.MEDIUM
 """What an alert gets whose severity is missing, or says nothing to us."""
 
+MOST_ITEMS = 10_000
 _DEEPEST = 5
 """So many envelopes, one in the other, are opened: SQS, SNS, EventBridge and two to spare."""
 _TEXTS = ("id", "name", "runbook", "link", "version")
@@ -116,6 +117,9 @@ def _open(document: object, format: Format | None, formats: Formats, deep: int) 
         return [_Draft(format.name, end=nothing)]
     if not items:
         return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this"))]
+    if len(items) > MOST_ITEMS:
+        many = f"these are {len(items)} alerts in one document; at most {MOST_ITEMS} are read"
+        return [_Draft(format.name, end=Invalid("format", many))]
     drafts: list[_Draft] = []
     for number, item in enumerate(items, start=1):
         drafts += [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
