@@ -149,7 +149,7 @@ class TestAlertsOfOtherTools:
         assert stored(bench) == ["Load is high"]
 
     def test_that_are_none_are_told_of(self, bench: Bench, post: Post) -> None:
-        flow = json.loads((Path(__file__).parent / "samples/suricata_flow.json").read_text())
+        flow = json.loads((Path(__file__).parent / "samples/suricata_flow.json").read_text())["document"]
         answer = post([flow, {"title": "x"}])
         skipped, receipt = answer.json()
         assert answer.status_code == 202
