@@ -21,6 +21,7 @@ DONE, FAILED, USAGE, CANNOT_START = 0, 1, 2, 3
 _COMMANDS = {
     "demo": "demo",
     "send": "send",
+    "watch": "watch",
     "dispatch": "dispatch",
     "receive": "receive",
     "destination": "destination",

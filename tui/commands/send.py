@@ -1,8 +1,6 @@
 """`tocsin send`: queue alerts from flags, a file or a pipe."""
 
-import secrets
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,16 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.session import (
-    JsonArray,
-    Session,
-    json_option,
-    patiently,
-    run_dispatcher,
-    say,
-    say_json,
-    tell,
-)
+from tui.commands.formats import LIST, format_option, list_formats, reader
+from tui.commands.session import JsonArray, Session, json_option, patiently, run_dispatcher, say, tell
 from tui.domain.alert import Alert, AlertType, Severity, decode_json
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
@@ -45,14 +35,7 @@ _FOR_EVER = "for ever"
 @click.option("--runbook")
 @click.option("--tag", "tags", multiple=True, help="May be given several times.")
 @click.option("--context", "alertContext", metavar="JSON", help="A JSON object with anything that helps.")
-@click.option(
-    "--format",
-    "format_name",
-    default="auto",
-    metavar="NAME",
-    help="What the alerts of a file or pipe are written in, like falco or suricata; 'list' names what there "
-    "is. Default: auto, which is told by looking at each.",
-)
+@format_option
 @click.option(
     "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
 )
@@ -87,8 +70,8 @@ def send(
     An alert is stored before this returns. It is delivered by an open app, by `tocsin dispatch`, or,
     with --wait, by this command itself.
     """
-    if format_name == "list":
-        _list_formats(session, as_json=as_json)
+    if format_name == LIST:
+        list_formats(session, as_json=as_json)
         return
     given = {key: value for key, value in flags.items() if value not in (None, ())}
     if file is None and not given:
@@ -100,7 +83,7 @@ def send(
     seconds = _seconds(wait)
     from tui.intake.formats import Skipped
 
-    read = _reader(session, "tocsin" if file is None else format_name)
+    read = reader(session, "tocsin" if file is None else format_name)
     batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
     bad = 0
     with session.store() as store, _Answer(as_json=as_json, at_the_end=wait is not None) as answer:
@@ -172,16 +155,6 @@ class _Answer:
                 self._unread = error
 
 
-def _list_formats(session: Session, *, as_json: bool) -> None:
-    from tui.commands.output import print_fields
-
-    named = [(format.name, format.about) for format in session.config.formats.values()]
-    if as_json:
-        say_json([{"name": name, "about": about} for name, about in named])
-    else:
-        print_fields([("auto", "whichever of these fits, the first that does"), *named])
-
-
 def _seconds(wait: str | None) -> float | None:
     """The limit given with --wait; None for as long as it takes."""
     if wait is None or wait == _FOR_EVER:
@@ -218,29 +191,6 @@ def _from_file(name: str) -> Iterator[list[Item]]:
             yield from read_items(stream)
     except OSError as error:
         raise Invalid("file", f"{name} cannot be read: {error.strerror}") from None
-
-
-def _reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
-    """Reads what an item holds in the format of this name; raises Invalid if there is none."""
-    from tui.intake.formats import Reading, format_named, read
-
-    formats = session.config.formats
-    format = format_named(name, formats)
-
-    def read_item(item: Item) -> list[Reading]:
-        if item.error is not None:
-            return [Reading(item.place, Invalid("json", item.error), name)]
-        return read(
-            item.value,
-            format,
-            formats,
-            now=time.time_ns() // 1_000_000,
-            new_id=lambda: secrets.token_hex(16),
-            link_template=session.config.link_template,
-            place=item.place,
-        )
-
-    return read_item
 
 
 def _submit(

@@ -32,15 +32,15 @@ def read_items(stream: BinaryIO) -> Iterator[list[Item]]:
         yield list(_whole(first + stream.read()))
         return
     number, rest = first.rstrip().count(b"\n") + 1, b""
-    yield [_line(first, number)]
+    yield [_numbered(first, number)]
     while chunk := _read_available(stream):
         *lines, rest = (rest + chunk).split(b"\n")
-        batch = [_line(line, number + index) for index, line in enumerate(lines, start=1) if line.strip()]
+        batch = [_numbered(line, number + index) for index, line in enumerate(lines, start=1) if line.strip()]
         number += len(lines)
         if batch:
             yield batch
     if rest.strip():
-        yield [_line(rest, number + 1)]
+        yield [_numbered(rest, number + 1)]
 
 
 def _first_line(stream: BinaryIO) -> bytes:
@@ -65,8 +65,12 @@ def _read_available(stream: BinaryIO) -> bytes:
     return stream.read1(_CHUNK) if hasattr(stream, "read1") else stream.read(_CHUNK)  # type: ignore[attr-defined]
 
 
-def _line(raw: bytes, number: int) -> Item:
-    place = f"line {number}"
+def _numbered(raw: bytes, number: int) -> Item:
+    return read_line(raw, f"line {number}")
+
+
+def read_line(raw: bytes, place: str) -> Item:
+    """The item that a line of JSON Lines is, which stood at `place`."""
     try:
         return Item(place, decode_json(raw.decode("utf-8-sig").strip()))
     except UnicodeDecodeError:
@@ -86,7 +90,7 @@ def _whole(raw: bytes) -> Iterator[Item]:
     except ValueError as error:
         if _are_lines(raw):
             numbered = enumerate(raw.split(b"\n"), start=1)
-            yield from (_line(line, number) for number, line in numbered if line.strip())
+            yield from (_numbered(line, number) for number, line in numbered if line.strip())
         else:
             yield _refused(raw, error)
         return

@@ -185,4 +185,20 @@ Attempt.add_index(
 )
 
 
-MODELS = (Alert, Destination, Delivery, Attempt)
+class FollowedFile(Model):
+    """How far `tocsin watch` has read a file."""
+
+    id = BigAutoField()
+    source = TextField(unique=True)
+    """The machine's name and the path."""
+    device = BigIntegerField()
+    inode = BigIntegerField()
+    position = BigIntegerField()
+    head = TextField()
+    head_size = BigIntegerField()
+
+    class Meta:
+        table_name = "followed_file"
+
+
+MODELS = (Alert, Destination, Delivery, Attempt, FollowedFile)

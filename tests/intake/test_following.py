@@ -1,0 +1,244 @@
+"""A followed file gives each line once: as it grows, is rotated and truncated, and after a restart."""
+
+import gzip
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.intake.following import LONGEST_LINE, SETTLED, Chunk, FollowedFile
+from tui.store.following import Place
+
+
+class Reader:
+    """What `tocsin watch` does with a file, with a list for a store."""
+
+    def __init__(self, path: Path, *, from_start: bool = True) -> None:
+        self.path = path
+        self.lines: list[bytes | None] = []
+        self.notes: list[str] = []
+        self.place: Place | None = None
+        self._from_start = from_start
+        self._file = FollowedFile(path, None, from_start=from_start)
+
+    def look(self) -> Chunk | None:
+        chunk = self._file.read()
+        if chunk is not None:
+            self.lines += [line.raw for line in chunk.lines]
+            self.notes += chunk.notes
+            self.place = chunk.place
+        return chunk
+
+    def catch_up(self) -> list[bytes | None]:
+        """Every line so far; looks until a rotated file counts as done."""
+        for _ in range(4 * SETTLED):
+            self.look()
+        return self.lines
+
+    def restart(self) -> None:
+        """As after kill -9: all that is left is the place that was stored."""
+        self._file.close()
+        self._file = FollowedFile(self.path, self.place, from_start=self._from_start)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "eve.json"
+
+
+@pytest.fixture
+def follow(log: Path):
+    readers: list[Reader] = []
+
+    def follow(*, from_start: bool = True) -> Reader:
+        readers.append(Reader(log, from_start=from_start))
+        return readers[-1]
+
+    yield follow
+    for reader in readers:
+        reader.close()
+
+
+Follow = Callable[..., Reader]
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def rotate(path: Path) -> None:
+    """As logrotate does: .1 becomes .2, the file .1."""
+    for number in (3, 2, 1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.rename(path.with_name(f"{path.name}.{number + 1}"))
+    path.rename(path.with_name(f"{path.name}.1"))
+
+
+def test_lines_come_as_they_are_ended(log: Path, follow: Follow) -> None:
+    reader = follow()
+    assert reader.look() is None
+    append(log, "a\nb")
+    reader.look()
+    assert reader.lines == [b"a"]
+    append(log, "b\r\n\n")
+    reader.look()
+    assert reader.lines == [b"a", b"bb", b""]
+    assert reader.look() is None
+
+
+def test_lines_know_where_they_begin(log: Path, follow: Follow) -> None:
+    append(log, "one\ntwo\n")
+    chunk = follow().look()
+    assert chunk is not None
+    assert [line.at for line in chunk.lines] == [0, 4]
+
+
+def test_at_first_only_what_is_added_from_now_on(log: Path, follow: Follow) -> None:
+    append(log, "old\nhalf of a li")
+    reader = follow(from_start=False)
+    reader.look()
+    reader.restart()
+    append(log, "ne\nnew\n")
+    assert reader.catch_up() == [b"half of a line", b"new"]
+
+
+def test_a_restart_goes_on_where_the_last_stored_line_ends(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\nb\nc")
+    reader.look()
+    reader.restart()
+    append(log, "c\nd\n")
+    assert reader.catch_up() == [b"a", b"b", b"cc", b"d"]
+
+
+def test_a_rotated_file_is_read_to_its_end_also_when_it_is_still_written(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    rotate(log)
+    append(log.with_name("eve.json.1"), "b\n")
+    append(log, "d\n")
+    reader.look()
+    append(log.with_name("eve.json.1"), "c")
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d"]
+    assert reader.notes == []
+
+
+def test_files_rotated_while_nobody_watched_are_read_in_their_order(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    for number, line in enumerate(("b", "c", "d")):
+        append(log, f"{line}\n")
+        os.utime(log, ns=(number * 10**9, number * 10**9))
+        rotate(log)
+    append(log, "e\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d", b"e"]
+    assert reader.notes == []
+
+
+def test_a_file_that_was_taken_away_meanwhile_is_told_of(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    log.unlink()
+    append(log, "b\n")
+    os.utime(log, ns=(1, 1))
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b"]
+    [note] = reader.notes  # also where the new file was given the old one's inode
+    assert note.startswith(f"{log} is another file than the one last read")
+
+
+def test_what_was_compressed_meanwhile_is_told_of(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    rotate(log)
+    append(log, "b\n")
+    rotate(log)
+    middle = log.with_name("eve.json.1")
+    with gzip.open(f"{middle}.gz", "wb") as packed:
+        packed.write(middle.read_bytes())
+    middle.unlink()
+    append(log, "c\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"c"]
+    assert reader.notes == [f"{middle}.gz was compressed before it was read: what is in it is not stored"]
+
+
+@pytest.mark.parametrize("again", ["c\n", "c\nd and more than there was before\n"], ids=["shorter", "longer"])
+def test_a_truncated_file_is_read_from_its_start(log: Path, follow: Follow, again: str) -> None:
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    log.write_text(again)
+    assert reader.catch_up() == [b"a", b"b", *again.encode().splitlines()]
+    assert reader.notes == [f"{log} was truncated; it is read from its start"]
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "x" * (3 * LONGEST_LINE) + "\nnext\n")
+    assert reader.catch_up() == [None, b"next"]
+
+
+def test_a_file_that_is_not_there_yet_is_waited_for(log: Path, follow: Follow) -> None:
+    reader = follow(from_start=False)
+    assert reader.look() is None
+    append(log, "a\n")
+    assert reader.catch_up() == [b"a"]
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(1, 5)),
+        st.tuples(st.just("half"), st.integers(1, 5)),
+        st.sampled_from([("look", 0), ("restart", 0), ("rotate", 0)]),
+    ),
+    max_size=25,
+)
+
+
+@given(steps=STEPS)
+def test_no_line_is_lost_and_none_comes_twice(tmp_path_factory: pytest.TempPathFactory, steps) -> None:
+    log = tmp_path_factory.mktemp("followed") / "eve.json"
+    log.touch()
+    reader = Reader(log)
+    reader.look()
+    written, number, clock = "", 0, 1
+    for step, count in steps:
+        if step in ("append", "half"):
+            text = "".join(f"{number + one}\n" for one in range(count))
+            number += count
+            text = text[: -1 - len(text) // 3] if step == "half" else text
+            append(log, text)
+            written += text
+        elif step == "rotate" and log.exists() and log.stat().st_size and not written.endswith("\n"):
+            continue  # a line that is broken off by a rotation is two
+        elif step == "rotate" and len(list(log.parent.iterdir())) < 4:
+            rotate(log)
+            log.touch()
+        elif step == "look":
+            reader.look()
+        elif step == "restart":
+            reader.restart()
+        clock += 1
+        os.utime(log, ns=(clock * 10**9, clock * 10**9))
+    if not written.endswith("\n"):
+        append(log, "\n")
+        written += "\n"
+
+    reader.catch_up()
+    reader.close()
+
+    assert [line.decode() for line in reader.lines] == written.split("\n")[:-1] if written.strip() else True

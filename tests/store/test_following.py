@@ -1,0 +1,54 @@
+"""How far a file is read moves with what was read from it, or not at all."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.conftest import alert, write
+from tests.store.bench import Bench
+from tui.domain.errors import Invalid, Refused
+from tui.store import following
+from tui.store.following import Place
+
+START = Place(device=1, inode=7, position=0, head="", head_size=0)
+FURTHER = replace(START, position=100, head="ab", head_size=100)
+
+
+def place(bench: Bench, source: str = "host:/eve.json") -> Place | None:
+    return bench.store.read(following.place_of, source).result()
+
+
+def take(bench: Bench, before: Place | None, after: Place, *alerts, source: str = "host:/eve.json"):
+    return write(bench.store, following.take, source, before, after, alerts)
+
+
+def test_a_file_nobody_has_followed_has_no_place(bench: Bench) -> None:
+    assert place(bench) is None
+
+
+def test_alerts_and_place_are_stored_together(bench: Bench) -> None:
+    take(bench, None, START)
+    take(bench, START, FURTHER, alert(), alert())
+    assert place(bench) == FURTHER
+    assert bench.rows("SELECT count(*) FROM alert") == [(2,)]
+
+
+def test_each_source_has_its_own_place(bench: Bench) -> None:
+    take(bench, None, START, source="a:/eve.json")
+    take(bench, None, FURTHER, source="b:/eve.json")
+    assert (place(bench, "a:/eve.json"), place(bench, "b:/eve.json")) == (START, FURTHER)
+
+
+def test_a_bad_alert_does_not_hold_the_place_back(bench: Bench) -> None:
+    [answer] = take(bench, None, FURTHER, alert(destinations=("nowhere",)))
+    assert isinstance(answer, Invalid)
+    assert place(bench) == FURTHER
+
+
+@pytest.mark.parametrize("before", [None, START], ids=["as if for the first time", "from behind"])
+def test_who_is_behind_another_stores_nothing(bench: Bench, before: Place | None) -> None:
+    take(bench, None, FURTHER)
+    with pytest.raises(Refused, match=r"another `tocsin watch` follows host:/eve.json"):
+        take(bench, before, replace(START, position=50), alert())
+    assert place(bench) == FURTHER
+    assert bench.rows("SELECT count(*) FROM alert") == [(0,)]

@@ -1,0 +1,58 @@
+"""`--format`: in what form the alerts are that a command reads."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands.session import Session, say_json
+from tui.domain.errors import Invalid
+from tui.intake.documents import Item
+
+if TYPE_CHECKING:
+    from tui.intake.formats import Reading
+
+LIST = "list"
+format_option: Callable[..., Any] = click.option(
+    "--format",
+    "format_name",
+    default="auto",
+    metavar="NAME",
+    help="What the alerts of a file or pipe are written in, like falco or suricata; 'list' names what there "
+    "is. Default: auto, which is told by looking at each.",
+)
+
+
+def list_formats(session: Session, *, as_json: bool) -> None:
+    from tui.commands.output import print_fields
+
+    named = [(format.name, format.about) for format in session.config.formats.values()]
+    if as_json:
+        say_json([{"name": name, "about": about} for name, about in named])
+    else:
+        print_fields([("auto", "whichever of these fits, the first that does"), *named])
+
+
+def reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
+    """Reads what an item holds in the format of this name; raises Invalid if there is none."""
+    from tui.intake.formats import Reading, format_named, read
+
+    formats = session.config.formats
+    format = format_named(name, formats)
+
+    def read_item(item: Item) -> list[Reading]:
+        if item.error is not None:
+            return [Reading(item.place, Invalid("json", item.error), name)]
+        return read(
+            item.value,
+            format,
+            formats,
+            now=time.time_ns() // 1_000_000,
+            new_id=lambda: secrets.token_hex(16),
+            link_template=session.config.link_template,
+            place=item.place,
+        )
+
+    return read_item
