@@ -41,6 +41,17 @@ class RetryPolicy:
         own += int(own * _JITTER * fraction)
         return max(own, min(asked_ms or 0, MAX_RETRY_AFTER_MS))
 
+    def expect(self, first: int, *, made: int, limit: int) -> list[int]:
+        """When the attempts still to come are made, should all of them fail: the next at `first` (ms).
+
+        `made` attempts of `limit` are behind. Those after the next have the usual luck, and no
+        receiver asks for more time, so these are no promises.
+        """
+        moments = [first]
+        for retry in range(made + 1, limit):
+            moments.append(moments[-1] + self.next_delay(retry, 0.5))
+        return moments
+
 
 def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
     """Seconds from the configuration, as milliseconds; raises Invalid (`delays`)."""

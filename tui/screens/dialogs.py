@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from tui.domain.text import visible
+from tui.domain.text import visible, visible_lines
 from tui.screens import words
 
 
@@ -77,6 +77,28 @@ class Choose(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+
+class ShowText(ModalScreen[None]):
+    """A text to be selected by hand, where nothing could copy it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "close", id="text.close", tooltip="Close the text")
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog text"):
+            yield Static(Content(visible(self._title)), classes="question")
+            yield TextArea(visible_lines(self._text), read_only=True, soft_wrap=True)
+            yield Static(
+                Content.styled(
+                    "select with the mouse (in most terminals with shift) · esc closes", words.MUTED
+                )
+            )
 
 
 class Help(ModalScreen[None]):
