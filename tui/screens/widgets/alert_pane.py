@@ -65,9 +65,7 @@ class AlertPane(Reasons, Vertical):
     @property
     def chosen(self) -> Chosen | None:
         """What the cursor is on; the first delivery before it was moved."""
-        line = self._deliveries.current
-        first = next(iter(self._choices.values()), None)
-        return self._choices.get(line.key, first) if line is not None else first
+        return self._choose(self._choices)
 
     def enter(self) -> None:
         """Take the focus: the deliveries, or of an alert sent nowhere what there is to read."""
@@ -82,19 +80,22 @@ class AlertPane(Reasons, Vertical):
     async def show(self, key: int | None) -> None:
         """Show this alert, read anew; None for no alert at all."""
         details = await self.context.read(queries.alert_details, key) if key is not None else None
-        if details is not None and key != self._key:
-            # Never changed once stored, and possibly long.
-            self._overview = await asyncio.to_thread(overview, details)
+        found = choices(details.deliveries if details else ())
+        is_other = key != self._key
+        if details is not None:  # all that is to be read is read before anything is drawn
+            if is_other:
+                self._overview = await asyncio.to_thread(overview, details)  # never changes, and may be long
+                self._shown = None
+            await self._read_exchange(details, self._choose(found, anew=is_other))
+        if is_other:
+            self._marked = None
+            self._deliveries.forget_folds()
+            self._exchange_view.forget_folds()
+        self._key, self.details, self._choices = key, details, found
         with self.app.batch_update():  # one painting for all of it
-            if key != self._key:
-                self._marked, self._shown = None, None
-                self._deliveries.forget_folds()
-                self._exchange_view.forget_folds()
-            is_other, self._key, self.details = key != self._key, key, details
-            self._choices = choices(details.deliveries if details else ())
             self._draw_header()
             self._draw_deliveries(from_top=is_other)
-            await self._draw_attempt()
+            self._draw_document(from_top=is_other)
         self.tell_reasons()
 
     def tick(self) -> None:
@@ -139,25 +140,28 @@ class AlertPane(Reasons, Vertical):
 
     async def _draw_attempt(self) -> None:
         """Show the exchange of the attempt under the cursor, if it is not shown already."""
-        chosen, details = self.chosen, self.details
+        before = self._shown
+        if self.details is not None:
+            await self._read_exchange(self.details, self.chosen)
+        self._draw_document(from_top=before is None or self._shown is None or before[0] != self._shown[0])
+
+    def _choose(self, found: dict[str, Chosen], *, anew: bool = False) -> Chosen | None:
+        """Of these what the cursor is on, or will be `anew`."""
+        first, line = next(iter(found.values()), None), self._deliveries.current
+        return first if line is None or anew else found.get(line.key, first)
+
+    async def _read_exchange(self, details: AlertDetails, chosen: Chosen | None) -> None:
+        """Make the lines of the chosen attempt, unless they are those there are."""
         attempt = chosen.attempt if chosen else None
         shown = (attempt.id if attempt else None, attempt is not None and attempt.outcome is not None)
-        moved = self._shown is None or self._shown[0] != shown[0]
-        if shown != self._shown and details is not None:
-            self._shown = shown  # before the read, during which the same may be asked for again
-            try:
-                self._exchange = await self._read_exchange(details, attempt)
-            except BaseException:
-                self._shown = None  # it is not, after all
-                raise
-        self._draw_document(from_top=moved)
-
-    async def _read_exchange(self, details: AlertDetails, attempt: AttemptRow | None) -> list[Line]:
-        if attempt is None:
-            return []
-        exchange = await self.context.read(queries.exchange, attempt.id)
-        now = self.context.clock()
-        return await asyncio.to_thread(exchange_lines, details.alert, attempt, exchange, now)
+        if shown == self._shown:
+            return
+        lines: list[Line] = []
+        if attempt is not None:
+            exchange = await self.context.read(queries.exchange, attempt.id)
+            now = self.context.clock()
+            lines = await asyncio.to_thread(exchange_lines, details.alert, attempt, exchange, now)
+        self._exchange, self._shown = lines, shown
 
     def _draw_document(self, *, from_top: bool = False) -> None:
         lines: list[Line] = []
