@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container
 from textual.content import Content
-from textual.widgets import Footer
 
 from tui.domain.alert import Alert
 from tui.screens import words
@@ -17,6 +16,7 @@ from tui.screens.context import Context
 from tui.screens.details.differences import ADDED, CHANGED, GONE, SAME, Pair, Section, Side, differences
 from tui.screens.details.overview import heading
 from tui.screens.live import ReadingScreen
+from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.lines import Line, LineView
 from tui.store import queries
 from tui.store.errors import StoreUnavailable
@@ -49,7 +49,7 @@ class AttemptComparison(ReadingScreen):
     def compose(self) -> ComposeResult:
         with Container(id="body"):
             yield LineView(id="comparison", wraps=True)
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         self.query_one("#body").border_title = "Two attempts"
