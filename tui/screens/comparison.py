@@ -79,7 +79,7 @@ class AttemptComparison(ReadingScreen):
     def _draw(self) -> None:
         if not self._sections:
             return
-        width = self.query_one(LineView).size.width - 2
+        width = self.query_one(LineView).size.width - 3
         is_wide = self.size.width >= _WIDE
         earlier, later = self._titles
         if is_wide:
@@ -92,7 +92,8 @@ class AttemptComparison(ReadingScreen):
                 pairs = [pair for pair in section.pairs if pair.sign != SAME or not self._hides_same]
                 drawn = _beside(pairs, width) if is_wide else _below(pairs)
                 title = f"{section.title}  = the same" if section.is_same else section.title
-                lines += heading(title, section.title, [Line(content) for content in drawn])
+                held = [Line(content) for content in drawn]
+                lines += heading(title, section.title, held, folded=section.is_same)
         self.query_one(LineView).show(lines)
 
 

@@ -55,13 +55,25 @@ def _attempt_key(attempt: AttemptRow) -> str:
     return f"attempt-{attempt.id}"
 
 
+Rounds = dict[int, list[Line]]
+"""The lines of its attempts, by the id of the delivery."""
+
+
+def attempt_lines(deliveries: Sequence[DeliveryDetails], *, now: int, marked: int | None) -> Rounds:
+    """Made apart from the lines of the deliveries, which change every second.
+
+    `marked` is the id of the attempt that others are compared with.
+    """
+    return {delivery.row.id: _rounds(delivery, now, marked) for delivery in deliveries}
+
+
 def delivery_status(
-    deliveries: Sequence[DeliveryDetails], *, limit: int, now: int, marked: int | None = None
+    deliveries: Sequence[DeliveryDetails], rounds: Rounds, *, limit: int, now: int
 ) -> list[Line]:
-    """`limit` is the attempts of a round; `marked` the id of the attempt that others are compared with."""
+    """`limit` is the number of attempts in a round."""
     lines: list[Line] = []
     for delivery in deliveries:
-        held = _rounds(delivery, now, marked)
+        held = rounds[delivery.row.id]
         dull = delivery.row.standing is Standing.DELIVERED and len(deliveries) > 1
         content = _delivery(delivery, limit, now)
         lines += [Line(content, _delivery_key(delivery), holds=len(held), folded=dull), *held]

@@ -72,7 +72,7 @@ def _facts(side: Side, now: int) -> dict[str, str]:
         "took": words.duration(attempt.duration_ms),
         "url": visible(mask_url(attempt.url)),
         "answered by": visible(attempt.remote_address or ""),
-        "length": "" if side.exchange is None else _length(side.exchange),
+        "length": _length(side.exchange) if side.exchange and attempt.status_code is not None else "",
     }
 
 

@@ -14,10 +14,11 @@ _LONGEST_TITLE = 500
 """In the header, which cuts it at the width anyway; below it stands in full."""
 
 
-def heading(title: str, key: str, lines: list[Line]) -> list[Line]:
+def heading(title: str, key: str, lines: list[Line], *, folded: bool = False) -> list[Line]:
     """A section: its title, under which `lines` and the blank line before the next fold away."""
     held = [*lines, Line(Content(""))]
-    return [Line(Content.styled(title, "bold $text-primary"), key, holds=len(held), heading=True), *held]
+    content = Content.styled(title, "bold $text-primary")
+    return [Line(content, key, holds=len(held), folded=folded, heading=True), *held]
 
 
 def header(details: AlertDetails, now: int) -> list[Content]:

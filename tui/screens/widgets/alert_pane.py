@@ -14,7 +14,13 @@ from tui.domain.attempt import Headers
 from tui.screens import bodies, pager, words
 from tui.screens.comparison import AttemptComparison
 from tui.screens.context import Context
-from tui.screens.details.delivery_status import Chosen, choices, delivery_status
+from tui.screens.details.delivery_status import (
+    Chosen,
+    Rounds,
+    attempt_lines,
+    choices,
+    delivery_status,
+)
 from tui.screens.details.exchange import REQUEST, exchange_lines
 from tui.screens.details.overview import CONTEXT, header, not_sent, overview
 from tui.screens.details.what_next import what_next
@@ -47,6 +53,7 @@ class AlertPane(Reasons, Vertical):
         self._marked: AttemptRow | None = None
         self._key: int | None = None
         self._choices: dict[str, Chosen] = {}
+        self._rounds: Rounds = {}
         self._header: list[Content] = []
         self._overview: list[Line] = []
         self._exchange: list[Line] = []
@@ -73,8 +80,8 @@ class AlertPane(Reasons, Vertical):
 
     def drop_mark(self) -> bool:
         """Whether there was an attempt marked, which there no longer is."""
-        was, self._marked = self._marked, None
-        self._draw_deliveries()
+        was = self._marked
+        self._mark(None)
         return was is not None
 
     async def show(self, key: int | None) -> None:
@@ -91,7 +98,10 @@ class AlertPane(Reasons, Vertical):
             self._marked = None
             self._deliveries.forget_folds()
             self._exchange_view.forget_folds()
+        is_changed = self.details is None or details is None or self.details.deliveries != details.deliveries
         self._key, self.details, self._choices = key, details, found
+        if is_changed or is_other:
+            self._make_rounds()
         with self.app.batch_update():  # one painting for all of it
             self._draw_header()
             self._draw_deliveries(from_top=is_other)
@@ -126,14 +136,19 @@ class AlertPane(Reasons, Vertical):
             self.query_one("#overview", Static).update(Content("\n").join(lines), layout=layout)
             self._header = lines
 
+    def _make_rounds(self) -> None:
+        deliveries = self.details.deliveries if self.details else ()
+        marked = self._marked.id if self._marked else None
+        self._rounds = attempt_lines(deliveries, now=self.context.clock(), marked=marked)
+
     def _draw_deliveries(self, *, from_top: bool = False) -> None:
         lines: list[Line] = []
         if self.details is not None:
             lines = delivery_status(
                 self.details.deliveries,
+                self._rounds,
                 limit=self.context.policy.limit(test=self.details.alert.test),
                 now=self.context.clock(),
-                marked=self._marked.id if self._marked else None,
             )
         self._deliveries.display = self.query_one("#status-heading").display = bool(lines)
         self._deliveries.show(lines, from_top=from_top)
@@ -210,9 +225,14 @@ class AlertPane(Reasons, Vertical):
         if chosen is None or chosen.attempt is None:
             return
         is_marked = self._marked is not None and self._marked.id == chosen.attempt.id
-        self._marked = None if is_marked else chosen.attempt
-        self._draw_deliveries()
-        self.tell_reasons()
+        self._mark(None if is_marked else chosen.attempt)
+
+    def _mark(self, attempt: AttemptRow | None) -> None:
+        if attempt is not self._marked:
+            self._marked = attempt
+            self._make_rounds()
+            self._draw_deliveries()
+            self.tell_reasons()
 
     def action_compare(self) -> None:
         chosen = self.chosen

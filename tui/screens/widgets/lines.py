@@ -131,6 +131,8 @@ class LineView(ScrollView, can_focus=True):
 
     def _lay_out(self, *, from_top: bool = False) -> None:
         before, rows = self._rows, list(self._make_rows())
+        while rows and not rows[-1].content:
+            rows.pop()  # the space after a section, which there is nothing to keep apart from
         place = 0 if from_top else self._place_of_cursor(rows)
         was, self._rows, self._cursor = self.current, rows, place
         if len(rows) != len(before) or self.virtual_size.width != self._width:
@@ -184,8 +186,10 @@ class LineView(ScrollView, can_focus=True):
         return bool(line.holds) and self._folds.get(line.key, line.folded)
 
     def on_resize(self) -> None:
-        if self._width != self.size.width:
-            self._width = self.size.width
+        # Whether the scrollbar shows or not: nothing moves when it comes.
+        width = max(0, self.size.width - self.styles.scrollbar_size_vertical)
+        if self._width != width:
+            self._width = width
             self._lay_out()
         self._bring_into_sight()
 
@@ -197,7 +201,7 @@ class LineView(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         row = self._rows[place]
         content = Content.assemble((row.margin, "$foreground-muted"), row.content)
-        content = content.truncate(width, ellipsis=True)
+        content = content.truncate(self._width, ellipsis=True)
         content = content.extend_right(max(0, width - content.cell_length))
         if place == self._cursor and (self.has_focus or not self._wraps):
             # A tint under the line's own colours, which say more than the cursor's would.
