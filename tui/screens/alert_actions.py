@@ -109,7 +109,7 @@ async def _resend_ids(screen: Screen[Any], context: Context, ids: Sequence[int],
 
 
 async def cancel_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
-    """Withdraw what waits of these alerts, after a question; whether it was done."""
+    """Withdraw what waits of these alerts, more than one after a question; whether it was done."""
     deliveries = [delivery for row in rows for delivery in row.deliveries]
     if not deliveries and len(rows) == 1:
         screen.notify(f"{NOWHERE}: there is nothing to cancel", severity="warning")
@@ -119,7 +119,7 @@ async def cancel_alerts(screen: Screen[Any], context: Context, rows: Sequence[Al
 
 
 async def cancel_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
-    """Withdraw one delivery, after a question; whether it was done."""
+    """Withdraw one delivery; whether it was done."""
     return await _cancel(screen, context, [delivery], "")
 
 
@@ -131,7 +131,7 @@ async def _cancel(screen: Screen[Any], context: Context, deliveries: Sequence[De
     names = ", ".join(sorted({visible(delivery.destination) for delivery in waiting}))
     to = f" to {names}" if len(waiting) <= 3 else ""
     what = f"{words.counted(len(waiting), 'waiting delivery')}{to}{of}"
-    if not await _confirm(screen, f"Cancel {what}?", "Cancel it" if len(waiting) == 1 else "Cancel them"):
+    if len(waiting) > 1 and not await _confirm(screen, f"Cancel {what}?", "Cancel them"):
         return False
 
     async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:

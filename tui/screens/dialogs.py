@@ -51,7 +51,9 @@ class Choose(ModalScreen[str | None]):
     """One of several things, each on a key of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing")
+        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing"),
+        Binding("j", "move(1)", "down", show=False, id="choose.down", tooltip="Next"),
+        Binding("k", "move(-1)", "up", show=False, id="choose.up", tooltip="Previous"),
     ]
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
@@ -77,6 +79,10 @@ class Choose(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+    def action_move(self, way: int) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if way > 0 else options.action_cursor_up()
 
 
 class ShowText(ModalScreen[None]):

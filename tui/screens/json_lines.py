@@ -54,10 +54,11 @@ def json_lines(text: str, key: str, *, cut: bool = False) -> list[Line] | None:
         return None
     lines = [_line(draft, layout.drafts, index, key) for index, draft in enumerate(layout.drafts)]
     rest = text[end:].strip()
-    if rest:
-        more = f" … {words.counted(len(rest), 'character')} more" if len(rest) > LONGEST else ""
-        shown = "" if layout.is_full else visible(rest[:LONGEST])
-        lines.append(Line(Content.assemble(shown, (more, words.MUTED)), depth=layout.depth))
+    if layout.is_full:
+        lines.append(Line(Content.styled(f"… {words.counted(len(rest), 'character')} more", words.MUTED)))
+    elif rest or layout.begun:
+        begun = layout.begun.parts if layout.begun else []
+        lines.append(Line(_content([*begun, (visible(rest[:LONGEST]), "")]), depth=layout.depth))
     return lines
 
 
@@ -75,7 +76,7 @@ class _Layout:
     def __init__(self) -> None:
         self.drafts: list[_Draft] = []
         self._stack: list[int] = []
-        self._begun: _Draft | None = None
+        self.begun: _Draft | None = None
         """A line that has its key but not yet its value."""
         self.is_odd = False
         self.is_full = False
@@ -116,15 +117,15 @@ class _Layout:
 
     def _colon(self) -> None:
         """The string before it was a key."""
-        self._begun = self.drafts.pop()
-        self._begun.parts = [(text, _KEY) for text, _ in self._begun.parts] + [(": ", "")]
+        self.begun = self.drafts.pop()
+        self.begun.parts = [(text, _KEY) for text, _ in self.begun.parts] + [(": ", "")]
         if self._stack:
             self.drafts[self._stack[-1]].entries -= 1
 
     def _value(self, part: tuple[str, str]) -> None:
-        draft = self._begun or _Draft(self.depth)
+        draft = self.begun or _Draft(self.depth)
         draft.parts.append(part)
-        self._begun = None
+        self.begun = None
         self.drafts.append(draft)
         if self._stack:
             self.drafts[self._stack[-1]].entries += 1

@@ -83,7 +83,7 @@ def delivery_status(
 def _delivery(delivery: DeliveryDetails, limit: int, now: int) -> Content:
     row = delivery.row
     style = words.STANDING_STYLES[row.standing]
-    last = delivery.attempts[0] if delivery.attempts else None
+    last = next((attempt for attempt in delivery.attempts[:1] if attempt.round == row.round), None)
     parts: list[_Part] = [(words.GLYPHS[row.standing], style), " ", (visible(row.destination), "bold")]
     if row.deleted:
         parts.append((" (deleted)", words.MUTED))

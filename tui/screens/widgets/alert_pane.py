@@ -58,6 +58,7 @@ class AlertPane(Reasons, Vertical):
         self._overview: list[Line] = []
         self._exchange: list[Line] = []
         self._document: list[Line] = []
+        self._enters = False
         self._shown: tuple[int | None, bool] | None = None
         """The attempt whose exchange is shown, and whether it had ended."""
 
@@ -76,7 +77,9 @@ class AlertPane(Reasons, Vertical):
 
     def enter(self) -> None:
         """Take the focus: the deliveries, or of an alert sent nowhere what there is to read."""
-        (self._deliveries if self._deliveries.display else self._exchange_view).focus()
+        self._enters = self.details is None  # the key was faster than the first read
+        if not self._enters:
+            (self._deliveries if self._deliveries.display else self._exchange_view).focus()
 
     def drop_mark(self) -> bool:
         """Whether there was an attempt marked, which there no longer is."""
@@ -107,6 +110,8 @@ class AlertPane(Reasons, Vertical):
             self._draw_deliveries(from_top=is_other)
             self._draw_document(from_top=is_other)
         self.tell_reasons()
+        if self._enters:
+            self.enter()
 
     def tick(self) -> None:
         """Countdowns and ages move on."""
