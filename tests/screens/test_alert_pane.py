@@ -1,15 +1,20 @@
 """One alert in full: how each delivery stands, every attempt, what was sent and what came back."""
 
+import gc
 import json
 
 import pytest
+from textual.selection import Selection
+from textual.widget import Widget
 
 from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import NARROW, VAST
+from tests.screens.user import NARROW, VAST, User
 from tests.store.bench import Bench
-from tui.domain.destination import Header
-from tui.domain.secret import Secret
+from tui.domain.lifecycle import Outcome
+from tui.domain.text import is_control
+from tui.screens.widgets.alert_pane import AlertPane
+from tui.screens.widgets.lines import LineView
 
 TALL = (200, 90)
 
@@ -162,3 +167,227 @@ async def test_secrets_of_the_destination_are_masked_in_the_request(viewer: Open
     async with viewer(TALL) as user:
         await user.sees("REQUEST HEADERS", "Authorization: ••••••", "https://hooks.example.com/…path")
         assert "s3cret" not in user.screen
+
+
+# --- lines that fold
+
+
+LONG_CONTEXT = json.dumps({"sourceIp": "203.0.113.9", "events": [{"at": number} for number in range(30)]})
+
+
+async def test_what_is_big_in_the_context_is_folded_and_enter_or_a_click_unfolds_it(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.submit(context=LONG_CONTEXT)
+    async with viewer(VAST) as user:
+        await user.press("enter")
+        await user.is_at("exchange")
+        await user.sees('▸ "events": [ … 30 items ]', '"sourceIp": "203.0.113.9"')
+        await user.press("G", "k", "enter")
+        await user.sees('▾ "events": [', '"at": 0')
+        await user.press("enter")
+        await user.sees('▸ "events": [ … 30 items ]')
+        y = next(y for y, line in enumerate(user.screen.splitlines()) if "▸ " in line)
+        await user.pilot.click(offset=(user.screen.splitlines()[y].index("▸"), y))
+        await user.sees('▾ "events": [')
+
+
+async def test_headings_are_walked_and_fold(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit(description="somebody signed in")
+    reject(bench)
+    async with viewer(TALL) as user:
+        await user.press("enter", "tab")
+        await user.is_at("exchange")
+        await user.sees("▾ RESPONSE  503", "overloaded", "▾ DESCRIPTION")
+        await user.press("right_square_bracket", "right_square_bracket", "enter")
+        await user.sees("▸ RESPONSE  503")
+        assert "overloaded" not in user.screen
+        await user.press("left_square_bracket", "enter")
+        await user.sees("▸ ATTEMPT 1")
+
+
+async def test_rounds_before_the_last_are_a_line_each_until_opened(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    [delivery] = bench.submit()
+    for _ in range(50):
+        for _ in range(10):
+            bench.finish(bench.claim_one(), Outcome.INTERRUPTED, error="shut down")
+        bench.resend(delivery)
+    bench.finish(bench.claim_one(), Outcome.INTERRUPTED, error="shut down")
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("▾ round 51  ? 1 attempt ", "▸ round 50  ? 10 attempts")
+        view = user.app.screen.query_one("#deliveries", LineView)
+        assert len(view.get_selection(Selection(None, None))[0].splitlines()) == 53  # type: ignore[index]
+        await user.press("j", "j", "j", "enter")
+        await user.sees("▾ round 50", "10  09:30:00  ? interrupted: shut down")
+
+
+async def test_tab_goes_to_the_document_and_back_and_esc_leaves_the_pane(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench)
+    async with viewer(VAST) as user:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.press("tab")
+        await user.is_at("exchange")
+        await user.press("shift+tab")
+        await user.is_at("deliveries")
+        await user.press("escape")
+        await user.is_at("alerts")
+
+
+async def test_a_page_is_turned_and_the_cursor_stays_in_sight(viewer: Opens, bench: Bench) -> None:
+    bench.submit(description="\n".join(f"line {number}" for number in range(200)))
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.is_at("exchange")
+        await user.sees("NOT SENT")
+        await user.press("G")
+        await user.sees("line 199")
+        await user.press("pageup", "pageup")
+        await user.misses("line 199")
+        await user.press("pagedown", "pagedown", "pagedown")
+        await user.sees("line 199")
+        await user.press("g")
+        await user.sees("NOT SENT")
+
+
+async def test_a_line_of_64_kib_is_clipped_and_the_rest_counted(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench, response_body=b"x" * 65_536, response_length=3_200_000, response_truncated=True)
+    async with viewer(VAST) as user:
+        await user.sees("kept 64 KiB of 3.2 MB", "xxxx", "… 63,536 characters more")
+        assert sum("xxxx" in line for line in user.screen.splitlines()) < 30
+
+
+# --- what can be done
+
+
+async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer: Opens, bench: Bench) -> None:
+    bench.submit()
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("NOT SENT")
+        for key, reason in (
+            ("r", "This alert was sent nowhere: there is nothing to send again."),
+            ("c", "This alert was sent nowhere: there is nothing to cancel."),
+            ("equals_sign", "There is no attempt yet: nothing to compare."),
+            ("m", "There is no attempt yet: nothing to compare."),
+        ):
+            await user.press(key)
+            await user.hears(reason)
+        enabled = {key: active.enabled for key, active in user.app.screen.active_bindings.items()}
+        assert not any(enabled[key] for key in ("r", "c", "equals_sign", "m"))
+        assert enabled["y"]
+
+
+async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    bench.claim()
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("being sent")
+        await user.press("r")
+        await user.hears("It is being sent right now: wait for the answer, then try again.")
+        await user.press("c")
+        await user.hears("It is being sent right now: there is nothing to cancel.")
+
+
+# --- hostile text
+
+
+HOSTILE = (
+    "[bold]x[/] [@click=app.quit]y[/] [/nope] \x1b[2J\x1b]52;c;eA==\x07 \x9b31m \r \x00 \u202e \u200b \u2028"
+)
+
+
+async def test_hostile_text_is_laid_out_inert_wherever_it_is_shown(viewer: Opens, bench: Bench) -> None:
+    """In every strip of both columns, before the app's own filter could have mended it."""
+    bench.add()
+    bench.submit(
+        title=HOSTILE,
+        rule_id=HOSTILE,
+        name=HOSTILE,
+        tags=(HOSTILE,),
+        link=HOSTILE,
+        version=HOSTILE,
+        description=HOSTILE,
+        runbook=HOSTILE,
+        context=json.dumps({HOSTILE: HOSTILE}),
+    )
+    reject(
+        bench,
+        reason=HOSTILE,
+        error=HOSTILE,
+        remote_address=HOSTILE,
+        response_headers=((HOSTILE, HOSTILE),),
+        request_headers=((HOSTILE, HOSTILE),),
+        response_body=HOSTILE.encode().replace(b"\x00", b""),
+    )
+    async with viewer((200, 140)) as user:
+        await user.sees("[bold]x[/]", "RESPONSE HEADERS", "RUNBOOK", "CONTEXT")
+        for id in ("deliveries", "exchange"):
+            view = user.app.screen.query_one(f"#{id}", LineView)
+            strips = [view.render_line(y) for y in range(view.size.height)]
+            text = "".join(segment.text for strip in strips for segment in strip)
+            assert "[@click=app.quit]y[/]" in text
+            assert not any(is_control(character) for character in text)
+            meta = [segment.style.meta for strip in strips for segment in strip if segment.style]
+            assert not any("@click" in found for found in meta)
+        overview = user.app.screen.query_one("#overview")
+        text = "".join(segment.text for y in range(3) for segment in overview.render_line(y))
+        assert "[@click=app.quit]y[/]" in text
+        assert not any(is_control(character) for character in text)
+
+
+# --- only what changed
+
+
+async def test_a_second_that_passes_lays_nothing_out_and_paints_the_lines_that_changed(
+    viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("soc", "pager"):
+        bench.add(name=name)
+    bench.submit()
+    reject(bench)
+    async with viewer(VAST) as user:
+        await user.sees("retry in 5s", "Tried again in 5s")
+        await user.settles()
+        layouts: list[object] = []
+        painted: list[int] = []
+        monkeypatch.setattr(user.app.screen, "_refresh_layout", lambda *args, **_: layouts.append(args))
+        monkeypatch.setattr(LineView, "refresh_line", lambda view, y: painted.append(y))
+        bench.clock.advance(1_000)
+        user.app.screen.query_one(AlertPane).tick()
+        await user.settles()
+        assert (layouts, sorted(painted)) == ([], [0, 1, 2])
+
+
+async def test_a_visit_of_the_details_leaves_nothing_behind(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench)
+
+    def widgets() -> int:
+        gc.collect()
+        return sum(isinstance(found, Widget) for found in gc.get_objects())
+
+    async def visit(user: User) -> None:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.sees("ATTEMPT 1")
+        await user.press("escape")
+        await user.is_at("alerts")
+        await user.settles()
+
+    async with viewer(NARROW) as user:
+        await visit(user)
+        before = widgets()
+        for _ in range(3):
+            await visit(user)
+        assert widgets() <= before

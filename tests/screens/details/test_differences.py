@@ -7,7 +7,9 @@ from tui.domain.lifecycle import Outcome, State
 from tui.screens.details.differences import Pair, Side, differences
 from tui.store.views import AttemptRow, DeliveryRow, Exchange
 
-DELIVERY = DeliveryRow(1, "dlv_1", "soc", 1, False, False, State.SCHEDULED, 1, 0, NOW)
+DELIVERY = DeliveryRow(
+    1, "dlv_1", "soc", 1, paused=False, deleted=False, state=State.SCHEDULED, round=1, attempts=0, due_at=NOW
+)
 
 
 def side(number: int, body: bytes, *, round: int = 1, headers: Any = (), status: int | None = 503) -> Side:
@@ -25,7 +27,7 @@ def side(number: int, body: bytes, *, round: int = 1, headers: Any = (), status:
         "https://hooks.example.com/services/s3cret-path",
         None,
     )
-    return Side(DELIVERY, row, Exchange((), headers, body, len(body), False))
+    return Side(DELIVERY, row, Exchange((), headers, body, len(body), response_truncated=False))
 
 
 def section(title: str, left: Side, right: Side) -> list[tuple[str, str, str]]:

@@ -13,7 +13,9 @@ from tui.screens.details.what_next import what_next
 from tui.store.views import DeliveryDetails, DeliveryRow, Turn
 
 SECOND = 1000
-WAITING = DeliveryRow(1, "dlv_1", "soc", 1, False, False, State.SCHEDULED, 1, 0, NOW)
+WAITING = DeliveryRow(
+    1, "dlv_1", "soc", 1, paused=False, deleted=False, state=State.SCHEDULED, round=1, attempts=0, due_at=NOW
+)
 RETRYING = replace(WAITING, attempts=2, due_at=NOW + 30 * SECOND)
 SENDING = replace(WAITING, state=State.IN_FLIGHT, attempts=2, due_at=NOW + 40 * SECOND)
 ENDED = replace(WAITING, due_at=None)

@@ -255,7 +255,8 @@ class LineView(ScrollView, can_focus=True):
             self.refresh_line(self._cursor)
 
     def on_click(self, event: events.Click) -> None:
-        place = event.y + self.scroll_offset.y
+        offset = event.get_content_offset(self)
+        place = offset.y + self.scroll_offset.y if offset is not None else len(self._rows)
         if place < len(self._rows):
             self._go_to(place)
             self.action_open()
