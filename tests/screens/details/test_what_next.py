@@ -54,7 +54,7 @@ def turn(before: int, ahead: int = 0) -> Turn:
         (
             replace(SENDING, due_at=NOW + 9 * SECOND),
             "Held by a dispatcher that stopped: sent again in 9s. The receiver may or may not have it."
-            " If it fails: attempt 3 of 11 at about 09:30:09",
+            " Attempt 3 of 11 at 09:30:09",
         ),
         (
             replace(SENDING, due_at=NOW - 1),

@@ -55,15 +55,14 @@ def _title(attempt: AttemptRow) -> str:
 
 def _facts(attempt: AttemptRow, now: int) -> list[Line]:
     outcome = str(attempt.outcome or "being sent")
+    summary = "" if attempt.summary == outcome else f"  {visible(attempt.summary)}"
     facts = [
         f"started {words.wall_time(attempt.started_at, now)}",
         words.duration(attempt.duration_ms),
         f"answered by {visible(attempt.remote_address)}" if attempt.remote_address else "",
     ]
     lines = [
-        Content.assemble(
-            words.outcome_glyph(attempt.outcome), f" {outcome}  {visible(attempt.summary)}".rstrip()
-        ),
+        Content.assemble(words.outcome_glyph(attempt.outcome), f" {outcome}{summary}".rstrip()),
         Content.styled(" · ".join(fact for fact in facts if fact), words.MUTED),
         Content.styled(f"to {visible(mask_url(attempt.url))}", words.MUTED),
     ]

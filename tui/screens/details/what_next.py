@@ -86,10 +86,10 @@ def _schedule(delivery: DeliveryDetails, policy: RetryPolicy, limit: int, now: i
         return f"Then attempt {made + 1} of {limit}."
     moments = policy.expect(_first(delivery, policy, now), made=made, limit=limit)
     first, *later = [words.wall_time(moment, now) for moment in moments]
-    about = "about " if row.standing is Standing.SENDING else ""
-    text = f"Attempt {made + 1} of {limit} at {about}{first}"
-    if row.standing is Standing.SENDING:
-        text = f"If it fails: a{text[1:]}"
+    is_under_way = row.standing is Standing.SENDING and not words.is_held(row, now)
+    about = "about " if is_under_way or delivery.turn is not None else ""
+    begin = "If it fails: attempt" if is_under_way else "Attempt"
+    text = f"{begin} {made + 1} of {limit} at {about}{first}"
     if not later:
         return f"{text}, the last."
     shown, more = later[:_SHOWN], len(later) > _SHOWN
