@@ -65,7 +65,7 @@ def answered(bench: Bench, body: bytes, **seen: Any) -> None:
     bench.add()
     submit(bench)
     headers = {"request_headers": SENT, "response_headers": HEADERS}
-    reject(bench, **headers, response_body=body, response_length=len(body), **seen)
+    reject(bench, **{**headers, "response_body": body, "response_length": len(body), **seen})
 
 
 def delivered(bench: Bench) -> None:
@@ -127,7 +127,9 @@ SCENES: dict[str, Callable[[Bench], None]] = {
     "a test alert": a_test_alert,
     "binary": lambda bench: answered(bench, bytes(range(256)) * 4),
     "json": lambda bench: answered(bench, json.dumps({"errors": [{"n": n} for n in range(9)]}).encode()),
-    "truncated": lambda bench: answered(bench, b'{"log":["' + b"x" * 400, response_truncated=True),
+    "truncated": lambda bench: answered(
+        bench, b'{"log":["' + b"x" * 400, response_truncated=True, response_length=3_200_000
+    ),
     "one long line": lambda bench: answered(bench, b"lorem ipsum " * 5_000),
     "500 attempts": many_attempts,
 }

@@ -119,7 +119,7 @@ def _below(pairs: Sequence[Pair]) -> Iterator[Content]:
     for pair in pairs:
         if pair.sign == SAME:
             texts = [pair.left] if pair.left == pair.right else [pair.left, pair.right]
-            yield from (Content(f"  {text}") for text in texts)
+            yield from (Content(f"   {text}") for text in texts)
             continue
         for sign, text in ((GONE, pair.left), (ADDED, pair.right)):
             if text:
