@@ -82,8 +82,8 @@ async def test_c_where_nothing_waits_says_why(viewer: Opens, bench: Bench) -> No
     async with viewer() as user:
         for title, reason in (
             ("in flight", "It is being sent right now: there is nothing to cancel"),
-            ("failed", "It is failed already: there is nothing to cancel"),
-            ("sent", "It is delivered already: there is nothing to cancel"),
+            ("failed", "It has failed already: there is nothing to cancel"),
+            ("sent", "It has been delivered already: there is nothing to cancel"),
             ("nowhere", "This alert was sent nowhere: there is nothing to cancel"),
         ):
             await user.is_on(title)

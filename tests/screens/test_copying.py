@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import threading
 from typing import Any
 
 import pytest
@@ -119,7 +120,7 @@ async def test_asked_for_with_secrets_it_is_signed_at_that_moment(
         await user.press("y")
         await user.sees("a curl command with secrets")
         await user.press("s")
-        await user.hears("Copied a curl with secrets command")
+        await user.hears("Copied a curl command with secrets")
     words = shlex.split(clipboard[0])
     headers = dict(word.split(": ", 1) for word in words if ": " in word and not word.startswith("{"))
     assert words[3] == "https://hooks.example.com/services/T0/s3cret-path"
@@ -162,6 +163,21 @@ async def test_over_ssh_only_the_terminal_is_asked(
             "Copied the alert id through the terminal (in tmux this needs `set -g set-clipboard on`)"
         )
         assert (user.app.clipboard, clipboard) == ("alert-to-copy", [])
+
+
+async def test_a_clipboard_that_hangs_is_left_behind(
+    viewer: Opens, guarded: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = threading.Event()
+    monkeypatch.setattr("pyperclip.copy", lambda _: hanging.wait())
+    monkeypatch.setattr("tui.screens.widgets.clipboard._LIMIT_S", 0.05)
+    async with viewer() as user:
+        await user.press("y")
+        await user.sees("payload, as it is sent")
+        await user.press("i")
+        await user.hears("Copied the alert id through the terminal")
+        assert "this machine" not in user.screen
+    hanging.set()
 
 
 async def test_where_nothing_copies_the_text_is_shown(

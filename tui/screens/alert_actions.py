@@ -147,18 +147,17 @@ def why_not_cancel(deliveries: Sequence[DeliveryRow]) -> str:
     """Why none of these can be withdrawn."""
     standings = {delivery.standing for delivery in deliveries}
     if Standing.SENDING in standings:
-        return (
-            "What is being sent right now cannot be cancelled"
-            if len(standings) > 1
-            else "It is being sent right now"
-        )
-    if len(standings) == 1:
-        return (
-            f"It is {standings.pop()} already"
-            if len(deliveries) == 1
-            else f"All are {standings.pop()} already"
-        )
-    return "Nothing waits"
+        return "It is being sent right now"
+    if len(standings) > 1 or not standings:
+        return "Nothing waits"
+    return f"It {_ENDED[standings.pop()]} already"
+
+
+_ENDED = {
+    Standing.DELIVERED: "has been delivered",
+    Standing.FAILED: "has failed",
+    Standing.CANCELLED: "has been cancelled",
+}
 
 
 # --- the words for it

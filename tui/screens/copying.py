@@ -73,7 +73,8 @@ async def _text_of(
         case "error" if attempt is not None:
             return attempt.error or "", "the error"
         case "curl" | "curl with secrets" if chosen is not None:
-            return await _curl(context, details, chosen, with_secrets=what != "curl"), f"a {what} command"
+            command = await _curl(context, details, chosen, with_secrets=what != "curl")
+            return command, "a curl command" + ("" if what == "curl" else " with secrets")
         case "id":
             return details.alert.alert_id, "the alert id"
         case _:

@@ -13,7 +13,6 @@ from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, State
-from tui.domain.pacing import Pace
 from tui.store.filtering import matching_delivery, where
 from tui.store.rows import (
     ALERT_COLUMNS,
@@ -25,6 +24,7 @@ from tui.store.rows import (
     to_alert,
     to_destination,
 )
+from tui.store.turns import turn_of
 from tui.store.views import (
     AlertDetails,
     AlertRow,
@@ -35,13 +35,10 @@ from tui.store.views import (
     Exchange,
     Record,
     Summary,
-    Turn,
 )
 
 HEALTH_SPAN = 30
 """How many of a destination's last attempts its health is read from."""
-MOST_BEFORE = 10_000
-"""Deliveries counted that go before another; there may be more."""
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -158,35 +155,14 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
     destinations = _destinations(db, {row[3] for row in found})
     deliveries = tuple(
         DeliveryDetails(
-            _delivery_row(row), destinations[row[3]], tuple(attempts[row[0]]), _turn(db, row[0], row[6])
+            _delivery_row(row),
+            destinations[row[3]],
+            tuple(attempts[row[0]]),
+            turn_of(db, row[0], State(row[6])),
         )
         for row in found
     )
     return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
-
-
-def _turn(db: peewee.Database, delivery_id: int, state: str) -> Turn | None:
-    """Counted no further than a person cares: a backlog may hold millions."""
-    if state != State.SCHEDULED:
-        return None
-    paced = fetch(
-        db,
-        "SELECT destination.rate, destination.paced_until, delivery.destination_id, delivery.urgency,"
-        " delivery.due_at FROM delivery JOIN destination ON destination.id = delivery.destination_id"
-        " WHERE delivery.id = ? AND destination.rate > 0 AND delivery.due_at IS NOT NULL",
-        (delivery_id,),
-    )
-    if not paced:
-        return None
-    rate, paced_until, *place = paced[0]
-    before = fetch(
-        db,
-        "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE due_at IS NOT NULL AND destination_id = ?"
-        " AND state = 'scheduled' AND (urgency < ? OR urgency = ? AND (due_at < ? OR due_at = ? AND id < ?))"
-        " AND due_at <= ? LIMIT ?) AS earlier",
-        (place[0], place[1], place[1], place[2], place[2], delivery_id, place[2], MOST_BEFORE + 1),
-    )[0][0]
-    return Turn(Pace(rate, paced_until), before)
 
 
 def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destination]:

@@ -67,7 +67,7 @@ def _facts(side: Side, now: int) -> dict[str, str]:
     return {
         "outcome": str(attempt.outcome or "being sent"),
         "answer": visible(attempt.summary),
-        "error": visible(attempt.error or ""),
+        "error": visible(attempt.error or "") if attempt.error != attempt.summary else "",
         "started": words.wall_time(attempt.started_at, now),
         "took": words.duration(attempt.duration_ms),
         "url": visible(mask_url(attempt.url)),

@@ -7,7 +7,7 @@ from tui.domain.retry import RetryPolicy
 from tui.screens import words
 from tui.screens.details.overview import heading
 from tui.screens.widgets.lines import Line
-from tui.store.queries import MOST_BEFORE
+from tui.store.turns import MOST_BEFORE
 from tui.store.views import DeliveryDetails, Turn
 
 _SHOWN = 3
