@@ -391,3 +391,9 @@ async def test_a_visit_of_the_details_leaves_nothing_behind(viewer: Opens, bench
         for _ in range(3):
             await visit(user)
         assert widgets() <= before
+
+
+async def test_what_a_line_looks_like_after_the_filter_is_kept_with_the_line(viewer: Opens) -> None:
+    """By the identity of the filter: another at every painting would do the work anew and keep it all."""
+    async with viewer() as user:
+        assert user.app.get_line_filters()[-1] is user.app.get_line_filters()[-1]
