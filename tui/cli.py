@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -65,7 +66,7 @@ def cli(
 
     Without a command, opens the app.
     """
-    session = Session(config.load(db=db, file=config_file, log=log))
+    session = Session(partial(config.load, db=db, file=config_file, log=log))
     ctx.obj = session
     if ctx.invoked_subcommand is None:
         from tui.commands.app import open_app

@@ -13,7 +13,15 @@ import platformdirs
 from tui.domain.errors import Invalid
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 
-_KEYS = ("db", "log", "link_template", "retry.delays", "dispatch.concurrency", "dispatch.per_destination")
+_KEYS = (
+    "db",
+    "log",
+    "link_template",
+    "retry.delays",
+    "dispatch.concurrency",
+    "dispatch.per_destination",
+    "keys",
+)
 _VARIABLES = {
     "db": "TOCSIN_DB",
     "log": "TOCSIN_LOG",
@@ -34,6 +42,10 @@ class Config:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The app's keys by the id of what they do; the app knows the ids."""
+    kept: Path = Path()
+    """Where the app keeps its theme, screen and filter."""
 
 
 def default_config_path() -> Path:
@@ -59,6 +71,8 @@ def load(
         policy=RetryPolicy(_delays(settings.get("retry.delays"))),
         concurrency=_count(settings, "dispatch.concurrency", 64),
         per_destination=_count(settings, "dispatch.per_destination", 16),
+        keys=_keys(settings.get("keys", {})),
+        kept=platformdirs.user_state_path("tocsin") / "kept.json",
     )
 
 
@@ -78,7 +92,7 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
-            if isinstance(value, dict)
+            if isinstance(value, dict) and name != "keys"
             else {name: value}
         )
         settings |= entries
@@ -115,6 +129,19 @@ def _delays(given: object) -> tuple[int, ...]:
     if not isinstance(given, list):
         raise Invalid("retry.delays", "retry.delays is a list of seconds, like [5, 15, 30]")
     return parse_delays(given)
+
+
+def _keys(given: object, above: str = "") -> dict[str, str]:
+    """By id, which TOML takes for tables in tables where it stands without quotation marks."""
+    if not isinstance(given, dict):
+        raise Invalid("keys", 'keys is a table of texts, like "alerts.resend" = "x"')
+    keys: dict[str, str] = {}
+    for name, value in given.items():
+        if isinstance(value, dict):
+            keys |= _keys(value, f"{above}{name}.")
+        else:
+            keys[f"{above}{name}"] = _text({name: value}, name)
+    return keys
 
 
 def _text(settings: Mapping[str, Any], key: str) -> str:

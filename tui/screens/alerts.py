@@ -84,6 +84,8 @@ class AlertsScreen(LiveScreen):
         self.query_one("#pane").border_title = "Alert"
         self.query_one("#filter").display = False
         self.query_one("#filter-error").display = False
+        if self.context.kept.filter:
+            self.filter_by(self.context.kept.filter)
 
     async def load(self) -> None:
         alerts = self.query_one(AlertList)
@@ -175,6 +177,7 @@ class AlertsScreen(LiveScreen):
             error.display = True
             return
         error.display = False
+        self.context.kept.filter = event.value
         if filter != self._filter:
             self._filter = filter
             self.begin(self._apply_filter, "filter")

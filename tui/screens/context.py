@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from tui.domain.retry import RetryPolicy
+from tui.screens.kept import Kept
 from tui.store.database import Store, Transaction
 
 Work = ParamSpec("Work")
@@ -36,6 +37,8 @@ class Context:
     """None for a viewer: another process delivers."""
     note: str = ""
     """A word for the status line, such as `demo`."""
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered until the next start; whoever changes it need not write it."""
 
     def read(
         self,

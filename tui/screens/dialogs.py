@@ -1,13 +1,13 @@
-"""Short questions over a screen: yes or no, what to copy, and the help."""
+"""Short questions over a screen: yes or no, what to copy."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
@@ -105,35 +105,3 @@ class ShowText(ModalScreen[None]):
                     "select with the mouse (in most terminals with shift) · esc closes", words.MUTED
                 )
             )
-
-
-class Help(ModalScreen[None]):
-    """The keys of the screen below, made from its bindings."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "close", id="help.close", tooltip="Close the help")
-    ]
-
-    def __init__(self, of: Screen[Any]) -> None:
-        super().__init__()
-        self._lines = _help_lines(of)
-
-    def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog help"):
-            yield Static(Content.styled("Keys of this screen", "bold"), classes="question")
-            yield Static(Content("\n").join(self._lines))
-            yield Static(Content.styled("\nesc closes · ctrl+p has every action by name", words.MUTED))
-
-
-def _help_lines(screen: Screen[Any]) -> list[Content]:
-    lines: list[Content] = []
-    seen: set[str] = set()
-    for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
-        binding = active.binding
-        if not binding.id or binding.id in seen or not binding.tooltip:
-            continue
-        seen.add(binding.id)
-        keys = [a.binding for a in screen.active_bindings.values() if a.binding.id == binding.id]
-        shown = " ".join(screen.app.get_key_display(other) for other in keys)
-        lines.append(Content.assemble((f"{shown:>14}  ", "$text-accent bold"), binding.tooltip))
-    return lines

@@ -27,7 +27,7 @@ class ReadingScreen(Screen[None]):
 
 
 class LiveScreen(ReadingScreen):
-    """Base of the three modes. Subclasses compose their body and say how to read it anew."""
+    """Base of the modes. Subclasses compose their body and say how to read it anew."""
 
     AUTO_FOCUS: ClassVar[str | None] = "*"
 
@@ -81,6 +81,7 @@ class LiveScreen(ReadingScreen):
         if not self.was_lost:
             self.notify(f"{error}; trying again", severity="error", markup=False)
         self.was_lost = True
+        self.query_one(StatusLine).say_lost(str(error))
         self.set_timer(1.0, self.reload)
 
     async def _load_while_stale(self) -> None:
@@ -106,6 +107,7 @@ class LiveScreen(ReadingScreen):
             if self.was_lost:
                 self.notify("the database answers again", markup=False)
             self.was_lost = False
+            self.query_one(StatusLine).say_lost("")
 
     def _on_second(self) -> None:
         if self.is_current:

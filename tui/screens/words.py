@@ -95,6 +95,15 @@ def duration(milliseconds: int | None) -> str:
     return f"{milliseconds} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
 
 
+def brief_duration(milliseconds: int | None) -> str:
+    """In five cells: `84ms`, `1.2s`, `30s`, `120s`; a dash for none."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    return f"{milliseconds / 1000:.1f}s" if milliseconds < 10_000 else f"{milliseconds // 1000}s"
+
+
 def size(count: int) -> str:
     """`512 B`, `64 KiB`, `3.2 MB`."""
     if count < 1024:
