@@ -28,12 +28,15 @@ _SHARES = (0.50, 0.95, 0.99)
 _FAILED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELIVERED)
 
 
+class DestinationList(OptionList):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "select", "destination", id="activity.open", tooltip="Show it among all")
+    ]
+
+
 class ActivityScreen(LiveScreen):
     AUTO_FOCUS = "#activity"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "enter", "open", "destination", id="activity.open", tooltip="Show this destination among all"
-        ),
         Binding("j", "cursor('cursor_down')", "down", show=False, id="move.down", tooltip="Next destination"),
         Binding("k", "cursor('cursor_up')", "up", show=False, id="move.up", tooltip="Previous destination"),
         Binding("g", "cursor('first')", "first", show=False, id="move.first", tooltip="First destination"),
@@ -50,7 +53,7 @@ class ActivityScreen(LiveScreen):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="list"):
             yield Static(id="charts")
-            yield OptionList(id="activity", markup=False)
+            yield DestinationList(id="activity", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Activity"
@@ -94,7 +97,7 @@ class ActivityScreen(LiveScreen):
     def _draw(self) -> None:
         now = self.context.clock()
         hour, day = (self._activity.by_destination(now, minutes) for minutes in (HOUR, DAY))
-        width = self.query_one("#list").content_size.width - 2
+        width = self.query_one("#list").content_size.width - 2  # padding
         self.query_one("#charts", Static).update(
             Content("\n").join(
                 [
@@ -142,24 +145,15 @@ class ActivityScreen(LiveScreen):
 
     # --- keys
 
-    @property
-    def _current(self) -> int | None:
-        option = self.query_one("#activity", OptionList).highlighted_option
-        return int(option.id) if option and option.id else None
-
     def action_cursor(self, how: str) -> None:
         getattr(self.query_one("#activity", OptionList), f"action_{how}")()
 
-    def action_open(self) -> None:
-        if self._current is not None:
-            self.app.call_later(self.app.run_action, f"show_destination({self._current})")
-
-    def on_option_list_option_selected(self) -> None:
-        self.action_open()
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.app.call_later(self.app.run_action, f"show_destination({event.option.id})")
 
 
 def _heading(title: str, counts: Sequence[int]) -> Content:
-    told = f"  {sum(counts):,} in the last hour · {counts[-1]:,} in this minute · at most {max(counts):,}"
+    told = f"  {sum(counts):,} in the last hour, {max(counts):,} at most, {counts[-1]:,} now"
     return Content.assemble((title, "bold $text-primary"), (told, words.MUTED))
 
 
@@ -175,7 +169,7 @@ def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[C
 # --- the table: a name, then the same columns for the hour and for the day
 
 _COLUMNS = ("attempts", "ok", "p50", "p95", "p99")
-_CELLS = (9, 6, 6, 6, 6)
+_CELLS = (9, 5, 6, 6, 6)
 
 
 def _headings(width: int) -> list[Content]:

@@ -5,17 +5,17 @@ from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.screens import words
 
-_KEYS_CELLS, _WORDS_CELLS = 14, 40
+_KEYS_CELLS, _WORDS_CELLS = 14, 42
 _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
 """What each is called, and how the ids in it begin; the first takes the rest."""
-_HINT = "esc closes · ctrl+p has every action by name · [keys] in the configuration"
+_HINT = "esc closes · ctrl+p: by name · set [keys] in the configuration"
 
 
 class Help(ModalScreen[None]):
@@ -35,16 +35,12 @@ class Help(ModalScreen[None]):
         self._lines = _lines(of)
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog help"):
-            with VerticalScroll(id="keys"):
-                yield Static(Content("\n").join(self._lines))
-            yield Static(
-                Content.styled(_HINT, words.MUTED),
-                classes="hint",
-            )
+        with VerticalScroll(id="keys", classes="dialog help"):
+            yield Static(Content("\n").join(self._lines))
 
     def on_mount(self) -> None:
-        self.query_one(".dialog").border_title = "Keys of this screen"
+        dialog = self.query_one("#keys")
+        dialog.border_title, dialog.border_subtitle = "Keys of this screen", Content(_HINT)
 
     def action_scroll(self, how: str) -> None:
         getattr(self.query_one("#keys"), how)(animate=False)
