@@ -23,7 +23,7 @@ _KEPT_LINES = 20_000
 _LONGEST = 400
 """Characters of a line that are drawn in its row: no terminal is wider."""
 _LINE = re.compile(r"(?P<time>\d\S*) (?P<level>[A-Z]+) (?P<text>.*)")
-_ALERT = re.compile(r"\balert=(?P<id>.+?)(?= destination=| attempts=|$)")
+_ALERT = re.compile(r"\balert=(?P<id>\S+)")
 _STYLES = {
     "CRITICAL": "bold $text-error",
     "ERROR": "bold $text-error",
@@ -185,4 +185,4 @@ def _drawn(line: Line) -> Content:
     if not line.level:
         return Content(f" {text}")
     stamp = f" {visible(line.time)[11:19]} "
-    return Content.assemble((stamp, words.MUTED), (f"{line.level:<8} ", _STYLES.get(line.level, "")), text)
+    return Content.assemble((stamp, words.MUTED), (f"{line.level:<7} ", _STYLES.get(line.level, "")), text)
