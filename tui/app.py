@@ -9,10 +9,13 @@ from typing import Any, ClassVar, cast
 
 from rich.segment import Segment
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.theme import ThemeProvider
 
 from tui.domain.text import replace_controls
 from tui.screens.activity import ActivityScreen
@@ -49,6 +52,13 @@ class InertFilter(LineFilter):
             segment if segment.control else segment._replace(text=replace_controls(segment.text))
             for segment in segments
         ]
+
+
+class Palette(CommandPalette):
+    """Textual's own (8.2.8) ends the screen below it, too, when a second enter is quicker than its end."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
 
 
 class TocsinApp(App[None]):
@@ -169,6 +179,17 @@ class TocsinApp(App[None]):
         """The alerts under this filter."""
         await self.switch_mode("alerts")
         cast("AlertsScreen", self.screen).filter_by(filter)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
+    def pop_screen(self) -> AwaitComplete:
+        """Esc twice, before the first was taken in, leaves one page and not the app."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
 
     async def action_leave(self) -> None:
         self.run_worker(self._leave, group="leave", exclusive=True)

@@ -85,10 +85,17 @@ class Terminal:
 
     def was_told(self, text: str) -> None:
         """Wait until something was written, wherever and for however short a time it was to be seen."""
-        eventually(
-            lambda: text in CONTROL.sub("", self.written.decode(errors="ignore")),
-            lambda: f"no {text!r}, but\n" + "\n".join(self.screen),
-        )
+        eventually(lambda: self.has_told(text), lambda: f"no {text!r}, but\n" + "\n".join(self.screen))
+
+    def has_told(self, text: str) -> bool:
+        return text in CONTROL.sub("", self.written.decode(errors="ignore"))
+
+    def press_until_told(self, key: str, text: str) -> None:
+        """Once for each painting: what is scrolled past between two of them was not to be seen."""
+        while not self.has_told(text):
+            seen = self.screen
+            self.press(key)
+            eventually(lambda: self.screen != seen, lambda: f"{text!r} did not come")  # noqa: B023
 
     # --- its end
 
@@ -149,4 +156,3 @@ def _drawn(written: str, width: int, height: int) -> list[str]:
         elif match[0] in ("\x1b[?1049h", "\x1b[2J"):
             cells = [[" "] * width for _ in range(height)]
     return ["".join(line).rstrip() for line in cells]
-

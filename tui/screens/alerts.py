@@ -165,7 +165,7 @@ class AlertsScreen(LiveScreen):
     def action_filter(self) -> None:
         field = self.query_one("#filter", Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed next is for it, and must not act on the list
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """The list follows as one types; a term that makes no sense is named and the last good list stays."""

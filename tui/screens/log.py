@@ -136,7 +136,7 @@ class LogScreen(LiveScreen):
     def action_filter(self) -> None:
         field = self.query_one("#log-filter", Input)
         field.display = True
-        field.focus()
+        self.set_focus(field)  # at once: what is typed next is for it, and must not act on the list
 
     def on_input_changed(self) -> None:
         self._show_wanted()
