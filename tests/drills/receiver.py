@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-PATIENCE_S = 25
+PATIENCE_S = 90
 """Longer than anything here takes, under any load; only a drill that would hang for ever meets it."""
 
 

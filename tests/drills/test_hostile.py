@@ -37,7 +37,7 @@ _OURS = re.compile(
     r"\x1b\[[\d;]*m"  # colours
     r"|\x1b\[\d+;\d+H|\x1b\[[JK]"  # the cursor
     r"|\x1b\[\?\d+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"  # modes
-    r"|\x1b\]22;default\x07"  # the mouse's pointer
+    r"|\x1b\]22;(?:default|pointer|text)\x07"  # the mouse's pointer
     r"|\x1b\]52;c;[A-Za-z0-9+/=]+\x07"  # what was copied
 )
 # Of what no database can hold, U+FFFD is stored; anywhere else the app's last gate has put it.
@@ -221,13 +221,12 @@ def look_at_destinations(terminal: Terminal) -> None:
 
 
 def look_at_the_log_and_activity(terminal: Terminal) -> None:
-    """A line of the log opens the alert it is about."""
     terminal.press("3")
     terminal.sees("Log · ", "failed for good")
-    terminal.press("g" + 10 * PAGE_DOWN + "f")
+    terminal.press("g")
+    terminal.sees(f"lg{visible(MARKUP[0])}")
+    terminal.press("f")
     terminal.sees("warnings and errors")
-    terminal.press("/lg\r")
-    terminal.sees(visible(MARKUP[0]))
     terminal.press("4")
     terminal.sees("LAST 24 HOURS", *(visible(name) for name in NAMES.values()))
     terminal.press("?")
@@ -242,8 +241,14 @@ def look_at_fields(terminal: Terminal) -> None:
     terminal.sees("Display name", "mk")
     terminal.press(ESCAPE)
     terminal.sees("Destinations · 3")
-    for screen, nothing in (("1", "No alert matches"), ("3", "No line is left")):
-        terminal.press(f"{screen}/")
+    for screen, title, empty_field, nothing in (
+        ("1", "Alerts · 27", "severity:>=high", "No alert matches"),
+        ("3", "Log · ", "a text in the line", "No line is left"),
+    ):
+        terminal.press(screen)
+        terminal.sees(title)
+        terminal.press("/")
+        terminal.sees(empty_field)
         terminal.paste(SEQUENCES[3] + INVISIBLE[0])
         terminal.sees(nothing)
         terminal.press(f"{TO_THE_START}{ENTER}")
@@ -258,7 +263,7 @@ def look_at_fields(terminal: Terminal) -> None:
 
 def click_on_everything(terminal: Terminal) -> None:
     terminal.press("1")
-    terminal.sees("Alerts · 26")
+    terminal.sees("Alerts · 27")
     for row in range(2, terminal.height):
         for column in (30, 70, 120, 150):
             terminal.click(column, row)

@@ -16,10 +16,15 @@ from tui.delivery.background import BackgroundDispatcher
 from tui.screens.context import Context
 
 
-async def test_1_2_3_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
+async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer(NARROW) as user:
-        for key, title in (("2", "Destinations · 0"), ("3", "Log · "), ("1", "Alerts · 1")):
+        for key, title in (
+            ("2", "Destinations · 0"),
+            ("3", "Log · "),
+            ("4", "Activity"),
+            ("1", "Alerts · 1"),
+        ):
             await user.press(key)
             await user.sees(title)
         await user.press("enter")
@@ -33,7 +38,8 @@ async def test_1_2_3_switch_between_the_screens(viewer: Opens, bench: Bench) -> 
 HELP = {
     "1": ["Send the alert's failed deliveries again", "Send every failed delivery under the filter again"],
     "2": ["Set a destination up", "Send it a test alert", "Hold its deliveries, or let them go"],
-    "3": ["Show only warnings and errors, or all", "Last line, and follow"],
+    "3": ["Warnings and errors, errors only, or all", "Last line, and follow", "log.open"],
+    "4": ["Show it among all", "Next destination", "move.down"],
 }
 
 
