@@ -12,7 +12,6 @@ from tests.screens.user import NARROW
 from tests.store.bench import Bench
 from tui.screens.log_tail import TAIL_BYTES, LogTail
 
-
 STRANGE = b"\x1b]0;owned\x07 [@click=app.quit]x[/] \xff\x9b\r\n\n" + b"y" * 5000 + b"\n"
 
 
