@@ -1,5 +1,6 @@
 """A terminal with a program in it: what it writes, byte by byte, and what a person sees of that."""
 
+import codecs
 import contextlib
 import fcntl
 import os
@@ -31,6 +32,7 @@ class Terminal:
     ) -> None:
         self.width, self.height = size
         self.written = b""
+        self._canvas = _Canvas(*size)
         self._master, slave = pty.openpty()
         self._name = os.ttyname(slave)
         self._before = termios.tcgetattr(slave)
@@ -69,8 +71,7 @@ class Terminal:
 
     @property
     def screen(self) -> list[str]:
-        # The last character may be written by half.
-        return _drawn(self.written.decode(errors="ignore"), self.width, self.height)
+        return self._canvas.lines
 
     def sees(self, *texts: str) -> None:
         eventually(
@@ -88,7 +89,7 @@ class Terminal:
         eventually(lambda: self.has_told(text), lambda: f"no {text!r}, but\n" + "\n".join(self.screen))
 
     def has_told(self, text: str) -> bool:
-        return text in CONTROL.sub("", self.written.decode(errors="ignore"))
+        return text in self._canvas.told
 
     def press_until_told(self, key: str, text: str) -> None:
         """Once for each painting: what is scrolled past between two of them was not to be seen."""
@@ -124,6 +125,7 @@ class Terminal:
         with contextlib.suppress(OSError):  # EIO: who wrote has gone
             while part := os.read(self._master, 65536):
                 self.written += part
+                self._canvas.take(part)
 
 
 def _take_the_terminal() -> None:
@@ -135,24 +137,52 @@ def _missing(texts: Sequence[str], screen: Sequence[str]) -> list[str]:
     return [text for text in texts if text not in seen]
 
 
-def _drawn(written: str, width: int, height: int) -> list[str]:
-    cells = [[" "] * width for _ in range(height)]
-    row = column = place = 0
-    for match in (*CONTROL.finditer(written), None):
-        for character in written[place : match.start() if match else None]:
+class _Canvas:
+    """What is on the screen, and all that was ever written there, without what steers it."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.told = ""
+        self._size = width, height
+        self._cells = _blank(width, height)
+        self._row = self._column = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._rest = ""
+
+    @property
+    def lines(self) -> list[str]:
+        return ["".join(line).rstrip() for line in self._cells]
+
+    def take(self, written: bytes) -> None:
+        text = self._rest + self._decoder.decode(written)
+        last = text.rfind("\x1b")
+        whole = len(text) if last < 0 or CONTROL.match(text, last) else last
+        text, self._rest = text[:whole], text[whole:]
+        place = 0
+        for match in CONTROL.finditer(text):
+            self._write(text[place : match.start()])
+            self._steer(match[0])
+            place = match.end()
+        self._write(text[place:])
+
+    def _write(self, text: str) -> None:
+        width, height = self._size
+        self.told += text
+        for character in text:
             if character == "\n":
-                row += 1
+                self._row += 1
             elif character == "\r":
-                column = 0
+                self._column = 0
             else:
-                if row < height and column < width:
-                    cells[row][column] = character
-                column += 1
-        if match is None:
-            break
-        place = match.end()
-        if moved := _MOVE.fullmatch(match[0]):
-            row, column = int(moved[1] or 1) - 1, int(moved[2] or 1) - 1
-        elif match[0] in ("\x1b[?1049h", "\x1b[2J"):
-            cells = [[" "] * width for _ in range(height)]
-    return ["".join(line).rstrip() for line in cells]
+                if self._row < height and self._column < width:
+                    self._cells[self._row][self._column] = character
+                self._column += 1
+
+    def _steer(self, control: str) -> None:
+        if moved := _MOVE.fullmatch(control):
+            self._row, self._column = int(moved[1] or 1) - 1, int(moved[2] or 1) - 1
+        elif control in ("\x1b[?1049h", "\x1b[2J"):
+            self._cells = _blank(*self._size)
+
+
+def _blank(width: int, height: int) -> list[list[str]]:
+    return [[" "] * width for _ in range(height)]

@@ -66,7 +66,8 @@ async def test_without_destinations(viewer: Opens, snapshot: SnapshotAssertion) 
 async def test_the_keys_move_and_lead_to_the_destination(viewer: Opens) -> None:
     async with viewer() as user:
         await user.press("4")
-        await user.sees("vault")
+        await user.sees("vault", "gone")
+        await user.settles()
         for key, name in (("G", "vault"), ("k", "soc"), ("j", "vault"), ("g", "gone")):
             await user.press(key)
             await user.until(lambda name=name: name in str(highlighted(user)))

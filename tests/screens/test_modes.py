@@ -70,6 +70,7 @@ async def test_the_help_is_scrolled_with_keys_and_a_key_of_its_own_closes_it(vie
     async with viewer(NARROW) as user:
         await user.press("question_mark")
         await user.sees("THIS SCREEN")
+        await user.settles()
         await user.press("G")
         await user.sees("app.theme")
         await user.press("k", "g", "j", "k")
@@ -108,6 +109,7 @@ async def test_escape_twice_leaves_one_page(viewer: Opens, bench: Bench) -> None
         for _ in range(3):
             user.app.post_message(events.Key("escape", None))
         await user.sees("Alerts · 1")
+        await user.settles()
         assert user.app.is_running
 
 

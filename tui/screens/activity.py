@@ -132,9 +132,9 @@ class ActivityScreen(LiveScreen):
             for index, prompt in enumerate(prompts):
                 options.replace_option_prompt_at_index(index, prompt)
             return
-        place = options.highlighted or 0
+        before = options.highlighted_option.id if options.highlighted_option else None
         options.set_options([Option(prompt, id=id) for prompt, id in zip(prompts, ids, strict=True)])
-        options.highlighted = min(place, len(ids) - 1) if ids else None
+        options.highlighted = ids.index(before) if before in ids else 0 if ids else None
 
     def _destination(self, id: int, hour: Tally, day: Tally, width: int) -> Content:
         name, deleted = self._names[id]
