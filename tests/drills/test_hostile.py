@@ -269,3 +269,69 @@ def click_on_everything(terminal: Terminal) -> None:
         terminal.click(130, row)
     terminal.press("2")
     terminal.sees("Destinations · 3")
+
+
+# --- commands
+
+
+COMMANDS = (
+    ("alert", "list", "--limit", "100"),
+    ("alert", "show", "[@click=app.quit]0[/nope]"),
+    ("alert", "show", f"[@click=app.quit]{len(EVERYTHING) - 1}[/nope]"),
+    ("alert", "show", SEQUENCES[0]),
+    ("destination", "list"),
+    ("destination", "show", NAMES["refuses"]),
+    ("destination", "show", NAMES["takes"]),
+    ("destination", "show", SEQUENCES[2]),
+    ("alert", "list", "--search", f"{MARKUP[0]}{SEQUENCES[4]}"),
+    ("alert", "list", "--state", SEQUENCES[5]),
+    (SEQUENCES[3],),
+)
+
+
+def test_commands_print_it_as_text(installation: Installation) -> None:
+    installation.run("dispatch", "--drain")
+    for command in COMMANDS:
+        terminal = Terminal([sys.executable, "-m", "tui", *command], installation.environment)
+        terminal.exit_code()
+        terminal.close()
+        assert_nothing_acts(terminal.text)
+        assert "Traceback" not in terminal.text
+        piped = installation.ask(*command)
+        assert "\x1b" not in piped.stdout + piped.stderr
+        assert_nothing_acts(piped.stdout + piped.stderr)
+    listed = installation.run("alert", "list", "--limit", "100")
+    assert not [text for text in SHOWN if text not in listed]
+
+
+def test_json_gives_back_what_was_sent_in_and_nothing_in_it_acts(installation: Installation) -> None:
+    printed = installation.run("alert", "list", "--limit", "100", "--json")
+    assert_nothing_acts(printed)
+    assert {alert["title"] for alert in json.loads(printed)} >= {storable(text) for text in EVERYTHING}
+
+
+def test_the_receiver_prints_it_as_text(installation: Installation) -> None:
+    command = [sys.executable, "-m", "tui", "receive", "--port", "0"]
+    with closing(Terminal(command, installation.environment, (400, 200))) as terminal:
+        terminal.was_told("Ctrl-C to stop")
+        port = int(re.findall(r"http://127.0.0.1:(\d+)", terminal.text)[0])
+        body = "\n".join(EVERYTHING).encode()
+        length = f"Content-Length: {len(body)}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            head = f"POST /{MARKUP[0]}%1b]0;owned%07 HTTP/1.1\r\nHost: x\r\nX-Said: {MARKUP[1]}\x9b5;9m\r\n"
+            connection.sendall(
+                head.encode("latin-1") + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
+            )
+            assert connection.recv(64).startswith(b"HTTP/1.1 200")
+        for text in (MARKUP[1], *MARKUP, visible(SEQUENCES[1])):
+            terminal.was_told(text)
+        terminal.press("\x03")
+        assert terminal.exit_code() == 0
+        assert_nothing_acts(terminal.text)
+
+
+def test_a_command_line_that_is_not_utf_8_is_taken(installation: Installation) -> None:
+    """Its bytes come in as lone surrogates, which no database and no terminal takes."""
+    told = installation.run("send", "--title", "sg1\udcff", "--severity", "LOW", "--json")
+    [alert] = json.loads(told)
+    assert "sg1�" in installation.run("alert", "show", alert["alertId"])

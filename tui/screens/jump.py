@@ -1,6 +1,6 @@
 """Jump mode: a letter over each part of the screen that can have the focus; pressing it goes there."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
@@ -19,6 +19,10 @@ class Letter(Static):
     def __init__(self, letter: str, target: Widget) -> None:
         super().__init__(Content(f" {letter} "))
         self.letter, self.target = letter, target
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        cast("Jump", self.screen).go_to(self)
 
 
 class Jump(ModalScreen[None]):
@@ -42,14 +46,11 @@ class Jump(ModalScreen[None]):
         for label in self.query(Letter):
             if label.letter == event.character:
                 event.stop()
-                self._go(label)
+                self.go_to(label)
 
-    def on_click(self, event: events.Click) -> None:
-        if isinstance(event.widget, Letter):
-            self._go(event.widget)
-        else:
-            self.dismiss()
+    def on_click(self) -> None:
+        self.dismiss()
 
-    def _go(self, label: Letter) -> None:
+    def go_to(self, label: Letter) -> None:
         self.dismiss()
         self._over.set_focus(label.target)
