@@ -319,9 +319,7 @@ def test_the_receiver_prints_it_as_text(installation: Installation) -> None:
         length = f"Content-Length: {len(body)}\r\n\r\n".encode()
         with socket.create_connection(("127.0.0.1", port)) as connection:
             head = f"POST /{MARKUP[0]}%1b]0;owned%07 HTTP/1.1\r\nHost: x\r\nX-Said: {MARKUP[1]}\x9b5;9m\r\n"
-            connection.sendall(
-                head.encode("latin-1") + f"Content-Length: {len(body)}\r\n\r\n".encode() + body
-            )
+            connection.sendall(head.encode("latin-1") + length + body)
             assert connection.recv(64).startswith(b"HTTP/1.1 200")
         for text in (MARKUP[1], *MARKUP, visible(SEQUENCES[1])):
             terminal.was_told(text)
