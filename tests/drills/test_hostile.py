@@ -183,6 +183,7 @@ def test_the_app_shows_it_as_text_wherever_it_stands(terminal: Terminal) -> None
 
 def look_at_alerts(terminal: Terminal) -> None:
     """Each in the list and in the details, one of them to its end, sent again, and copied."""
+    refuses = visible(NAMES["refuses"])
     terminal.sees("Alerts · 26", f"{2 * len(SHOWN) + 2} failed", *(text[:20] for text in SHOWN))
     for key, text in (("j", SHOWN[-1]), ("j", SHOWN[-2]), ("G", SHOWN[0])):
         terminal.press(key)
@@ -191,7 +192,7 @@ def look_at_alerts(terminal: Terminal) -> None:
     terminal.press_until_told(PAGE_DOWN, "X-Said")
     terminal.press_until_told(PAGE_DOWN, f"https://example.com/{SHOWN[0]}")
     terminal.press("r")
-    terminal.was_told("Sending again")
+    terminal.was_told(f"Sending again to {refuses}")
     terminal.press("y")
     terminal.sees("payload")
     terminal.press("p")
@@ -204,10 +205,10 @@ def look_at_destinations(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.sees("Destinations · 3", *(visible(name)[:16] for name in NAMES.values()))
     terminal.press("p")
-    terminal.was_told("is paused")
+    terminal.was_told(f"{refuses} is paused")
     terminal.sees("‖ paused")
     terminal.press("p")
-    terminal.was_told("is active again")
+    terminal.was_told(f"{refuses} is active again")
     terminal.press("d")
     terminal.sees(f"Delete {refuses}")
     terminal.press("n")

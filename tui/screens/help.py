@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from tui.screens import words
 
-_KEYS_CELLS, _WORDS_CELLS = 14, 42
+_KEYS_CELLS, _WORDS_CELLS = 8, 46
 _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
 """What each is called, and how the ids in it begin; the first takes the rest."""
 _HINT = "esc closes · ctrl+p: by name · set [keys] in the configuration"
