@@ -39,6 +39,16 @@ def test_only_the_newest_minutes_are_read_again() -> None:
     assert activity.missing(NOW + MINUTE_MS)[0] == Span(THIS + 1, 1)
 
 
+def test_what_is_read_again_takes_the_place_of_what_was_read_before() -> None:
+    activity = Activity()
+    read(activity, NOW, {THIS: [Ended(1, Outcome.DELIVERED, 80, 5)]})
+    read(activity, NOW, {THIS: [Ended(1, Outcome.DELIVERED, 80, 5), Ended(1, Outcome.TIMEOUT, 90, 1)]})
+    assert (activity.hour[1].attempts, activity.day[1].attempts) == (6, 6)
+    assert activity.hour[1].percentiles(1.0) == (90,)
+    read(activity, NOW, {})
+    assert (activity.hour, activity.day) == ({}, {})
+
+
 def test_what_was_forgotten_is_read_again() -> None:
     activity = Activity()
     first = read(activity, NOW, {})
@@ -53,13 +63,13 @@ def test_an_hour_later_it_tells_the_same_of_what_is_older() -> None:
         THIS - 600: [Ended(2, Outcome.TIMEOUT, 30_000, 2)],
     }
     read(activity, NOW, ended)
-    assert activity.by_destination(NOW, HOUR)[1].delivered == 5
-    assert set(activity.by_destination(NOW, DAY)) == {1, 2}
+    assert activity.hour[1].delivered == 5
+    assert set(activity.day) == {1, 2}
     later = NOW + HOUR * MINUTE_MS
     read(activity, later, ended)
-    assert activity.by_destination(later, HOUR) == {}
-    assert activity.by_destination(later, DAY)[1].delivered == 5
-    assert activity.by_destination(later, DAY)[2].failed == 2
+    assert activity.hour == {}
+    assert activity.day[1].delivered == 5
+    assert activity.day[2].failed == 2
 
 
 def test_by_the_minute_all_destinations_are_counted_together() -> None:
@@ -70,7 +80,7 @@ def test_by_the_minute_all_destinations_are_counted_together() -> None:
         Ended(2, Outcome.BLOCKED, None, 4),
     ]
     read(activity, NOW, {THIS: ends, THIS - 59: ends[:1], THIS - 60: ends})
-    minutes = activity.by_minute(NOW)
+    minutes = activity.by_minute
     assert len(minutes) == HOUR
     assert [(m.delivered, m.failed) for m in (minutes[0], minutes[1], minutes[-1])] == [
         (2, 0),

@@ -1,7 +1,7 @@
 """What ended in spans of time: how often each outcome came, and how long attempts took."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,6 +64,11 @@ class Tally:
         self.outcomes.update(other.outcomes)
         self.durations.update(other.durations)
 
+    def take_away(self, other: "Tally") -> None:
+        """What was added before."""
+        self.outcomes.subtract(other.outcomes)
+        self.durations.subtract(other.durations)
+
     def percentiles(self, *shares: float) -> tuple[int | None, ...]:
         """How long the fastest `share` of the attempts took at most; None where none was timed."""
         last = self.durations.total() - 1
@@ -81,6 +86,40 @@ def _value_at(ordered: Iterable[tuple[int, int]], place: int) -> int | None:
     return None
 
 
+Tallies = dict[int, Tally]
+"""By the id of the destination."""
+
+
+class _Window:
+    """Spans side by side, and what they come to: kept up to date, so that telling it costs nothing."""
+
+    def __init__(self) -> None:
+        self.held: dict[Span, Tallies] = {}
+        self._sum: Tallies = {}
+
+    @property
+    def tallies(self) -> Tallies:
+        """By destination, of those where anything ended."""
+        return {id: tally for id, tally in self._sum.items() if tally.attempts}
+
+    def keep(self, spans: Iterable[Span]) -> None:
+        """These and no others."""
+        for span in self.held.keys() - set(spans):
+            self._drop(span)
+
+    def take(self, span: Span, tallies: Tallies) -> None:
+        """In place of what was held for the span."""
+        if span in self.held:
+            self._drop(span)
+        self.held[span] = tallies
+        for id, tally in tallies.items():
+            self._sum.setdefault(id, Tally()).add(tally)
+
+    def _drop(self, span: Span) -> None:
+        for id, tally in self.held.pop(span).items():
+            self._sum[id].take_away(tally)
+
+
 class Activity:
     """The last day, put together from spans that are read once: those that are over do not change.
 
@@ -89,42 +128,51 @@ class Activity:
     """
 
     def __init__(self) -> None:
-        self._read: dict[Span, dict[int, Tally]] = {}
+        self._hour, self._day = _Window(), _Window()
+        self._now = 0
 
     def missing(self, now: int) -> list[Span]:
         """What to read at `now` (ms), newest first. An attempt is recorded a little after it ended."""
-        this = now // MINUTE_MS
-        spans = _spans(this)
-        self._read = {span: self._read[span] for span in spans if span in self._read}
-        return [span for span in spans if span not in self._read or span.first >= this - 1]
+        self._now = now // MINUTE_MS
+        spans = _spans(self._now)
+        self._hour.keep(span for span in spans if self._is_in_hour(span))
+        self._day.keep(spans)
+        return [span for span in spans if span not in self._day.held or span.first >= self._now - 1]
 
     def take(self, span: Span, ended: Iterable[Ended]) -> None:
-        by_destination: dict[int, Tally] = {}
+        """What was read for a span that was missing."""
+        tallies: Tallies = {}
         for destination_id, outcome, duration_ms, times in ended:
-            tally = by_destination.setdefault(destination_id, Tally())
+            tally = tallies.setdefault(destination_id, Tally())
             tally.outcomes[outcome] += times
             if duration_ms is not None:
                 tally.durations[duration_ms] += times
-        self._read[span] = by_destination
+        self._day.take(span, tallies)
+        if self._is_in_hour(span):
+            self._hour.take(span, tallies)
 
     def forget(self) -> None:
         """What was read may have changed behind our back: read all of it again."""
-        self._read = {}
+        self._hour, self._day = _Window(), _Window()
 
-    def by_minute(self, now: int) -> list[Tally]:
+    @property
+    def hour(self) -> Tallies:
+        """Of each destination, the last sixty minutes."""
+        return self._hour.tallies
+
+    @property
+    def day(self) -> Tallies:
+        """Of each destination, the last day, to ten minutes."""
+        return self._day.tallies
+
+    @property
+    def by_minute(self) -> list[Tally]:
         """The last hour, oldest minute first, all destinations together."""
-        this = now // MINUTE_MS
-        return [_together(self._read.get(Span(m, 1), {}).values()) for m in range(this - HOUR + 1, this + 1)]
+        minutes = range(self._now - HOUR + 1, self._now + 1)
+        return [all_of(self._hour.held.get(Span(minute, 1), {})) for minute in minutes]
 
-    def by_destination(self, now: int, minutes: int) -> dict[int, Tally]:
-        """The last `minutes`, up to ten more than a day's are told."""
-        first = now // MINUTE_MS - minutes + 1
-        tallies: dict[int, Tally] = {}
-        for span, read in self._read.items():
-            if span.first >= first:
-                for destination_id, tally in read.items():
-                    tallies.setdefault(destination_id, Tally()).add(tally)
-        return tallies
+    def _is_in_hour(self, span: Span) -> bool:
+        return span.first > self._now - HOUR
 
 
 def _spans(this: int) -> list[Span]:
@@ -137,11 +185,7 @@ def _spans(this: int) -> list[Span]:
     ]
 
 
-def _together(tallies: Iterable[Tally]) -> Tally:
-    return all_of(dict(enumerate(tallies)))
-
-
-def all_of(tallies: Mapping[int, Tally]) -> Tally:
+def all_of(tallies: Tallies) -> Tally:
     """Of all destinations together."""
     whole = Tally()
     for tally in tallies.values():

@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.domain.activity import DAY, HOUR, MINUTE_MS, Activity, Tally, all_of
+from tui.domain.activity import HOUR, MINUTE_MS, Activity, Tallies, Tally, all_of
 from tui.domain.lifecycle import Outcome
 from tui.screens import words
 from tui.screens.context import Context
@@ -19,7 +19,7 @@ from tui.screens.widgets.bars import chart
 from tui.store import activity
 
 _REFRESH_S = 2
-_AT_ONCE = 10
+_AT_ONCE = 3
 """Spans in one read, so that other reads need not wait for all of them."""
 _AXIS = 9
 _TALL = 34
@@ -96,12 +96,12 @@ class ActivityScreen(LiveScreen):
 
     def _draw(self) -> None:
         now = self.context.clock()
-        hour, day = (self._activity.by_destination(now, minutes) for minutes in (HOUR, DAY))
+        hour, day = self._activity.hour, self._activity.day
         width = self.query_one("#list").content_size.width - 2  # padding
         self.query_one("#charts", Static).update(
             Content("\n").join(
                 [
-                    *self._charts(self._activity.by_minute(now), width, now),
+                    *self._charts(self._activity.by_minute, width, now),
                     Content(""),
                     *_headings(width),
                     _row(Content.styled("all", "bold"), all_of(hour), all_of(day), width),
@@ -123,7 +123,7 @@ class ActivityScreen(LiveScreen):
             Content.styled(" " * _AXIS + axis, words.MUTED),
         ]
 
-    def _draw_destinations(self, hour: dict[int, Tally], day: dict[int, Tally], width: int) -> None:
+    def _draw_destinations(self, hour: Tallies, day: Tallies, width: int) -> None:
         options = self.query_one("#activity", OptionList)
         shown = [id for id, (_, deleted) in self._names.items() if not deleted or id in day]
         prompts = [self._destination(id, hour.get(id, Tally()), day.get(id, Tally()), width) for id in shown]
