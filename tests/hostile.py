@@ -41,4 +41,4 @@ INVISIBLE = (
 EVERYTHING = (*MARKUP, *SEQUENCES, *INVISIBLE)
 
 SURROGATE = "sg1\ud800x"
-"""Comes in where JSON escapes it or a command line is not UTF-8."""
+"""Comes in where JSON escapes it."""

@@ -327,10 +327,3 @@ def test_the_receiver_prints_it_as_text(installation: Installation) -> None:
         terminal.press("\x03")
         assert terminal.exit_code() == 0
         assert_nothing_acts(terminal.text)
-
-
-def test_a_command_line_that_is_not_utf_8_is_taken(installation: Installation) -> None:
-    """Its bytes come in as lone surrogates, which no database and no terminal takes."""
-    told = installation.run("send", "--title", "sg1\udcff", "--severity", "LOW", "--json")
-    [alert] = json.loads(told)
-    assert "sg1�" in installation.run("alert", "show", alert["alertId"])
