@@ -172,8 +172,13 @@ _COLUMNS = ("attempts", "ok", "p50", "p95", "p99")
 _CELLS = (9, 5, 6, 6, 6)
 
 
+def _name_cells(width: int) -> int:
+    """What the figures leave, and no more than lets the eye find them."""
+    return min(width - 2 * sum(_CELLS), 40)
+
+
 def _headings(width: int) -> list[Content]:
-    name = width - 2 * sum(_CELLS)
+    name = _name_cells(width)
     columns = "".join(f"{title:>{cells}}" for title, cells in zip(_COLUMNS, _CELLS, strict=True))
     spans = "".join(f"{title:>{sum(_CELLS)}}" for title in ("LAST HOUR", "LAST 24 HOURS"))
     return [
@@ -183,7 +188,7 @@ def _headings(width: int) -> list[Content]:
 
 
 def _row(name: Content, hour: Tally, day: Tally, width: int) -> Content:
-    room = width - 2 * sum(_CELLS)
+    room = _name_cells(width)
     cut = name.truncate(min(name.cell_length, room - 1), ellipsis=True)
     return Content.assemble(cut, " " * (room - cut.cell_length), _figures(hour), _figures(day))
 
