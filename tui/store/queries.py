@@ -6,14 +6,14 @@ from typing import Any
 
 import peewee
 
-from tui.domain.alert import AlertType, Severity
 from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.health import Health
-from tui.domain.lifecycle import Outcome, State
+from tui.domain.lifecycle import Outcome
 from tui.store.filtering import matching_delivery, where
+from tui.store.listing import DELIVERY_ROW, delivery_row
 from tui.store.rows import (
     ALERT_COLUMNS,
     AMONG,
@@ -26,7 +26,6 @@ from tui.store.rows import (
 )
 from tui.store.views import (
     AlertDetails,
-    AlertRow,
     AttemptRow,
     DeliveryDetails,
     DeliveryRow,
@@ -42,83 +41,6 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 # --- alerts -------------------------------------------------------------------------------------
-
-_ALERT_ROW = (
-    "alert.id, alert.alert_id, alert.rule_id, alert.severity, alert.type, alert.title, alert.name,"
-    " alert.created_at, alert.test, alert.not_routed"
-)
-_DELIVERY_ROW = (
-    "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
-    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at"
-)
-
-
-def newest_key(db: peewee.Database) -> int:
-    """The key of the last alert that arrived; 0 before the first."""
-    return fetch(db, "SELECT coalesce(max(id), 0) FROM alert")[0][0]
-
-
-def count_alerts(db: peewee.Database, filter: Filter, now: int, *, after: int = 0, up_to: int) -> int:
-    """How many alerts match, of those with `after` < key <= `up_to`."""
-    sql, values = where(filter, now)
-    query = f"SELECT count(*) FROM alert WHERE id > ? AND id <= ? AND {sql}"
-    return fetch(db, query, (after, up_to, *values))[0][0]
-
-
-def page_of_alerts(
-    db: peewee.Database, filter: Filter, now: int, *, up_to: int, limit: int, skip: int = 0
-) -> list[AlertRow]:
-    """Alerts that match, newest first, from key `up_to` down; the first `skip` of them left out."""
-    sql, values = where(filter, now)
-    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id <= ? AND {sql} ORDER BY id DESC LIMIT ? OFFSET ?"
-    return _with_deliveries(db, fetch(db, query, (up_to, *values, limit, skip)))
-
-
-def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
-    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id {AMONG} ORDER BY id DESC"
-    return _with_deliveries(db, fetch(db, query, (among(keys),)))
-
-
-def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[AlertRow]:
-    deliveries: dict[int, list[DeliveryRow]] = {row[0]: [] for row in rows}
-    query = (
-        f"SELECT delivery.alert_id, {_DELIVERY_ROW} FROM delivery"
-        " JOIN destination ON destination.id = delivery.destination_id"
-        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
-    )
-    for row in fetch(db, query, (among(row[0] for row in rows),)):
-        deliveries[row[0]].append(_delivery_row(row[1:]))
-    return [
-        AlertRow(
-            key=row[0],
-            alert_id=row[1],
-            rule_id=row[2],
-            severity=Severity(row[3]),
-            type=AlertType(row[4]),
-            title=row[5],
-            name=row[6],
-            created_at=row[7],
-            test=bool(row[8]),
-            not_routed=row[9],
-            deliveries=tuple(deliveries[row[0]]),
-        )
-        for row in rows
-    ]
-
-
-def _delivery_row(row: Sequence[Any]) -> DeliveryRow:
-    return DeliveryRow(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        bool(row[4]),
-        row[5] is not None,
-        State(row[6]),
-        row[7],
-        row[8],
-        row[9],
-    )
 
 
 def find_alert(db: peewee.Database, reference: str) -> int:
@@ -146,14 +68,14 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
         return None
     found = fetch(
         db,
-        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
         " WHERE delivery.alert_id = ? ORDER BY delivery.id",
         (key,),
     )
     attempts = _attempts_of(db, [row[0] for row in found])
     destinations = _destinations(db, {row[3] for row in found})
     deliveries = tuple(
-        DeliveryDetails(_delivery_row(row), destinations[row[3]], tuple(attempts[row[0]])) for row in found
+        DeliveryDetails(delivery_row(row), destinations[row[3]], tuple(attempts[row[0]])) for row in found
     )
     return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
 
@@ -207,7 +129,7 @@ def _headers(text: str | None) -> Headers:
 
 def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
     """The ids of the deliveries `filter` means: of alerts that match, those in its states, to its names."""
-    sql, values = where(filter, now)
+    sql, values = where(db, filter, now)
     meant, meant_values = matching_delivery(filter)
     query = (
         "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
@@ -218,10 +140,10 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
 
 def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:
     query = (
-        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
         f" WHERE delivery.id {AMONG} ORDER BY delivery.id"
     )
-    return [_delivery_row(row) for row in fetch(db, query, (among(ids),))]
+    return [delivery_row(row) for row in fetch(db, query, (among(ids),))]
 
 
 def summary(db: peewee.Database) -> Summary:

@@ -23,7 +23,7 @@ from tui.domain.filter import Filter
 from tui.screens import words
 from tui.screens.context import Context
 from tui.screens.live import LiveScreen
-from tui.store import queries
+from tui.store import listing
 from tui.store.views import AlertRow
 
 _MARGIN = 40
@@ -98,7 +98,7 @@ class AlertList(ScrollView, can_focus=True):
 
     async def read_selected(self) -> list[AlertRow]:
         """The selected alerts as they stand now, wherever they are in the list."""
-        return await self.context.read(queries.alerts_by_key, self._selected)
+        return await self.context.read(listing.alerts_by_key, self._selected)
 
     def clear_selection(self) -> None:
         self._selected.clear()
@@ -126,9 +126,9 @@ class AlertList(ScrollView, can_focus=True):
 
     async def _load(self) -> None:
         now = self.context.clock()
-        newest = await self.context.read(queries.newest_key)
+        newest = await self.context.read(listing.newest_key)
         added = await self.context.read(
-            queries.count_alerts, self._filter, now, after=self._watermark, up_to=newest
+            listing.count_alerts, self._filter, now, after=self._watermark, up_to=newest
         )
         moves = not self._loaded or self._may_follow(added)
         watermark = newest if moves else self._watermark
@@ -151,7 +151,7 @@ class AlertList(ScrollView, can_focus=True):
     async def _count(self, now: int, up_to: int, added: int) -> int:
         if not self._filter and self._loaded:
             return self._total + added  # alerts are never taken away
-        return await self.context.read(queries.count_alerts, self._filter, now, up_to=up_to)
+        return await self.context.read(listing.count_alerts, self._filter, now, up_to=up_to)
 
     async def _load_window(self) -> None:
         async with self._reading:
@@ -161,7 +161,7 @@ class AlertList(ScrollView, can_focus=True):
         first = max(0, self.scroll_offset.y - _MARGIN)
         height = max(self.size.height, 1) + 2 * _MARGIN
         rows = await self.context.read(
-            queries.page_of_alerts, self._filter, now, up_to=up_to, limit=height, skip=first
+            listing.page_of_alerts, self._filter, now, up_to=up_to, limit=height, skip=first
         )
         return first, rows
 
