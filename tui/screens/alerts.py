@@ -17,7 +17,7 @@ from tui.screens.alert_details import AlertDetailsScreen
 from tui.screens.context import Context
 from tui.screens.destination_setup import DestinationSetup
 from tui.screens.live import LiveScreen
-from tui.screens.widgets.alert_list import AlertList
+from tui.screens.widgets.alert_list import MOST_NEW, AlertList
 from tui.screens.widgets.alert_pane import AlertPane
 from tui.store import destinations
 
@@ -122,11 +122,12 @@ class AlertsScreen(LiveScreen):
 
     def on_alert_list_counted(self, event: AlertList.Counted) -> None:
         box = self.query_one("#list")
-        box.border_title = Content(f"Alerts · {event.total:,}")
+        box.border_title = Content(f"Alerts · {event.total:,}{'' if event.counted else '+'}")
         if event.selected:
             box.border_subtitle = Content(f"{event.selected} selected")
         elif event.new:
-            box.border_subtitle = Content(f"{event.new:,} new ↑ g")
+            more = "+" if event.new >= MOST_NEW else ""
+            box.border_subtitle = Content(f"{event.new:,}{more} new ↑ g")
         else:
             box.border_subtitle = Content("live" if event.following and event.total else "")
 

@@ -46,6 +46,15 @@ class Context:
         """Run a query without holding the screen up; raises StoreUnavailable."""
         return asyncio.wrap_future(self.store.read(work, *args, **kwargs))
 
+    def read_aside(
+        self,
+        work: Callable[Concatenate[Any, Work], Result],
+        *args: Work.args,
+        **kwargs: Work.kwargs,
+    ) -> Awaitable[Result]:
+        """Like `read`, for what may take long: no other reading waits for it."""
+        return asyncio.wrap_future(self.store.read_aside(work, *args, **kwargs))
+
     async def write(
         self,
         work: Callable[Concatenate[Transaction, Work], Result],
