@@ -11,9 +11,18 @@ from typing import Any
 import platformdirs
 
 from tui.domain.errors import Invalid
+from tui.domain.filter import parse_filter
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 
-_KEYS = ("db", "log", "link_template", "retry.delays", "dispatch.concurrency", "dispatch.per_destination")
+_KEYS = (
+    "db",
+    "log",
+    "link_template",
+    "retry.delays",
+    "dispatch.concurrency",
+    "dispatch.per_destination",
+    "filters",
+)
 _VARIABLES = {
     "db": "TOCSIN_DB",
     "log": "TOCSIN_LOG",
@@ -34,6 +43,8 @@ class Config:
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of filters the app offers."""
 
 
 def default_config_path() -> Path:
@@ -59,6 +70,7 @@ def load(
         policy=RetryPolicy(_delays(settings.get("retry.delays"))),
         concurrency=_count(settings, "dispatch.concurrency", 64),
         per_destination=_count(settings, "dispatch.per_destination", 16),
+        filters=_filters(settings.get("filters", {})),
     )
 
 
@@ -78,7 +90,7 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
-            if isinstance(value, dict)
+            if isinstance(value, dict) and name != "filters"
             else {name: value}
         )
         settings |= entries
@@ -115,6 +127,20 @@ def _delays(given: object) -> tuple[int, ...]:
     if not isinstance(given, list):
         raise Invalid("retry.delays", "retry.delays is a list of seconds, like [5, 15, 30]")
     return parse_delays(given)
+
+
+def _filters(given: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(given, dict):
+        raise Invalid(
+            "filters", 'filters is a table of texts, like "night shift" = "severity:>=high since:12h"'
+        )
+    filters = tuple((str(name), _text({name: value}, name)) for name, value in given.items())
+    for name, text in filters:
+        try:
+            parse_filter(text)
+        except Invalid as problem:
+            raise Invalid("filters", f"the filter {name!r}: {problem.message}") from None
+    return filters
 
 
 def _text(settings: Mapping[str, Any], key: str) -> str:

@@ -49,6 +49,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
             log=config.log,
             dispatcher=dispatcher,
             note=note,
+            filters=config.filters,
         )
         app = TocsinApp(context, notice)
         app.run()

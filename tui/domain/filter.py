@@ -6,7 +6,7 @@ hold; of the values of one term any.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
@@ -95,6 +95,13 @@ def parse_filter(text: str) -> Filter:
     return Filter(tuple(_parse_term(match) for match in _TOKEN.finditer(text)))
 
 
+def unknown_names(filter: Filter, names: Iterable[str]) -> list[str]:
+    """The destinations `filter` speaks of that nobody knows, of which nothing is to be found."""
+    known = {name.casefold() for name in names}
+    asked = (value for term in filter.terms if term.key is Key.TO for value in term.values)
+    return [name for name in dict.fromkeys(asked) if name not in known]
+
+
 def term(key: Key, *values: str, negated: bool = False) -> Filter:
     """A filter of one term, its values checked like typed ones; raises Invalid."""
     return Filter((Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated),))
@@ -104,12 +111,12 @@ def _parse_term(match: re.Match[str]) -> Term:
     word, value = match["key"], match["value"].replace('"', "")
     negated = bool(match["minus"])
     if word is None:
-        if value.endswith(":") and value[:-1].lower() in _TYPED_KEYS:
+        if value.endswith(":") and value[:-1].lower() in TYPED_KEYS:
             raise Invalid("filter", f"{value} needs a value")
         return Term(Key.WORD, _word(value), negated)
-    if word.lower() not in _TYPED_KEYS:
+    if word.lower() not in TYPED_KEYS:
         raise Invalid(
-            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in _TYPED_KEYS)}"
+            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}"
         )
     key = Key(word.lower())
     values = [part for part in re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', match["value"]) if part]
@@ -168,4 +175,4 @@ _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
     Key.SINCE: _since,
     Key.TEST: _yes_or_no,
 }
-_TYPED_KEYS = tuple(key.value for key in Key if key is not Key.WORD)
+TYPED_KEYS = tuple(key.value for key in Key if key is not Key.WORD)

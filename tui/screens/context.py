@@ -36,6 +36,8 @@ class Context:
     """None for a viewer: another process delivers."""
     note: str = ""
     """A word for the status line, such as `demo`."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of the person's own filters."""
 
     def read(
         self,

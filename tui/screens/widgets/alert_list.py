@@ -122,7 +122,7 @@ class AlertList(ScrollView, can_focus=True):
     def clear_selection(self) -> None:
         self._selected.clear()
         self._repaint()
-        self._tell_counts()
+        self.tell_counts()
 
     async def show(self, filter: Filter) -> None:
         """List the alerts that match `filter`, from the newest on."""
@@ -136,8 +136,8 @@ class AlertList(ScrollView, can_focus=True):
             self._new, self._new_up_to, self._brief = 0, newest, 0
             self._next_count, self._counting = 0.0, False
             window = AlertWindow(watermark=newest, counted=False)
-            self._show(window.with_rows(0, rows, limit, upwards=False), place=0)
             self.scroll_to(y=0, animate=False)
+            self._show(window.with_rows(0, rows, limit, upwards=False), place=0)
 
     async def load(self) -> None:
         """Read the visible rows again, and count what is new."""
@@ -284,7 +284,7 @@ class AlertList(ScrollView, can_focus=True):
             self.cursor += moved
         self.cursor = max(0, min(self.cursor, self._window.total - 1))
         self._repaint()
-        self._tell_counts()
+        self.tell_counts()
 
     # --- showing
 
@@ -304,10 +304,11 @@ class AlertList(ScrollView, can_focus=True):
         is_whole = window.first == 0 and window.counted and window.end == window.total
         if not window.counted or not (self._filter.lasts or is_whole):
             self._begin_count()
-        self._tell_counts()
+        self.tell_counts()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self._widen_briefs()
         if self._loaded and not self._covers_screen() and not self._moving:
             self._begin(self._load_around, "window")
 
@@ -321,7 +322,7 @@ class AlertList(ScrollView, can_focus=True):
         place, width = y + self.scroll_offset.y, self.size.width
         row = self._window.row(place)
         if row is None:
-            return Content(("  …" if place < self._window.total else "").ljust(width))
+            return Content(self._in_place_of_a_row(place).ljust(width))
         now, selected = self.context.clock(), row.key in self._selected
         line = alert_line(row, width, self._room_for_briefs(), now, selected=selected)
         if place == self.cursor:
@@ -330,16 +331,23 @@ class AlertList(ScrollView, can_focus=True):
             line = line.stylize("bold")
         return line
 
+    def _in_place_of_a_row(self, place: int) -> str:
+        if self._loaded:
+            return "  …" if place < self._window.total else ""
+        return "Reading the alerts…".center(self.size.width) if place == self.size.height // 2 else ""
+
+    def _widen_briefs(self) -> None:
+        top, now = self.scroll_offset.y, self.context.clock()
+        visible = (self._window.row(place) for place in range(top, top + self.size.height))
+        self._brief = max(self._brief, *(brief_width(row, now) for row in visible if row is not None), 0)
+
     def _room_for_briefs(self) -> int:
         return min(self._brief, most_brief(self.size.width))
 
     def _repaint(self) -> None:
         """Paint the lines whose text is another than what stands there."""
-        height, top, now = self.size.height, self.scroll_offset.y, self.context.clock()
-        for place in range(top, top + height):
-            if (row := self._window.row(place)) is not None:
-                self._brief = max(self._brief, brief_width(row, now))
-        for y in range(height):
+        self._widen_briefs()
+        for y in range(self.size.height):
             painted = self._painted.get(y)
             if painted is None or not painted.is_same(self._line_at(y)):
                 self._refresh_line(y)
@@ -380,7 +388,7 @@ class AlertList(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor, animate=False)
         elif self.cursor >= top + self.size.height:
             self.scroll_to(y=self.cursor - self.size.height + 1, animate=False)
-        self._tell_counts()
+        self.tell_counts()
 
     def action_select(self) -> None:
         row = self.current
@@ -412,7 +420,7 @@ class AlertList(ScrollView, can_focus=True):
     def _begin(self, work: Callable[[], Awaitable[None]], group: str) -> None:
         cast("LiveScreen", self.screen).begin(work, group)
 
-    def _tell_counts(self) -> None:
+    def tell_counts(self) -> None:
         window = self._window
         self.post_message(
             self.Counted(window.total, window.counted, self._new, self._following, len(self._selected))
