@@ -35,7 +35,7 @@ _COLOURS = {
     "active": "green",
 }
 _STATE_WORD = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
-_NARROWEST = 12
+_NARROWEST, _WIDEST = 12, 120
 _OWN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -46,13 +46,14 @@ def on_terminal() -> bool:
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, shrink: int, state: int) -> None:
     """Columns as wide as what is in them; text from outside is made inert here.
 
-    On a terminal column `shrink` gives way so that a row stays one line. The states in column
-    `state` are coloured.
+    On a terminal column `shrink` gives way so that a row stays one line; elsewhere it is cut only
+    where one long text would push all the others apart. The states in column `state` are coloured.
     """
     from rich.cells import cell_len, set_cell_size
 
     lines = [[visible(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths[shrink] = min(widths[shrink], _WIDEST)
     if on_terminal():
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
         widths[shrink] = min(widths[shrink], max(_NARROWEST, widths[shrink] - excess))

@@ -47,7 +47,7 @@ class AlertsScreen(LiveScreen):
             "f", "trouble", "failed", id="alerts.trouble", tooltip="Only what failed or is being retried"
         ),
         Binding("y", "copy", "copy", id="alerts.copy", tooltip="Copy payload, response, curl or id"),
-        Binding("n", "new_destination", "new", id="alerts.new", tooltip="Set a destination up"),
+        Binding("n", "new_destination", "new", show=False, id="alerts.new", tooltip="Set a destination up"),
         Binding(
             "R",
             "resend_all",

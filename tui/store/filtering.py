@@ -45,7 +45,7 @@ class Source:
 
 
 def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
-    """The matching alerts are those of all sources together."""
+    """The matching alerts are those of all sources together; of none, where a filter contradicts itself."""
     alert = _using(db, "alert", "alert_listed")
     words = [term for term in filter.terms if term.key in (Key.WORD, Key.TAG) and not term.negated]
     if words:

@@ -49,6 +49,8 @@ def page_of_alerts(
     """
     order = "ASC" if upwards else "DESC"
     walked = sources(db, filter, now)
+    if not walked:
+        return []
     selects = [_keys(source, order) for source in walked]
     values: list[Any] = []
     for source in walked:
@@ -77,6 +79,8 @@ def count_alerts(
 ) -> int:
     """How many alerts match with `after` < key <= `up_to`; counts no further than `most`."""
     walked = sources(db, filter, now)
+    if not walked:
+        return 0
     values: list[Any] = []
     selects: list[str] = []
     for source in walked:
