@@ -75,12 +75,11 @@ async def test_f_leaves_the_rest_of_the_filter_alone(viewer: Opens) -> None:
 async def test_what_is_suggested_is_taken_with_tab_or_right(viewer: Opens, key: str) -> None:
     async with viewer() as user:
         await user.press("slash", *"st")
-        await user.sees("tab state:", "state:")
-        await user.until(lambda: "state:" in user.line_with("│ st"))
+        await user.sees("tab state:", "│ state: ")
         await user.press(key)
-        await user.sees("tab waiting  retrying  sending  delivered  failed  cancelled  unrouted")
+        await user.sees("tab failed  retrying  unrouted  waiting  sending  delivered …")
         await user.press(*"fa")
-        await user.until(lambda: "state:failed" in user.screen)
+        await user.sees("│ state:failed ")
         await user.press(key)
         await user.sees("Alerts · 1")
         assert filter_text(user) == "state:failed"
@@ -130,7 +129,7 @@ async def test_a_destination_nobody_knows_is_named_under_the_field_and_the_list_
     async with viewer() as user:
         await user.filter("to:nobody")
         await user.sees("✗ No destination is called nobody", "Alerts · 0")
-        await user.sees("No destination is called nobody. Press / to change the filter, esc to drop it.")
+        await user.sees("No destination is called nobody. Press / to change")
         await user.press("enter", "escape")
         await user.sees("Alerts · 3")
 
@@ -178,7 +177,7 @@ async def test_ones_own_filters_are_commands_and_no_markup(context: Context) -> 
         await user.press("ctrl+p")
         await user.paste("night")
         await user.sees("Filter: [bold]night[/] shift  severity:high -state:delivered")
-        await user.press("down", "enter")
+        await user.press("enter")
         await user.sees("Alerts · 1")
         await user.is_on("Retried")
 

@@ -10,6 +10,8 @@ from tui.domain.alert import AlertType, Severity
 from tui.screens.widgets.alert_window import AlertWindow, Approach
 from tui.store.views import AlertRow
 
+WALKS = st.lists(st.integers(0, 400), max_size=12)
+
 
 def row(key: int) -> AlertRow:
     return AlertRow(
@@ -36,7 +38,7 @@ def rows_from(keys: range, way: Approach) -> list[AlertRow]:
 
 def read(window: AlertWindow, keys: range, first: int, limit: int) -> tuple[AlertWindow, Approach]:
     way = window.approach(first, limit)
-    return window.with_rows(first, rows_from(keys, way), limit, upwards=way["upwards"]), way
+    return window.with_rows(first, rows_from(keys, way), way), way
 
 
 def opened(keys: range, limit: int) -> AlertWindow:
@@ -94,10 +96,31 @@ def test_before_anybody_has_counted_the_end_lies_after_all_that_is_known_and_mov
     keys = range(1, 1_001)
     window = opened(keys, 50)
     assert (window.total, window.counted) == (51, False)
-    end = window.with_last_rows([row(key) for key in range(40, 0, -1)])
-    assert (end.first, end.total, end.row(end.total - 1)) == (51 - 1, 90, row(1))
+    end = window.with_last_rows([row(key) for key in range(40, 0, -1)], 40)
+    assert (end.first, end.total, end.row(end.total - 1)) == (50, 90, row(1))
     counted = end.with_total(1_000)
     assert (counted.first, counted.total, counted.row(999)) == (960, 1_000, row(1))
+
+
+@given(keys=st.integers(60, 400).map(lambda count: range(1, count + 1)), walk=WALKS)
+def test_a_walk_from_the_end_of_a_list_nobody_has_counted_shows_rows_in_their_order(
+    keys: range, walk: list[int]
+) -> None:
+    limit = 20
+    window = opened(keys, limit)
+    window = window.with_last_rows([row(key) for key in range(limit, 0, -1)], limit)
+    for wanted in walk:
+        window, _ = read(window, keys, min(wanted, max(0, window.total - limit)), limit)
+        assert window.rows
+        newest = window.rows[0].key
+        assert places(window) == list(range(newest, newest - len(window.rows), -1))
+        if window.from_end:
+            place_of_last = window.first + newest - 1
+            assert place_of_last == window.total - 1
+        else:
+            assert newest == keys[-1] - window.first
+    counted = window.with_total(len(keys))
+    assert counted.rows[0].key == keys[-1] - counted.first
 
 
 def test_a_page_that_is_short_ends_the_list() -> None:
@@ -107,5 +130,6 @@ def test_a_page_that_is_short_ends_the_list() -> None:
 
 def test_rows_that_left_above_move_the_others_up() -> None:
     window = replace(opened(range(1, 1_001), 50).with_total(1_000), first=60)
-    up = window.with_rows(10, [row(key) for key in range(1_000, 960, -1)], 50, upwards=True)
+    way = Approach(up_to=1_000, after=960, limit=50, skip=0, upwards=True)
+    up = window.with_rows(10, [row(key) for key in range(1_000, 960, -1)], way)
     assert (up.first, up.total, up.row(0)) == (0, 980, row(1_000))

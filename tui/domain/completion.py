@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import STATES, TYPED_KEYS, Key
+from tui.domain.filter import STATES, TYPED_KEYS, UNROUTED, Key
 
 _LAST = re.compile(r'-?(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$')
 _COMPARISON = re.compile(r"[<>]=?")
+_USEFUL_FIRST = ("failed", "retrying", UNROUTED, "waiting", "sending", "delivered", "cancelled")
 _SPANS = ("15m", "1h", "24h", "7d")
 _SPECIAL = re.compile(r'[\s,"]')
 
@@ -40,7 +41,7 @@ def _values(key: Key, names: Sequence[str]) -> list[str]:
         case Key.SEVERITY:
             return [severity.lower() for severity in reversed(Severity)]
         case Key.STATE:
-            return list(STATES)
+            return sorted(STATES, key=_USEFUL_FIRST.index)
         case Key.TO:
             return [name for name in names if '"' not in name]
         case Key.TYPE:

@@ -196,33 +196,34 @@ class AlertsScreen(LiveScreen):
 
     @on(Input.Changed, "#filter")
     def _on_typed(self, event: Input.Changed) -> None:
-        """The list follows as one types; a term that makes no sense is named and the last good list stays."""
-        hint, goes_on = self.query_one(FilterHint), self.query_one(FilterField).completions
-        try:
-            filter = parse_filter(event.value)
-        except Invalid as problem:
-            self._say_wrong(problem.message if not goes_on else "")
-            return
-        unknown = unknown_names(filter, self._names)
-        if unknown and goes_on:  # a name half typed
-            hint.suggest(goes_on)
-            return
-        self._say_wrong(_nobody(unknown) if unknown else "")
-        if filter != self._filter:
+        """The list follows as one types; what makes no sense, or not yet, leaves the last good list."""
+        filter, wrong = self._understand(event.value)
+        self._show_hint(wrong)
+        is_begun = bool(self.query_one(FilterField).completions) and unknown_names(filter, self._names)
+        if not is_begun and filter != self._filter:
             self._filter = filter
             self.begin(self._apply_filter, "filter")
 
-    def _say_wrong(self, problem: str) -> None:
+    def _understand(self, text: str) -> tuple[Filter, str]:
+        """The filter in `text`, or the last good one; and what is wrong, unless it may yet become right."""
+        goes_on = self.query_one(FilterField).completions
+        try:
+            filter = parse_filter(text)
+        except Invalid as problem:
+            return self._filter, "" if goes_on else problem.message
+        unknown = unknown_names(filter, self._names)
+        return filter, _nobody(unknown) if unknown and not goes_on else ""
+
+    def _show_hint(self, wrong: str) -> None:
         field, hint = self.query_one(FilterField), self.query_one(FilterHint)
-        if problem:
-            hint.say_wrong(problem)
+        if wrong:
+            hint.say_wrong(wrong)
         else:
             hint.suggest(field.completions)
-        hint.display = bool(problem) or field.has_focus
+        hint.display = field.display and (bool(wrong) or field.has_focus)
 
     def on_descendant_focus(self) -> None:
-        field, hint = self.query_one(FilterField), self.query_one(FilterHint)
-        hint.display = field.has_focus or hint.has_class("wrong")
+        self._show_hint(self._understand(self.query_one(FilterField).value)[1])
 
     async def _apply_filter(self) -> None:
         await asyncio.sleep(_TYPING_S)

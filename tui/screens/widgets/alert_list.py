@@ -129,15 +129,15 @@ class AlertList(ScrollView, can_focus=True):
         async with self._reading:
             now = self.context.clock()
             newest = await self.context.read(listing.newest_key)
-            limit = self._visible + _MARGIN
-            rows = await self.context.read(listing.page_of_alerts, filter, now, up_to=newest, limit=limit)
+            window = AlertWindow(watermark=newest, counted=False)
+            way = window.approach(0, self._visible + _MARGIN)
+            rows = await self.context.read(listing.page_of_alerts, filter, now, **way)
             # All at once: until it is read the last list stays.
             self._filter, self._following, self._loaded = filter, True, True
             self._new, self._new_up_to, self._brief = 0, newest, 0
             self._next_count, self._counting = 0.0, False
-            window = AlertWindow(watermark=newest, counted=False)
             self.scroll_to(y=0, animate=False)
-            self._show(window.with_rows(0, rows, limit, upwards=False), place=0)
+            self._show(window.with_rows(0, rows, way), place=0)
 
     async def load(self) -> None:
         """Read the visible rows again, and count what is new."""
@@ -179,14 +179,12 @@ class AlertList(ScrollView, can_focus=True):
         return self._following or (self.scroll_offset.y == 0 and self.cursor + self._new < self.size.height)
 
     async def _follow(self, now: int, newest: int) -> None:
-        limit = self._visible + _MARGIN
-        rows = await self.context.read(listing.page_of_alerts, self._filter, now, up_to=newest, limit=limit)
         old, joined = self._window, self._new
-        window = replace(old, watermark=newest, total=old.total + joined).with_rows(
-            0, rows, limit, upwards=False
-        )
-        if joined >= MOST_NEW:
-            window = replace(window, counted=False)
+        counted = old.counted and joined < MOST_NEW
+        window = replace(old, watermark=newest, total=old.total + joined, counted=counted)
+        way = window.approach(0, self._visible + _MARGIN)
+        rows = await self.context.read(listing.page_of_alerts, self._filter, now, **way)
+        window = window.with_rows(0, rows, way)
         self._joined += joined
         self._new = 0
         self._show(window, place=self.cursor if self._following else self.cursor + joined)
@@ -209,7 +207,7 @@ class AlertList(ScrollView, can_focus=True):
         rows = await self.context.read(listing.page_of_alerts, self._filter, now, **way)
         if not rows and first:
             return await self._read_end(replace(window, first=0, rows=[], total=0, counted=False), now)
-        return window.with_rows(first, rows, limit, upwards=way["upwards"])
+        return window.with_rows(first, rows, way)
 
     async def _read_end(self, window: AlertWindow, now: int) -> AlertWindow:
         """The oldest rows."""
@@ -217,9 +215,7 @@ class AlertList(ScrollView, can_focus=True):
         rows = await self.context.read(
             listing.page_of_alerts, self._filter, now, up_to=end, limit=limit, upwards=True
         )
-        if len(rows) < limit:
-            return window.with_rows(0, rows, limit, upwards=False)
-        return window.with_last_rows(rows)
+        return window.with_last_rows(rows, limit)
 
     async def _load_around(self) -> None:
         """Again and again while the screen moves on: a key held down never waits for the last read."""

@@ -47,7 +47,7 @@ class AlertWindow:
     def covers(self, top: int, bottom: int, margin: int) -> bool:
         """Whether the rows from `top` to before `bottom` are held, and some more beyond either end."""
         above = self.first == 0 or self.first <= top - margin
-        below = (self.counted and self.end >= self.total) or self.end >= bottom + margin
+        below = ((self.counted or self.from_end) and self.end >= self.total) or self.end >= bottom + margin
         return above and below
 
     def approach(self, first: int, limit: int) -> Approach:
@@ -71,24 +71,26 @@ class AlertWindow:
             ways.append((skip, Approach(up_to=self.watermark, after=0, limit=limit, skip=skip, upwards=True)))
         return min(ways, key=lambda way: way[0])[1]
 
-    def with_rows(self, first: int, rows: list[AlertRow], limit: int, *, upwards: bool) -> "AlertWindow":
-        """With the rows read from the place `first` on; fewer than `limit` are all there are that way."""
-        complete = len(rows) < limit
-        if complete and upwards:
-            total = self.total - (first + limit - len(rows))
-            return replace(self, first=0, rows=rows, total=max(total, len(rows)))
-        end = first + len(rows)
-        if complete:
-            return replace(self, first=first, rows=rows, total=end, counted=True, from_end=False)
-        total = max(self.total, end) if self.counted else max(self.total, end + 1)
-        return replace(self, first=first, rows=rows, total=total)
+    def with_rows(self, first: int, rows: list[AlertRow], way: Approach) -> "AlertWindow":
+        """With the rows read `way` from the place `first` on; fewer than its limit are all there are."""
+        is_complete, end = len(rows) < way["limit"], first + len(rows)
+        if way["upwards"]:
+            if is_complete:  # these are the newest, wherever they were thought to lie
+                total = self.total - (first + way["limit"] - len(rows))
+                return replace(self, first=0, rows=rows, total=max(total, len(rows)))
+            return replace(self, first=first, rows=rows, total=max(self.total, end))
+        known = not self.from_end or way["up_to"] == self.watermark
+        counted = known and (self.counted or is_complete)
+        total = end if is_complete else max(self.total, end + (not self.counted and known))
+        return replace(self, first=first, rows=rows, total=total, counted=counted, from_end=not known)
 
-    def with_last_rows(self, rows: list[AlertRow]) -> "AlertWindow":
+    def with_last_rows(self, rows: list[AlertRow], limit: int) -> "AlertWindow":
         """With the oldest rows there are, at places after all others as long as nobody has counted."""
+        if len(rows) < limit:
+            return replace(self, first=0, rows=rows, total=len(rows), counted=True, from_end=False)
         total = self.total if self.counted else max(self.total, self.end + len(rows))
-        return replace(
-            self, first=max(0, total - len(rows)), rows=rows, total=total, from_end=not self.counted
-        )
+        first = max(0, total - len(rows))
+        return replace(self, first=first, rows=rows, total=total, from_end=not self.counted)
 
     def with_total(self, total: int) -> "AlertWindow":
         """Now that somebody has counted."""
