@@ -1,16 +1,16 @@
 """The filter of the alerts: typed, completed, remembered, chosen; and what it says of a mistake."""
 
-import asyncio
 import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import Clock, alert, write
 from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import NARROW, WIDE, User, user_at
+from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.screens import live
@@ -19,6 +19,8 @@ from tui.screens.widgets.alert_list import AlertList
 from tui.screens.widgets.filter_field import FilterField
 from tui.store import listing, outbox
 from tui.store.database import Store
+
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ def three(bench: Bench) -> None:
         ("Retried", Severity.HIGH, reject),
         ("Delivered", Severity.HIGH, deliver),
     ):
-        bench.submit(title=title, severity=severity)
+        bench.submit(title=title, severity=severity, alert_id=title.lower())
         end(bench)
 
 
@@ -267,11 +269,11 @@ async def test_a_burst_is_read_now_and_then_and_shown_to_its_end(
     viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "RELOAD_EVERY_S", 0.2)
-    reads: list[float] = []
+    reads: list[int] = []
     newest_key = listing.newest_key
 
     def watched(db: Any) -> int:
-        reads.append(asyncio.get_event_loop_policy() is not None)
+        reads.append(1)
         return newest_key(db)
 
     monkeypatch.setattr(listing, "newest_key", watched)
@@ -312,3 +314,45 @@ async def test_a_database_lost_before_the_first_page_says_so_and_which_key_leave
         user.app.screen.reload()
         await user.sees("There after all")
         await user.is_at("alerts")
+
+
+# --- what it looks like
+
+
+async def looks(user: User, snapshot: SnapshotAssertion) -> None:
+    for width, height in (NARROW, WIDE, VAST):
+        await user.pilot.resize_terminal(width, height)
+        await user.settles()
+        assert user.screen == snapshot(name=f"{width}x{height}")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(
+    ("text", "sight"),
+    [
+        ("state:", "tab failed"),
+        ("severity:urgent", "unknown severity"),
+        ("to:nobody", "No destination is called nobody"),
+        ("nothing like it", "No alert matches"),
+    ],
+    ids=["values", "mistake", "nobody", "nothing"],
+)
+async def test_the_filter_looks(viewer: Opens, snapshot: SnapshotAssertion, text: str, sight: str) -> None:
+    async with viewer() as user:
+        await user.filter(text)
+        await user.sees(sight)
+        await looks(user, snapshot)
+
+
+async def test_wide_characters_and_long_titles_look_aligned(
+    viewer: Opens, bench: Bench, snapshot: SnapshotAssertion
+) -> None:
+    bench.add(name="soc")
+    bench.add(name="ページャー")
+    titles = ("日本語のとても長いタイトル" * 4, FAMILY * 30, "e\u0301" * 90, "[bold]\x1b[31m", "x" * 999)
+    for number, title in enumerate(titles):
+        bench.submit(title=title, alert_id=f"wide-{number}")
+        (deliver, fail, reject)[number % 3](bench)
+    async with viewer() as user:
+        await user.sees("Alerts · 5")
+        await looks(user, snapshot)

@@ -30,6 +30,8 @@ from tui.store.errors import StoreUnavailable
 _TROUBLE = "state:failed,retrying"
 _TYPING_S = 0.08
 """Letters typed within it are taken together."""
+DETAILS_AFTER_S = 0.12
+"""How long the cursor rests on an alert before its details are read."""
 _WIDE = 110
 """Columns from which list and details stand side by side."""
 
@@ -71,6 +73,7 @@ class AlertsScreen(LiveScreen):
         self._filter = Filter()
         self._names: Sequence[str] = ()
         """What destinations are or were called."""
+        self._counts: AlertList.Counts | None = None
         self._reason = ""
         """Why the database does not answer; empty while it does."""
 
@@ -131,7 +134,7 @@ class AlertsScreen(LiveScreen):
             self.set_focus(None)
         elif not why and self.focused is None:
             alerts.focus()
-        alerts.tell_counts()
+        self._frame()
 
     def _why_empty(self, alerts: AlertList) -> str:
         """A sentence and the key to press; nothing where there are alerts."""
@@ -152,26 +155,41 @@ class AlertsScreen(LiveScreen):
     # --- the list
 
     def on_alert_list_counted(self, event: AlertList.Counted) -> None:
-        box = self.query_one("#list")
-        box.border_title = Content(f"Alerts · {event.total:,}{'' if event.counted else '+'}")
-        if event.selected:
-            box.border_subtitle = Content(f"{event.selected} selected")
+        self._counts = event.counts
+        self._frame()
+
+    def _frame(self) -> None:
+        """The list's title and what stands below it."""
+        counts, box = self._counts, self.query_one("#list")
+        if counts is None:
+            return
+        box.border_title = Content(f"Alerts · {counts.total:,}{'' if counts.counted else '+'}")
+        below = "live" if counts.following and counts.total else ""
+        if counts.selected:
+            below = f"{counts.selected:,} selected"
         elif self._reason:
-            box.border_subtitle = Content(f"{self._reason}; trying again")
-        elif event.new:
-            more = "+" if event.new >= MOST_NEW else ""
-            box.border_subtitle = Content(f"{event.new:,}{more} new ↑ g")
-        else:
-            box.border_subtitle = Content("live" if event.following and event.total else "")
+            below = f"{visible(self._reason)}; trying again"
+        elif counts.new:
+            below = f"{counts.new:,}{'+' if counts.new >= MOST_NEW else ''} new ↑ g"
+        box.border_subtitle = Content(below)
 
     def on_alert_list_highlighted(self) -> None:
-        self.begin(self._show_details, "details")
+        self.begin(self._show_details_soon, "details")
 
     def on_alert_list_opened(self, event: AlertList.Opened) -> None:
         if self._is_wide:
-            self.query_one(AlertPane).enter()
+            self.begin(self._enter_details, "details")
         else:
             self.app.push_screen(AlertDetailsScreen(self.context, event.row.key))
+
+    async def _show_details_soon(self) -> None:
+        """Once the cursor rests: a key held down paints lines of the list, not details nobody reads."""
+        await asyncio.sleep(DETAILS_AFTER_S)
+        await self._show_details()
+
+    async def _enter_details(self) -> None:
+        await self._show_details()  # which may still be those of the alert before
+        self.query_one(AlertPane).enter()
 
     # --- the filter
 

@@ -60,8 +60,8 @@ class AlertList(ScrollView, can_focus=True):
     class Opened(Message):
         row: AlertRow
 
-    @dataclass
-    class Counted(Message):
+    @dataclass(frozen=True)
+    class Counts:
         """How many alerts match, how many more arrived since, and how many are selected."""
 
         total: int
@@ -70,6 +70,10 @@ class AlertList(ScrollView, can_focus=True):
         new: int
         following: bool
         selected: int
+
+    @dataclass
+    class Counted(Message):
+        counts: "AlertList.Counts"
 
     def __init__(self, context: Context) -> None:
         super().__init__(id="alerts")
@@ -92,6 +96,7 @@ class AlertList(ScrollView, can_focus=True):
         self._next_count = 0.0
         self._brief = 0
         """Cells the deliveries take: what the widest seen needs. It never shrinks, so nothing jumps."""
+        self._told: AlertList.Counts | None = None
         self._painted: dict[int, Content] = {}
         """What stands on each line of the screen."""
 
@@ -417,7 +422,9 @@ class AlertList(ScrollView, can_focus=True):
         cast("LiveScreen", self.screen).begin(work, group)
 
     def tell_counts(self) -> None:
+        """What the frame says; told only when it is another, for a frame is painted with all inside it."""
         window = self._window
-        self.post_message(
-            self.Counted(window.total, window.counted, self._new, self._following, len(self._selected))
-        )
+        counts = self.Counts(window.total, window.counted, self._new, self._following, len(self._selected))
+        if counts != self._told:
+            self._told = counts
+            self.post_message(self.Counted(counts))
