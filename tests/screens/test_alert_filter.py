@@ -1,5 +1,6 @@
 """The filter of the alerts: typed, completed, remembered, chosen; and what it says of a mistake."""
 
+import contextlib
 import threading
 from dataclasses import replace
 from typing import Any
@@ -12,6 +13,7 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
+from tui.app import TocsinApp
 from tui.domain.alert import Severity
 from tui.screens import live
 from tui.screens.context import Context
@@ -304,16 +306,18 @@ async def test_a_lost_database_is_said_in_place_and_the_rows_stay(
 
 
 async def test_a_database_lost_before_the_first_page_says_so_and_which_key_leaves(
-    viewer: Opens, bench: Bench, store: Store
+    context: Context, bench: Bench, store: Store
 ) -> None:
     bench.submit(title="There after all")
     write(store, lambda tx: tx.db.execute_sql("ALTER TABLE alert RENAME TO gone"))
-    async with viewer(NARROW) as user:
-        await user.sees("no such table: ", "trying again. Press q to quit.")
-        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO alert"))
-        user.app.screen.reload()
-        await user.sees("There after all")
-        await user.is_at("alerts")
+    with contextlib.closing(store.watch()) as notice:
+        app = TocsinApp(context, notice)
+        async with app.run_test(size=NARROW, notifications=True) as pilot:
+            user = User(app, pilot)
+            await user.sees("no such table: ", "trying again. Press q to quit.")
+            write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO alert"))
+            await user.sees("There after all")
+            await user.is_at("alerts")
 
 
 # --- what it looks like
