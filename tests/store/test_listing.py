@@ -14,7 +14,6 @@ from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
 from tui.domain.search import words_of
 from tui.store import listing, outbox, queries
-from tui.store.destinations import all_destinations
 from tui.store.filtering import sources
 from tui.store.rows import fetch
 from tui.store.views import AlertRow
@@ -214,12 +213,6 @@ def test_deliveries_are_meant_by_the_same_filter(history: Bench) -> None:
             d.id for row in rows if matches(row) for d in row.deliveries if d.standing is Standing.FAILED
         ]
         assert meant(f"{text} state:failed") == sorted(wanted)
-
-
-def test_names_of_destinations_are_known_after_they_are_deleted(history: Bench) -> None:
-    [ops, _] = sorted(history.store.read(all_destinations).result(), key=lambda each: each.name)
-    history.delete(ops)
-    assert history.store.read(listing.destination_names).result() == ["soc", "Ops team"]
 
 
 # --- what it costs

@@ -24,7 +24,7 @@ from tui.screens.live import LiveScreen
 from tui.screens.widgets.alert_list import MOST_NEW, AlertList
 from tui.screens.widgets.alert_pane import AlertPane
 from tui.screens.widgets.filter_field import FilterField, FilterHint
-from tui.store import listing
+from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
 
 _TROUBLE = "state:failed,retrying"
@@ -94,7 +94,8 @@ class AlertsScreen(LiveScreen):
 
     async def load(self) -> None:
         alerts, field = self.query_one(AlertList), self.query_one(FilterField)
-        self._names = field.names = await self.context.read(listing.destination_names)
+        known = await self.context.read(every_destination)
+        self._names = field.names = list(dict.fromkeys(destination.name for destination in known))
         await alerts.load()  # which tells when the alert under the cursor has changed
         self._reason = ""
         self._show_emptiness()

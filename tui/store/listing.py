@@ -144,9 +144,3 @@ def delivery_row(row: Sequence[Any]) -> DeliveryRow:
         row[8],
         row[9],
     )
-
-
-def destination_names(db: peewee.Database) -> list[str]:
-    """What destinations are or were called: those there are first, then the deleted, each by name."""
-    rows = fetch(db, "SELECT name FROM destination ORDER BY deleted_at IS NOT NULL, name_folded, id")
-    return list(dict.fromkeys(row[0] for row in rows))
