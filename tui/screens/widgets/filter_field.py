@@ -80,6 +80,7 @@ class FilterHint(Static):
 
     def __init__(self) -> None:
         super().__init__(id="filter-hint")
+        self._found: Sequence[Completion] = ()
 
     def say_wrong(self, problem: str) -> None:
         self.add_class("wrong")
@@ -87,6 +88,7 @@ class FilterHint(Static):
 
     def suggest(self, found: Sequence[Completion]) -> None:
         """The labels that have room; without any, the keys."""
+        self._found = found
         self.remove_class("wrong")
         labels, room = [visible(completion.label) for completion in found], self.size.width or 200
         while len(labels) > 1 and cell_len("  ".join(labels)) + 8 > room:
@@ -97,3 +99,7 @@ class FilterHint(Static):
         more = " …" if len(labels) < len(found) else ""
         others = "".join(f"  {label}" for label in labels[1:])
         self.update(Content.assemble("tab ", (labels[0], "bold $text-accent"), others, more))
+
+    def on_resize(self) -> None:
+        if not self.has_class("wrong"):
+            self.suggest(self._found)
