@@ -115,8 +115,9 @@ class TestAdd:
         assert done.returncode == 1
         assert "who are you?" in done.stdout
         assert done.stderr == (
-            "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden. It refuses who asks:"
-            " check the token in the URL or the headers, and whether it lets this machine in.\n"
+            "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
+            " It refuses who asks: check the token in the URL or the headers, and if it lets this"
+            " machine in.\n"
         )
         assert len(receiver.requests) == 1
         assert tocsin.stored()["destination"] == 1

@@ -63,7 +63,7 @@ def make_certificate(
 
 def issue_certificate(openssl: str, directory: Path, issuer: str) -> Path:
     """For 127.0.0.1, signed by an authority of this name."""
-    new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split()
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     authority, key = directory / "authority.pem", directory / "authority-key.pem"
     issued, own_key = directory / "issued.pem", directory / "issued-key.pem"
     for command in (

@@ -118,9 +118,7 @@ async def test_tls_to_a_port_that_speaks_plain_http(tell: Tell, receive: Receive
 
 
 @pytest.mark.parametrize("end", [Peer.reset, lambda _: None], ids=["reset", "closed"])
-async def test_tls_to_a_port_that_hangs_up(
-    tell: Tell, receive: Receive, end: Callable[[Peer], None]
-) -> None:
+async def test_tls_to_a_port_that_hangs_up(tell: Tell, receive: Receive, end: Callable[[Peer], None]) -> None:
     async def hang_up(peer: Peer) -> None:
         await peer.reader.read(1)
         end(peer)

@@ -136,7 +136,10 @@ def test_without_an_answer_the_recorded_error_is_told_and_what_to_do(error: str,
 
 def test_where_there_is_no_advice_the_error_stands_alone() -> None:
     closed = "h:443 closed the connection without answering"
-    assert explain(Attempt(Outcome.UNREACHABLE, error=closed)) == "H:443 closed the connection without answering."
+    assert (
+        explain(Attempt(Outcome.UNREACHABLE, error=closed))
+        == "H:443 closed the connection without answering."
+    )
     assert explain(Attempt(Outcome.ABANDONED)) == "Abandoned."
 
 

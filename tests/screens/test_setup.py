@@ -456,7 +456,7 @@ async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, be
 async def test_a_viewer_says_when_nobody_takes_the_test_up(
     viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.screens.widgets.test_result._PATIENCE_S", 0.0)
+    monkeypatch.setattr("tui.screens.sending_tests.PATIENCE_S", 0.0)
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.press("enter")

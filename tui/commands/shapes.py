@@ -9,7 +9,15 @@ from tui.domain.secret import mask_location, mask_url
 
 if TYPE_CHECKING:
     from tui.domain.retry import RetryPolicy
-    from tui.store.views import AlertDetails, AlertRow, AttemptRow, DeliveryRow, DestinationRow, Exchange, Record
+    from tui.store.views import (
+        AlertDetails,
+        AlertRow,
+        AttemptRow,
+        DeliveryRow,
+        DestinationRow,
+        Exchange,
+        Record,
+    )
 
 
 def alert_json(row: "AlertRow") -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Ended(Protocol):
 _BY_STATUS = {
     400: "It could not make sense of the request: does this URL take JSON?",
     401: "It wants credentials, or other ones: check the header it expects, often Authorization.",
-    403: "It refuses who asks: check the token in the URL or the headers, and whether it lets this machine in.",
+    403: "It refuses who asks: check the token in the URL or the headers, and if it lets this machine in.",
     404: "Nothing is at this path: check the URL, which may be cut off or revoked.",
     405: "This URL takes no POST: is it the address of a page rather than of a webhook?",
     410: "It is gone for good, it says: make a new URL there and put it here.",
@@ -81,11 +81,24 @@ def explain(attempt: Ended, headers: Headers = (), body: bytes = b"") -> str:
 
     Of a delivered alert there is nothing to say, unless the acknowledgement looks like none.
     """
+    told = advise(attempt, headers, body)
+    if attempt.outcome in (None, Outcome.DELIVERED):
+        return told
+    return f"{_sentence(_fact(attempt))} {told}".rstrip()
+
+
+def advise(attempt: Ended, headers: Headers = (), body: bytes = b"") -> str:
+    """What to do about it alone, where it stands beside what happened."""
     if attempt.outcome is None:
         return ""
     if attempt.outcome is Outcome.DELIVERED:
         return _doubt(headers)
-    return f"{_sentence(_fact(attempt))} {_advice(attempt, headers, body)}".rstrip()
+    if attempt.outcome is Outcome.REJECTED:
+        return _advice_on_status(attempt, headers, body)
+    error = attempt.error or ""
+    if error.endswith("closed the connection without answering") and attempt.url.startswith("http://"):
+        return "Does it stop at what it gets, or does it expect https://?"
+    return next((advice for words, advice in _BY_ERROR if words in error), "")
 
 
 def _doubt(headers: Headers) -> str:
@@ -102,15 +115,6 @@ def _fact(attempt: Ended) -> str:
         answered = f"{attempt.status_code} {attempt.reason or ''}".rstrip()
         return f"the receiver answered {answered}, and redirects are not followed"
     return attempt.error or str(attempt.outcome)
-
-
-def _advice(attempt: Ended, headers: Headers, body: bytes) -> str:
-    if attempt.outcome is Outcome.REJECTED:
-        return _advice_on_status(attempt, headers, body)
-    error = attempt.error or ""
-    if error.endswith("closed the connection without answering") and attempt.url.startswith("http://"):
-        return "Does it stop at what it gets, or does it expect https://?"
-    return next((advice for words, advice in _BY_ERROR if words in error), "")
 
 
 def _advice_on_status(attempt: Ended, headers: Headers, body: bytes) -> str:

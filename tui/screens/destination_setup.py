@@ -1,6 +1,5 @@
 """Setting a destination up in three steps: configure it, test it, done."""
 
-import secrets
 from dataclasses import replace
 from typing import ClassVar
 
@@ -161,8 +160,7 @@ class DestinationSetup(ReadingScreen):
         self.set_focus(None)  # or it would move on, and a second enter with it
         button.disabled = True
         try:
-            alert_id = secrets.token_hex(16)
-            delivered = await self.query_one(TestResult).run(self._destination, alert_id)
+            delivered = await self.query_one(TestResult).run(self._destination)
         except (StoreUnavailable, Invalid) as error:
             self.notify(f"The test alert was not sent: {error}", severity="error", markup=False)
             delivered = False

@@ -16,7 +16,9 @@ HEALTH_SPAN = 30
 DAY_MS = 24 * 3600 * 1000
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}  # the enum itself takes its time
 
-_LATEST = "FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT ?"
+_LATEST = (
+    "FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT ?"
+)
 
 
 def destination_rows(db: peewee.Database) -> list[DestinationRow]:
