@@ -21,9 +21,9 @@ def state(row: DestinationRow, now: int) -> Content:
 
 
 def severities(destination: Destination) -> Content:
-    """Which severities it takes, in as few words as say it: `HIGH and up`."""
+    """Which severities it takes, in as few words as say it: `all`, `HIGH and up`."""
     if destination.severities == ALL_SEVERITIES:
-        return Content.styled("all severities", words.MUTED)
+        return Content.styled("all", words.MUTED)
     if not destination.severities:
         return Content.styled("only when named", words.MUTED)
     chosen = sorted(destination.severities, key=lambda severity: -severity.rank)

@@ -38,12 +38,12 @@ class DestinationsScreen(LiveScreen):
         Binding(
             "p",
             "pause",
-            "pause/resume",
+            "pause",
             id="destinations.pause",
             tooltip="Hold its deliveries, or let them go",
         ),
         Binding("d", "delete", "delete", id="destinations.delete", tooltip="Delete this destination"),
-        Binding("a", "alerts", "its alerts", id="destinations.alerts", tooltip="List the alerts sent to it"),
+        Binding("a", "alerts", "alerts", id="destinations.alerts", tooltip="List the alerts sent to it"),
         Binding("escape", "close", "back", id="destinations.close", tooltip="From the details to the list"),
     ]
 

@@ -30,7 +30,7 @@ class Clash(Refused):
     def __init__(self, stored: Destination, settings: Collection[str]) -> None:
         changed = ", ".join(words for name, words in SETTINGS.items() if name in settings)
         super().__init__(f"somebody else has changed this destination meanwhile: {changed}")
-        self.stored = stored
+        self.stored, self.settings = stored, settings
 
 
 def all_destinations(db: peewee.Database) -> list[Destination]:

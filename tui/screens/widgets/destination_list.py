@@ -39,7 +39,7 @@ class DestinationList(ScrollView, can_focus=True):
         Binding("G,end", "last", "last", show=False, id="move.last", tooltip="Last destination"),
         Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
         Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
-        Binding("enter", "open", "details", id="destinations.open", tooltip="Its details and its attempts"),
+        Binding("enter", "open", "open", id="destinations.open", tooltip="Its details and its attempts"),
     ]
 
     cursor: reactive[int] = reactive(0, repaint=False)
@@ -61,6 +61,7 @@ class DestinationList(ScrollView, can_focus=True):
         self.testing: set[int] = set()
         """The destinations that a test alert is on its way to."""
         self._name_width = _NARROWEST_NAME
+        self._severities_width = 0
 
     # --- what others ask
 
@@ -73,6 +74,8 @@ class DestinationList(ScrollView, can_focus=True):
         before = self.current
         wanted = go_to if go_to is not None else before.destination.id if before else None
         self.rows = rows
+        severities = (destination_words.severities(row.destination).cell_length for row in rows)
+        self._severities_width = max(severities, default=0)
         names = (cell_len(visible(row.destination.name)) for row in rows)
         self._name_width = min(max(names, default=0), _WIDEST_NAME)
         self._name_width = max(self._name_width, _NARROWEST_NAME)
@@ -160,7 +163,7 @@ class DestinationList(ScrollView, can_focus=True):
     def _first_line(self, row: DestinationRow) -> Content:
         destination = row.destination
         right = Content.assemble(
-            destination_words.severities(destination),
+            cell(destination_words.severities(destination), self._severities_width),
             "  ",
             cell(destination_words.state(row, self.context.clock()), _STATE),
         )

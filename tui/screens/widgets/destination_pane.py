@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -12,6 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.domain.destination import ALL_SEVERITIES
 from tui.domain.explain import advise
 from tui.domain.text import visible
 from tui.screens import destination_words, words
@@ -22,7 +24,10 @@ from tui.store.views import DestinationRow, Exchange, PastAttempt, Record
 _SETTLED_S = 0.15
 """How long the cursor rests on a destination before its record is read."""
 _RECORD_EVERY_MS = 10_000
+_FEW = 10_000
+"""So many attempts a day are counted in a few milliseconds, at every change."""
 _ATTEMPTS = 100
+_LABEL = 9
 
 
 class DestinationPane(Vertical):
@@ -78,13 +83,18 @@ class DestinationPane(Vertical):
         if self.opened:
             self._attempts = await self.context.read(health.latest_attempts, row.destination.id, _ATTEMPTS)
         self.tick()
-        if self._record is None or now - self._record_read_at >= _RECORD_EVERY_MS:
+        if self._record_is_stale(now):
             # All attempts of a day are counted for it: not for each one a cursor flies over.
             await asyncio.sleep(_SETTLED_S)
             day_ago = now - health.DAY_MS
             self._record = await self.context.read(health.record, row.destination.id, since=day_ago)
             self._record_read_at = now
             self.tick()
+
+    def _record_is_stale(self, now: int) -> bool:
+        if self._record is None or self._record.attempts < _FEW:
+            return True
+        return now - self._record_read_at >= _RECORD_EVERY_MS
 
     def tick(self) -> None:
         """Ages move on."""
@@ -115,6 +125,7 @@ class DestinationPane(Vertical):
         destination = row.destination
         takes = Content.assemble(
             destination_words.severities(destination),
+            (" severities" if destination.severities == ALL_SEVERITIES else "", words.MUTED),
             (f" · {destination_words.alert_types(destination)}", words.MUTED),
         )
         lines = [
@@ -134,8 +145,7 @@ class DestinationPane(Vertical):
         if self._test is not None:
             told, explanation = self._test
             lines.append(_fact("test", told))
-            if explanation:
-                lines.append(_fact("", Content(explanation)))
+            lines += self._wrapped(explanation)
         return lines
 
     def _day(self, row: DestinationRow) -> Content:
@@ -158,8 +168,12 @@ class DestinationPane(Vertical):
         lines = [_fact("last", destination_words.answer(row.last, now) + took)]
         if self._answer is not None and self._answer_of == row.last.id and self._test is None:
             advice = advise(row.last, self._answer.response_headers, self._answer.response_body)
-            lines += [_fact("", Content(visible(advice)))] if advice else []
+            lines += self._wrapped(visible(advice))
         return lines
+
+    def _wrapped(self, text: str) -> list[Content]:
+        width = max(20, self.query_one("#facts").size.width - _LABEL)
+        return [_fact("", Content(line)) for line in wrap(text, width)]
 
     def _draw_attempts(self, now: int) -> None:
         options = self.query_one("#attempts", OptionList)
@@ -175,7 +189,7 @@ class DestinationPane(Vertical):
 
 
 def _fact(name: str, value: Content) -> Content:
-    return Content.assemble((f"{name:<9}", words.MUTED), value)
+    return Content.assemble((f"{name:<{_LABEL}}", words.MUTED), value)
 
 
 def _settings(row: DestinationRow) -> str:

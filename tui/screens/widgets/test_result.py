@@ -26,13 +26,12 @@ class TestResult(Vertical):
         with Collapsible(title="What is sent", collapsed=True, id="sent"):
             yield Static(id="request")
 
-    def introduce(self, destination: Destination, *, saved: bool) -> None:
-        name = Content.styled(visible(destination.name), "bold")
-        done = Content.assemble(name, " is saved." if saved else ".")
+    def introduce(self, destination: Destination) -> None:
+        saved = Content.assemble((visible(destination.name), "bold"), " is saved.")
         if destination.paused:
             self._show(
                 Content.assemble(
-                    done,
+                    saved,
                     " It is paused: a test alert would wait like every other.\n",
                     "Resume it with p in the list of destinations, then test it with t.",
                 )
@@ -40,9 +39,8 @@ class TestResult(Vertical):
         else:
             self._show(
                 Content.assemble(
-                    done if saved else name,
-                    " Send" if saved else ": send",
-                    f" a test alert to {visible(destination.masked_url)}\n",
+                    saved,
+                    f" Send a test alert to {visible(destination.masked_url)}\n",
                     "and see what the receiver makes of it. One request, not retried.",
                 )
             )
