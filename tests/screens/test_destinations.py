@@ -44,7 +44,7 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
     async with at_destinations(viewer, 2) as user:
         line = user.line_with("● active       pager").split("│")[1].split()
         assert line[:3] == ["●", "active", "pager"]
-        assert line[6:12] == ["█▁", "50%", "84", "ms", "1", "✗"]
+        assert line[7:13] == ["█▁", "50%", "84", "ms", "1", "✗"]
         await user.sees("✗ 503 Service Unavailable  1m ago")
         await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
         await user.sees(

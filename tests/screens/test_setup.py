@@ -187,7 +187,9 @@ async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
         await user.is_at("send-test")
         await user.go_to("back")
         await user.press("enter")
-        await user.sees("Save Changes", "••••••  kept; type to replace")
+        await user.sees("Save Changes")
+        await open_advanced(user)
+        await user.sees("••••••  kept; type to replace")
         assert shown not in user.screen
     assert clipboard == [shown]
     assert stored(bench)[0].secret == Secret(shown)
@@ -198,13 +200,14 @@ async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Benc
     async with viewer() as user:
         await edit(user)
         await open_advanced(user)
-        await user.sees("kept; type to replace")
         await user.go_to("remove-secret")
-        await user.press("enter")
-        await user.sees("none; whsec_…", "Keep")
-        await user.press("enter")
-        await user.sees("kept; type to replace")
-        await user.press("enter", "ctrl+s")
+        button = user.app.screen.query_one("#remove-secret")
+        for shown in ("none; whsec_…", "kept; type to replace", "none; whsec_…"):
+            # A button takes no second press while it still shows the first.
+            await user.until(lambda: not button.has_class("-active"))
+            await user.press("enter")
+            await user.sees(shown)
+        await user.press("ctrl+s")
         await user.is_at("send-test")
     assert stored(bench)[0].secret is None
 
@@ -232,7 +235,7 @@ async def test_a_secret_that_is_none_is_explained(viewer: Opens, typed: str, sai
 async def test_when_an_alert_is_retried_is_shown_in_wall_clock_times(context: Context) -> None:
     async with user_at(replace(context, policy=RetryPolicy())) as user:
         await begin(user)
-        await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10 retries")
+        await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10")
         await user.sees("about 11:48.")
 
 

@@ -14,7 +14,7 @@ _KEY_BYTES = 32
 
 class SecretField(Vertical):
     def __init__(self, stored: Secret | None) -> None:
-        super().__init__(id="secret-field")
+        super().__init__(id="signing-secret")
         self._stored = stored
         self._removed = False
         self._generated = ""
