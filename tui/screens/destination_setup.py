@@ -70,9 +70,9 @@ class DestinationSetup(ReadingScreen):
         self._show_form()
         self.set_interval(1.0, self._on_second)
 
-    def on_resize(self) -> None:
-        self.set_class(self.size.width < _NARROW, "-narrow")
-        self.set_class(self.size.height < _SHORT, "-short")
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < _NARROW, "-narrow")
+        self.set_class(event.size.height < _SHORT, "-short")
 
     # --- the steps
 

@@ -10,6 +10,8 @@ from tui.screens import words
 from tui.store.health import HEALTH_SPAN
 from tui.store.views import AttemptRow, DestinationRow
 
+_URL_END = 6
+
 
 def state(row: DestinationRow, now: int) -> Content:
     """`● active`, `▲ failing 2h`, `‖ paused`."""
@@ -38,6 +40,14 @@ def alert_types(destination: Destination) -> str:
     if destination.alert_types == ALL_TYPES:
         return "all alert types"
     return ", ".join(kind.label for kind in AlertType if kind in destination.alert_types) or "no alert type"
+
+
+def url(destination: Destination, width: int) -> Content:
+    """The masked URL. Where there is no room for it, its end stays: that is what tells two apart."""
+    shown = visible(destination.masked_url)
+    if len(shown) > width > 2 * _URL_END:
+        shown = f"{shown[: width - _URL_END].rstrip('…')}…{shown[-_URL_END + 1 :].lstrip('…')}"
+    return Content.styled(shown, words.MUTED)
 
 
 def bar(recent: tuple[Outcome, ...]) -> Content:

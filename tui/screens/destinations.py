@@ -3,6 +3,7 @@
 from functools import partial
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -72,8 +73,7 @@ class DestinationsScreen(LiveScreen):
             self._open(opened=False)
         with self.app.batch_update():
             self.query_one("#list").border_title = Content(f"Destinations · {len(rows)}")
-            self.query_one("#empty").display = not rows
-            listed.display = self._pane.display = bool(rows)
+            self.set_class(not rows, "-empty")
             self._draw_heading()
         if not rows:
             self._open(opened=False)
@@ -87,8 +87,8 @@ class DestinationsScreen(LiveScreen):
         self._list.refresh()
         self._pane.tick()
 
-    def on_resize(self) -> None:
-        self.set_class(self.size.height < _ROOM_FOR_BOTH, "-short")
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.height < _ROOM_FOR_BOTH, "-short")
         if self._loaded:
             self.call_after_refresh(self._draw_heading)
 
@@ -220,8 +220,7 @@ class DestinationsScreen(LiveScreen):
             self.run_worker(partial(self._delete, self._current), group="action", exclusive=True)
 
     async def _delete(self, destination: Destination) -> None:
-        rows = await self.context.read(health.destination_rows)
-        waiting = next((row.waiting for row in rows if row.destination.id == destination.id), 0)
+        waiting = next((row.waiting for row in self._list.rows if row.destination.id == destination.id), 0)
         lost = (
             f" {words.counted(waiting, 'waiting delivery')} will be cancelled."
             if waiting

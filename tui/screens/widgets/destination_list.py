@@ -28,6 +28,7 @@ from tui.store.views import DestinationRow
 ONE_LINE = 150
 """Cells from which on a destination takes one line."""
 _STATE, _SEVERITIES, _SUCCESS, _P95, _WAITING = 13, 19, 4, 8, 8
+_GAP = "  "
 _WIDEST_NAME, _NARROWEST_NAME = 28, 8
 
 
@@ -102,7 +103,7 @@ class DestinationList(ScrollView, can_focus=True):
             "WAITING",
             "LAST ANSWER",
         )
-        return self._columns([Content(title) for title in titles], self._width).stylize(words.MUTED)
+        return self._columns([Content(title) for title in titles]).stylize(words.MUTED)
 
     # --- drawing
 
@@ -141,24 +142,33 @@ class DestinationList(ScrollView, can_focus=True):
             [
                 destination_words.state(row, self.context.clock()),
                 Content(visible(destination.name)),
-                Content.styled(visible(destination.masked_url), words.MUTED),
+                destination_words.url(destination, self._url_width),
                 destination_words.severities(destination),
                 destination_words.bar(row.recent),
                 Content(f"{destination_words.success(row):>{_SUCCESS}}"),
                 Content.styled(f"{words.duration(row.p95_ms):>{_P95}}", words.MUTED),
                 Content.styled(f"{row.waiting or '':>{_WAITING}}", "$text-warning"),
                 self._last(row) or unused,
-            ],
-            self._width,
+            ]
         )
 
-    def _columns(self, cells: Sequence[Content], width: int) -> Content:
-        fixed = (_STATE, self._name_width, 0, _SEVERITIES, HEALTH_SPAN, _SUCCESS, _P95, _WAITING)
-        rest = width - 2 - sum(fixed) - 2 * (len(cells) - 1)
-        url = min(44, rest // 2)
-        widths = [*fixed[:2], url, *fixed[3:], rest - url]
+    @property
+    def _fixed(self) -> tuple[int, ...]:
+        """The widths of all columns but the URL and the last answer, which share the rest."""
+        return (_STATE, self._name_width, _SEVERITIES, HEALTH_SPAN, _SUCCESS, _P95, _WAITING)
+
+    @property
+    def _rest(self) -> int:
+        return self._width - 2 - sum(self._fixed) - len(_GAP) * (len(self._fixed) + 1)
+
+    @property
+    def _url_width(self) -> int:
+        return min(44, self._rest // 2)
+
+    def _columns(self, cells: Sequence[Content]) -> Content:
+        widths = (*self._fixed[:2], self._url_width, *self._fixed[2:], self._rest - self._url_width)
         shown = [cell(content, size) for content, size in zip(cells, widths, strict=True)]
-        return Content(" ") + Content("  ").join(shown)
+        return Content(" ") + Content(_GAP).join(shown)
 
     def _first_line(self, row: DestinationRow) -> Content:
         destination = row.destination
@@ -169,7 +179,7 @@ class DestinationList(ScrollView, can_focus=True):
         )
         room = self._width - right.cell_length - 3
         name = cell(Content.styled(visible(destination.name), "bold"), min(self._name_width, room // 2))
-        url = Content.styled(visible(destination.masked_url), words.MUTED)
+        url = destination_words.url(destination, room - name.cell_length - 2)
         left = cell(Content.assemble(name, "  ", url), room)
         return Content.assemble(" ", left, "  ", right)
 
@@ -183,10 +193,10 @@ class DestinationList(ScrollView, can_focus=True):
             "   ",
             destination_words.bar(row.recent),
             f"  {destination_words.success(row):>4} ok",
-            (f"  p95 {words.duration(row.p95_ms)}", words.MUTED),
-            waiting,
             "  ",
             last,
+            waiting,
+            (f"  p95 {words.duration(row.p95_ms)}", words.MUTED),
         )
 
     def _last(self, row: DestinationRow) -> Content | None:

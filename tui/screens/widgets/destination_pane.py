@@ -54,6 +54,8 @@ class DestinationPane(Vertical):
         self._answer: Exchange | None = None
         self._answer_of: int | None = None
         self._attempts: list[PastAttempt] = []
+        self._drawn: tuple[list[str], int] = ([], 0)
+        """The attempts that are listed, and at which width."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="about", can_focus=False):
@@ -67,7 +69,6 @@ class DestinationPane(Vertical):
         if row is None or self._row is None or row.destination.id != self._row.destination.id:
             self._record, self._record_read_at, self._attempts = None, 0, []
             self._answer, self._answer_of = None, None
-            self.query_one("#attempts", OptionList).clear_options()
         self._row, self._test = row, test
         self.tick()
 
@@ -109,6 +110,9 @@ class DestinationPane(Vertical):
         if self.opened:
             self._draw_attempts(now)
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.tick)
+
     def enter(self) -> None:
         self.query_one("#attempts").focus()
 
@@ -122,6 +126,15 @@ class DestinationPane(Vertical):
     # --- drawing
 
     def _facts(self, row: DestinationRow, now: int) -> list[Content]:
+        return [*self._test_lines(), *self._lines(row, now)]
+
+    def _test_lines(self) -> list[Content]:
+        if self._test is None:
+            return []
+        told, explanation = self._test
+        return [_fact("test", told), *self._wrapped(explanation)]
+
+    def _lines(self, row: DestinationRow, now: int) -> list[Content]:
         destination = row.destination
         takes = Content.assemble(
             destination_words.severities(destination),
@@ -138,14 +151,10 @@ class DestinationPane(Vertical):
         if row.health.failing_since is not None:
             since = words.moment(row.health.failing_since, now)
             told = f"since {since}; its retries go on, and the first that gets through lifts it"
-            lines.append(_fact("failing", Content.styled(told, "$text-error")))
+            lines += self._wrapped(told, "failing", "$text-error")
         if destination.paused:
             waits = f"{row.waiting:,} wait" if row.waiting != 1 else "1 waits"
             lines.append(_fact("paused", Content.styled(f"{waits} until p resumes it", "$text-warning")))
-        if self._test is not None:
-            told, explanation = self._test
-            lines.append(_fact("test", told))
-            lines += self._wrapped(explanation)
         return lines
 
     def _day(self, row: DestinationRow) -> Content:
@@ -171,18 +180,27 @@ class DestinationPane(Vertical):
             lines += self._wrapped(visible(advice))
         return lines
 
-    def _wrapped(self, text: str) -> list[Content]:
-        width = max(20, self.query_one("#facts").size.width - _LABEL)
-        return [_fact("", Content(line)) for line in wrap(text, width)]
+    def _wrapped(self, text: str, name: str = "", style: str = "") -> list[Content]:
+        width = max(20, self.query_one("#about").scrollable_content_region.width - _LABEL)
+        labels = (name, *[""] * len(text))
+        return [
+            _fact(label, Content.styled(line, style))
+            for label, line in zip(labels, wrap(text, width), strict=False)
+        ]
 
     def _draw_attempts(self, now: int) -> None:
         options = self.query_one("#attempts", OptionList)
         ids = [str(past.attempt.id) for past in self._attempts]
-        if [option.id for option in options.options] == ids:
+        drawn = (ids, self.size.width)
+        if drawn == self._drawn:
             return
+        self._drawn = drawn
         before = options.highlighted_option
         options.set_options(
-            [Option(_attempt_line(past, now), id=str(past.attempt.id)) for past in self._attempts]
+            [
+                Option(_attempt_line(past, now, self.size.width), id=str(past.attempt.id))
+                for past in self._attempts
+            ]
         )
         place = ids.index(before.id) if before is not None and before.id in ids else 0
         options.highlighted = place if ids else None
@@ -203,13 +221,13 @@ def _settings(row: DestinationRow) -> str:
     return " · ".join(parts)
 
 
-def _attempt_line(past: PastAttempt, now: int) -> Content:
+def _attempt_line(past: PastAttempt, now: int, width: int) -> Content:
     attempt = past.attempt
     return Content.assemble(
         (f"{words.moment(attempt.started_at, now):>12}  ", words.MUTED),
         words.outcome_glyph(attempt.outcome),
         " ",
-        destination_words.cell(Content(visible(attempt.summary)), 28),
+        destination_words.cell(Content(visible(attempt.summary)), max(12, min(28, width - 50))),
         (f" {words.duration(attempt.duration_ms):>8}  ", words.MUTED),
         words.severity(past.severity),
         "  ",
