@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
 from tui.domain.destination import SETTINGS, Destination, changed_settings
 from tui.domain.errors import Invalid, Refused
@@ -18,6 +18,7 @@ from tui.screens.context import Context
 from tui.screens.dialogs import Confirm
 from tui.screens.live import ReadingScreen
 from tui.screens.widgets.destination_form import DestinationForm
+from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.test_result import TestResult
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
@@ -64,7 +65,7 @@ class DestinationSetup(ReadingScreen):
             yield Button("Add Another", id="another")
             yield Button("Back to Configuration", id="back")
             yield Button("Skip Testing", id="skip")
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
         self._show_form()

@@ -149,7 +149,7 @@ class DestinationPane(Vertical):
             *self._last(row, now),
         ]
         if row.health.failing_since is not None:
-            since = words.moment(row.health.failing_since, now)
+            since = words.wall_time(row.health.failing_since, now)
             told = f"since {since}; its retries go on, and the first that gets through lifts it"
             lines += self._wrapped(told, "failing", "$text-error")
         if destination.paused:
@@ -224,10 +224,10 @@ def _settings(row: DestinationRow) -> str:
 def _attempt_line(past: PastAttempt, now: int, width: int) -> Content:
     attempt = past.attempt
     return Content.assemble(
-        (f"{words.moment(attempt.started_at, now):>12}  ", words.MUTED),
+        (f"{words.wall_time(attempt.started_at, now):>16}  ", words.MUTED),
         words.outcome_glyph(attempt.outcome),
         " ",
-        destination_words.cell(Content(visible(attempt.summary)), max(12, min(28, width - 50))),
+        destination_words.cell(Content(visible(attempt.summary)), max(12, min(28, width - 54))),
         (f" {words.duration(attempt.duration_ms):>8}  ", words.MUTED),
         words.severity(past.severity),
         "  ",
