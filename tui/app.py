@@ -103,6 +103,8 @@ class TocsinApp(App[None]):
         super().__init__()
         self.context = context
         self._notice = notice
+        self._inert = InertFilter()
+        """Always the same: what a line looks like after a filter is kept with the line, by the filter."""
         self.register_theme(TOCSIN_THEME)
         self.theme = "tocsin"
         self.add_mode("alerts", lambda: AlertsScreen(context))
@@ -110,7 +112,7 @@ class TocsinApp(App[None]):
         self.add_mode("log", lambda: LogScreen(context))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), InertFilter()]
+        return [*super().get_line_filters(), self._inert]
 
     async def on_mount(self) -> None:
         await self.switch_mode("alerts")

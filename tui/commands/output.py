@@ -12,6 +12,7 @@ import click
 
 from tui.commands.session import say
 from tui.domain.alert import Severity, format_time
+from tui.domain.explain import explain
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible, visible_lines
 
@@ -91,6 +92,11 @@ def state_of(row: "DeliveryRow") -> str:
 def result_of(attempt: "AttemptRow") -> str:
     """How an attempt ended: why it failed, else what the receiver answered."""
     return "on its way" if attempt.outcome is None else attempt.error or attempt.summary
+
+
+def explanation_of(attempt: "AttemptRow", exchange: "Exchange | None") -> str:
+    """What happened and what to do about it; nothing of an attempt that went well."""
+    return explain(attempt, exchange.response_headers, exchange.response_body) if exchange else ""
 
 
 def body_of(exchange: "Exchange | None") -> str:

@@ -1,15 +1,16 @@
 """Home: the live list of alerts, a filter over it, and the details of the one under the cursor."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from tui.domain.errors import Invalid
@@ -18,6 +19,7 @@ from tui.domain.text import visible
 from tui.screens import alert_actions
 from tui.screens.alert_details import AlertDetailsScreen
 from tui.screens.context import Context
+from tui.screens.copying import copy_from
 from tui.screens.destination_setup import DestinationSetup
 from tui.screens.filter_commands import FilterCommands
 from tui.screens.live import LiveScreen
@@ -26,6 +28,7 @@ from tui.screens.widgets.alert_pane import AlertPane
 from tui.screens.widgets.filter_field import FilterField, FilterHint
 from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
+from tui.store.views import AlertRow, DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
 _TYPING_S = 0.08
@@ -49,6 +52,14 @@ class AlertsScreen(LiveScreen):
             "f", "trouble", "failed", id="alerts.trouble", tooltip="Only what failed or is being retried"
         ),
         Binding("y", "copy", "copy", id="alerts.copy", tooltip="Copy payload, response, curl or id"),
+        Binding(
+            "c",
+            "cancel",
+            "cancel",
+            show=False,
+            id="alerts.cancel",
+            tooltip="Withdraw the deliveries that wait",
+        ),
         Binding("n", "new_destination", "new", show=False, id="alerts.new", tooltip="Set a destination up"),
         Binding(
             "R",
@@ -260,8 +271,10 @@ class AlertsScreen(LiveScreen):
     def action_leave(self) -> None:
         """Esc takes back one thing at a time: the pane, the selection, the filter."""
         alerts, field = self.query_one(AlertList), self.query_one(FilterField)
-        if self.focused is not None and self.query_one(AlertPane) in self.focused.ancestors:
-            alerts.focus()
+        pane = self.query_one(AlertPane)
+        if self.focused is not None and pane in self.focused.ancestors:
+            if not pane.drop_mark():
+                alerts.focus()
         elif alerts.selected and self.focused is alerts:
             alerts.clear_selection()
         elif field.display:
@@ -273,18 +286,28 @@ class AlertsScreen(LiveScreen):
     # --- actions
 
     def action_resend(self) -> None:
-        self.begin(self._resend, "action")
+        resend = partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts)
+        self.begin(resend, "action")
 
-    async def _resend(self) -> None:
+    def action_cancel(self) -> None:
+        cancel = partial(self._act, alert_actions.cancel_delivery, alert_actions.cancel_alerts)
+        self.begin(cancel, "action")
+
+    async def _act(
+        self,
+        on_delivery: Callable[[Screen[Any], Context, DeliveryRow], Awaitable[object]],
+        on_alerts: Callable[[Screen[Any], Context, Sequence[AlertRow]], Awaitable[bool]],
+    ) -> None:
+        """On the delivery the pane's cursor is on; else the selected alerts, or the one under the cursor."""
         alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
         chosen = pane.chosen
         if chosen is not None and self.focused is not None and pane in self.focused.ancestors:
-            await alert_actions.resend_delivery(self, self.context, chosen.delivery.row)
+            await on_delivery(self, self.context, chosen.delivery.row)
             return
         rows = [alerts.current] if alerts.current and not alerts.selected else []
         if alerts.selected:
             rows = await alerts.read_selected()
-        if rows and await alert_actions.resend_alerts(self, self.context, rows):
+        if rows and await on_alerts(self, self.context, rows):
             alerts.clear_selection()
 
     def action_resend_all(self) -> None:
@@ -297,7 +320,7 @@ class AlertsScreen(LiveScreen):
     async def _copy(self) -> None:
         pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
         await pane.show(current.key if current else None)  # hidden, or behind the cursor
-        await alert_actions.copy_from(self, self.context, pane)
+        await copy_from(self, self.context, pane)
 
     def action_new_destination(self) -> None:
         self.app.push_screen(DestinationSetup(self.context))

@@ -8,10 +8,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, OptionList, Static
+from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from tui.domain.text import visible
+from tui.domain.text import visible, visible_lines
 from tui.screens import words
 
 
@@ -51,7 +51,9 @@ class Choose(ModalScreen[str | None]):
     """One of several things, each on a key of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing")
+        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing"),
+        Binding("j", "move(1)", "down", show=False, id="choose.down", tooltip="Next"),
+        Binding("k", "move(-1)", "up", show=False, id="choose.up", tooltip="Previous"),
     ]
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
@@ -77,6 +79,32 @@ class Choose(ModalScreen[str | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
+
+    def action_move(self, way: int) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if way > 0 else options.action_cursor_up()
+
+
+class ShowText(ModalScreen[None]):
+    """A text to be selected by hand, where nothing could copy it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "dismiss", "close", id="text.close", tooltip="Close the text")
+    ]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__()
+        self._title, self._text = title, text
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog text"):
+            yield Static(Content(visible(self._title)), classes="question")
+            yield TextArea(visible_lines(self._text), read_only=True, soft_wrap=True)
+            yield Static(
+                Content.styled(
+                    "select with the mouse (in most terminals with shift) · esc closes", words.MUTED
+                )
+            )
 
 
 class Help(ModalScreen[None]):

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.messages import Prune
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.screens.context import Context
+from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.status_line import StatusLine
 from tui.store.errors import StoreUnavailable
 
@@ -46,7 +46,7 @@ class LiveScreen(ReadingScreen):
         yield StatusLine(self.context)
         with Container(id="body"):
             yield from self.compose_body()
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def compose_body(self) -> ComposeResult:
         raise NotImplementedError

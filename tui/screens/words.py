@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tui.domain.alert import Severity
-from tui.domain.lifecycle import Outcome, Standing
+from tui.domain.lifecycle import Outcome, Standing, State
 from tui.domain.text import visible
 from tui.store.outbox import LEASE_MARGIN_MS
 from tui.store.views import DeliveryRow
@@ -83,6 +83,12 @@ def clock_time(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000):%H:%M:%S}"
 
 
+def wall_time(moment: int, now: int) -> str:
+    """`10:41:31`, and on another day than today's which: `Mon 30 Nov 10:41`."""
+    then, today = datetime.fromtimestamp(moment / 1000), datetime.fromtimestamp(now / 1000)
+    return f"{then:%H:%M:%S}" if then.date() == today.date() else f"{then:%a %d %b %H:%M}"
+
+
 def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
@@ -99,8 +105,8 @@ def size(count: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 delivery`, `12 deliveries`."""
-    plural = noun.removesuffix("y") + "ies" if noun.endswith("y") else noun + "s"
+    """`1 delivery`, `12 deliveries`, `3 keys`."""
+    plural = noun.removesuffix("y") + "ies" if noun.endswith("y") and noun[-2] not in "aeo" else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 
@@ -132,9 +138,13 @@ def next_step(row: DeliveryRow, now: int) -> str:
             return f"retry in {until(row.due_at, now)}, at {clock_time(row.due_at)}"
         case Standing.RETRYING:
             return "retry is due now"
-        case Standing.SENDING if row.due_at is not None and row.due_at - now < LEASE_MARGIN_MS:
-            # Past its deadline and not finished: whoever sends it is gone, and the lease runs out.
-            return f"held by a dispatcher that stopped, sent again in {until(row.due_at, now)}"
+        case Standing.SENDING if is_held(row, now):
+            due = row.due_at or now
+            return (
+                f"held by a dispatcher that stopped, sent again in {until(due, now)}"
+                if due > now
+                else "held by a dispatcher that stopped, sent again as soon as one runs"
+            )
         case Standing.SENDING:
             return "being sent"
         case Standing.DELIVERED:
@@ -143,6 +153,11 @@ def next_step(row: DeliveryRow, now: int) -> str:
             return "failed for good; r sends it again"
         case _:
             return "cancelled"
+
+
+def is_held(row: DeliveryRow, now: int) -> bool:
+    """Whether it is past its deadline and not finished: whoever sends it is gone, and the lease runs out."""
+    return row.state is State.IN_FLIGHT and row.due_at is not None and row.due_at - now < LEASE_MARGIN_MS
 
 
 def attempt_brief(outcome: Outcome | None, summary: str) -> str:

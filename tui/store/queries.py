@@ -10,35 +10,27 @@ from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
-from tui.domain.health import Health
-from tui.domain.lifecycle import Outcome
+from tui.domain.lifecycle import Outcome, State
 from tui.store.filtering import matching_delivery, where
 from tui.store.listing import DELIVERY_ROW, delivery_row
 from tui.store.rows import (
     ALERT_COLUMNS,
     AMONG,
     DESTINATION_COLUMNS,
-    HEALTH_COLUMNS,
     among,
     fetch,
     to_alert,
     to_destination,
 )
+from tui.store.turns import turn_of
 from tui.store.views import (
     AlertDetails,
     AttemptRow,
     DeliveryDetails,
     DeliveryRow,
-    DestinationRow,
     Exchange,
-    Record,
     Summary,
 )
-
-HEALTH_SPAN = 30
-"""How many of a destination's last attempts its health is read from."""
-_DAY_MS = 24 * 3600 * 1000
-
 
 # --- alerts -------------------------------------------------------------------------------------
 
@@ -75,7 +67,13 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
     attempts = _attempts_of(db, [row[0] for row in found])
     destinations = _destinations(db, {row[3] for row in found})
     deliveries = tuple(
-        DeliveryDetails(delivery_row(row), destinations[row[3]], tuple(attempts[row[0]])) for row in found
+        DeliveryDetails(
+            delivery_row(row),
+            destinations[row[3]],
+            tuple(attempts[row[0]]),
+            turn_of(db, row[0], State(row[6])),
+        )
+        for row in found
     )
     return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
 
@@ -85,7 +83,7 @@ def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destin
     return {row[0]: to_destination(row) for row in rows}
 
 
-_ATTEMPT_ROW = (
+ATTEMPT_COLUMNS = (
     "id, round, number, outcome, status_code, reason, error, started_at, ended_at, duration_ms, url,"
     " remote_address"
 )
@@ -94,15 +92,16 @@ _ATTEMPT_ROW = (
 def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[AttemptRow]]:
     attempts: dict[int, list[AttemptRow]] = {key: [] for key in delivery_ids}
     query = (
-        f"SELECT delivery_id, {_ATTEMPT_ROW} FROM attempt WHERE delivery_id {AMONG}"
+        f"SELECT delivery_id, {ATTEMPT_COLUMNS} FROM attempt WHERE delivery_id {AMONG}"
         " ORDER BY round DESC, number DESC"
     )
     for row in fetch(db, query, (among(delivery_ids),)):
-        attempts[row[0]].append(_attempt_row(row[1:]))
+        attempts[row[0]].append(attempt_row(row[1:]))
     return attempts
 
 
-def _attempt_row(row: Sequence[Any]) -> AttemptRow:
+def attempt_row(row: Sequence[Any]) -> AttemptRow:
+    """From a row of `ATTEMPT_COLUMNS`."""
     return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
 
 
@@ -164,59 +163,3 @@ def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int
         " AND attempt.outcome = 'delivered' GROUP BY 1"
     )
     return dict(fetch(db, query, (since, until)))
-
-
-# --- destinations -------------------------------------------------------------------------------
-
-
-def destination_rows(db: peewee.Database, now: int) -> list[DestinationRow]:
-    """Those not deleted, by name, each with its health at `now` (ms)."""
-    waiting: dict[int, int] = dict(
-        fetch(
-            db,
-            "SELECT destination_id, count(*) FROM delivery WHERE due_at IS NOT NULL AND state = 'scheduled'"
-            " GROUP BY destination_id",
-        )
-    )
-    query = (
-        f"SELECT {HEALTH_COLUMNS}, {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL"
-        " ORDER BY name_folded"
-    )
-    rows = [(Health(*row[:3]), to_destination(row[3:])) for row in fetch(db, query)]
-    return [_with_health(db, stored, health, waiting.get(stored.id, 0), now) for health, stored in rows]
-
-
-def _with_health(
-    db: peewee.Database, destination: Destination, health: Health, waiting: int, now: int
-) -> DestinationRow:
-    query = (
-        f"SELECT {_ATTEMPT_ROW} FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL"
-        " ORDER BY ended_at DESC LIMIT ?"
-    )
-    recent = [_attempt_row(row) for row in fetch(db, query, (destination.id, HEALTH_SPAN))]
-    durations = sorted(attempt.duration_ms for attempt in recent if attempt.duration_ms is not None)
-    return DestinationRow(
-        destination,
-        health,
-        waiting,
-        _record(db, destination.id, since=now - _DAY_MS),
-        tuple(attempt.outcome for attempt in reversed(recent) if attempt.outcome is not None),
-        durations[_p95(len(durations))] if durations else None,
-        recent[0] if recent else None,
-    )
-
-
-def _record(db: peewee.Database, destination_id: int, *, since: int) -> Record:
-    span = "FROM attempt WHERE destination_id = ? AND ended_at >= ?"
-    counts = f"SELECT outcome, count(*), count(duration_ms) {span} GROUP BY outcome"
-    rows = fetch(db, counts, (destination_id, since))
-    timed = sum(row[2] for row in rows)
-    query = f"SELECT duration_ms {span} AND duration_ms IS NOT NULL ORDER BY duration_ms LIMIT 1 OFFSET ?"
-    p95 = fetch(db, query, (destination_id, since, _p95(timed)))[0][0] if timed else None
-    delivered = sum(count for outcome, count, _ in rows if outcome == Outcome.DELIVERED)
-    return Record(sum(row[1] for row in rows), delivered, p95)
-
-
-def _p95(count: int) -> int:
-    """Which of `count` values in order the 95th percentile is."""
-    return int(0.95 * (count - 1))
