@@ -166,3 +166,23 @@ def test_no_variable_is_too_strange(text: str) -> None:
             continue
         assert len(loaded.policy.delays_ms) <= 10
         assert 1 <= loaded.concurrency <= 1024
+
+
+def test_filters_of_ones_own_are_kept_by_name_and_checked() -> None:
+    loaded = load('[filters]\n"night shift" = "severity:>=high since:12h"\nours = "to:soc"\n')
+    assert loaded.filters == (("night shift", "severity:>=high since:12h"), ("ours", "to:soc"))
+    assert load().filters == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[filters]\nours = "state:broken"\n', "the filter 'ours': unknown state 'broken'"),
+        ("[filters]\nours = 7\n", "ours is a text in quotation marks"),
+        ('filters = "state:failed"\n', "filters is a table of texts"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_named(text: str, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        load(text)
+    assert words in caught.value.message

@@ -11,6 +11,7 @@ from typing import Any
 import platformdirs
 
 from tui.domain.errors import Invalid
+from tui.domain.filter import parse_filter
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 
 _KEYS = (
@@ -21,6 +22,7 @@ _KEYS = (
     "dispatch.concurrency",
     "dispatch.per_destination",
     "keys",
+    "filters",
 )
 _VARIABLES = {
     "db": "TOCSIN_DB",
@@ -46,6 +48,8 @@ class Config:
     """The app's keys by the id of what they do; the app knows the ids."""
     kept: Path = Path()
     """Where the app keeps its theme, screen and filter."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of filters the app offers."""
 
 
 def default_config_path() -> Path:
@@ -73,6 +77,7 @@ def load(
         per_destination=_count(settings, "dispatch.per_destination", 16),
         keys=_keys(settings.get("keys", {})),
         kept=platformdirs.user_state_path("tocsin") / "kept.json",
+        filters=_filters(settings.get("filters", {})),
     )
 
 
@@ -92,7 +97,7 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
-            if isinstance(value, dict) and name != "keys"
+            if isinstance(value, dict) and name not in ("keys", "filters")
             else {name: value}
         )
         settings |= entries
@@ -142,6 +147,20 @@ def _keys(given: object, above: str = "") -> dict[str, str]:
         else:
             keys[f"{above}{name}"] = _text({name: value}, name)
     return keys
+
+
+def _filters(given: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(given, dict):
+        raise Invalid(
+            "filters", 'filters is a table of texts, like "night shift" = "severity:>=high since:12h"'
+        )
+    filters = tuple((str(name), _text({name: value}, name)) for name, value in given.items())
+    for name, text in filters:
+        try:
+            parse_filter(text)
+        except Invalid as problem:
+            raise Invalid("filters", f"the filter {name!r}: {problem.message}") from None
+    return filters
 
 
 def _text(settings: Mapping[str, Any], key: str) -> str:

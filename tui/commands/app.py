@@ -64,6 +64,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
             dispatcher=dispatcher,
             note=note,
             kept=kept,
+            filters=config.filters,
         )
         app = TocsinApp(context, notice, config.keys)
         app.run()

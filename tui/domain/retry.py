@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import accumulate
 
 from tui.domain.errors import Invalid
 
@@ -29,6 +30,10 @@ class RetryPolicy:
         """No retry is put off for longer than this."""
         own = max(self.delays_ms, default=0)
         return max(own + int(own * _JITTER), MAX_RETRY_AFTER_MS)
+
+    def moments(self, begun: int) -> tuple[int, ...]:
+        """When a delivery that fails at once each time is retried, at the earliest."""
+        return tuple(accumulate(self.delays_ms, initial=begun))[1:]
 
     def next_delay(self, retry: int, fraction: float, asked_ms: int | None = None) -> int:
         """Milliseconds before retry number `retry` (1 is the first).

@@ -39,6 +39,8 @@ class Context:
     """A word for the status line, such as `demo`."""
     kept: Kept = field(default_factory=Kept)
     """What is remembered until the next start; whoever changes it need not write it."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of the person's own filters."""
 
     def read(
         self,
@@ -48,6 +50,15 @@ class Context:
     ) -> Awaitable[Result]:
         """Run a query without holding the screen up; raises StoreUnavailable."""
         return asyncio.wrap_future(self.store.read(work, *args, **kwargs))
+
+    def read_aside(
+        self,
+        work: Callable[Concatenate[Any, Work], Result],
+        *args: Work.args,
+        **kwargs: Work.kwargs,
+    ) -> Awaitable[Result]:
+        """Like `read`, for what may take long: no other reading waits for it."""
+        return asyncio.wrap_future(self.store.read_aside(work, *args, **kwargs))
 
     async def write(
         self,

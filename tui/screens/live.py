@@ -1,5 +1,6 @@
 """A screen that follows the database: it is told of changes and of every second that passes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
@@ -13,6 +14,9 @@ from tui.screens.context import Context
 from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.status_line import StatusLine
 from tui.store.errors import StoreUnavailable
+
+RELOAD_EVERY_S = 0.25
+"""After one read, what changes meanwhile waits for the next: a burst leaves time for keys."""
 
 
 class ReadingScreen(Screen[None]):
@@ -92,6 +96,7 @@ class LiveScreen(ReadingScreen):
             while self._stale:
                 self._stale = False
                 await self._load_once()
+                await asyncio.sleep(RELOAD_EVERY_S)
         finally:
             self._loading = False
 

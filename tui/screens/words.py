@@ -38,8 +38,7 @@ SEVERITY_STYLES = {
 }
 MUTED = "$foreground-muted"
 
-# The most telling first: what failed, what is on its way, what is done.
-_ORDER = (
+ORDER = (
     Standing.FAILED,
     Standing.RETRYING,
     Standing.SENDING,
@@ -47,6 +46,7 @@ _ORDER = (
     Standing.DELIVERED,
     Standing.CANCELLED,
 )
+"""The most telling first: what failed, what is on its way, what is done."""
 
 
 def plain(text: str, style: str = "") -> Content:
@@ -134,14 +134,6 @@ def delivery_brief(row: DeliveryRow, now: int) -> Content:
         elif row.standing is Standing.RETRYING and row.due_at is not None:
             tail = f" {until(row.due_at, now)}" if row.due_at > now else " now"
     return Content.assemble((glyph, style), f" {name}", (tail, style))
-
-
-def deliveries_brief(rows: tuple[DeliveryRow, ...], not_routed: str | None, now: int) -> Content:
-    """All deliveries of an alert on one line."""
-    if not rows:
-        return Content.styled(f"{NOT_ROUTED} not routed" if not_routed else "", MUTED)
-    ordered = sorted(rows, key=lambda row: _ORDER.index(row.standing))
-    return Content("  ").join([delivery_brief(row, now) for row in ordered])
 
 
 def next_step(row: DeliveryRow, now: int) -> str:

@@ -142,14 +142,23 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt at a destination, with the alert that was sent."""
+
+    alert_key: int
+    severity: Severity
+    test: bool
+    headline: str
+    attempt: AttemptRow
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationRow:
     """A destination with its health."""
 
     destination: Destination
     health: Health
     waiting: int
-    day: Record
-    """Of the last 24 hours."""
     recent: tuple[Outcome, ...]
     """Outcomes of its last attempts, oldest first."""
     p95_ms: int | None

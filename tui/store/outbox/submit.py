@@ -8,9 +8,11 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination, route
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import submitted
+from tui.domain.search import alert_words
 from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
 from tui.store.rows import from_alert, insert_many
+from tui.store.words import index_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ def submit(tx: Transaction, alerts: Sequence[Alert]) -> list[Receipt | Invalid]:
         except Invalid as error:
             answers[place] = error
     keys = _store_alerts(tx, routed.values())
+    index_words(tx.db, [(key, _words(routed[alert_id].alert)) for alert_id, key in keys.items()])
     deliveries = _store_deliveries(tx, [(keys[one], routed[one]) for one in routed if one in keys])
     for alert_id, one in routed.items():
         if alert_id in keys:
@@ -72,6 +75,10 @@ def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int
         key="alert_id",
         unless_taken="alert_id",
     )
+
+
+def _words(alert: Alert) -> list[str]:
+    return alert_words((alert.title, alert.name, alert.rule_id, alert.alert_id), alert.tags)
 
 
 _DELIVERY = [
