@@ -13,6 +13,7 @@ from tests.screens.conftest import Opens
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
+from tui.screens.widgets.destination_list import DestinationList
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -73,7 +74,12 @@ async def test_the_keys_move_and_lead_to_the_destination(viewer: Opens) -> None:
             await user.until(lambda name=name: name in str(highlighted(user)))
         await user.press("G", "enter")
         await user.sees("Destinations · 2")
-        await user.until(lambda: "vault" in str(highlighted(user)))
+        await user.until(lambda: chosen(user) == "vault")
+
+
+def chosen(user: User) -> str | None:
+    row = user.app.screen.query_one(DestinationList).current
+    return row and row.destination.name
 
 
 def highlighted(user: User) -> object:

@@ -50,7 +50,9 @@ async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: B
     deliver(bench)
     async with viewer(VAST) as user:
         await user.sees("✓ soc  200", "round 2", "1  09:31:05  ✓ 200 OK", "round 1")
-        await user.press("enter", "j", "j")
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.press("j", "j")
         await user.sees("ATTEMPT 1 OF ROUND 2", "success", "[Re-sent]: Root login from 203.0.113.9")
         await user.press("j", "enter")
         await user.sees("2  09:30:05  ✗ 503 Service Unavailable", "1  09:30:00  ✗ 503 Service Unavailable")
@@ -197,7 +199,9 @@ async def test_headings_are_walked_and_fold(viewer: Opens, bench: Bench) -> None
     bench.submit(description="somebody signed in")
     reject(bench)
     async with viewer(TALL) as user:
-        await user.press("enter", "tab")
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.press("tab")
         await user.is_at("exchange")
         await user.sees("▾ RESPONSE  503", "overloaded", "▾ DESCRIPTION")
         await user.press("right_square_bracket", "right_square_bracket", "enter")
@@ -390,7 +394,7 @@ async def test_a_visit_of_the_details_leaves_nothing_behind(viewer: Opens, bench
         before = widgets()
         for _ in range(3):
             await visit(user)
-        assert widgets() <= before
+        await user.until(lambda: widgets() <= before)
 
 
 async def test_what_a_line_looks_like_after_the_filter_is_kept_with_the_line(viewer: Opens) -> None:

@@ -213,6 +213,7 @@ async def test_two_hundred_scroll_and_the_cursor_stays_in_sight(viewer: Opens, b
     async with viewer(NARROW) as user:
         await user.press("2")
         await user.sees("Destinations · 200", "receiver 000")
+        await user.settles()
         await user.press("pagedown", "pagedown")
         await user.misses("receiver 000")
         await user.press("G")

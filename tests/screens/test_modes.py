@@ -37,7 +37,7 @@ async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -
 
 
 HELP = {
-    "1": ["Send the alert's failed deliveries again", "Send every failed delivery under the filter again"],
+    "1": ["Send the alert's failed deliveries again", "Send all that failed under the filter again"],
     "2": ["Set a destination up", "Send it a test alert", "Hold its deliveries, or let them go"],
     "3": ["Warnings and errors, errors only, or all", "Last line, and follow", "log.open"],
     "4": ["Show it among all", "Next destination", "move.down"],
@@ -61,6 +61,8 @@ async def test_the_question_mark_lists_every_key_of_the_screen(
 async def test_the_help_of_the_setup_is_there_too(viewer: Opens) -> None:
     async with viewer(VAST) as user:
         await user.press("n")
+        await user.sees("Display name")
+        await user.settles()
         await user.go_to("save")
         await user.press("question_mark")
         await user.sees("Keys of this screen", "Save the destination", "Show the URL, or mask it again")
@@ -73,7 +75,11 @@ async def test_the_help_is_scrolled_with_keys_and_a_key_of_its_own_closes_it(vie
         await user.settles()
         await user.press("G")
         await user.sees("app.theme")
-        await user.press("k", "g", "j", "k")
+        await user.press("k", "g")
+        await user.sees("THIS SCREEN")
+        await user.press("j")
+        await user.misses("THIS SCREEN")
+        await user.press("k")
         await user.sees("THIS SCREEN")
         await user.press("question_mark")
         await user.misses("Keys of this screen")

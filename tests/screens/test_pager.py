@@ -64,7 +64,9 @@ async def test_the_body_of_the_section_under_the_cursor_is_paged(
     viewer: Opens, answered: Bench, seen: Pager
 ) -> None:
     async with viewer(VAST) as user:
-        await user.press("enter", "tab")
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.press("tab")
         await user.is_at("exchange")
         await user.sees("RESPONSE  503")
         assert '"where": "here"\n}' in await opens(user, seen, "G", "o")

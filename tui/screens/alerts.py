@@ -67,7 +67,7 @@ class AlertsScreen(LiveScreen):
             "resend all failed",
             show=False,
             id="alerts.resend-all",
-            tooltip="Send every failed delivery under the filter again",
+            tooltip="Send all that failed under the filter again",
         ),
         Binding(
             "escape",

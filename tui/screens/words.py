@@ -84,9 +84,9 @@ def clock_time(moment: int) -> str:
 
 
 def wall_time(moment: int, now: int) -> str:
-    """`10:41:31`, and on another day than today's which: `Mon 30 Nov 10:41`."""
+    """`10:41:31`, and on another day than today's which: `30 Nov 10:41`."""
     then, today = datetime.fromtimestamp(moment / 1000), datetime.fromtimestamp(now / 1000)
-    return f"{then:%H:%M:%S}" if then.date() == today.date() else f"{then:%a %d %b %H:%M}"
+    return f"{then:%H:%M:%S}" if then.date() == today.date() else f"{then:%d %b %H:%M}"
 
 
 def duration(milliseconds: int | None) -> str:

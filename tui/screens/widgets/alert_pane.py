@@ -38,7 +38,7 @@ class AlertPane(Reasons, Vertical):
             "compare",
             "compare",
             id="pane.compare",
-            tooltip="This attempt beside the marked one, or beside the one before it",
+            tooltip="Compare with the marked attempt, or the last",
         ),
         Binding(
             "m", "mark", "mark", show=False, id="pane.mark", tooltip="Mark an attempt to compare others with"

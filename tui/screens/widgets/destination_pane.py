@@ -224,10 +224,10 @@ def _settings(row: DestinationRow) -> str:
 def _attempt_line(past: PastAttempt, now: int, width: int) -> Content:
     attempt = past.attempt
     return Content.assemble(
-        (f"{words.wall_time(attempt.started_at, now):>16}  ", words.MUTED),
+        (f"{words.wall_time(attempt.started_at, now):>12}  ", words.MUTED),
         words.outcome_glyph(attempt.outcome),
         " ",
-        destination_words.cell(Content(visible(attempt.summary)), max(12, min(28, width - 54))),
+        destination_words.cell(Content(visible(attempt.summary)), max(12, min(28, width - 50))),
         (f" {words.duration(attempt.duration_ms):>8}  ", words.MUTED),
         words.severity(past.severity),
         "  ",
