@@ -1,6 +1,7 @@
 """The entry point: every error is one line with an exit code, and help is fast."""
 
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -95,6 +96,37 @@ def test_bytes_that_are_not_text_come_to_the_same(
     tocsin: Tocsin, words: list[bytes], env: dict[str, Any], where: str
 ) -> None:
     assert complaint(tocsin(*words, env=env), 2) == f"{where} is not UTF-8 text"  # type: ignore[arg-type]
+
+
+BROKEN = "[keys\n"
+
+
+@pytest.mark.parametrize(
+    "args", [("--help",), ("--version",), ("send", "--help"), ("alert", "list", "-h")], ids=" ".join
+)
+def test_a_broken_configuration_hides_no_help(tocsin: Tocsin, tmp_path: Path, args: tuple[str, ...]) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text(BROKEN)
+    done = tocsin(*args, env={"TOCSIN_CONFIG": str(broken), "TOCSIN_RETRY_DELAYS": "x"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "is not TOML" in complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": str(broken)}), 2)
+
+
+def test_keys_that_make_no_sense_stop_the_app_and_no_command(tocsin: Tocsin, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[keys]\n"alerts.resnd" = "x"\n')
+    tocsin.environment["TOCSIN_CONFIG"] = str(config)
+    assert tocsin("alert", "list").returncode == 0
+    ours, theirs = pty.openpty()
+    with tocsin.start(stdin=theirs, stdout=theirs) as process:
+        _, said = process.communicate(timeout=PATIENCE_S)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 3
+    assert said == (
+        "tocsin: [keys] in the configuration: there is no action 'alerts.resnd';"
+        " did you mean alerts.resend or alerts.resend-all or alerts.new?\n"
+    )
 
 
 def test_a_flag_goes_before_the_environment(tocsin: Tocsin, tmp_path: Path) -> None:

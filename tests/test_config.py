@@ -39,6 +39,8 @@ def test_without_anything_there_are_defaults(home: Path) -> None:
     assert loaded.log == home / ".local/state/tocsin/log/tocsin.log"
     assert loaded.policy.delays_ms == DEFAULT_DELAYS_MS
     assert (loaded.concurrency, loaded.per_destination, loaded.link_template) == (64, 16, "")
+    assert loaded.keys == {}
+    assert loaded.kept == home / ".local/state/tocsin/kept.json"
 
 
 def test_the_file_sets_everything(home: Path) -> None:
@@ -108,6 +110,15 @@ def test_the_url_of_a_server_is_kept_as_it_is(scheme: str) -> None:
     assert load(db=f"{scheme}://soc@db.example.com/tocsin").db == "postgresql://soc@db.example.com/tocsin"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['[keys]\n"alerts.resend" = "x"\n"app.help" = "h,?"', '[keys]\nalerts.resend = "x"\napp.help = "h,?"'],
+    ids=["in quotation marks", "bare"],
+)
+def test_keys_are_taken_by_id(text: str) -> None:
+    assert load(text).keys == {"alerts.resend": "x", "app.help": "h,?"}
+
+
 def test_no_delays_are_no_retries() -> None:
     assert load("[retry]\ndelays = []").policy.limit(test=False) == 1
 
@@ -120,6 +131,8 @@ def test_no_delays_are_no_retries() -> None:
         ('db = "~nobody-of-that-name/a.db"', "db", "nobody's home"),
         ('log = "~nobody-of-that-name/a.log"', "log", "nobody's home"),
         ('db = "https://example.com"', "db", "takes the path of a file, or a postgresql:// URL"),
+        ("keys = 5", "keys", "keys is a table of texts"),
+        ("[keys]\n'alerts.resend' = 5", "alerts.resend", "a text in quotation marks, not 5"),
         ("retry = 5", "config", "unknown setting retry; "),
         ("[retry]\ndelays = 5", "retry.delays", "a list of seconds"),
         ("[retry]\ndelays = {a = 1}", "retry.delays", "a list of seconds"),
@@ -160,3 +173,23 @@ def test_no_variable_is_too_strange(text: str) -> None:
             continue
         assert len(loaded.policy.delays_ms) <= 10
         assert 1 <= loaded.concurrency <= 1024
+
+
+def test_filters_of_ones_own_are_kept_by_name_and_checked() -> None:
+    loaded = load('[filters]\n"night shift" = "severity:>=high since:12h"\nours = "to:soc"\n')
+    assert loaded.filters == (("night shift", "severity:>=high since:12h"), ("ours", "to:soc"))
+    assert load().filters == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[filters]\nours = "state:broken"\n', "the filter 'ours': unknown state 'broken'"),
+        ("[filters]\nours = 7\n", "ours is a text in quotation marks"),
+        ('filters = "state:failed"\n', "filters is a table of texts"),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_named(text: str, words: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        load(text)
+    assert words in caught.value.message

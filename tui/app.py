@@ -2,44 +2,37 @@
 
 import asyncio
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from rich.segment import Segment
 from textual.app import App, SystemCommand
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
+from textual.command import CommandPalette
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.theme import Theme
+from textual.theme import ThemeProvider
 
 from tui.domain.text import replace_controls
+from tui.screens.activity import ActivityScreen
+from tui.screens.alert_details import AlertDetailsScreen
 from tui.screens.alerts import AlertsScreen
 from tui.screens.context import Context
 from tui.screens.destinations import DestinationsScreen
-from tui.screens.dialogs import Confirm, Help
+from tui.screens.dialogs import Confirm
+from tui.screens.help import Help
+from tui.screens.jump import Jump
 from tui.screens.live import LiveScreen
 from tui.screens.log import LogScreen
+from tui.screens.themes import DARK, LIGHT
 from tui.store.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1
-
-TOCSIN_THEME = Theme(
-    name="tocsin",
-    primary="#e0a458",
-    secondary="#7aa2c4",
-    accent="#6cb6d9",
-    warning="#e5c07b",
-    error="#ef6b73",
-    success="#8cc98f",
-    foreground="#d8d4cc",
-    background="#14161a",
-    surface="#1a1d22",
-    panel="#242830",
-    dark=True,
-)
+_MODES = ("alerts", "destinations", "log", "activity")
 
 
 def style_sheet() -> Path:
@@ -61,6 +54,13 @@ class InertFilter(LineFilter):
         ]
 
 
+class Palette(CommandPalette):
+    """Textual's own (8.2.8) ends the screen below it, too, when a second enter is quicker than its end."""
+
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
+
+
 class TocsinApp(App[None]):
     TITLE = "Tocsin"
     CSS_PATH = style_sheet()
@@ -76,6 +76,15 @@ class TocsinApp(App[None]):
             tooltip="Destinations",
         ),
         Binding("3", "show_mode('log')", "log", show=False, id="app.log", tooltip="Log"),
+        Binding("4", "show_mode('activity')", "activity", show=False, id="app.activity", tooltip="Activity"),
+        Binding(
+            "semicolon,ctrl+j",
+            "jump",
+            "jump",
+            show=False,
+            id="app.jump",
+            tooltip="To a part of the screen by its letter",
+        ),
         Binding(
             "question_mark", "help", "help", show=False, id="app.help", tooltip="The keys of this screen"
         ),
@@ -87,6 +96,7 @@ class TocsinApp(App[None]):
             tooltip="Every action by name",
             priority=True,
         ),
+        Binding("f10", "change_theme", "theme", show=False, id="app.theme", tooltip="Colours, light or dark"),
         Binding("q", "leave", "quit", id="app.quit", tooltip="Quit; what is in flight is finished first"),
         Binding(
             "ctrl+q,ctrl+c",
@@ -99,21 +109,31 @@ class TocsinApp(App[None]):
         ),
     ]
 
-    def __init__(self, context: Context, notice: ChangeNotice) -> None:
+    def __init__(
+        self, context: Context, notice: ChangeNotice, keymap: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__()
         self.context = context
         self._notice = notice
-        self.register_theme(TOCSIN_THEME)
-        self.theme = "tocsin"
+        self._inert = InertFilter()
+        """Always the same: what a line looks like after a filter is kept with the line, by the filter."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        kept = context.kept.theme
+        self.theme = kept if kept in self.available_themes else DARK.name
+        self.set_keymap(keymap or {})
         self.add_mode("alerts", lambda: AlertsScreen(context))
         self.add_mode("destinations", lambda: DestinationsScreen(context))
         self.add_mode("log", lambda: LogScreen(context))
+        self.add_mode("activity", lambda: ActivityScreen(context))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), InertFilter()]
+        return [*super().get_line_filters(), self._inert]
 
     async def on_mount(self) -> None:
         await self.switch_mode("alerts")
+        if self.context.kept.screen in _MODES:
+            await self.switch_mode(self.context.kept.screen)
         self.set_interval(_CHANGES_EVERY_S, self._look_for_changes)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -135,9 +155,20 @@ class TocsinApp(App[None]):
             self.pop_screen()
         if isinstance(self.screen, LiveScreen):
             await self.switch_mode(mode)
+            self.context.kept.screen = mode
+
+    def watch_theme(self, theme: str) -> None:
+        self.context.kept.theme = theme
 
     def action_help(self) -> None:
         self.push_screen(Help(self.screen))
+
+    async def action_jump(self) -> None:
+        self.push_screen(Jump(self.screen))
+
+    async def action_show_alert(self, key: int) -> None:
+        """The details of this alert, as a page over the screen."""
+        self.push_screen(AlertDetailsScreen(self.context, key))
 
     async def action_show_destination(self, destination_id: int) -> None:
         """The destinations, with this one under the cursor."""
@@ -148,6 +179,17 @@ class TocsinApp(App[None]):
         """The alerts under this filter."""
         await self.switch_mode("alerts")
         cast("AlertsScreen", self.screen).filter_by(filter)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(Palette(id="--command-palette"))
+
+    def search_themes(self) -> None:
+        self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
+
+    def pop_screen(self) -> AwaitComplete:
+        """Esc twice, before the first was taken in, leaves one page and not the app."""
+        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
 
     async def action_leave(self) -> None:
         self.run_worker(self._leave, group="leave", exclusive=True)
@@ -164,18 +206,18 @@ class TocsinApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette holds every action of the screen, under the words of its key."""
-        seen: set[str] = {"app.palette"}
+        seen = {(cast("Any", self), "command_palette")}
         for active in screen.active_bindings.values():
             binding, id = active.binding, active.binding.id or "move."
-            if active.enabled and binding.tooltip and id not in seen and not id.startswith("move."):
-                seen.add(id)
+            action = (active.node, binding.action)  # which may be on two keys, one that works everywhere
+            if active.enabled and binding.tooltip and action not in seen and not id.startswith("move."):
+                seen.add(action)
                 title = f"{binding.description.capitalize()}: {binding.tooltip}"
                 yield SystemCommand(
                     title,
                     self.get_key_display(binding),
                     partial(self.run_action, binding.action, active.node),
                 )
-        yield SystemCommand("Change the theme", "Colours, light or dark", self.action_change_theme)
 
     # --- crashes
 

@@ -7,6 +7,7 @@ import importlib
 import io
 import os
 import sys
+from functools import partial
 from typing import Any, NoReturn
 
 import click
@@ -77,7 +78,7 @@ def cli(
 
     Without a command, opens the app.
     """
-    session = Session(config.load(db=db, file=config_file, log=log, listen=listen))
+    session = Session(partial(config.load, db=db, file=config_file, log=log, listen=listen))
     ctx.obj = session
     if ctx.invoked_subcommand is None:
         from tui.commands.app import open_app

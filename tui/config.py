@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from tui.domain.errors import Invalid
+from tui.domain.filter import parse_filter
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 from tui.domain.secret import Secret, check_reference
 
@@ -27,6 +28,8 @@ _KEYS = (
     "dispatch.per_destination",
     "listen.address",
     "listen.token",
+    "keys",
+    "filters",
 )
 _VARIABLES = {
     "db": "TOCSIN_DB",
@@ -55,6 +58,12 @@ class Config:
     listen_token: Secret | None = None
     own_formats: "Formats | None" = None
     """The formats of alerts, if the configuration has any of its own; None for those built in."""
+    keys: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The app's keys by the id of what they do; the app knows the ids."""
+    kept: Path = Path()
+    """Where the app keeps its theme, screen and filter."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of filters the app offers."""
 
     @property
     def formats(self) -> "Formats":
@@ -97,6 +106,9 @@ def load(
         listen=parse_address(listening) if listening else None,
         listen_token=_token(_text(settings, "listen.token")),
         own_formats=settings.get("formats"),
+        keys=_keys(settings.get("keys", {})),
+        kept=platformdirs.user_state_path("tocsin") / "kept.json",
+        filters=_filters(settings.get("filters", {})),
     )
 
 
@@ -118,7 +130,7 @@ def _from_file(asked: Path | None) -> dict[str, Any]:
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
-            if isinstance(value, dict)
+            if isinstance(value, dict) and name not in ("keys", "filters")
             else {name: value}
         )
         settings |= entries
@@ -187,6 +199,33 @@ def _delays(given: object) -> tuple[int, ...]:
     if not isinstance(given, list):
         raise Invalid("retry.delays", "retry.delays is a list of seconds, like [5, 15, 30]")
     return parse_delays(given)
+
+
+def _keys(given: object, above: str = "") -> dict[str, str]:
+    """By id, which TOML takes for tables in tables where it stands without quotation marks."""
+    if not isinstance(given, dict):
+        raise Invalid("keys", 'keys is a table of texts, like "alerts.resend" = "x"')
+    keys: dict[str, str] = {}
+    for name, value in given.items():
+        if isinstance(value, dict):
+            keys |= _keys(value, f"{above}{name}.")
+        else:
+            keys[f"{above}{name}"] = _text({name: value}, name)
+    return keys
+
+
+def _filters(given: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(given, dict):
+        raise Invalid(
+            "filters", 'filters is a table of texts, like "night shift" = "severity:>=high since:12h"'
+        )
+    filters = tuple((str(name), _text({name: value}, name)) for name, value in given.items())
+    for name, text in filters:
+        try:
+            parse_filter(text)
+        except Invalid as problem:
+            raise Invalid("filters", f"the filter {name!r}: {problem.message}") from None
+    return filters
 
 
 def _text(settings: Mapping[str, Any], key: str) -> str:

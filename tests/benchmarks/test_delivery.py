@@ -1,6 +1,6 @@
 """How fast deliveries are, against the same sender without a store, in one interleaved run.
 
-    uv run pytest tests/benchmarks -s
+    uv run pytest tests/benchmarks -s -n0
 
 The receiver is nginx (`return 200`) where it is installed, else `tocsin receive`; either way it is a
 process of its own. Figures of one machine mean little; their ratio carries over.

@@ -114,7 +114,11 @@ class TestAdd:
         done = tocsin("destination", "add", "soc", receiver.url, "--test")
         assert done.returncode == 1
         assert "who are you?" in done.stdout
-        assert done.stderr == "tocsin: soc did not get the test alert: the receiver answered 403 Forbidden\n"
+        assert done.stderr == (
+            "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
+            " It refuses who asks: check the token in the URL or the headers, and if it lets this"
+            " machine in.\n"
+        )
         assert len(receiver.requests) == 1
         assert tocsin.stored()["destination"] == 1
 
@@ -256,7 +260,10 @@ class TestTest:
         tocsin.add(destination(url="http://127.0.0.1:1"))
         done = tocsin("destination", "test", "soc")
         assert done.returncode == 1
-        reason = "soc did not get the test alert: nothing is listening on 127.0.0.1:1"
+        reason = (
+            "soc did not get the test alert. Nothing is listening on 127.0.0.1:1."
+            " Is the receiver running, and is the port right?"
+        )
         assert done.stderr == f"tocsin: {reason}\n"
         attempt = tocsin.json("destination", "test", "soc", code=1)
         assert attempt.keys() == ATTEMPT_KEYS

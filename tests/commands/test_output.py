@@ -63,3 +63,11 @@ def test_a_pipe_gets_everything_aligned_and_without_colour(tocsin: Tocsin) -> No
     assert "日本語のとても長いタイトル" * 4 in long
     starts = [line.index("2026-01-31 ") for line in (short, long)]
     assert all(first == second for first, second in pairwise([heading.index("CREATED"), *starts]))
+
+
+def test_one_long_title_does_not_push_the_columns_of_all_others_apart(tocsin: Tocsin) -> None:
+    tocsin.submit(alert(alert_id="long", title="x" * 1_000))
+    lines = tocsin("alert", "list").stdout.splitlines()
+    assert all(len(line) < 250 for line in lines)
+    assert "x" * 119 + "…  " in lines[1]
+    assert tocsin.json("alert", "list")[0]["title"] == "x" * 1_000

@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -223,3 +224,38 @@ class TestWhatAPersonSees:
 
         assert words.startswith(f"-X\nPOST\n{request.url}\n-H\nContent-Type: application/json\n-H\n")
         assert words.endswith(f"\n--data-binary\n{request.body.decode()}\n")
+
+
+class TestTheCurlCommand:
+    def run(self, request: Request, tmp_path: Path) -> dict[str, Any]:
+        """What a program called curl is given by the shell: its words, and what comes on its input."""
+        fake = tmp_path / "curl"
+        fake.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\" > words\ncat > body\n")
+        fake.chmod(0o700)
+        environment = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+        subprocess.run(
+            ["sh"], input=curl(request), text=True, check=True, cwd=tmp_path, env=environment, timeout=30
+        )
+        return {
+            "words": (tmp_path / "words").read_text().split("\0")[:-1],
+            "body": (tmp_path / "body").read_bytes(),
+        }
+
+    def test_reads_no_pattern_in_a_url(self, tmp_path: Path):
+        bracketed = build(destination(url="https://[2001:db8::1]/{a,b}"))
+
+        assert self.run(bracketed, tmp_path)["words"][0] == "-g"
+        assert self.run(build(destination()), tmp_path)["words"][0] == "-X"
+
+    def test_sends_a_header_without_a_value(self, tmp_path: Path):
+        request = build(destination(headers=(Header("X-Empty", Secret("")),)))
+
+        assert "X-Empty;" in self.run(request, tmp_path)["words"]
+
+    def test_takes_a_body_longer_than_an_argument_may_be(self, tmp_path: Path):
+        request = build(destination(), title="it's long " * 30_000)
+
+        ran = self.run(request, tmp_path)
+
+        assert ran["words"][-2:] == ["--data-binary", "@-"]
+        assert ran["body"] == request.body

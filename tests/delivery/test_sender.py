@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.delivery.scripted import Peer, answering, hang, keep_answering, pouring, response
-from tui.delivery.failures import explain
+from tui.delivery.failures import describe
 from tui.domain.attempt import BODY_LIMIT
 from tui.domain.destination import Header
 from tui.domain.lifecycle import Outcome
@@ -267,7 +267,7 @@ class TestUnreachable:
         reply = await send(f"http://localhost:{free_port}")
 
         assert reply.error == f"nothing is listening on localhost:{free_port}"
-        assert explain(ConnectionRefusedError(), host="::1", port=80) == "nothing is listening on [::1]:80"
+        assert describe(ConnectionRefusedError(), host="::1", port=80) == "nothing is listening on [::1]:80"
 
     async def test_where_the_name_does_not_resolve(self, send):
         reply = await send("https://nowhere.invalid/hook")
@@ -298,14 +298,14 @@ class TestUnreachable:
         reply = await send(receiver.url.replace("http:", "https:"))
 
         assert reply.outcome is Outcome.UNREACHABLE
-        assert reply.error.startswith(f"TLS failed with 127.0.0.1:{receiver.port}: ")
+        assert reply.error == f"127.0.0.1:{receiver.port} speaks no TLS: it answers in plain text"
 
     async def test_where_the_certificate_is_not_trusted(self, receive, send, tls):
         receiver = await receive(keep_answering, tls)
         reply = await send(receiver.url)
 
         assert reply.outcome is Outcome.UNREACHABLE
-        assert reply.error.startswith(f"the certificate of 127.0.0.1:{receiver.port} is not accepted: self")
+        assert reply.error.startswith(f"the certificate of 127.0.0.1:{receiver.port} is self-signed: ")
         assert receiver.requests == []
 
     async def test_unless_the_certificate_has_been_made_trusted(

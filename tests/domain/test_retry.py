@@ -1,5 +1,6 @@
 """When a failed delivery is tried again: later, never earlier, and whatever the receiver says."""
 
+import itertools
 from email.utils import formatdate
 
 import pytest
@@ -177,3 +178,19 @@ def test_more_than_ten_delays_are_refused() -> None:
     with pytest.raises(Invalid) as caught:
         parse_delays([1] * 11)
     assert caught.value.message == "there are at most 10 retries; 11 delays are given"
+
+
+# --- what is to be expected ---
+
+
+@given(a_policy, st.integers(0, MAX_RETRIES))
+def test_what_is_to_be_expected_is_one_moment_for_each_attempt_that_is_left(
+    policy: RetryPolicy, made: int
+) -> None:
+    limit = policy.limit(test=False)
+    moments = policy.expect(NOW, made=made, limit=limit)
+
+    assert len(moments) == max(1, limit - made)
+    assert moments[0] == NOW
+    waits = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    assert waits == [policy.next_delay(retry, 0.5) for retry in range(made + 1, limit)]

@@ -108,10 +108,6 @@ class Installation:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
-        return self.adopt(process, stderr)
-
-    def adopt(self, process: subprocess.Popen[bytes], stderr: Path) -> Program:
-        """A process that ends with the installation."""
         program = Program(process, stderr)
         self._started.append(program)
         return program

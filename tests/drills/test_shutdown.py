@@ -1,23 +1,15 @@
 """Asked to stop, Tocsin finishes what is in flight; what cannot end in time is given back uncounted."""
 
-import contextlib
-import fcntl
-import os
-import pty
-import struct
-import subprocess
 import sys
-import termios
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from signal import SIGINT, SIGTERM
 
 import pytest
 
 from tests.drills.conftest import assert_nothing_lost
-from tests.drills.installation import ROOT, Installation, Program, names
+from tests.drills.installation import Installation, names
 from tests.drills.receiver import Receiver
+from tests.drills.terminal import Terminal
 
 IN_FLIGHT = names("alert", 64)
 
@@ -103,47 +95,10 @@ def test_a_second_signal_stops_at_once(installation: Installation, receiver: Rec
 # --- the app
 
 
-class Terminal:
-    """The app in a terminal of its own; what it draws and says goes on as its stderr."""
-
-    def __init__(self, installation: Installation) -> None:
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tui"],
-            env=installation.environment,
-            cwd=ROOT,
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-        )
-        os.close(slave)
-        drawn = installation.directory / "app.drawn"
-        drawn.touch()
-        self.app: Program = installation.adopt(process, drawn)
-        self._reader = threading.Thread(target=self._read, args=(drawn,))
-        self._reader.start()
-
-    def press(self, keys: str) -> None:
-        os.write(self._master, keys.encode())
-
-    def _read(self, drawn: Path) -> None:
-        with drawn.open("wb", buffering=0) as file, contextlib.suppress(OSError):  # EIO: the app has gone
-            while part := os.read(self._master, 65536):
-                file.write(part)
-
-    def close(self) -> None:
-        if self.app.process.poll() is None:
-            self.app.kill()
-        self._reader.join()
-        os.close(self._master)
-
-
 @pytest.fixture
 def terminal(installation: Installation, receiver: Receiver) -> Iterator[Terminal]:
     """The app, with everything in flight."""
-    terminal = Terminal(installation)
+    terminal = Terminal([sys.executable, "-m", "tui"], installation.environment)
     receiver.wait_for_requests(64)
     yield terminal
     terminal.close()
@@ -152,15 +107,15 @@ def terminal(installation: Installation, receiver: Receiver) -> Iterator[Termina
 def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
-    terminal.app.wait_until_said("64 in flight")
+    terminal.was_told("64 in flight")
     terminal.press("q")
-    terminal.app.wait_until_said("quitting finishes that first")
+    terminal.was_told("quitting finishes that first")
 
     terminal.press("y")
 
-    terminal.app.wait_until_said("finishing 64 in flight")
+    terminal.was_told("finishing 64 in flight")
     receiver.may_answer.set()
-    assert terminal.app.exit_code() == 0
+    assert terminal.exit_code() == 0
     assert_nothing_lost(installation, receiver, IN_FLIGHT)
     assert len(receiver.requests) == 64
 
@@ -169,15 +124,15 @@ def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
 def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
-    terminal.app.wait_until_said("64 in flight")
+    terminal.was_told("64 in flight")
     terminal.press("q")
-    terminal.app.wait_until_said("quitting finishes that first")
+    terminal.was_told("quitting finishes that first")
     terminal.press("y")
-    terminal.app.wait_until_said("Ctrl-C to stop at once")
+    terminal.was_told("Ctrl-C to stop at once")
 
-    terminal.app.signal(SIGINT)
+    terminal.process.send_signal(SIGINT)
 
-    assert terminal.app.exit_code() == 0
+    assert terminal.exit_code() == 0
     assert_given_back(installation, 64)
     receiver.may_answer.set()
     installation.run("dispatch", "--drain")
@@ -188,12 +143,12 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
 def test_sigterm_ends_the_app_and_finishes_what_is_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
-    terminal.app.wait_until_said("64 in flight")
+    terminal.was_told("64 in flight")
 
-    terminal.app.signal(SIGTERM)
+    terminal.process.send_signal(SIGTERM)
 
-    terminal.app.wait_until_said("finishing 64 in flight")
+    terminal.was_told("finishing 64 in flight")
     receiver.may_answer.set()
-    assert terminal.app.exit_code() == 128 + SIGTERM
+    assert terminal.exit_code() == 128 + SIGTERM
     assert_nothing_lost(installation, receiver, IN_FLIGHT)
     assert len(receiver.requests) == 64

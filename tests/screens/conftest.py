@@ -19,6 +19,7 @@ from tui.delivery.background import BackgroundDispatcher
 from tui.delivery.dispatcher import Limits
 from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, Received, build_app
+from tui.screens import alerts, live
 from tui.screens.context import Context
 from tui.serving import ServerThread, bind
 from tui.store.database import Store
@@ -56,6 +57,13 @@ def swept_now_and_then() -> Iterator[None]:
         gc.collect()
         gc.freeze()
     gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def reading_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rest between two reads, nor before the details: these are there for bursts and held keys."""
+    monkeypatch.setattr(live, "RELOAD_EVERY_S", 0)
+    monkeypatch.setattr(alerts, "DETAILS_AFTER_S", 0)
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import pytest
 
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import VAST, User
+from tests.screens.user import NARROW, VAST, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
-from tui.domain.destination import Destination
+from tui.domain.destination import Destination, Header
+from tui.domain.secret import Secret
+from tui.screens.widgets.destination_list import DestinationList
 
 
 @asynccontextmanager
@@ -24,7 +26,7 @@ async def at_destinations(opens: Opens, count: int) -> AsyncIterator[User]:
 async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
     async with at_destinations(viewer, 0) as user:
         await user.sees("No destinations yet. Press n to set one up")
-        await user.press("e", "t", "p", "d", "enter")
+        await user.press("e", "t", "p", "d", "a", "enter")
         await user.sees("No destinations yet.")
         await user.press("n")
         await user.sees("Display name")
@@ -40,11 +42,14 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
     bench.submit()
     bench.add(name="quiet", severities=frozenset(), url="https://hooks.example.com/services/s3cret-token")
     async with at_destinations(viewer, 2) as user:
-        await user.sees(
-            "HIGH and up", "█▁   50% ok  p95 84 ms  1 waiting  last 503 Service Unavailable  1m ago"
-        )
-        await user.sees("24 h 50% of 2, p95 84 ms")
+        line = user.line_with("● active       pager").split("│")[1].split()
+        assert line[:3] == ["●", "active", "pager"]
+        assert line[7:13] == ["█▁", "50%", "84", "ms", "1", "✗"]
+        await user.sees("✗ 503 Service Unavailable  1m ago")
         await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
+        await user.sees(
+            "24 h     50% of 2 attempts delivered, p95 84 ms", "It is overloaded or down for a while."
+        )
 
 
 async def test_p_holds_its_deliveries_and_lets_them_go(
@@ -56,12 +61,12 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
         await user.hears("soc is paused: its deliveries wait")
         await user.sees("‖ paused")
         bench.submit()
-        await user.sees("1 waiting")
+        await user.sees("1 waits until p resumes it")
         await user.press("t")
         await user.hears("It is paused; press p to resume it, then test")
         await user.press("p")
         await user.hears("soc is active again")
-        await user.sees("● active", "100% ok")
+        await user.sees("● active", "✓ 200 OK")
 
 
 async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, bench: Bench) -> None:
@@ -77,21 +82,68 @@ async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, 
         await user.press("d")
         await user.sees("Delete soc?")
         await user.press("y")
-        await user.hears("soc is deleted")
+        await user.hears("soc is deleted; 2 deliveries cancelled")
         await user.sees("No destinations yet.")
         await user.press("1")
         await user.sees("⊘ soc")
 
 
-async def test_t_sends_a_test_alert(tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]) -> None:
-    bench.add(url=receive().url)
+async def test_t_sends_a_test_alert_and_shows_in_place_what_came_of_it(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    receiver = receive(delay_s=0.2)
+    bench.add(url=receiver.url)
     async with at_destinations(tocsin, 1) as user:
         await user.press("t")
-        await user.is_at("send-test")
-        await user.press("enter")
+        await user.sees("→ sending a test alert", "test     → sending…")
+        await user.sees("test     ✓ Delivered   200 OK")
+        await user.misses("sending a test alert")
+        await user.is_at("destinations")
+    assert len(receiver.got) == 1
+
+
+async def test_a_test_that_is_not_delivered_is_explained_in_place(
+    tocsin: Opens, bench: Bench, nobody: str
+) -> None:
+    bench.add(url=f"http://{nobody}/alerts")
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("t")
+        await user.sees("test     ✗ Not delivered   no answer")
+        await user.sees(f"Nothing is listening on {nobody}. Is the receiver running, and is the port right?")
+
+
+async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(name="first")
+    bench.add(name="second")
+    async with at_destinations(viewer, 2) as user:
+        await user.press("t")
+        await user.sees("→ sending a test alert")
+        await user.press("t")
+        await user.hears("A test alert is on its way to it")
+        await user.press("j")
+        deliver(bench)
+        await user.hears("first got the test alert.")
+        assert "✓ Delivered" not in user.screen
+        await user.press("k")
+        await user.sees("test     ✓ Delivered")
+
+
+async def test_in_a_terminal_without_room_for_a_pane_a_test_opens_the_details(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    async with viewer((60, 15)) as user:
+        await user.press("2")
+        await user.sees("Destinations · 1")
+        assert "24 h" not in user.screen
+        await user.press("t")
+        await user.sees("test     → sending…")
+        deliver(bench)
         await user.sees("✓ Delivered")
-        await user.press("enter")
-        await user.sees("Destinations · 1", "100% ok")
+        await user.press("escape")
+        await user.sees("Destinations · 1")
 
 
 async def test_e_edits_and_the_row_shows_the_change(viewer: Opens, bench: Bench) -> None:
@@ -106,15 +158,68 @@ async def test_e_edits_and_the_row_shows_the_change(viewer: Opens, bench: Bench)
 
 
 @pytest.mark.parametrize("name", ["soc", "Ops team", "a,b", "it's [bold]", "team:1", "-x"])
-async def test_enter_lists_the_alerts_sent_to_it(viewer: Opens, bench: Bench, name: str) -> None:
+async def test_a_lists_the_alerts_sent_to_it(viewer: Opens, bench: Bench, name: str) -> None:
     bench.add(name=name, severities=frozenset({Severity.LOW}))
     bench.add(name="zzz", severities=frozenset({Severity.HIGH}))
     bench.submit(title="To this one", severity=Severity.LOW)
     bench.submit(title="To the other", severity=Severity.HIGH)
     async with at_destinations(viewer, 2) as user:
-        await user.press("enter")
+        await user.press("a")
         await user.sees("Alerts · 1", "To this one")
         await user.misses("To the other")
+
+
+async def test_enter_opens_its_details_and_its_attempts_and_enter_the_alert_of_one(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(rate=5.0, headers=(Header("X-Team", Secret("s3cret")),))
+    bench.submit(title="Root login")
+    deliver(bench)
+    bench.clock.advance(1000)
+    bench.submit(title="Port scan", severity=Severity.LOW)
+    reject(bench)
+    async with at_destinations(viewer, 1) as user:
+        await user.press("enter")
+        await user.is_at("attempts")
+        await user.misses("Destinations · 1")
+        await user.sees("timeout 30 s · at most 5 a second · not signed · headers X-Team")
+        first, second = (user.line_with(title).split("│")[1].split() for title in ("Port scan", "Root login"))
+        assert " ".join(first) == "09:30:01 ✗ 503 Service Unavailable 84 ms LOW Port scan"
+        assert " ".join(second) == "09:30:00 ✓ 200 OK 84 ms HIGH Root login"
+        assert "s3cret" not in user.screen
+        await user.press("j", "G", "k", "g", "j", "enter")
+        await user.sees("DELIVERY STATUS", "Root login")
+        await user.press("escape")
+        await user.is_at("attempts")
+        await user.press("escape")
+        await user.sees("Destinations · 1")
+        await user.is_at("destinations")
+
+
+async def test_the_mouse_picks_a_destination_and_opens_it(viewer: Opens, bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        bench.add(name=name, url=f"https://{name}.example/hook")
+    async with at_destinations(viewer, 3) as user:
+        await user.pilot.click("#destinations", offset=(20, 1))
+        await user.sees("╭─ b ─")
+        await user.pilot.click("#destinations", offset=(20, 2), times=2)
+        await user.is_at("attempts")
+        await user.sees("url      https://c.example/hook")
+
+
+async def test_two_hundred_scroll_and_the_cursor_stays_in_sight(viewer: Opens, bench: Bench) -> None:
+    for number in range(200):
+        bench.add(name=f"receiver {number:03}")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 200", "receiver 000")
+        await user.settles()
+        await user.press("pagedown", "pagedown")
+        await user.misses("receiver 000")
+        await user.press("G")
+        await user.sees("╭─ receiver 199")
+        await user.press("k", "pageup", "g")
+        await user.sees("╭─ receiver 000")
 
 
 async def test_the_cursor_moves_and_stays_while_the_list_changes(viewer: Opens, bench: Bench) -> None:
@@ -122,8 +227,8 @@ async def test_the_cursor_moves_and_stays_while_the_list_changes(viewer: Opens, 
         bench.add(name=name)
 
     def current(user: User) -> str:
-        options = user.app.screen.query_one("#destinations")
-        return str(options.highlighted_option.prompt).split()[0]
+        row = user.app.screen.query_one(DestinationList).current
+        return row.destination.name if row else ""
 
     async with at_destinations(viewer, 3) as user:
         keys = {"j": "c", "G": "d", "k": "c", "g": "b", "down": "c", "up": "b", "end": "d"}
@@ -149,4 +254,5 @@ async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench
     reject(bench, status_code=410, reason="Gone")
     bench.clock.advance(7_200_000)
     async with at_destinations(viewer, 1) as user:
-        await user.sees("▲ failing 2h", "last 410 Gone")
+        await user.sees("▲ failing 2h", "✗ 410 Gone  1h ago")
+        await user.sees("failing  since 09:30:00; its retries go on", "make a new URL there and put it here.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import fail
@@ -16,10 +17,15 @@ from tui.delivery.background import BackgroundDispatcher
 from tui.screens.context import Context
 
 
-async def test_1_2_3_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
+async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer(NARROW) as user:
-        for key, title in (("2", "Destinations · 0"), ("3", "Log · "), ("1", "Alerts · 1")):
+        for key, title in (
+            ("2", "Destinations · 0"),
+            ("3", "Log · "),
+            ("4", "Activity"),
+            ("1", "Alerts · 1"),
+        ):
             await user.press(key)
             await user.sees(title)
         await user.press("enter")
@@ -31,9 +37,10 @@ async def test_1_2_3_switch_between_the_screens(viewer: Opens, bench: Bench) -> 
 
 
 HELP = {
-    "1": ["Send the alert's failed deliveries again", "Send every failed delivery under the filter again"],
+    "1": ["Send the alert's failed deliveries again", "Send all that failed under the filter again"],
     "2": ["Set a destination up", "Send it a test alert", "Hold its deliveries, or let them go"],
-    "3": ["Show only warnings and errors, or all", "Last line, and follow"],
+    "3": ["Warnings and errors, errors only, or all", "Last line, and follow", "log.open"],
+    "4": ["Show it among all", "Next destination", "move.down"],
 }
 
 
@@ -54,9 +61,117 @@ async def test_the_question_mark_lists_every_key_of_the_screen(
 async def test_the_help_of_the_setup_is_there_too(viewer: Opens) -> None:
     async with viewer(VAST) as user:
         await user.press("n")
+        await user.sees("Display name")
+        await user.settles()
         await user.go_to("save")
         await user.press("question_mark")
         await user.sees("Keys of this screen", "Save the destination", "Show the URL, or mask it again")
+
+
+async def test_the_help_is_scrolled_with_keys_and_a_key_of_its_own_closes_it(viewer: Opens) -> None:
+    async with viewer(NARROW) as user:
+        await user.press("question_mark")
+        await user.sees("THIS SCREEN")
+        await user.settles()
+        await user.press("G")
+        await user.sees("app.theme")
+        await user.press("k", "g")
+        await user.sees("THIS SCREEN")
+        await user.press("j")
+        await user.misses("THIS SCREEN")
+        await user.press("k")
+        await user.sees("THIS SCREEN")
+        await user.press("question_mark")
+        await user.misses("Keys of this screen")
+
+
+async def test_the_palette_knows_every_action_once(viewer: Opens) -> None:
+    async with viewer(VAST) as user:
+        titles = [command.title for command in user.app.get_system_commands(user.app.screen)]
+        assert len(titles) == len(set(titles))
+        assert sum(title.startswith("Quit") for title in titles) == 1
+        for name in ("Alerts", "Destinations", "Log", "Activity", "Colours, light or dark"):
+            assert [title for title in titles if title.endswith(f": {name}")]
+
+
+async def test_enter_twice_in_the_palette_ends_nothing_but_the_palette(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.press("ctrl+p")
+        await user.paste("activity")
+        await user.sees("Activity: Activity")
+        await user.settles()
+        await user.press("down")
+        for _ in range(3):
+            user.app.post_message(events.Key("enter", None))
+        await user.sees("Activity ─")
+        assert user.app.is_running
+
+
+async def test_escape_twice_leaves_one_page(viewer: Opens, bench: Bench) -> None:
+    bench.submit()
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("Not sent anywhere")
+        for _ in range(3):
+            user.app.post_message(events.Key("escape", None))
+        await user.sees("Alerts · 1")
+        await user.settles()
+        assert user.app.is_running
+
+
+async def test_f10_chooses_a_theme(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.press("f10")
+        await user.sees("Search for themes…")
+        await user.paste("tocsin-light")
+        await user.settles()
+        await user.press("down", "enter")
+        await user.until(lambda: user.app.theme == "tocsin-light")
+
+
+@pytest.mark.parametrize("key", ["semicolon", "ctrl+j"])
+async def test_jump_mode_goes_to_a_part_by_its_letter(viewer: Opens, bench: Bench, key: str) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer() as user:
+        await user.sees("DELIVERY STATUS")
+        await user.press(key)
+        await user.sees(" a ", " s ", " d ")
+        await user.press("s")
+        await user.is_at("deliveries")
+        await user.press(key)
+        await user.sees(" d ")
+        await user.press("d")
+        await user.is_at("exchange")
+        await user.press(key)
+        await user.sees(" a ")
+        await user.press("escape")
+        await user.misses(" s ")
+        await user.is_at("exchange")
+
+
+async def test_jump_mode_by_mouse(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer() as user:
+        await user.sees("DELIVERY STATUS")
+        await user.press("semicolon")
+        await user.sees(" s ")
+        await user.settles()
+        letter = list(user.app.screen.query("Letter"))[1]
+        await user.pilot.click(offset=letter.region.offset)
+        await user.is_at("deliveries")
+
+
+async def test_the_screens_and_the_help_are_reached_by_mouse(viewer: Opens) -> None:
+    async with viewer(VAST) as user:
+        for name, title in (("4 activity", "Activity ─"), ("2 destinations", "Destinations · 0")):
+            await user.settles()
+            await user.pilot.click(offset=(user.screen.splitlines()[0].index(name) + 2, 0))
+            await user.sees(title)
+        await user.settles()
+        await user.pilot.click(offset=(user.screen.splitlines()[0].index("? help"), 0))
+        await user.sees("Keys of this screen")
 
 
 async def test_the_palette_does_by_name_what_the_keys_do(viewer: Opens, bench: Bench) -> None:
@@ -179,12 +294,14 @@ async def test_a_database_that_cannot_be_read_is_said_and_recovered_from(
         other.execute("PRAGMA legacy_alter_table = ON")
         other.execute("ALTER TABLE alert RENAME TO elsewhere")
         await user.hears("no such table: alert; trying again")
+        assert user.line_with("tocsin ").startswith(" tocsin ✗ no such table: alert; trying again")
         await user.press("j", "G", "g", "r", "y", "escape", "R")
         await user.filter("number")
         await user.press("escape")
         assert user.app.is_running
         other.execute("ALTER TABLE elsewhere RENAME TO alert")
         await user.hears("the database answers again")
+        await user.sees("○ viewing")
         await user.press("g")
         await user.is_on("Number 199")
 

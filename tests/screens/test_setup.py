@@ -5,14 +5,19 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from textual import events
 
+from tests.conftest import write
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
-from tests.screens.user import VAST, User
+from tests.screens.user import VAST, User, user_at
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
 from tui.domain.destination import Destination, Header
+from tui.domain.retry import RetryPolicy
 from tui.domain.secret import Secret
+from tui.screens.context import Context
+from tui.store import destinations
 from tui.store.destinations import all_destinations
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -41,8 +46,18 @@ async def configure(user: User, name: str, url: str) -> None:
 
 async def open_advanced(user: User) -> None:
     await user.go_to("type-POLICY")
-    await user.press("tab", "enter", "tab")
-    await user.is_at("header")
+    await user.press("tab", "enter")
+    await user.sees("Add a header")
+
+
+async def add_header(user: User, header: str) -> None:
+    """Under Advanced, which is open."""
+    before = len(user.app.screen.query("HeaderRow"))
+    await user.go_to("add-header")
+    await user.press("enter")
+    await user.until(lambda: len(user.app.screen.query("HeaderRow")) == before + 1)
+    await user.until(lambda: user.app.focused.has_class("header-name"))
+    await user.paste(header)
 
 
 # --- configure
@@ -61,15 +76,39 @@ async def test_tab_walks_the_fields_in_their_order(viewer: Opens) -> None:
     assert walked == ["name", "url", *severities, *types, advanced, "save", "cancel"]
 
 
-async def test_advanced_opens_to_headers_secret_and_timeout(viewer: Opens) -> None:
+async def test_advanced_opens_to_headers_secret_timeout_and_rate(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         assert "Timeout" not in user.screen.replace("timeout", "")
         await open_advanced(user)
-        await user.sees("Headers, one a line", "Signing secret", "Timeout in seconds")
-        for field in ("secret", "generate", "timeout", "rate", "save"):
+        await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests a second")
+        for field in ("add-header", "secret", "generate", "timeout", "rate", "save"):
             await user.press("tab")
             await user.is_at(field)
+
+
+async def test_a_header_is_a_row_that_can_be_added_and_removed(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.press("tab")
+        await user.paste("https://hooks.example.com")
+        await open_advanced(user)
+        await add_header(user, "X-First")
+        await user.press("tab")
+        await user.paste("uno")
+        await user.sees("X-First", "uno")
+        await add_header(user, "X-Second: two")
+        await user.until(lambda: user.app.focused.has_class("header-value"))
+        await user.misses("uno")
+        await user.press("shift+tab", "shift+tab")
+        await user.until(lambda: user.app.focused.has_class("remove"))
+        await user.press("enter")
+        await user.misses("X-First")
+        await add_header(user, "")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench)[0].headers == (Header("X-Second", Secret("two")),)
 
 
 async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
@@ -83,7 +122,8 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
         await user.go_to("type-POLICY")
         await user.press("space")
         await open_advanced(user)
-        await user.paste("Authorization: Bearer abc\nX-Team: soc")
+        await add_header(user, "Authorization: Bearer abc")
+        await add_header(user, "X-Team: soc")
         await user.go_to("secret")
         await user.paste(SECRET)
         await user.go_to("timeout")
@@ -127,7 +167,9 @@ async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer:
         await user.sees("None chosen: it gets only alerts that name it.")
 
 
-async def test_a_generated_secret_can_be_read_once_and_is_stored(viewer: Opens, bench: Bench) -> None:
+async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
+    viewer: Opens, bench: Bench, clipboard: list[str]
+) -> None:
     async with viewer(VAST) as user:
         await begin(user)
         await user.paste("soc")
@@ -136,11 +178,74 @@ async def test_a_generated_secret_can_be_read_once_and_is_stored(viewer: Opens, 
         await open_advanced(user)
         await user.go_to("generate")
         await user.press("enter")
-        await user.hears("Copy the secret into the receiver now: it is shown only here")
+        await user.sees("Copy it into the receiver now: once it is saved, it is shown nowhere.")
         [shown] = [word for word in user.line_with(" whsec_").split() if word.startswith("whsec_")]
+        await user.is_at("copy-secret")
+        await user.press("enter")
+        await user.hears("Copied the signing secret")
         await user.press("ctrl+s")
         await user.is_at("send-test")
+        await user.go_to("back")
+        await user.press("enter")
+        await user.sees("Save Changes")
+        await open_advanced(user)
+        await user.sees("••••••  kept; type to replace")
+        assert shown not in user.screen
+    assert clipboard == [shown]
     assert stored(bench)[0].secret == Secret(shown)
+
+
+async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Bench) -> None:
+    bench.add(secret=Secret(SECRET))
+    async with viewer() as user:
+        await edit(user)
+        await open_advanced(user)
+        await user.go_to("remove-secret")
+        button = user.app.screen.query_one("#remove-secret")
+        for shown in ("none; whsec_…", "kept; type to replace", "none; whsec_…"):
+            # A button takes no second press while it still shows the first.
+            await user.until(lambda: not button.has_class("-active"))
+            await user.press("enter")
+            await user.sees(shown)
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench)[0].secret is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("v1,whsec_abc", "leave out the 'v1,' in front"),
+        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret starts with whsec_"),
+        ("whsec_MfKQ9r8GK!", "what follows whsec_ is not base64"),
+        ("whsec_MfKQ9r8GKYqr", "a signing secret holds 24 to 64 bytes; this one holds 9"),
+        ("env:", "env: names nothing"),
+    ],
+)
+async def test_a_secret_that_is_none_is_explained(viewer: Opens, typed: str, said: str) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await open_advanced(user)
+        await user.go_to("secret")
+        await user.paste(typed)
+        await user.press("tab")
+        await user.sees(said)
+
+
+async def test_when_an_alert_is_retried_is_shown_in_wall_clock_times(context: Context) -> None:
+    async with user_at(replace(context, policy=RetryPolicy())) as user:
+        await begin(user)
+        await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10")
+        await user.sees("about 11:48.")
+
+
+async def test_keys_that_are_faster_than_the_form_are_kept(viewer: Opens) -> None:
+    async with viewer() as user:
+        await user.press("n")
+        for key in "Ops team":
+            user.app.post_message(events.Key("space" if key == " " else key, key))
+        await user.is_at("name")
+        await user.until(lambda: user.app.screen.query_one("#name").value == "Ops team")
 
 
 # --- what is wrong
@@ -148,7 +253,6 @@ async def test_a_generated_secret_can_be_read_once_and_is_stored(viewer: Opens, 
 WRONG = {
     "name": (" ", "give the destination a display name", "soc"),
     "url": ("hooks.example.com", "a URL starts with http:// or https://", "https://hooks.example.com"),
-    "header": ("Authorization", "a header is written 'Name: value'", "Authorization: Bearer abc"),
     "secret": ("v1,whsec_abc", "leave out the 'v1,' in front", "env:TOCSIN_SECRET"),
     "timeout": ("121", "the timeout is 1 to 120 seconds", "120"),
 }
@@ -160,7 +264,7 @@ async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then
     async with viewer(VAST) as user:
         await begin(user)
         for field, (wrong, message, right) in WRONG.items():
-            if field == "header":
+            if field == "secret":
                 await open_advanced(user)
             await user.go_to(field)
             await user.press("end", "ctrl+u")
@@ -198,10 +302,33 @@ async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
         await user.press("tab")
         await user.paste("https://hooks.example.com/alerts")
         await open_advanced(user)
-        await user.paste("nonsense")
-        await user.press("shift+tab", "enter", "ctrl+s")
-        await user.is_at("header")
-        await user.sees("a header is written 'Name: value'")
+        await add_header(user, "Host: elsewhere")
+        await user.go_to("type-POLICY")
+        await user.sees("Host describes the connection and is set by Tocsin")
+        await user.press("tab", "enter", "ctrl+s")
+        await user.until(lambda: user.app.focused.has_class("header-name"))
+        await user.sees("Host describes the connection and is set by Tocsin")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        ("X-A: 1", "x-a: 2", "x-a is given twice"),
+        ("X-A:", "", "give X-A a value, or remove it"),
+        ("X A: 1", "", "'X A' is not a header name"),
+        ("webhook-id: 1", "", "webhook-id is set by Tocsin and cannot be replaced"),
+    ],
+)
+async def test_a_header_that_cannot_be_sent_is_explained(
+    viewer: Opens, first: str, second: str, said: str
+) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await open_advanced(user)
+        await add_header(user, first)
+        await add_header(user, second)
+        await user.go_to("timeout")
+        await user.sees(said)
 
 
 async def test_a_name_in_use_is_said_under_the_name(viewer: Opens, bench: Bench) -> None:
@@ -219,11 +346,26 @@ async def test_a_name_in_use_is_said_under_the_name(viewer: Opens, bench: Bench)
         await user.is_at("send-test")
 
 
-async def test_esc_leaves_the_form_and_nothing_is_stored(viewer: Opens, bench: Bench) -> None:
+async def test_esc_leaves_a_form_that_nothing_was_typed_in(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.press("escape")
+        await user.sees("Welcome to Tocsin")
+
+
+async def test_esc_asks_before_what_was_typed_is_lost(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await begin(user)
         await user.paste("soc")
         await user.press("escape")
+        await user.sees("Discard what you typed?")
+        await user.press("escape")
+        await user.misses("Discard what you typed?")
+        await user.is_at("name")
+        await user.go_to("cancel")
+        await user.press("enter")
+        await user.sees("Discard what you typed?")
+        await user.press("y")
         await user.sees("Welcome to Tocsin")
     assert stored(bench) == []
 
@@ -281,7 +423,7 @@ async def test_editing_never_shows_a_secret_and_keeps_what_is_not_typed_anew(
         await edit(user)
         await user.press("end", *" 2")
         await open_advanced(user)
-        await user.sees("Authorization: ••••••", "X-Key: env:TOCSIN_KEY", "kept; type to replace")
+        await user.sees("Authorization", "X-Key", "env:TOCSIN_KEY", "••••••  kept; type to replace")
         assert not any(secret in user.screen for secret in ("s3cret", SECRET))
         await user.press("ctrl+s")
         await user.sees("soc 2 is saved")
@@ -292,8 +434,7 @@ async def test_editing_replaces_what_is_typed_anew(viewer: Opens, bench: Bench, 
     async with viewer() as user:
         await edit(user)
         await open_advanced(user)
-        await user.press("down", "end", "enter")
-        await user.paste("X-New: value")
+        await add_header(user, "X-New: value")
         await user.go_to("secret")
         await user.paste("env:TOCSIN_SECRET")
         await user.press("ctrl+s")
@@ -306,15 +447,65 @@ async def test_editing_replaces_what_is_typed_anew(viewer: Opens, bench: Bench, 
     assert stored(bench) == [expected]
 
 
-async def test_a_mask_under_another_name_is_no_value(
+async def test_a_stored_value_goes_with_the_header_that_is_renamed(
     viewer: Opens, bench: Bench, guarded: Destination
 ) -> None:
     async with viewer() as user:
         await edit(user)
         await open_advanced(user)
-        await user.press("home", "X", "ctrl+s")
-        await user.sees("type the value of 'xauthorization'")
-    assert stored(bench) == [guarded]
+        await user.press("tab")
+        await user.until(lambda: user.app.focused.has_class("header-name"))
+        await user.paste("X-Token")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    renamed = Header("X-Token", Secret("Bearer s3cret"))
+    assert stored(bench) == [replace(guarded, headers=(renamed, guarded.headers[1]))]
+
+
+# --- what somebody else does meanwhile
+
+
+async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench: Bench) -> None:
+    soc = bench.add()
+    async with viewer() as user:
+        await edit(user)
+        await user.press("end", *"-2")
+        theirs = replace(soc, url="https://hooks.example.com/theirs", timeout_ms=5_000)
+        write(bench.store, destinations.edit, theirs)
+        await user.sees("Somebody else has changed this destination meanwhile: URL, timeout.")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench) == [replace(theirs, name="soc-2")]
+
+
+async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens, bench: Bench) -> None:
+    soc = bench.add()
+    async with viewer() as user:
+        await edit(user)
+        await user.press("end", *"-2")
+        theirs = replace(soc, name="theirs", timeout_ms=5_000)
+        write(bench.store, destinations.edit, theirs)
+        await user.press("ctrl+s")
+        await user.sees("Somebody else has changed this destination meanwhile: display name. Save again")
+        assert stored(bench) == [theirs]
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench) == [replace(theirs, name="soc-2")]
+
+
+async def test_one_that_somebody_else_deleted_can_be_added_anew(
+    viewer: Opens, bench: Bench, guarded: Destination
+) -> None:
+    async with viewer() as user:
+        await edit(user)
+        await user.press("end", *"-2")
+        bench.delete(guarded)
+        await user.press("ctrl+s")
+        await user.sees("Somebody else has deleted this destination meanwhile.", "Add Destination")
+        assert stored(bench) == []
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench) == [replace(guarded, id=2, name="soc-2")]
 
 
 # --- test
@@ -347,7 +538,7 @@ async def test_a_destination_where_nobody_listens_is_explained_and_stays_saved(
     async with tocsin() as user:
         await configure(user, "soc", f"http://{nobody}/alerts")
         await user.press("enter")
-        await user.sees("✗ Not delivered", f"Nothing is listening on {nobody}.", "none")
+        await user.sees("✗ Not delivered", f"Nothing is listening on {nobody}. Is the", "none")
         await user.is_at("send-test")
         await user.sees("Send Again", "Back to Configuration", "Skip Testing")
         assert "Finish Setup" not in user.screen
@@ -456,7 +647,7 @@ async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, be
 async def test_a_viewer_says_when_nobody_takes_the_test_up(
     viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.screens.widgets.test_result._PATIENCE_S", 0.0)
+    monkeypatch.setattr("tui.screens.sending_tests.PATIENCE_S", 0.0)
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.press("enter")

@@ -80,13 +80,6 @@ async def test_an_empty_database(viewer: Opens, snapshot: SnapshotAssertion) -> 
         await looks(user, snapshot, NARROW, WIDE, VAST)
 
 
-async def test_no_destinations(viewer: Opens, snapshot: SnapshotAssertion) -> None:
-    async with viewer() as user:
-        await user.press("2")
-        await user.sees("No destinations yet")
-        await looks(user, snapshot)
-
-
 @pytest.mark.usefixtures("soc")
 async def test_no_alert_that_matches(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
     bench.submit(alert_id="one")
@@ -125,53 +118,6 @@ async def test_a_question_before_a_selection_is_sent_again(
         await user.sees("Send 1 failed delivery of 2 selected alerts again?")
         await user.settles()
         assert user.screen == snapshot
-
-
-# --- destinations
-
-
-@pytest.mark.usefixtures("every_standing")
-async def test_destinations_with_their_health(viewer: Opens, snapshot: SnapshotAssertion) -> None:
-    async with viewer() as user:
-        await user.press("2")
-        await user.sees("Destinations · 3")
-        await looks(user, snapshot)
-
-
-async def test_the_form_of_a_destination(viewer: Opens, snapshot: SnapshotAssertion) -> None:
-    async with viewer() as user:
-        await user.press("n")
-        await user.is_at("name")
-        await user.go_to("type-POLICY")
-        await user.press("space", "tab", "enter")
-        await user.sees("Timeout in seconds")
-        await looks(user, snapshot)
-
-
-@pytest.mark.usefixtures("soc")
-async def test_a_test_that_was_delivered(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
-    async with viewer() as user:
-        await send_a_test(user)
-        deliver(bench, response_body=b'{"taken":true}')
-        await user.sees("Finish Setup")
-        await looks(user, snapshot)
-
-
-@pytest.mark.usefixtures("soc")
-async def test_a_test_that_was_not(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
-    async with viewer() as user:
-        await send_a_test(user)
-        fail(bench)
-        await user.sees("Send Again")
-        await looks(user, snapshot)
-
-
-async def send_a_test(user: User) -> None:
-    """Send a test alert to the one destination."""
-    await user.press("2")
-    await user.sees("Destinations · 1")
-    await user.press("t", "enter")
-    await user.sees("sending…")
 
 
 # --- log and help

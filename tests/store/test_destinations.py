@@ -73,6 +73,30 @@ def test_an_edit_leaves_a_pause_that_somebody_made_meanwhile(bench: Bench, soc: 
     assert stored(bench) == [replace(soc, name="SOC", paused=True)]
 
 
+def test_an_edit_leaves_what_somebody_else_changed_meanwhile(bench: Bench, soc: Destination) -> None:
+    theirs = replace(soc, url="http://localhost/theirs", timeout_ms=1_000)
+    write(bench.store, destinations.edit, theirs)
+    edited = write(bench.store, destinations.edit, replace(soc, name="SOC", rate=5.0), seen=soc)
+    assert edited == replace(theirs, name="SOC", rate=5.0)
+    assert stored(bench) == [edited]
+
+
+def test_an_edit_that_would_undo_another_is_refused(bench: Bench, soc: Destination) -> None:
+    theirs = replace(soc, url="http://localhost/theirs", timeout_ms=1_000)
+    write(bench.store, destinations.edit, theirs)
+    ours = replace(soc, url="http://localhost/ours", timeout_ms=1_000)
+    with pytest.raises(destinations.Clash, match=r"changed this destination meanwhile: URL$") as caught:
+        write(bench.store, destinations.edit, ours, seen=soc)
+    assert stored(bench) == [theirs]
+    assert write(bench.store, destinations.edit, ours, seen=caught.value.stored) == ours
+
+
+def test_a_deleted_destination_is_not_found(bench: Bench, soc: Destination) -> None:
+    assert bench.store.read(destinations.find, soc.id).result() == soc
+    bench.delete(soc)
+    assert bench.store.read(destinations.find, soc.id).result() is None
+
+
 def test_an_edit_may_not_take_the_name_of_another(bench: Bench, soc: Destination) -> None:
     pager = bench.add(name="pager")
     with pytest.raises(Invalid, match="there is already a destination called 'soc'"):

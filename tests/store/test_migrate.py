@@ -13,11 +13,13 @@ SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, nam
 
 
 def schema(db: peewee.Database) -> list[tuple[str, ...]]:
-    """What SQLite was told to create, but for the record of migrations and what it adds by itself."""
+    """What SQLite was told to create for the models.
+
+    That is not the record of migrations, nor the index of words, nor what it adds by itself.
+    """
+    others = ("schema_migration", "alert_words", "sqlite_")
     return [
-        row
-        for row in fetch(db, SCHEMA)
-        if not row[2].startswith("schema_migration") and not row[1].startswith("sqlite_")
+        row for row in fetch(db, SCHEMA) if not row[1].startswith(others) and not row[2].startswith(others)
     ]
 
 

@@ -83,13 +83,13 @@ def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> 
     tocsin alert list --state failed --since 2h
     tocsin alert list --filter 'severity:>=high to:soc root login'
     """
-    from tui.store import queries
+    from tui.store import listing
     from tui.store.database import wall_clock
 
     with session.store() as store:
         filter = _filter(store, **filters)
-        newest = store.read(queries.newest_key).result()
-        page = store.read(queries.page_of_alerts, filter, wall_clock(), up_to=newest, limit=limit + 1)
+        newest = store.read(listing.newest_key).result()
+        page = store.read(listing.page_of_alerts, filter, wall_clock(), up_to=newest, limit=limit + 1)
         rows = page.result()
     if as_json:
         say_json([shapes.alert_json(row) for row in rows[:limit]])

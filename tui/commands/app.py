@@ -8,6 +8,7 @@ import click
 from tui.commands.listening import listening
 from tui.commands.session import Session, tell
 from tui.config import Config
+from tui.domain.errors import Invalid
 from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
@@ -33,12 +34,25 @@ def open_app(session: Session, *, dispatching: bool) -> None:
     raise click.exceptions.Exit(code)
 
 
+def _check_keys(config: Config) -> None:
+    """Only the app has keys: what is wrong with them keeps no dispatcher and no command from its work."""
+    from tui.screens.keymap import check_keymap
+
+    try:
+        check_keymap(config.keys)
+    except Invalid as error:
+        raise CannotOpen(f"[keys] in the configuration: {error.message}") from None
+
+
 def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = "") -> int:
     """Run the app on an open store; returns its exit code."""
     from tui.app import TocsinApp
     from tui.screens.context import Context
+    from tui.screens.kept import Kept
     from tui.store.database import wall_clock
 
+    _check_keys(config)
+    kept = Kept.read(config.kept)
     dispatcher = start_dispatcher(store, config) if dispatching else None
     notice = store.watch()
     try:
@@ -51,11 +65,14 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
                 log=config.log,
                 dispatcher=dispatcher,
                 note=note or (f"taking alerts at {url}" if url else ""),
+                kept=kept,
+                filters=config.filters,
             )
-            app = TocsinApp(context, notice)
+            app = TocsinApp(context, notice, config.keys)
             app.run()
         return app.return_code or 0
     finally:
+        kept.write(config.kept)
         notice.close()
         if dispatcher is not None:
             finish(dispatcher)

@@ -48,8 +48,9 @@ def demo(session: Session) -> None:
             db=str(Path(directory) / "demo.db"),
             log=Path(directory) / "demo.log",
             policy=RetryPolicy(_DELAYS_MS),
+            kept=Path(directory) / "kept.json",
         )
-        with Session(config).store() as store, _receiver() as receiver:
+        with Session(lambda: config).store() as store, _receiver() as receiver:
             destinations = _add_destinations(store, receiver.port)
             if has_terminal():
                 with _stream(store):

@@ -20,7 +20,7 @@ from tui.domain.text import visible
 
 if TYPE_CHECKING:
     from tui.store.database import Store, Transaction
-    from tui.store.views import AttemptRow, DestinationRow, Exchange
+    from tui.store.views import AttemptRow, DestinationRow, Exchange, Record
 
 
 @click.group(no_args_is_help=False)
@@ -53,8 +53,9 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
             _say_generated(generated)
         test = _send_test(session, store, added) if tested else None
         row = _row(store, added.name)
+        day = _day(store, row)
     if as_json:
-        shown = shapes.destination_json(row) | ({"generatedSecret": generated} if generated else {})
+        shown = shapes.destination_json(row, day) | ({"generatedSecret": generated} if generated else {})
         say_json(shown | ({"test": shapes.attempt_json(*test)} if test else {}))
     if test:
         _conclude(added, *test, as_json=as_json)
@@ -65,13 +66,13 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
 @click.pass_obj
 def list_destinations(session: Session, as_json: bool) -> None:
     """List the destinations, with how the last 30 attempts at each went."""
-    from tui.store import queries
-    from tui.store.database import wall_clock
+    from tui.store import health
 
     with session.store() as store:
-        rows = store.read(queries.destination_rows, wall_clock()).result()
+        rows = store.read(health.destination_rows).result()
+        days = [_day(store, row) for row in rows] if as_json else []
     if as_json:
-        say_json([shapes.destination_json(row) for row in rows])
+        say_json([shapes.destination_json(row, day) for row, day in zip(rows, days, strict=True)])
     elif rows:
         headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER")
         output.print_table(headings, [output.destination_cells(row) for row in rows], shrink=7, state=3)
@@ -87,8 +88,9 @@ def show(session: Session, name: str, as_json: bool) -> None:
     """Show a destination. Secrets and the values of headers stay hidden."""
     with session.store() as store:
         row = _row(store, name)
+        day = _day(store, row)
     if as_json:
-        say_json(shapes.destination_json(row))
+        say_json(shapes.destination_json(row, day))
         return
     shown, (_, url, severities, state, success, p95, waiting, last) = (
         row.destination,
@@ -108,7 +110,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),
             ("in a row", f"{row.health.failures} failed" if row.health.failures else ""),
             ("last 30", f"{success} delivered, p95 {p95}" if success else ""),
-            ("last 24 h", output.record_of(row.day)),
+            ("last 24 h", output.record_of(day)),
             ("waiting", waiting),
             ("last answer", last),
         )
@@ -218,15 +220,22 @@ def _set_paused(session: Session, name: str, *, paused: bool) -> Destination:
 
 
 def _row(store: "Store", reference: str) -> "DestinationRow":
-    from tui.store import queries
-    from tui.store.database import wall_clock
+    from tui.store import health
 
     found = destination_named(store, reference)
-    rows = store.read(queries.destination_rows, wall_clock()).result()
+    rows = store.read(health.destination_rows).result()
     row = next((row for row in rows if row.destination.id == found.id), None)
     if row is None:
         raise Refused(f"{found.name} has been deleted meanwhile")
     return row
+
+
+def _day(store: "Store", row: "DestinationRow") -> "Record":
+    """How it fared in the last 24 hours."""
+    from tui.store import health
+    from tui.store.database import wall_clock
+
+    return store.read(health.record, row.destination.id, since=wall_clock() - health.DAY_MS).result()
 
 
 # --- the test alert -------------------------------------------------------------------------------
@@ -271,8 +280,11 @@ def _conclude(
                 ("body", output.body_of(exchange)),
             )
         )
+    told = output.explanation_of(attempt, exchange)
     if attempt.outcome is not Outcome.DELIVERED:
-        raise Refused(f"{destination.name} did not get the test alert: {output.result_of(attempt)}")
+        raise Refused(f"{destination.name} did not get the test alert. {told}")
+    if told:
+        tell(told)
 
 
 # --- in words -------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import click
 
 from tui.commands.session import say
 from tui.domain.alert import Severity, format_time
+from tui.domain.explain import explain
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible, visible_lines
 
@@ -35,7 +36,7 @@ _COLOURS = {
     "active": "green",
 }
 _STATE_WORD = re.compile(rf"\b({'|'.join(_COLOURS)})\b")
-_NARROWEST = 12
+_NARROWEST, _WIDEST = 12, 120
 _OWN_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -46,13 +47,14 @@ def on_terminal() -> bool:
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, shrink: int, state: int) -> None:
     """Columns as wide as what is in them; text from outside is made inert here.
 
-    On a terminal column `shrink` gives way so that a row stays one line. The states in column
-    `state` are coloured.
+    On a terminal column `shrink` gives way so that a row stays one line; elsewhere it is cut only
+    where one long text would push all the others apart. The states in column `state` are coloured.
     """
     from rich.cells import cell_len, set_cell_size
 
     lines = [[visible(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths[shrink] = min(widths[shrink], _WIDEST)
     if on_terminal():
         excess = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
         widths[shrink] = min(widths[shrink], max(_NARROWEST, widths[shrink] - excess))
@@ -90,6 +92,11 @@ def state_of(row: "DeliveryRow") -> str:
 def result_of(attempt: "AttemptRow") -> str:
     """How an attempt ended: why it failed, else what the receiver answered."""
     return "on its way" if attempt.outcome is None else attempt.error or attempt.summary
+
+
+def explanation_of(attempt: "AttemptRow", exchange: "Exchange | None") -> str:
+    """What happened and what to do about it; nothing of an attempt that went well."""
+    return explain(attempt, exchange.response_headers, exchange.response_body) if exchange else ""
 
 
 def body_of(exchange: "Exchange | None") -> str:

@@ -10,7 +10,7 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -32,9 +32,14 @@ PATIENCE_S = 60.0
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Session:
-    config: Config
+    load: Callable[[], Config]
+
+    @cached_property
+    def config(self) -> Config:
+        """Read when a command needs it, so that one that is broken does not hide the help; raises Invalid."""
+        return self.load()
 
     @contextlib.contextmanager
     def store(self, *, log_to_stderr: bool = False) -> "Iterator[Store]":

@@ -9,7 +9,15 @@ from tui.domain.secret import mask_location, mask_url
 
 if TYPE_CHECKING:
     from tui.domain.retry import RetryPolicy
-    from tui.store.views import AlertDetails, AlertRow, AttemptRow, DeliveryRow, DestinationRow, Exchange
+    from tui.store.views import (
+        AlertDetails,
+        AlertRow,
+        AttemptRow,
+        DeliveryRow,
+        DestinationRow,
+        Exchange,
+        Record,
+    )
 
 
 def alert_json(row: "AlertRow") -> dict[str, Any]:
@@ -98,7 +106,7 @@ def attempt_json(attempt: "AttemptRow", exchange: "Exchange | None") -> dict[str
     }
 
 
-def destination_json(row: "DestinationRow") -> dict[str, Any]:
+def destination_json(row: "DestinationRow", day: "Record") -> dict[str, Any]:
     """A destination as `destination list`, `show` and `add` give it; what is secret stays so."""
     shown, last = row.destination, row.last
     return {
@@ -117,7 +125,7 @@ def destination_json(row: "DestinationRow") -> dict[str, Any]:
         "waiting": row.waiting,
         "success": row.success,
         "p95Ms": row.p95_ms,
-        "last24h": {"attempts": row.day.attempts, "success": row.day.success, "p95Ms": row.day.p95_ms},
+        "last24h": {"attempts": day.attempts, "success": day.success, "p95Ms": day.p95_ms},
         "lastAttempt": None
         if last is None
         else {

@@ -16,6 +16,8 @@ from tui.domain.secret import MASK, Secret, signing_key
 
 # Where a payload's context goes in; encoded apart so that it is sent as it was stored.
 _CONTEXT = '"alertContext":{}'
+_LONGEST_ARGUMENT = 100_000  # bytes; Linux takes 131,071
+_CONTINUED = " \\\n  "
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,21 @@ def masked_request(
 
 
 def curl(request: Request) -> str:
-    """A command line that sends `request` from a shell."""
-    lines = [f"curl -X POST {shlex.quote(request.url)}"]
-    lines += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in request.headers]
-    lines.append(f"--data-binary {shlex.quote(request.body.decode())}")
-    return " \\\n  ".join(lines)
+    """A command line that sends `request` from a shell, as this program would."""
+    body = shlex.quote(request.body.decode())
+    # curl reads {a,b} and [1-9] in a URL as patterns.
+    start = "curl -g" if set(request.url) & set("[]{}") else "curl"
+    lines = [f"{start} -X POST {shlex.quote(request.url)}"]
+    lines += [f"-H {shlex.quote(_curl_header(name, value))}" for name, value in request.headers]
+    if len(body.encode()) <= _LONGEST_ARGUMENT:
+        return _CONTINUED.join([*lines, f"--data-binary {body}"])
+    # Longer than what a command may be given: only the shell's own printf takes it.
+    return _CONTINUED.join([f"printf %s {body} | {lines[0]}", *lines[1:], "--data-binary @-"])
+
+
+def _curl_header(name: str, value: str) -> str:
+    """curl leaves a header out that ends in its colon; a semicolon sends it empty."""
+    return f"{name}: {value}" if value else f"{name};"
 
 
 def _split_credentials(url: str) -> tuple[str, str]:

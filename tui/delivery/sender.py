@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tui.delivery.failures import AnswerTooLong, explain, place
+from tui.delivery.failures import AnswerTooLong, describe, place
 from tui.delivery.request import Request, build_request
 from tui.delivery.secrets import SecretUnavailable, reveal
 from tui.delivery.transport import PEER, Transport, decode_header
@@ -70,7 +70,9 @@ class Sender:
             )
         except Exception as error:
             host, port = _receiver(request.url)
-            return exchange.answer(Outcome.UNREACHABLE, explain(error, host=host, port=port))
+            in_handshake = request.url.startswith("https:") and PEER.get() is None
+            told = describe(error, host=host, port=port, in_handshake=in_handshake)
+            return exchange.answer(Outcome.UNREACHABLE, told)
         return exchange.conclude()
 
     async def _exchange(self, request: Request, exchange: "_Exchange") -> None:

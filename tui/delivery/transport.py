@@ -4,6 +4,7 @@ The subclasses here reach into aiohttp where it has no other handle; each says w
 of the sender goes red without it.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from functools import partial
@@ -14,7 +15,7 @@ import httpx
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 
-from tui.delivery.failures import AnswerTooLong, place
+from tui.delivery.failures import AnswerTooLong, BadCertificate, place
 from tui.domain.attempt import BODY_LIMIT
 from tui.domain.text import storable
 
@@ -44,7 +45,7 @@ class Transport(httpx.AsyncBaseTransport):
             connector=_Connector(
                 limit=0,
                 keepalive_timeout=_KEEP_ALIVE_S,
-                ssl=httpx.create_ssl_context(trust_env=True),
+                ssl=_tls(),
             ),
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -82,6 +83,27 @@ class _Body(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._response.__aexit__(None, None, None)
+
+
+def _tls() -> ssl.SSLContext:
+    tls = httpx.create_ssl_context(trust_env=True)
+    tls.sslobject_class = _Handshake
+    return tls
+
+
+class _Handshake(ssl.SSLObject):
+    """Keeps the certificate that was not accepted: what is wrong with it cannot be said without it."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+            return
+        except ssl.SSLCertVerificationError as error:
+            refused = error
+        # Private until Python 3.13; where it is missing, less can be said.
+        handshake: Any = getattr(self, "_sslobj", None)
+        chain = handshake.get_unverified_chain() if hasattr(handshake, "get_unverified_chain") else None
+        raise BadCertificate(refused, chain[0].get_info() if chain else {})
 
 
 class _Connection(ResponseHandler):

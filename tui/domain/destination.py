@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from tui.domain.alert import Alert, AlertType, Severity, parse_alert_type, parse_severity
@@ -64,6 +64,35 @@ class Destination:
     def takes(self, alert: Alert) -> bool:
         """Whether its filters let `alert` through."""
         return alert.severity in self.severities and alert.type in self.alert_types
+
+
+SETTINGS = {
+    "name": "display name",
+    "url": "URL",
+    "severities": "severities",
+    "alert_types": "alert types",
+    "headers": "headers",
+    "secret": "signing secret",
+    "timeout_ms": "timeout",
+    "rate": "rate",
+}
+"""The fields a person sets, and what they are called. Pausing is no setting."""
+
+
+def changed_settings(before: Destination, after: Destination) -> frozenset[str]:
+    """Which of `SETTINGS` differ."""
+    return frozenset(name for name in SETTINGS if getattr(before, name) != getattr(after, name))
+
+
+def rebase(wanted: Destination, seen: Destination, stored: Destination) -> tuple[Destination, frozenset[str]]:
+    """An edit of what was `seen`, applied to what is `stored` by now.
+
+    What the editor left alone stays as it is stored. Returned beside it: the settings that both
+    changed, each to something else, where one of them would undo the other.
+    """
+    ours = changed_settings(seen, wanted)
+    clashes = ours & changed_settings(seen, stored) & changed_settings(wanted, stored)
+    return replace(stored, **{name: getattr(wanted, name) for name in ours}), clashes
 
 
 def parse_name(value: str) -> str:

@@ -1,17 +1,20 @@
 """The filter language of the alerts list: `severity:>=high state:failed to:soc -test:yes root login`.
 
-A term is `key:value[,value…]`; a leading `-` negates it. Everything else is a word to be found in
-the title, name, rule or alert id. Terms are all to hold; of the values of one term any.
+A term is `key:value[,value…]`; a leading `-` negates it. Everything else is the beginning of a word,
+or of several in quotation marks, to be found in the title, name, rule or alert id. Terms are all to
+hold; of the values of one term any.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import reduce
 
 from tui.domain.alert import Severity, parse_alert_type, parse_severity
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import Standing
+from tui.domain.search import words_of
 
 
 class Key(StrEnum):
@@ -48,6 +51,39 @@ class Filter:
     def __add__(self, other: "Filter") -> "Filter":
         return Filter(self.terms + other.terms)
 
+    @property
+    def states(self) -> frozenset[str] | None:
+        """The states that an alert's delivery may be in; None for any."""
+        asked = [frozenset(term.values) for term in self._asking(Key.STATE)]
+        return reduce(frozenset[str].intersection, asked) if asked else None
+
+    @property
+    def names(self) -> tuple[Term, ...]:
+        """The terms that ask for a destination."""
+        return self._asking(Key.TO)
+
+    @property
+    def lets_unrouted_through(self) -> bool:
+        """Whether it asks for alerts that have no delivery."""
+        return not self.names and UNROUTED in (self.states or ())
+
+    @property
+    def about_alerts(self) -> "Filter":
+        """What is asked of the alert itself, or of none of its deliveries."""
+        asking = (*self._asking(Key.STATE), *self.names)
+        return Filter(tuple(term for term in self.terms if term not in asking))
+
+    @property
+    def lasts(self) -> bool:
+        """Whether an alert that matches goes on matching: nothing is asked that time changes."""
+        return not any(term.key in _PASSING for term in self.terms)
+
+    def _asking(self, key: Key) -> tuple[Term, ...]:
+        return tuple(term for term in self.terms if term.key is key and not term.negated)
+
+
+_PASSING = (Key.STATE, Key.TO, Key.SINCE)
+
 
 _TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])+)')
 
@@ -59,6 +95,13 @@ def parse_filter(text: str) -> Filter:
     return Filter(tuple(_parse_term(match) for match in _TOKEN.finditer(text)))
 
 
+def unknown_names(filter: Filter, names: Iterable[str]) -> list[str]:
+    """The destinations `filter` speaks of that nobody knows, of which nothing is to be found."""
+    known = {name.casefold() for name in names}
+    asked = (value for term in filter.terms if term.key is Key.TO for value in term.values)
+    return [name for name in dict.fromkeys(asked) if name not in known]
+
+
 def term(key: Key, *values: str, negated: bool = False) -> Filter:
     """A filter of one term, its values checked like typed ones; raises Invalid."""
     return Filter((Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated),))
@@ -68,18 +111,24 @@ def _parse_term(match: re.Match[str]) -> Term:
     word, value = match["key"], match["value"].replace('"', "")
     negated = bool(match["minus"])
     if word is None:
-        if value.endswith(":") and value[:-1].lower() in _TYPED_KEYS:
+        if value.endswith(":") and value[:-1].lower() in TYPED_KEYS:
             raise Invalid("filter", f"{value} needs a value")
-        return Term(Key.WORD, (value,), negated)
-    if word.lower() not in _TYPED_KEYS:
+        return Term(Key.WORD, _word(value), negated)
+    if word.lower() not in TYPED_KEYS:
         raise Invalid(
-            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in _TYPED_KEYS)}"
+            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}"
         )
     key = Key(word.lower())
     values = [part for part in re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', match["value"]) if part]
     if not values:
         raise Invalid("filter", f"{key}: needs a value")
     return Term(key, tuple(item for part in values for item in _NORMAL[key](part.replace('"', ""))), negated)
+
+
+def _word(value: str) -> tuple[str, ...]:
+    if not words_of(value):
+        raise Invalid("filter", f"{value!r} has no letter or digit to look for")
+    return (value,)
 
 
 def _severities(value: str) -> tuple[str, ...]:
@@ -117,7 +166,7 @@ def _yes_or_no(value: str) -> tuple[str, ...]:
 
 
 _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
-    Key.WORD: lambda value: (value,),
+    Key.WORD: _word,
     Key.SEVERITY: _severities,
     Key.STATE: _states,
     Key.TO: lambda value: (value.casefold(),),
@@ -126,4 +175,4 @@ _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
     Key.SINCE: _since,
     Key.TEST: _yes_or_no,
 }
-_TYPED_KEYS = tuple(key.value for key in Key if key is not Key.WORD)
+TYPED_KEYS = tuple(key.value for key in Key if key is not Key.WORD)

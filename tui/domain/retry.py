@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from itertools import accumulate
 
 from tui.domain.errors import Invalid
 
@@ -30,6 +31,10 @@ class RetryPolicy:
         own = max(self.delays_ms, default=0)
         return max(own + int(own * _JITTER), MAX_RETRY_AFTER_MS)
 
+    def moments(self, begun: int) -> tuple[int, ...]:
+        """When a delivery that fails at once each time is retried, at the earliest."""
+        return tuple(accumulate(self.delays_ms, initial=begun))[1:]
+
     def next_delay(self, retry: int, fraction: float, asked_ms: int | None = None) -> int:
         """Milliseconds before retry number `retry` (1 is the first).
 
@@ -40,6 +45,17 @@ class RetryPolicy:
         own = self.delays_ms[min(retry, len(self.delays_ms)) - 1]
         own += int(own * _JITTER * fraction)
         return max(own, min(asked_ms or 0, MAX_RETRY_AFTER_MS))
+
+    def expect(self, first: int, *, made: int, limit: int) -> list[int]:
+        """When the attempts still to come are made, should all of them fail: the next at `first` (ms).
+
+        `made` attempts of `limit` are behind. Those after the next have the usual luck, and no
+        receiver asks for more time, so these are no promises.
+        """
+        moments = [first]
+        for retry in range(made + 1, limit):
+            moments.append(moments[-1] + self.next_delay(retry, 0.5))
+        return moments
 
 
 def parse_delays(values: Sequence[object]) -> tuple[int, ...]:

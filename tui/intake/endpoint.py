@@ -34,7 +34,7 @@ from tui.intake.formats import (
 )
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
-from tui.store import queries
+from tui.store import listing, queries
 from tui.store.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
 from tui.store.outbox import Group, Receipt, Rejected
@@ -135,7 +135,7 @@ class Endpoint:
     async def health(self, request: Request) -> Response:  # noqa: ARG002
         """Whether alerts would be stored now, as far as reading tells."""
         try:
-            await asyncio.wrap_future(self.store.read(queries.newest_key))
+            await asyncio.wrap_future(self.store.read(listing.newest_key))
         except StoreUnavailable as error:
             raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
         return JSONResponse({"status": "ok"})

@@ -1,25 +1,38 @@
-"""What can be done with alerts, the same wherever they are shown: send again, copy."""
+"""What can be done with deliveries, the same wherever they are shown: send again, cancel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from textual.screen import Screen
 
-from tui.delivery.request import curl, masked_request, payload
+from tui.domain.errors import Refused
 from tui.domain.filter import Filter, Key, term
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible
 from tui.screens import words
-from tui.screens.bodies import kept
+from tui.screens.batches import Result, in_batches
 from tui.screens.context import Context
-from tui.screens.dialogs import Choose, Confirm
-from tui.screens.widgets.alert_pane import AlertPane, Chosen
-from tui.screens.widgets.clipboard import copy
+from tui.screens.dialogs import Confirm
 from tui.store import outbox, queries
-from tui.store.errors import StoreUnavailable
-from tui.store.views import AlertDetails, AlertRow, DeliveryRow
+from tui.store.views import AlertRow, DeliveryRow
 
-_BATCH = 500
+NOWHERE = "This alert was sent nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class _Deed:
+    """The words of something done to deliveries."""
+
+    doing: str
+    not_done: str
+
+
+_RESENDING = _Deed("Sending again", "not sent again")
+_CANCELLING = _Deed("Cancelling", "not cancelled")
+
+
+# --- sending again
 
 
 async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
@@ -29,31 +42,25 @@ async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[Al
     """
     deliveries = [delivery for row in rows for delivery in row.deliveries]
     failed = [delivery for delivery in deliveries if delivery.standing is Standing.FAILED]
+    if len(rows) == 1 and not failed:
+        return await _resend_though_not_failed(screen, context, deliveries)
+    if not failed:
+        screen.notify(f"None of the {len(rows)} selected alerts has a failed delivery", severity="warning")
+        return False
     if len(rows) > 1:
-        if not failed:
-            screen.notify(
-                f"None of the {len(rows)} selected alerts has a failed delivery", severity="warning"
-            )
+        what = f"{words.counted(len(failed), 'failed delivery')} of {len(rows):,} selected alerts"
+        if not await _confirm(screen, f"Send {what} again?", "Send again"):
             return False
-        question = (
-            f"Send {words.counted(len(failed), 'failed delivery')} of {len(rows)} selected alerts again?"
-        )
-        if not await screen.app.push_screen_wait(Confirm(question, yes="Send again")):
-            return False
-        await _resend(screen, context, failed)
-        return True
-    if failed:
-        await _resend(screen, context, failed)
-        return True
-    return await _resend_though_not_failed(screen, context, deliveries)
+    await _resend(screen, context, failed)
+    return True
 
 
 async def resend_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
     """Send one delivery again; asks first if it has not failed."""
-    if delivery.standing is Standing.FAILED:
-        await _resend(screen, context, [delivery])
-        return True
-    return await _resend_though_not_failed(screen, context, [delivery])
+    if delivery.standing is not Standing.FAILED:
+        return await _resend_though_not_failed(screen, context, [delivery])
+    await _resend(screen, context, [delivery])
+    return True
 
 
 async def _resend_though_not_failed(
@@ -61,13 +68,11 @@ async def _resend_though_not_failed(
 ) -> bool:
     ready = [delivery for delivery in deliveries if delivery.state is not State.IN_FLIGHT]
     if not ready:
-        reason = "It is being sent right now" if deliveries else "This alert was sent nowhere"
+        reason = "It is being sent right now" if deliveries else NOWHERE
         screen.notify(f"{reason}: there is nothing to send again", severity="warning")
         return False
     names = ", ".join(f"{visible(d.destination)} ({d.standing})" for d in ready[:5])
-    if not await screen.app.push_screen_wait(
-        Confirm(f"Nothing failed. Send again to {names}?", yes="Send again")
-    ):
+    if not await _confirm(screen, f"Nothing failed. Send again to {names}?", "Send again"):
         return False
     await _resend(screen, context, ready)
     return True
@@ -81,9 +86,8 @@ async def resend_all_failed(screen: Screen[Any], context: Context, filter: Filte
     if not ids:
         screen.notify(f"No delivery has failed{under}")
         return
-    if await screen.app.push_screen_wait(
-        Confirm(f"Send {words.counted(len(ids), 'failed delivery')}{under} again?", yes="Send again")
-    ):
+    question = f"Send {words.counted(len(ids), 'failed delivery')}{under} again?"
+    if await _confirm(screen, question, "Send again"):
         await _resend_ids(screen, context, ids, words.counted(len(ids), "delivery"))
 
 
@@ -94,59 +98,86 @@ async def _resend(screen: Screen[Any], context: Context, deliveries: Sequence[De
 
 
 async def _resend_ids(screen: Screen[Any], context: Context, ids: Sequence[int], what: str) -> None:
-    refused: list[str] = []
-    try:
-        for start in range(0, len(ids), _BATCH):
-            answers = await context.write(outbox.resend, ids[start : start + _BATCH])
-            refused += [str(refusal) for refusal in answers.values() if refusal]
-            if len(ids) > _BATCH:
-                screen.notify(f"{min(start + _BATCH, len(ids)):,} of {len(ids):,} queued again", timeout=1)
-    except StoreUnavailable as error:
-        screen.notify(f"Not sent again: {error}", severity="error", markup=False)
-        return
-    if len(refused) < len(ids):
-        screen.notify(f"Sending again {what}", markup=False)
-    if refused:
-        count = f"{len(refused)} not sent again: " if len(ids) > 1 else "Not sent again: "
-        screen.notify(count + refused[0], severity="warning", markup=False)
+    async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
+        return await context.write(outbox.resend, some)
+
+    result = await in_batches(screen, step, ids, _RESENDING.doing)
+    _tell(screen, result, _RESENDING, what, len(ids))
 
 
-async def copy_from(screen: Screen[Any], context: Context, pane: AlertPane) -> None:
-    """Ask what to copy of the alert that is shown, and copy it."""
-    details, chosen = pane.details, pane.chosen
-    if details is None:
-        screen.notify("There is no alert to copy from", severity="warning")
-        return
-    choices = [("payload", "p", "payload, as it is sent")]
-    if chosen is not None and chosen.attempt is not None:
-        choices.append(("response", "r", "response body of this attempt"))
-    if chosen is not None:
-        choices.append(("curl", "c", "a curl command, secrets masked"))
-    what = await screen.app.push_screen_wait(Choose("Copy", [*choices, ("id", "i", "alert id")]))
-    if what is not None:
-        text, described = await _text_of(context, details, chosen, what)
-        await copy(screen.app, text, described)
+# --- cancelling
 
 
-async def _text_of(
-    context: Context, details: AlertDetails, chosen: Chosen | None, what: str
-) -> tuple[str, str]:
-    round = chosen.delivery.row.round if chosen else 1
-    match what:
-        case "response" if chosen is not None and chosen.attempt is not None:
-            exchange = await context.read(queries.exchange, chosen.attempt.id)
-            body = exchange.response_body if exchange else b""
-            return body.decode("utf-8", "replace"), f"the response ({kept(None, len(body), truncated=False)})"
-        case "curl" if chosen is not None:
-            request = masked_request(
-                details.alert,
-                chosen.delivery.destination,
-                webhook_id=chosen.delivery.row.webhook_id,
-                round=round,
-                timestamp=context.clock() // 1000,
-            )
-            return curl(request), "a curl command"
-        case "id":
-            return details.alert.alert_id, "the alert id"
-        case _:
-            return payload(details.alert, round).decode(), "the payload"
+async def cancel_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
+    """Withdraw what waits of these alerts, more than one after a question; whether it was done."""
+    deliveries = [delivery for row in rows for delivery in row.deliveries]
+    if not deliveries and len(rows) == 1:
+        screen.notify(f"{NOWHERE}: there is nothing to cancel", severity="warning")
+        return False
+    of = f" of {len(rows):,} selected alerts" if len(rows) > 1 else ""
+    return await _cancel(screen, context, deliveries, of)
+
+
+async def cancel_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
+    """Withdraw one delivery; whether it was done."""
+    return await _cancel(screen, context, [delivery], "")
+
+
+async def _cancel(screen: Screen[Any], context: Context, deliveries: Sequence[DeliveryRow], of: str) -> bool:
+    waiting = [delivery for delivery in deliveries if delivery.state is State.SCHEDULED]
+    if not waiting:
+        screen.notify(f"{why_not_cancel(deliveries)}: there is nothing to cancel", severity="warning")
+        return False
+    names = ", ".join(sorted({visible(delivery.destination) for delivery in waiting}))
+    to = f" to {names}" if len(waiting) <= 3 else ""
+    what = f"{words.counted(len(waiting), 'waiting delivery')}{to}{of}"
+    if len(waiting) > 1 and not await _confirm(screen, f"Cancel {what}?", "Cancel them"):
+        return False
+
+    async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
+        return await context.write(outbox.cancel, some)
+
+    ids = [delivery.id for delivery in waiting]
+    result = await in_batches(screen, step, ids, _CANCELLING.doing)
+    _tell(screen, result, _CANCELLING, what, len(ids))
+    return True
+
+
+def why_not_cancel(deliveries: Sequence[DeliveryRow]) -> str:
+    """Why none of these can be withdrawn."""
+    standings = {delivery.standing for delivery in deliveries}
+    if Standing.SENDING in standings:
+        return "It is being sent right now"
+    if len(standings) > 1 or not standings:
+        return "Nothing waits"
+    return f"It {_ENDED[standings.pop()]} already"
+
+
+_ENDED = {
+    Standing.DELIVERED: "has been delivered",
+    Standing.FAILED: "has failed",
+    Standing.CANCELLED: "has been cancelled",
+}
+
+
+# --- the words for it
+
+
+async def _confirm(screen: Screen[Any], question: str, yes: str) -> bool:
+    return await screen.app.push_screen_wait(Confirm(question, yes=yes, no="Leave it"))
+
+
+def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: int) -> None:
+    if result.trouble:
+        left = f"{result.left:,} {deed.not_done}" if asked > 1 else deed.not_done.capitalize()
+        screen.notify(f"{left}: {result.trouble}", severity="error", markup=False)
+    elif result.left:
+        stopped = f"Stopped: {result.done:,} of {asked:,} done, {result.left:,} {deed.not_done}"
+        screen.notify(stopped, severity="warning", markup=False)
+    elif result.done:
+        screen.notify(f"{deed.doing} {what}", markup=False)
+    if result.refused:
+        count = (
+            f"{len(result.refused):,} {deed.not_done}: " if asked > 1 else f"{deed.not_done.capitalize()}: "
+        )
+        screen.notify(count + result.refused[0], severity="warning", markup=False)

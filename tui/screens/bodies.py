@@ -1,5 +1,6 @@
 """Shows a body of any bytes: JSON indented and coloured, text as text, anything else as a hex dump."""
 
+import contextlib
 import json
 import re
 
@@ -8,54 +9,64 @@ from textual.content import Content
 from tui.domain.attempt import Headers
 from tui.domain.text import visible, visible_lines
 from tui.screens import words
+from tui.screens.json_lines import LONGEST, MOST_LINES, json_lines
+from tui.screens.widgets.lines import Line
 
-_LONGEST_LINE = 2000
-_MOST_LINES = 1500
-_HEX_BYTES = 2048
+_MOST_BYTES = 256 * 1024
+"""What is laid out of a body; an answer is never longer, a payload may be."""
+_MOST_IN_PASSING = 1_500
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
-_JSON = re.compile(
-    r'(?P<key>"(?:[^"\\]|\\.)*")(?=\s*:)|(?P<string>"(?:[^"\\]|\\.)*")'
-    r"|(?P<number>-?\b\d[\d.eE+-]*\b)|(?P<word>\b(?:true|false|null)\b)"
-)
-_JSON_STYLES = {
-    "key": "$text-accent",
-    "string": "$text-success",
-    "number": "$text-warning",
-    "word": "$text-warning",
-}
+
+
+def body_lines(raw: bytes, headers: Headers = (), *, key: str = "", cut: bool = False) -> list[Line]:
+    """`raw` as a person reads it best; `key` begins the keys of its folds. With `cut` its end is missing."""
+    if not raw:
+        return [Line(Content.styled("(empty)", words.MUTED))]
+    shown, cut = raw[:_MOST_BYTES], cut or len(raw) > _MOST_BYTES
+    text = decode(shown, headers)
+    if text is None:
+        lines = [Line(Content(line)) for line in _hex_dump(shown)]
+    else:
+        lines = json_lines(text, key, cut=cut) or [Line(_clip(line)) for line in _split(text)]
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], Line(_more(len(lines) - MOST_LINES, "line"))]
+    if len(raw) > len(shown):
+        lines.append(Line(_more(len(raw) - len(shown), "byte")))
+    return lines
 
 
 def body(raw: bytes, headers: Headers = ()) -> Content:
-    """`raw` as a person reads it best."""
-    if not raw:
-        return Content.styled("(empty)", words.MUTED)
-    text = _decode(raw, headers)
+    """`raw` all in one, nothing folded."""
+    lines = body_lines(raw, headers)
+    shown = [Content("  " * line.depth) + line.content for line in lines[:_MOST_IN_PASSING]]
+    if len(lines) > _MOST_IN_PASSING:
+        shown.append(_more(len(lines) - _MOST_IN_PASSING, "line"))
+    return Content("\n").join(shown)
+
+
+def plain_lines(raw: bytes, headers: Headers = ()) -> list[str]:
+    """`raw` as lines to be compared with another's; none for an empty one."""
+    return ["  " * line.depth + line.content.plain for line in body_lines(raw, headers)] if raw else []
+
+
+def whole_text(raw: bytes, headers: Headers = ()) -> str:
+    """All of `raw` as text that acts on no terminal, JSON indented: for a pager."""
+    text = decode(raw, headers)
     if text is None:
-        return _hex_dump(raw)
-    indented = _indent(text)
-    return json_text(indented) if indented is not None else Content(_clip(visible_lines(text)))
+        return "\n".join(_hex_dump(raw))
+    with contextlib.suppress(ValueError, RecursionError):
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return visible_lines(text)
 
 
-def json_text(text: str) -> Content:
-    """JSON text, coloured; it need not be valid."""
-    clipped = _clip(visible_lines(text))
-    parts: list[Content | str | tuple[str, str]] = []
-    end = 0
-    for match in _JSON.finditer(clipped):
-        parts += [clipped[end : match.start()], (match[0], _JSON_STYLES[match.lastgroup or "word"])]
-        end = match.end()
-    return Content.assemble(*parts, clipped[end:])
-
-
-def headers(pairs: Headers) -> Content:
+def header_lines(pairs: Headers) -> list[Line]:
     """One header a line."""
     if not pairs:
-        return Content.styled("(none)", words.MUTED)
-    lines = [
-        Content.assemble((visible(name), "$text-accent"), ": ", visible(value)[:_LONGEST_LINE])
+        return [Line(Content.styled("(none)", words.MUTED))]
+    return [
+        Line(Content.assemble((visible(name), "$text-accent"), ": ", _clip(visible(value))))
         for name, value in pairs
     ]
-    return Content("\n").join(lines)
 
 
 def kept(length: int | None, shown: int, *, truncated: bool) -> str:
@@ -65,7 +76,8 @@ def kept(length: int | None, shown: int, *, truncated: bool) -> str:
     return f"kept {words.size(shown)} of {words.size(length) if length else 'more'}"
 
 
-def _decode(raw: bytes, headers: Headers) -> str | None:
+def decode(raw: bytes, headers: Headers = ()) -> str | None:
+    """The text in `raw`; None if it is none."""
     content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
     declared = _CHARSET.search(content_type)
     if declared:
@@ -80,32 +92,29 @@ def _decode(raw: bytes, headers: Headers) -> str | None:
     return text
 
 
-def _indent(text: str) -> str | None:
-    stripped = text.strip()
-    if not stripped.startswith(("{", "[")):
-        return None
-    try:
-        return json.dumps(json.loads(stripped), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return None
+def text_lines(text: str) -> list[Line]:
+    """A text somebody wrote, in as many lines as it has."""
+    return [Line(_clip(line)) for line in _split(text)]
 
 
-def _clip(text: str) -> str:
-    lines = text.split("\n")
-    shown = [
-        line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…" for line in lines[:_MOST_LINES]
-    ]
-    if len(lines) > _MOST_LINES:
-        shown.append(f"… {len(lines) - _MOST_LINES} more lines")
-    return "\n".join(shown)
+def _split(text: str) -> list[str]:
+    return visible_lines(text).rstrip("\n").split("\n")
 
 
-def _hex_dump(raw: bytes) -> Content:
+def _clip(line: str) -> Content:
+    if len(line) <= LONGEST:
+        return Content(line)
+    return Content.assemble(line[:LONGEST], _more(len(line) - LONGEST, "character"))
+
+
+def _more(count: int, noun: str) -> Content:
+    return Content.styled(f"… {words.counted(count, noun)} more", words.MUTED)
+
+
+def _hex_dump(raw: bytes) -> list[str]:
     lines: list[str] = []
-    for offset in range(0, min(len(raw), _HEX_BYTES), 16):
+    for offset in range(0, len(raw), 16):
         row = raw[offset : offset + 16]
         printed = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
         lines.append(f"{offset:06x}  {row.hex(' '):<47}  {printed}")
-    if len(raw) > _HEX_BYTES:
-        lines.append(f"… {len(raw) - _HEX_BYTES} more bytes")
-    return Content("\n".join(lines))
+    return lines

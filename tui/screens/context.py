@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from tui.domain.retry import RetryPolicy
+from tui.screens.kept import Kept
 from tui.store.database import Store, Transaction
 
 Work = ParamSpec("Work")
@@ -36,6 +37,10 @@ class Context:
     """None for a viewer: another process delivers."""
     note: str = ""
     """A word for the status line, such as `demo`."""
+    kept: Kept = field(default_factory=Kept)
+    """What is remembered until the next start; whoever changes it need not write it."""
+    filters: tuple[tuple[str, str], ...] = ()
+    """Names and texts of the person's own filters."""
 
     def read(
         self,
@@ -45,6 +50,15 @@ class Context:
     ) -> Awaitable[Result]:
         """Run a query without holding the screen up; raises StoreUnavailable."""
         return asyncio.wrap_future(self.store.read(work, *args, **kwargs))
+
+    def read_aside(
+        self,
+        work: Callable[Concatenate[Any, Work], Result],
+        *args: Work.args,
+        **kwargs: Work.kwargs,
+    ) -> Awaitable[Result]:
+        """Like `read`, for what may take long: no other reading waits for it."""
+        return asyncio.wrap_future(self.store.read_aside(work, *args, **kwargs))
 
     async def write(
         self,

@@ -1,30 +1,37 @@
 """Setting a destination up in three steps: configure it, test it, done."""
 
-import secrets
 from dataclasses import replace
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.widgets import Button, Footer, Static
+from textual.widgets import Button, Static
 
-from tui.domain.destination import Destination
+from tui.domain.destination import SETTINGS, Destination, changed_settings
 from tui.domain.errors import Invalid, Refused
+from tui.domain.retry import RetryPolicy
+from tui.screens import words
 from tui.screens.context import Context
+from tui.screens.dialogs import Confirm
 from tui.screens.live import ReadingScreen
 from tui.screens.widgets.destination_form import DestinationForm
+from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.test_result import TestResult
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
 
 _STEPS = ("Configure", "Test", "Done")
+_NARROW, _SHORT = 72, 20
+_FIRST_RETRIES = 4
 
 
 class DestinationSetup(ReadingScreen):
-    """For a new destination, or one to be edited; with `testing`, it begins at the test."""
+    """For a new destination, or one to be edited."""
 
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "save", "save", id="setup.save", tooltip="Save the destination"),
         Binding(
@@ -33,54 +40,78 @@ class DestinationSetup(ReadingScreen):
         Binding("escape,q", "close", "close", id="setup.close", tooltip="Leave; what was saved stays saved"),
     ]
 
-    def __init__(
-        self, context: Context, destination: Destination | None = None, *, testing: bool = False
-    ) -> None:
+    def __init__(self, context: Context, destination: Destination | None = None) -> None:
         super().__init__()
         self.context = context
         self._destination = destination
-        self._testing = testing and destination is not None
+        """As it was last read or saved; None for one that is new."""
+        self._told: frozenset[str] = frozenset()
+        """The settings that somebody else changed, as far as that has been said."""
+        self._typed_early: str | None = ""
+        """What was typed before there was a field to type into; None from when there is."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="steps")
-        with VerticalScroll(id="setup-body"):
+        with VerticalScroll(id="setup-body", can_focus=False):
+            yield Static(id="elsewhere")
             yield DestinationForm(self._destination)
+            yield Static(id="schedule")
             yield TestResult(self.context)
         with Horizontal(id="setup-buttons", classes="buttons"):
-            saves = "Add Destination" if self._destination is None else "Save Changes"
-            yield Button(saves, id="save", variant="primary")
+            yield Button(self._saves, id="save", variant="primary")
             yield Button("Cancel", id="cancel")
             yield Button("Send Test Alert", id="send-test", variant="primary")
             yield Button("Finish Setup", id="finish", variant="success")
             yield Button("Add Another", id="another")
             yield Button("Back to Configuration", id="back")
             yield Button("Skip Testing", id="skip")
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def on_mount(self) -> None:
-        if self._testing:
-            self._show_test()
-        else:
-            self._show_form()
+        self._show_form()
+        self.set_interval(1.0, self._on_second)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < _NARROW, "-narrow")
+        self.set_class(event.size.height < _SHORT, "-short")
 
     # --- the steps
 
+    @property
+    def _form(self) -> DestinationForm:
+        return self.query_one(DestinationForm)
+
+    @property
+    def _saves(self) -> str:
+        return "Add Destination" if self._destination is None else "Save Changes"
+
+    @property
+    def _configures(self) -> bool:
+        return self._form.display
+
     def _show_form(self) -> None:
         self._show_step(0, "save", "cancel")
-        form = self.query_one(DestinationForm)
-        form.display, self.query_one(TestResult).display = True, False
-        form.focus_first()
+        self.query_one("#save", Button).label = self._saves
+        self._form.begin()
+        self._show_schedule()
+
+    async def _back_to_form(self) -> None:
+        """A new form: of what is saved by now, no secret is to be seen again."""
+        await self._form.remove()
+        await self.query_one("#setup-body").mount(DestinationForm(self._destination), after="#elsewhere")
+        self._show_form()
 
     def _show_test(self) -> None:
         assert self._destination is not None
-        self.query_one(DestinationForm).display = False
-        result = self.query_one(TestResult)
-        result.display = True
-        result.introduce(self._destination, saved=not self._testing)
-        self._show_step(1, "send-test", "skip", "back")
-        self.query_one("#send-test").focus()
+        self.query_one(TestResult).introduce(self._destination)
+        paused = self._destination.paused
+        self._show_step(1, *(("skip", "back") if paused else ("send-test", "skip", "back")))
+        self.query_one("#skip" if paused else "#send-test").focus()
 
     def _show_step(self, step: int, *buttons: str) -> None:
+        self._form.display = self.query_one("#schedule").display = step == 0
+        self.query_one(TestResult).display = step == 1
+        self.query_one("#elsewhere").display = False
         parts: list[Content | str | tuple[str, str]] = []
         for index, name in enumerate(_STEPS):
             mark = "●" if index == step else "✓" if index < step else "○"
@@ -99,7 +130,27 @@ class DestinationSetup(ReadingScreen):
         for button in self.query("#setup-buttons Button").results(Button):
             button.display = button.id in buttons
 
+    def _show_schedule(self) -> None:
+        told = schedule(self.context.policy, self.context.clock())
+        self.query_one("#schedule", Static).update(Content(told))
+
     # --- keys and buttons
+
+    def on_key(self, event: events.Key) -> None:
+        """Keys that are faster than the form are typed into it once it has the focus."""
+        if self._typed_early is not None and event.is_printable and event.character:
+            self._typed_early += event.character
+            event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        if self._typed_early is not None:
+            self._typed_early += event.text
+            event.stop()
+
+    def on_descendant_focus(self) -> None:
+        if self._typed_early:
+            self._form.type_early(self._typed_early)
+        self._typed_early = None
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         match event.button.id:
@@ -108,7 +159,8 @@ class DestinationSetup(ReadingScreen):
             case "send-test":
                 self.run_worker(self._send_test, group="test", exclusive=True)
             case "back":
-                self._back_to_form()
+                self.workers.cancel_group(self, "test")
+                self.run_worker(self._back_to_form, group="back", exclusive=True)
             case "another":
                 self.app.switch_screen(DestinationSetup(self.context))
             case "finish" | "skip":
@@ -119,41 +171,99 @@ class DestinationSetup(ReadingScreen):
                 return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        forms = self.is_mounted and self.query_one(DestinationForm).display
-        return forms if action in ("save", "reveal") else True
+        return self.is_mounted and self._configures if action in ("save", "reveal") else True
 
     def action_reveal(self) -> None:
-        self.query_one(DestinationForm).toggle_reveal()
+        self._form.toggle_reveal()
 
     def action_close(self) -> None:
+        self.run_worker(self._close, group="close", exclusive=True)
+
+    async def _close(self) -> None:
+        if self._configures and self._form.is_changed:
+            question = "Nothing of this form is saved. Discard what you typed?"
+            discard = Confirm(question, yes="Discard", no="Keep editing", dangerous=True)
+            if not await self.app.push_screen_wait(discard):
+                return
         self.dismiss()
+
+    # --- saving
 
     def action_save(self) -> None:
         self.run_worker(self._save, group="save", exclusive=True)
 
     async def _save(self) -> None:
-        form = self.query_one(DestinationForm)
-        destination = form.read()
-        if destination is None:
+        wanted = self._form.read()
+        if wanted is None:
             return
         try:
-            if self._destination is None:
-                self._destination = await self.context.write(destinations.add, destination)
-            else:
-                kept = replace(destination, id=self._destination.id, paused=self._destination.paused)
-                self._destination = await self.context.write(destinations.edit, kept)
+            await self._store(wanted)
         except Invalid as error:
-            form.show_error(error.field, error.message)
-            return
+            self._form.show_error(error.field, error.message)
+        except destinations.Deleted:
+            self._say_deleted()
+        except destinations.Clash as clash:
+            self._see(clash)
+            told = f"{clash}. Save again to put yours in its place, or leave with esc."
+            self._say_elsewhere(told[:1].upper() + told[1:])
         except (StoreUnavailable, Refused) as error:
             self.notify(f"Not saved: {error}. Try again.", severity="error", markup=False)
-            return
-        self._show_test()
+        else:
+            self._show_test()
 
-    def _back_to_form(self) -> None:
-        self.workers.cancel_group(self, "test")
-        self.query_one("#save", Button).label = "Save Changes"
-        self._show_form()
+    def _see(self, clash: destinations.Clash) -> None:
+        """What clashed has been seen now: saved once more, the form wins, and in nothing else."""
+        assert self._destination is not None
+        theirs = {name: getattr(clash.stored, name) for name in clash.settings}
+        self._destination = replace(self._destination, **theirs)
+        self._told = changed_settings(self._destination, clash.stored)
+
+    async def _store(self, wanted: Destination) -> None:
+        seen = self._destination
+        if seen is None:
+            self._destination = await self.context.write(destinations.add, wanted)
+        else:
+            wanted = replace(wanted, id=seen.id, paused=seen.paused)
+            self._destination = await self.context.write(destinations.edit, wanted, seen=seen)
+
+    def _on_second(self) -> None:
+        if self._configures:
+            self._show_schedule()
+            if self._destination is not None:
+                self.run_worker(self._look_elsewhere, group="elsewhere", exclusive=True)
+
+    async def _look_elsewhere(self) -> None:
+        """Whether somebody else changed or deleted what is being edited."""
+        seen = self._destination
+        if seen is None:
+            return
+        try:
+            stored = await self.context.read(destinations.find, seen.id)
+        except StoreUnavailable:
+            return  # saving will say so
+        if stored is None:
+            self._say_deleted()
+        elif (changed := changed_settings(seen, stored)) != self._told:
+            self._told = changed
+            names = ", ".join(shown for name, shown in SETTINGS.items() if name in changed)
+            self._say_elsewhere(
+                f"Somebody else has changed this destination meanwhile: {names}. "
+                "What you do not touch stays as they left it."
+            )
+
+    def _say_deleted(self) -> None:
+        self._destination = None
+        self.query_one("#save", Button).label = self._saves
+        told = "Somebody else has deleted this destination meanwhile. Add Destination adds it anew."
+        self._say_elsewhere(told)
+
+    def _say_elsewhere(self, told: str) -> None:
+        elsewhere = self.query_one("#elsewhere", Static)
+        elsewhere.update(Content(told))
+        elsewhere.display = True
+        self.query_one("#setup-body").scroll_home(animate=False)
+
+    # --- testing
 
     async def _send_test(self) -> None:
         assert self._destination is not None
@@ -161,15 +271,14 @@ class DestinationSetup(ReadingScreen):
         self.set_focus(None)  # or it would move on, and a second enter with it
         button.disabled = True
         try:
-            alert_id = secrets.token_hex(16)
-            delivered = await self.query_one(TestResult).run(self._destination, alert_id)
+            delivered = await self.query_one(TestResult).run(self._destination)
         except (StoreUnavailable, Invalid) as error:
             self.notify(f"The test alert was not sent: {error}", severity="error", markup=False)
             delivered = False
         finally:
             button.disabled = False
         if delivered:
-            self._show_step(1, "finish", "another")
+            self._show_step(1, "finish", "another", "back")
             self.query_one("#finish").focus()
         else:
             self._show_step(1, "send-test", "back", "skip")
@@ -181,3 +290,14 @@ class DestinationSetup(ReadingScreen):
         self.dismiss()
         if destination is not None:
             self.app.call_later(self.app.run_action, f"show_destination({destination.id})")
+
+
+def schedule(policy: RetryPolicy, now: int) -> str:
+    """When an alert that is never acknowledged is tried, in wall-clock times."""
+    moments = policy.moments(now)
+    if not moments:
+        return "If it is not acknowledged it has failed: no retry is configured."
+    first = ", ".join(words.clock_time(moment) for moment in moments[:_FIRST_RETRIES])
+    more = f" … {len(moments)} retries in all" if len(moments) > _FIRST_RETRIES else ""
+    ends = words.clock_time(moments[-1]).rpartition(":")[0]
+    return f"If it never answers, an alert sent now is retried at {first}{more}, and given up about {ends}."

@@ -1,17 +1,17 @@
-"""Short questions over a screen: yes or no, what to copy, and the help."""
+"""Short questions over a screen: yes or no, what to copy."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Button, OptionList, Static
+from textual.screen import ModalScreen
+from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
-from tui.domain.text import visible
+from tui.domain.text import visible, visible_lines
 from tui.screens import words
 
 
@@ -51,7 +51,9 @@ class Choose(ModalScreen[str | None]):
     """One of several things, each on a key of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing")
+        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing"),
+        Binding("j", "move(1)", "down", show=False, id="choose.down", tooltip="Next"),
+        Binding("k", "move(-1)", "up", show=False, id="choose.up", tooltip="Previous"),
     ]
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
@@ -78,34 +80,28 @@ class Choose(ModalScreen[str | None]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
 
+    def action_move(self, way: int) -> None:
+        options = self.query_one(OptionList)
+        options.action_cursor_down() if way > 0 else options.action_cursor_up()
 
-class Help(ModalScreen[None]):
-    """The keys of the screen below, made from its bindings."""
+
+class ShowText(ModalScreen[None]):
+    """A text to be selected by hand, where nothing could copy it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "close", id="help.close", tooltip="Close the help")
+        Binding("escape,q", "dismiss", "close", id="text.close", tooltip="Close the text")
     ]
 
-    def __init__(self, of: Screen[Any]) -> None:
+    def __init__(self, title: str, text: str) -> None:
         super().__init__()
-        self._lines = _help_lines(of)
+        self._title, self._text = title, text
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(classes="dialog help"):
-            yield Static(Content.styled("Keys of this screen", "bold"), classes="question")
-            yield Static(Content("\n").join(self._lines))
-            yield Static(Content.styled("\nesc closes · ctrl+p has every action by name", words.MUTED))
-
-
-def _help_lines(screen: Screen[Any]) -> list[Content]:
-    lines: list[Content] = []
-    seen: set[str] = set()
-    for active in sorted(screen.active_bindings.values(), key=lambda active: not active.binding.show):
-        binding = active.binding
-        if not binding.id or binding.id in seen or not binding.tooltip:
-            continue
-        seen.add(binding.id)
-        keys = [a.binding for a in screen.active_bindings.values() if a.binding.id == binding.id]
-        shown = " ".join(screen.app.get_key_display(other) for other in keys)
-        lines.append(Content.assemble((f"{shown:>14}  ", "$text-accent bold"), binding.tooltip))
-    return lines
+        with Vertical(classes="dialog text"):
+            yield Static(Content(visible(self._title)), classes="question")
+            yield TextArea(visible_lines(self._text), read_only=True, soft_wrap=True)
+            yield Static(
+                Content.styled(
+                    "select with the mouse (in most terminals with shift) · esc closes", words.MUTED
+                )
+            )

@@ -1,5 +1,6 @@
 """A screen that follows the database: it is told of changes and of every second that passes."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
@@ -8,11 +9,14 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.messages import Prune
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from tui.screens.context import Context
+from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.status_line import StatusLine
 from tui.store.errors import StoreUnavailable
+
+RELOAD_EVERY_S = 0.25
+"""After one read, what changes meanwhile waits for the next: a burst leaves time for keys."""
 
 
 class ReadingScreen(Screen[None]):
@@ -27,7 +31,7 @@ class ReadingScreen(Screen[None]):
 
 
 class LiveScreen(ReadingScreen):
-    """Base of the three modes. Subclasses compose their body and say how to read it anew."""
+    """Base of the modes. Subclasses compose their body and say how to read it anew."""
 
     AUTO_FOCUS: ClassVar[str | None] = "*"
 
@@ -42,7 +46,7 @@ class LiveScreen(ReadingScreen):
         yield StatusLine(self.context)
         with Container(id="body"):
             yield from self.compose_body()
-        yield Footer(show_command_palette=False)
+        yield Keys()
 
     def compose_body(self) -> ComposeResult:
         raise NotImplementedError
@@ -81,6 +85,7 @@ class LiveScreen(ReadingScreen):
         if not self.was_lost:
             self.notify(f"{error}; trying again", severity="error", markup=False)
         self.was_lost = True
+        self.query_one(StatusLine).say_lost(str(error))
         self.set_timer(1.0, self.reload)
 
     async def _load_while_stale(self) -> None:
@@ -91,6 +96,7 @@ class LiveScreen(ReadingScreen):
             while self._stale:
                 self._stale = False
                 await self._load_once()
+                await asyncio.sleep(RELOAD_EVERY_S)
         finally:
             self._loading = False
 
@@ -106,6 +112,7 @@ class LiveScreen(ReadingScreen):
             if self.was_lost:
                 self.notify("the database answers again", markup=False)
             self.was_lost = False
+            self.query_one(StatusLine).say_lost("")
 
     def _on_second(self) -> None:
         if self.is_current:

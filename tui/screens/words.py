@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from tui.domain.alert import Severity
-from tui.domain.lifecycle import Outcome, Standing
+from tui.domain.lifecycle import Outcome, Standing, State
 from tui.domain.text import visible
 from tui.store.outbox import LEASE_MARGIN_MS
 from tui.store.views import DeliveryRow
@@ -38,8 +38,7 @@ SEVERITY_STYLES = {
 }
 MUTED = "$foreground-muted"
 
-# The most telling first: what failed, what is on its way, what is done.
-_ORDER = (
+ORDER = (
     Standing.FAILED,
     Standing.RETRYING,
     Standing.SENDING,
@@ -47,6 +46,7 @@ _ORDER = (
     Standing.DELIVERED,
     Standing.CANCELLED,
 )
+"""The most telling first: what failed, what is on its way, what is done."""
 
 
 def plain(text: str, style: str = "") -> Content:
@@ -83,10 +83,25 @@ def clock_time(moment: int) -> str:
     return f"{datetime.fromtimestamp(moment / 1000):%H:%M:%S}"
 
 
+def wall_time(moment: int, now: int) -> str:
+    """`10:41:31`, and on another day than today's which: `30 Nov 10:41`."""
+    then, today = datetime.fromtimestamp(moment / 1000), datetime.fromtimestamp(now / 1000)
+    return f"{then:%H:%M:%S}" if then.date() == today.date() else f"{then:%d %b %H:%M}"
+
+
 def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
     return f"{milliseconds} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
+
+
+def brief_duration(milliseconds: int | None) -> str:
+    """In five cells: `84ms`, `1.2s`, `30s`, `120s`; a dash for none."""
+    if milliseconds is None:
+        return "–"
+    if milliseconds < 1000:
+        return f"{milliseconds}ms"
+    return f"{milliseconds / 1000:.1f}s" if milliseconds < 10_000 else f"{milliseconds // 1000}s"
 
 
 def size(count: int) -> str:
@@ -99,8 +114,8 @@ def size(count: int) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 delivery`, `12 deliveries`."""
-    plural = noun.removesuffix("y") + "ies" if noun.endswith("y") else noun + "s"
+    """`1 delivery`, `12 deliveries`, `3 keys`."""
+    plural = noun.removesuffix("y") + "ies" if noun.endswith("y") and noun[-2] not in "aeo" else noun + "s"
     return f"{number:,} {noun if number == 1 else plural}"
 
 
@@ -121,14 +136,6 @@ def delivery_brief(row: DeliveryRow, now: int) -> Content:
     return Content.assemble((glyph, style), f" {name}", (tail, style))
 
 
-def deliveries_brief(rows: tuple[DeliveryRow, ...], not_routed: str | None, now: int) -> Content:
-    """All deliveries of an alert on one line."""
-    if not rows:
-        return Content.styled(f"{NOT_ROUTED} not routed" if not_routed else "", MUTED)
-    ordered = sorted(rows, key=lambda row: _ORDER.index(row.standing))
-    return Content("  ").join([delivery_brief(row, now) for row in ordered])
-
-
 def next_step(row: DeliveryRow, now: int) -> str:
     """What happens next to a delivery, and when, in words."""
     match row.standing:
@@ -140,9 +147,13 @@ def next_step(row: DeliveryRow, now: int) -> str:
             return f"retry in {until(row.due_at, now)}, at {clock_time(row.due_at)}"
         case Standing.RETRYING:
             return "retry is due now"
-        case Standing.SENDING if row.due_at is not None and row.due_at - now < LEASE_MARGIN_MS:
-            # Past its deadline and not finished: whoever sends it is gone, and the lease runs out.
-            return f"held by a dispatcher that stopped, sent again in {until(row.due_at, now)}"
+        case Standing.SENDING if is_held(row, now):
+            due = row.due_at or now
+            return (
+                f"held by a dispatcher that stopped, sent again in {until(due, now)}"
+                if due > now
+                else "held by a dispatcher that stopped, sent again as soon as one runs"
+            )
         case Standing.SENDING:
             return "being sent"
         case Standing.DELIVERED:
@@ -151,6 +162,11 @@ def next_step(row: DeliveryRow, now: int) -> str:
             return "failed for good; r sends it again"
         case _:
             return "cancelled"
+
+
+def is_held(row: DeliveryRow, now: int) -> bool:
+    """Whether it is past its deadline and not finished: whoever sends it is gone, and the lease runs out."""
+    return row.state is State.IN_FLIGHT and row.due_at is not None and row.due_at - now < LEASE_MARGIN_MS
 
 
 def attempt_brief(outcome: Outcome | None, summary: str) -> str:

@@ -107,6 +107,7 @@ class Store:
         self._db = strategy.open()
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._reader = ThreadPoolExecutor(1, "store-reader")
+        self._aside = ThreadPoolExecutor(1, "store-aside")
         self._closed = False
 
     def write(
@@ -130,12 +131,25 @@ class Store:
         **kwargs: Work.kwargs,
     ) -> Future[Result]:
         """Raises StoreUnavailable when the database does not answer now."""
+        return self._reader.submit(self._read, work, *args, **kwargs)
 
-        def run() -> Result:
-            with self._connected() as db:
-                return work(db, *args, **kwargs)
+    def read_aside(
+        self,
+        work: Callable[Concatenate[peewee.Database, Work], Result],
+        *args: Work.args,
+        **kwargs: Work.kwargs,
+    ) -> Future[Result]:
+        """Like `read`, for what may take long: nobody who reads waits for it."""
+        return self._aside.submit(self._read, work, *args, **kwargs)
 
-        return self._reader.submit(run)
+    def _read(
+        self,
+        work: Callable[Concatenate[peewee.Database, Work], Result],
+        *args: Work.args,
+        **kwargs: Work.kwargs,
+    ) -> Result:
+        with self._connected() as db:
+            return work(db, *args, **kwargs)
 
     def watch(self) -> ChangeNotice:
         return self.strategy.watch()
@@ -152,7 +166,7 @@ class Store:
         """Waits for the write under way. Afterwards the store takes no more work."""
         if not self._closed:
             self._closed = True
-            for pool in (self._writer, self._reader):
+            for pool in (self._writer, self._reader, self._aside):
                 pool.submit(self._db.close)
                 pool.shutdown(wait=True)
 

@@ -3,18 +3,34 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from dataclasses import replace
 from typing import Any
 
 import peewee
 
-from tui.domain.destination import Destination
+from tui.domain.destination import SETTINGS, Destination, rebase
 from tui.domain.errors import Invalid, Refused
 from tui.domain.lifecycle import State
 from tui.store import models
 from tui.store.database import Transaction
 from tui.store.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
+
+
+class Deleted(Refused):
+    """The destination is no more."""
+
+    def __init__(self) -> None:
+        super().__init__("this destination has been deleted")
+
+
+class Clash(Refused):
+    """Somebody else changed the same settings of a destination meanwhile."""
+
+    def __init__(self, stored: Destination, settings: Collection[str]) -> None:
+        changed = ", ".join(words for name, words in SETTINGS.items() if name in settings)
+        super().__init__(f"somebody else has changed this destination meanwhile: {changed}")
+        self.stored, self.settings = stored, settings
 
 
 def all_destinations(db: peewee.Database) -> list[Destination]:
@@ -29,6 +45,12 @@ def every_destination(db: peewee.Database) -> list[Destination]:
     return [to_destination(row) for row in fetch(db, sql)]
 
 
+def find(db: peewee.Database, destination_id: int) -> Destination | None:
+    """None if it has been deleted."""
+    sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
+    return next((to_destination(row) for row in fetch(db, sql, (destination_id,))), None)
+
+
 def add(tx: Transaction, destination: Destination) -> Destination:
     """Store a new destination and return it with its id; raises Invalid (`name`) for a name in use."""
     columns = from_destination(destination)
@@ -38,18 +60,22 @@ def add(tx: Transaction, destination: Destination) -> Destination:
     return replace(destination, id=key)
 
 
-def edit(tx: Transaction, destination: Destination) -> Destination:
-    """Replace what is stored under `destination.id`; attempts from the next on go by it.
+def edit(tx: Transaction, destination: Destination, *, seen: Destination | None = None) -> Destination:
+    """Replace what is stored under `destination.id`, and return it; attempts from the next on go by it.
 
-    All but whether it is paused: somebody else may have paused it since it was read.
+    All but whether it is paused: somebody else may have paused it since it was read. With `seen`,
+    what the editor was shown, only what differs from that is replaced, and Clash raised where
+    somebody else has changed the same meanwhile. Raises Deleted if it is no more.
     """
+    stored = _hold(tx, destination.id)
+    destination, clashes = rebase(destination, seen or stored, stored)
+    if clashes:
+        raise Clash(stored, clashes)
     columns = from_destination(destination)
     del columns["paused"]
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
-    # What the old URL did says nothing of the new one.
-    models.Destination.update(failures=0, exhausted=0, failing_since=None).where(
-        models.Destination.id == destination.id, models.Destination.url != destination.url
-    ).execute(tx.db)
+    if destination.url != stored.url:  # what the old URL did says nothing of the new one
+        columns |= {"failures": 0, "exhausted": 0, "failing_since": None}
     with _a_name_taken_meanwhile(destination):
         _update(tx, destination.id, columns)
     return destination
@@ -70,6 +96,14 @@ def delete(tx: Transaction, destination_id: int) -> int:
     )
 
 
+def _hold(tx: Transaction, destination_id: int) -> Destination:
+    """The destination as it is stored, ours until the transaction ends."""
+    sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
+    for row in fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=False), (destination_id,)):
+        return to_destination(row)
+    raise Deleted
+
+
 def _update(tx: Transaction, destination_id: int, columns: dict[str, Any]) -> None:
     changed = (
         models.Destination.update(**columns)
@@ -77,7 +111,7 @@ def _update(tx: Transaction, destination_id: int, columns: dict[str, Any]) -> No
         .execute(tx.db)
     )
     if not changed:
-        raise Refused("this destination has been deleted")
+        raise Deleted
 
 
 def _check_name_is_free(tx: Transaction, folded: str, *, except_id: int) -> None:

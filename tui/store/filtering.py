@@ -1,38 +1,108 @@
-"""A filter as the WHERE clause of a query over `alert`."""
+"""A filter as SQL: which rows to walk, in the order of the alerts' keys, and what has to hold of them.
 
-from collections.abc import Callable
+The rarest thing a filter asks for is what is walked: the index of words, the deliveries in trouble,
+those of a destination; only then the alerts themselves, and these in an index that holds all that
+is asked of them. So a page costs what it shows, however many alerts there are.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from tui.domain.alert import encode_json
-from tui.domain.filter import UNROUTED, Filter, Key, Term
+import peewee
+
+from tui.domain.filter import Filter, Key, Term
 from tui.domain.lifecycle import Standing
-from tui.store.rows import marks
+from tui.store.rows import fetch, marks
+from tui.store.words import contains, is_postgres
 
 Clause = tuple[str, tuple[Any, ...]]
 
 _STANDING = {
-    Standing.WAITING: "delivery.state = 'scheduled' AND delivery.attempts = 0",
+    Standing.WAITING: (
+        "delivery.due_at IS NOT NULL AND delivery.state = 'scheduled' AND delivery.attempts = 0"
+    ),
     Standing.RETRYING: "delivery.state = 'scheduled' AND delivery.attempts > 0",
-    Standing.SENDING: "delivery.state = 'in_flight'",
+    Standing.SENDING: "delivery.due_at IS NOT NULL AND delivery.state = 'in_flight'",
     Standing.DELIVERED: "delivery.state = 'delivered'",
     Standing.FAILED: "delivery.state = 'failed'",
     Standing.CANCELLED: "delivery.state = 'cancelled'",
 }
+_FEW = 20_000
+"""Deliveries that are due; so many are sorted in no time."""
 
 
-def where(filter: Filter, now: int) -> Clause:
-    """SQL and values for `filter` at `now` (ms)."""
-    alike = [
-        t for t in filter.terms if t.key in (Key.STATE, Key.TO) and not t.negated and t.values != (UNROUTED,)
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Rows to walk: their tables, the column that is the alert's key, and what has to hold."""
+
+    tables: str
+    key: str
+    where: str
+    values: tuple[Any, ...]
+    repeats: bool = False
+    """An alert may come several times, for several of its deliveries."""
+
+
+def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
+    """The matching alerts are those of all sources together; of none, where a filter contradicts itself."""
+    alert = _using(db, "alert", "alert_listed")
+    words = [term for term in filter.terms if term.key in (Key.WORD, Key.TAG) and not term.negated]
+    if words:
+        found, wanted = contains(db, words)
+        rest, values = where(db, Filter(tuple(t for t in filter.terms if t not in words)), now)
+        condition = f"{found} AND alert.id = alert_words.rowid AND {rest}"
+        return [Source(f"alert_words CROSS JOIN {alert}", "alert_words.rowid", condition, (wanted, *values))]
+    if filter.states is None and not filter.names:
+        return [Source(alert, "alert.id", *where(db, filter, now))]
+    rest, values = where(db, filter.about_alerts, now)
+    named, names = _named(filter)
+    walked = [
+        Source(
+            f"{_walk(db, standing)} CROSS JOIN {alert}",
+            "delivery.alert_id",
+            f"{condition} AND {named} AND alert.id = delivery.alert_id AND {rest}",
+            (*names, *values),
+            repeats=True,
+        )
+        for standing, condition in _standings(filter)
     ]
-    clauses: list[Clause] = []
-    if alike:
-        # One delivery is to satisfy them all: `state:failed to:soc` means failed at soc.
-        clauses.append(_some_delivery([_delivery_clause(t) for t in alike]))
-    for term in filter.terms:
-        if term not in alike:
-            sql, values = _clause(term, now)
-            clauses.append((f"NOT ({sql})" if term.negated else sql, values))
+    if filter.lets_unrouted_through:
+        walked.append(Source(alert, "alert.id", f"alert.not_routed IS NOT NULL AND {rest}", values))
+    return walked
+
+
+def _standings(filter: Filter) -> list[tuple[Standing | None, str]]:
+    if filter.states is None:
+        return [(None, "1 = 1")]
+    return [(standing, _STANDING[standing]) for standing in Standing if standing in filter.states]
+
+
+def _walk(db: peewee.Database, standing: Standing | None) -> str:
+    match standing:
+        case Standing.FAILED | Standing.RETRYING:
+            return _using(db, "delivery", f"delivery_{standing}")
+        case Standing.WAITING | Standing.SENDING if not is_postgres(db) and _few_are_due(db):
+            return _using(db, "delivery", "delivery_lane")
+        case _:
+            return _using(db, "delivery", "delivery_alert_id_destination_id")
+
+
+def _few_are_due(db: peewee.Database) -> bool:
+    count = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT ?) AS due"
+    return fetch(db, count, (_FEW,))[0][0] < _FEW
+
+
+def _using(db: peewee.Database, table: str, index: str) -> str:
+    """PostgreSQL finds the index by itself: it knows how much there is of what."""
+    return table if is_postgres(db) else f"{table} INDEXED BY {index}"
+
+
+def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
+    """SQL and values for `filter` at `now` (ms), of any row of `alert`."""
+    clauses = [_clause(db, term, now) for term in filter.about_alerts.terms]
+    if filter.states is not None or filter.names:
+        clauses.append(_some_delivery(filter))
     if not clauses:
         return "1 = 1", ()
     return " AND ".join(f"({sql})" for sql, _ in clauses), tuple(v for _, values in clauses for v in values)
@@ -40,53 +110,43 @@ def where(filter: Filter, now: int) -> Clause:
 
 def matching_delivery(filter: Filter) -> Clause:
     """The part of `filter` that says which of an alert's deliveries are meant."""
-    parts = [_delivery_clause(t) for t in filter.terms if t.key in (Key.STATE, Key.TO) and not t.negated]
-    return " AND ".join(sql for sql, _ in parts) or "1 = 1", tuple(v for _, values in parts for v in values)
+    named, names = _named(filter)
+    return f"{_any(sql for _, sql in _standings(filter))} AND {named}", names
 
 
-def _clause(term: Term, now: int) -> Clause:
+def _some_delivery(filter: Filter) -> Clause:
+    """One delivery is to satisfy it all: `state:failed to:soc` means failed at soc."""
+    meant, values = matching_delivery(filter)
+    sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {meant})"
+    return (f"{sql} OR alert.not_routed IS NOT NULL" if filter.lets_unrouted_through else sql), values
+
+
+def _named(filter: Filter) -> Clause:
+    sql = "delivery.destination_id IN (SELECT id FROM destination WHERE name_folded IN ({}))"
+    parts = [sql.format(marks(term.values)) for term in filter.names]
+    return " AND ".join(parts) or "1 = 1", tuple(value for term in filter.names for value in term.values)
+
+
+def _clause(db: peewee.Database, term: Term, now: int) -> Clause:
+    sql, values = _plain_clause(db, term, now)
+    return (f"NOT ({sql})" if term.negated else sql), values
+
+
+def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
     match term.key:
         case Key.STATE | Key.TO:
-            clauses = [_some_delivery([_delivery_clause(term)])] if term.values != (UNROUTED,) else []
-            clauses += [("alert.not_routed IS NOT NULL", ())] if UNROUTED in term.values else []
-            return " OR ".join(sql for sql, _ in clauses), tuple(v for _, values in clauses for v in values)
+            return _some_delivery(Filter((Term(term.key, term.values),)))
         case Key.SEVERITY | Key.TYPE:
             return f"alert.{term.key.value} IN ({marks(term.values)})", term.values
         case Key.SINCE:
             return "alert.created_at >= ?", (now - max(int(value) for value in term.values),)
         case Key.TEST:
-            return f"alert.test = {'true' if 'yes' in term.values else 'false'}", ()
-        case Key.TAG:
-            return _any(_like("tags"), term, lambda value: _contains(encode_json(value)))
-        case Key.WORD:
-            columns = ("title", "name", "rule_id", "alert_id")
-            found = " OR ".join(_like(column) for column in columns)
-            return f"coalesce({found}, 1 = 0)", (_contains(term.values[0]),) * len(columns)
+            return _any(f"alert.test = {'true' if v == 'yes' else 'false'}" for v in term.values), ()
+        case Key.WORD | Key.TAG:
+            found, wanted = contains(db, (term,))
+            return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
 
 
-def _any(sql: str, term: Term, value_of: Callable[[str], str]) -> Clause:
-    return " OR ".join([sql] * len(term.values)), tuple(value_of(value) for value in term.values)
-
-
-def _delivery_clause(term: Term) -> Clause:
-    if term.key is Key.TO:
-        named = f"SELECT id FROM destination WHERE name_folded IN ({marks(term.values)})"
-        return f"delivery.destination_id IN ({named})", term.values
-    states = [_STANDING[Standing(value)] for value in term.values if value != UNROUTED]
-    return "(" + " OR ".join(f"({sql})" for sql in states or ["1 = 0"]) + ")", ()
-
-
-def _some_delivery(parts: list[Clause]) -> Clause:
-    conditions = " AND ".join(sql for sql, _ in parts)
-    sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {conditions})"
-    return sql, tuple(v for _, values in parts for v in values)
-
-
-def _like(column: str) -> str:
-    # PostgreSQL's LIKE minds case, SQLite's does not.
-    return f"lower(alert.{column}) LIKE lower(?) ESCAPE '\\'"
-
-
-def _contains(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
+def _any(conditions: Iterable[str]) -> str:
+    """That one of them holds; of none, what never does."""
+    return "(" + (" OR ".join(f"({sql})" for sql in conditions) or "1 = 0") + ")"

@@ -6,119 +6,33 @@ from typing import Any
 
 import peewee
 
-from tui.domain.alert import AlertType, Severity
 from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
-from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, State
 from tui.store.filtering import matching_delivery, where
+from tui.store.listing import DELIVERY_ROW, delivery_row
 from tui.store.rows import (
     ALERT_COLUMNS,
     AMONG,
     DESTINATION_COLUMNS,
-    HEALTH_COLUMNS,
     among,
     fetch,
     to_alert,
     to_destination,
 )
+from tui.store.turns import turn_of
 from tui.store.views import (
     AlertDetails,
-    AlertRow,
     AttemptRow,
     DeliveryDetails,
     DeliveryRow,
-    DestinationRow,
     Exchange,
-    Record,
     Summary,
 )
 
-HEALTH_SPAN = 30
-"""How many of a destination's last attempts its health is read from."""
-_DAY_MS = 24 * 3600 * 1000
-
-
 # --- alerts -------------------------------------------------------------------------------------
-
-_ALERT_ROW = (
-    "alert.id, alert.alert_id, alert.rule_id, alert.severity, alert.type, alert.title, alert.name,"
-    " alert.created_at, alert.test, alert.not_routed"
-)
-_DELIVERY_ROW = (
-    "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
-    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at"
-)
-
-
-def newest_key(db: peewee.Database) -> int:
-    """The key of the last alert that arrived; 0 before the first."""
-    return fetch(db, "SELECT coalesce(max(id), 0) FROM alert")[0][0]
-
-
-def count_alerts(db: peewee.Database, filter: Filter, now: int, *, after: int = 0, up_to: int) -> int:
-    """How many alerts match, of those with `after` < key <= `up_to`."""
-    sql, values = where(filter, now)
-    query = f"SELECT count(*) FROM alert WHERE id > ? AND id <= ? AND {sql}"
-    return fetch(db, query, (after, up_to, *values))[0][0]
-
-
-def page_of_alerts(
-    db: peewee.Database, filter: Filter, now: int, *, up_to: int, limit: int, skip: int = 0
-) -> list[AlertRow]:
-    """Alerts that match, newest first, from key `up_to` down; the first `skip` of them left out."""
-    sql, values = where(filter, now)
-    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id <= ? AND {sql} ORDER BY id DESC LIMIT ? OFFSET ?"
-    return _with_deliveries(db, fetch(db, query, (up_to, *values, limit, skip)))
-
-
-def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
-    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id {AMONG} ORDER BY id DESC"
-    return _with_deliveries(db, fetch(db, query, (among(keys),)))
-
-
-def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[AlertRow]:
-    deliveries: dict[int, list[DeliveryRow]] = {row[0]: [] for row in rows}
-    query = (
-        f"SELECT delivery.alert_id, {_DELIVERY_ROW} FROM delivery"
-        " JOIN destination ON destination.id = delivery.destination_id"
-        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
-    )
-    for row in fetch(db, query, (among(row[0] for row in rows),)):
-        deliveries[row[0]].append(_delivery_row(row[1:]))
-    return [
-        AlertRow(
-            key=row[0],
-            alert_id=row[1],
-            rule_id=row[2],
-            severity=Severity(row[3]),
-            type=AlertType(row[4]),
-            title=row[5],
-            name=row[6],
-            created_at=row[7],
-            test=bool(row[8]),
-            not_routed=row[9],
-            deliveries=tuple(deliveries[row[0]]),
-        )
-        for row in rows
-    ]
-
-
-def _delivery_row(row: Sequence[Any]) -> DeliveryRow:
-    return DeliveryRow(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        bool(row[4]),
-        row[5] is not None,
-        State(row[6]),
-        row[7],
-        row[8],
-        row[9],
-    )
 
 
 def find_alert(db: peewee.Database, reference: str) -> int:
@@ -146,14 +60,20 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
         return None
     found = fetch(
         db,
-        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
         " WHERE delivery.alert_id = ? ORDER BY delivery.id",
         (key,),
     )
     attempts = _attempts_of(db, [row[0] for row in found])
     destinations = _destinations(db, {row[3] for row in found})
     deliveries = tuple(
-        DeliveryDetails(_delivery_row(row), destinations[row[3]], tuple(attempts[row[0]])) for row in found
+        DeliveryDetails(
+            delivery_row(row),
+            destinations[row[3]],
+            tuple(attempts[row[0]]),
+            turn_of(db, row[0], State(row[6])),
+        )
+        for row in found
     )
     return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
 
@@ -163,7 +83,7 @@ def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destin
     return {row[0]: to_destination(row) for row in rows}
 
 
-_ATTEMPT_ROW = (
+ATTEMPT_COLUMNS = (
     "id, round, number, outcome, status_code, reason, error, started_at, ended_at, duration_ms, url,"
     " remote_address"
 )
@@ -172,15 +92,16 @@ _ATTEMPT_ROW = (
 def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[AttemptRow]]:
     attempts: dict[int, list[AttemptRow]] = {key: [] for key in delivery_ids}
     query = (
-        f"SELECT delivery_id, {_ATTEMPT_ROW} FROM attempt WHERE delivery_id {AMONG}"
+        f"SELECT delivery_id, {ATTEMPT_COLUMNS} FROM attempt WHERE delivery_id {AMONG}"
         " ORDER BY round DESC, number DESC"
     )
     for row in fetch(db, query, (among(delivery_ids),)):
-        attempts[row[0]].append(_attempt_row(row[1:]))
+        attempts[row[0]].append(attempt_row(row[1:]))
     return attempts
 
 
-def _attempt_row(row: Sequence[Any]) -> AttemptRow:
+def attempt_row(row: Sequence[Any]) -> AttemptRow:
+    """From a row of `ATTEMPT_COLUMNS`."""
     return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
 
 
@@ -207,7 +128,7 @@ def _headers(text: str | None) -> Headers:
 
 def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
     """The ids of the deliveries `filter` means: of alerts that match, those in its states, to its names."""
-    sql, values = where(filter, now)
+    sql, values = where(db, filter, now)
     meant, meant_values = matching_delivery(filter)
     query = (
         "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
@@ -218,10 +139,10 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
 
 def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:
     query = (
-        f"SELECT {_DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
         f" WHERE delivery.id {AMONG} ORDER BY delivery.id"
     )
-    return [_delivery_row(row) for row in fetch(db, query, (among(ids),))]
+    return [delivery_row(row) for row in fetch(db, query, (among(ids),))]
 
 
 def summary(db: peewee.Database) -> Summary:
@@ -248,59 +169,3 @@ def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int
         " AND attempt.outcome = 'delivered' GROUP BY 1"
     )
     return dict(fetch(db, query, (since, until)))
-
-
-# --- destinations -------------------------------------------------------------------------------
-
-
-def destination_rows(db: peewee.Database, now: int) -> list[DestinationRow]:
-    """Those not deleted, by name, each with its health at `now` (ms)."""
-    waiting: dict[int, int] = dict(
-        fetch(
-            db,
-            "SELECT destination_id, count(*) FROM delivery WHERE due_at IS NOT NULL AND state = 'scheduled'"
-            " GROUP BY destination_id",
-        )
-    )
-    query = (
-        f"SELECT {HEALTH_COLUMNS}, {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL"
-        " ORDER BY name_folded"
-    )
-    rows = [(Health(*row[:3]), to_destination(row[3:])) for row in fetch(db, query)]
-    return [_with_health(db, stored, health, waiting.get(stored.id, 0), now) for health, stored in rows]
-
-
-def _with_health(
-    db: peewee.Database, destination: Destination, health: Health, waiting: int, now: int
-) -> DestinationRow:
-    query = (
-        f"SELECT {_ATTEMPT_ROW} FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL"
-        " ORDER BY ended_at DESC LIMIT ?"
-    )
-    recent = [_attempt_row(row) for row in fetch(db, query, (destination.id, HEALTH_SPAN))]
-    durations = sorted(attempt.duration_ms for attempt in recent if attempt.duration_ms is not None)
-    return DestinationRow(
-        destination,
-        health,
-        waiting,
-        _record(db, destination.id, since=now - _DAY_MS),
-        tuple(attempt.outcome for attempt in reversed(recent) if attempt.outcome is not None),
-        durations[_p95(len(durations))] if durations else None,
-        recent[0] if recent else None,
-    )
-
-
-def _record(db: peewee.Database, destination_id: int, *, since: int) -> Record:
-    span = "FROM attempt WHERE destination_id = ? AND ended_at >= ?"
-    counts = f"SELECT outcome, count(*), count(duration_ms) {span} GROUP BY outcome"
-    rows = fetch(db, counts, (destination_id, since))
-    timed = sum(row[2] for row in rows)
-    query = f"SELECT duration_ms {span} AND duration_ms IS NOT NULL ORDER BY duration_ms LIMIT 1 OFFSET ?"
-    p95 = fetch(db, query, (destination_id, since, _p95(timed)))[0][0] if timed else None
-    delivered = sum(count for outcome, count, _ in rows if outcome == Outcome.DELIVERED)
-    return Record(sum(row[1] for row in rows), delivered, p95)
-
-
-def _p95(count: int) -> int:
-    """Which of `count` values in order the 95th percentile is."""
-    return int(0.95 * (count - 1))

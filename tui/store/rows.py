@@ -119,9 +119,10 @@ def insert_many(
     rows: Sequence[tuple[Any, ...]],
     *,
     key: str = "id",
+    id: str = "id",
     unless_taken: str | None = None,
 ) -> dict[Any, int]:
-    """Insert rows with few statements; returns the id of each by its `key` column.
+    """Insert rows with few statements; returns the `id` of each by its `key` column.
 
     A row whose `unless_taken` column is in another row already is left out.
     """
@@ -129,7 +130,7 @@ def insert_many(
     conflict = f" ON CONFLICT ({unless_taken}) DO NOTHING" if unless_taken else ""
     ids: dict[Any, int] = {}
     for part in _parts(rows, len(columns)):
-        sql = f"INSERT INTO {table} ({names}) VALUES {_tuples(part)}{conflict} RETURNING {key}, id"
+        sql = f"INSERT INTO {table} ({names}) VALUES {_tuples(part)}{conflict} RETURNING {key}, {id}"
         ids.update(fetch(db, sql, [value for row in part for value in row]))
     return ids
 

@@ -7,6 +7,7 @@ from tui.domain.attempt import Headers, summarise
 from tui.domain.destination import Destination
 from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, Standing, State, standing
+from tui.domain.pacing import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,28 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Turn:
+    """When a delivery that is due may go to a destination with a rate limit."""
+
+    pace: Pace
+    before: int
+    """How many others go first."""
+
+    def comes_at(self, now: int) -> int:
+        """About when; in the past or now while there is nothing to wait for."""
+        if not self.before and self.pace.allowance(now):
+            return now
+        return self.pace.after(self.before, now).paced_until
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryDetails:
     row: DeliveryRow
     destination: Destination
     attempts: tuple[AttemptRow, ...]
     """Newest first."""
+    turn: Turn | None = None
+    """None where nothing waits, or it need not wait for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +142,23 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class PastAttempt:
+    """An attempt at a destination, with the alert that was sent."""
+
+    alert_key: int
+    severity: Severity
+    test: bool
+    headline: str
+    attempt: AttemptRow
+
+
+@dataclass(frozen=True, slots=True)
 class DestinationRow:
     """A destination with its health."""
 
     destination: Destination
     health: Health
     waiting: int
-    day: Record
-    """Of the last 24 hours."""
     recent: tuple[Outcome, ...]
     """Outcomes of its last attempts, oldest first."""
     p95_ms: int | None

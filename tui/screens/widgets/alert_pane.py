@@ -1,315 +1,271 @@
 """Everything about one alert: what it is, how each delivery stands, and one attempt in full."""
 
-from dataclasses import dataclass
+import asyncio
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import OptionList, Static
-from textual.widgets.option_list import Option
+from textual.widgets import Static
 
 from tui.delivery.request import payload
-from tui.domain.alert import format_time
-from tui.domain.lifecycle import Standing
-from tui.domain.text import visible, visible_lines
-from tui.screens import bodies, words
+from tui.domain.attempt import Headers
+from tui.screens import bodies, pager, words
+from tui.screens.comparison import AttemptComparison
 from tui.screens.context import Context
+from tui.screens.details.delivery_status import (
+    Chosen,
+    Rounds,
+    attempt_lines,
+    choices,
+    delivery_status,
+)
+from tui.screens.details.exchange import REQUEST, exchange_lines
+from tui.screens.details.overview import CONTEXT, header, not_sent, overview
+from tui.screens.details.what_next import what_next
 from tui.screens.live import LiveScreen
+from tui.screens.reasons import Reasons
+from tui.screens.widgets.lines import Line, LineView
 from tui.store import queries
-from tui.store.views import AlertDetails, AttemptRow, DeliveryDetails, Exchange
-
-_LONGEST_TITLE = 120
+from tui.store.views import AlertDetails, AttemptRow
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The delivery under the pane's cursor and, where there is one, its attempt."""
-
-    delivery: DeliveryDetails
-    attempt: AttemptRow | None
-
-
-class AlertPane(Vertical):
+class AlertPane(Reasons, Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "move('cursor_down')", "down", show=False, id="move.down", tooltip="Next line"),
-        Binding("k", "move('cursor_up')", "up", show=False, id="move.up", tooltip="Previous line"),
-        Binding("g", "move('first')", "first", show=False, id="move.first", tooltip="First line"),
-        Binding("G", "move('last')", "last", show=False, id="move.last", tooltip="Last line"),
+        Binding(
+            "equals_sign",
+            "compare",
+            "compare",
+            id="pane.compare",
+            tooltip="Compare with the marked attempt, or the last",
+        ),
+        Binding(
+            "m", "mark", "mark", show=False, id="pane.mark", tooltip="Mark an attempt to compare others with"
+        ),
+        Binding("o", "page", "open", id="pane.open", tooltip="The whole body under the cursor, in $PAGER"),
     ]
 
     def __init__(self, context: Context) -> None:
         super().__init__(id="pane")
         self.context = context
         self.details: AlertDetails | None = None
+        self._marked: AttemptRow | None = None
         self._key: int | None = None
-        self._folded: dict[int, bool] = {}
+        self._choices: dict[str, Chosen] = {}
+        self._rounds: Rounds = {}
+        self._header: list[Content] = []
+        self._overview: list[Line] = []
+        self._exchange: list[Line] = []
+        self._document: list[Line] = []
+        self._enters = False
         self._shown: tuple[int | None, bool] | None = None
-        self._overview_lines = 0
+        """The attempt whose exchange is shown, and whether it had ended."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="overview")
-        yield OptionList(id="deliveries", markup=False)
-        with VerticalScroll(id="exchange"):
-            yield Static(id="attempt")
+        yield Static(Content.styled("DELIVERY STATUS", "bold $text-primary"), id="status-heading")
+        yield LineView(id="deliveries", wraps=False)
+        yield LineView(id="exchange", wraps=True)
 
     # --- what others ask
 
     @property
     def chosen(self) -> Chosen | None:
         """What the cursor is on; the first delivery before it was moved."""
-        if self.details is None or not self.details.deliveries:
-            return None
-        deliveries = self.query_one("#deliveries", OptionList)
-        option = deliveries.highlighted_option
-        kind, _, number = (option.id if option and option.id else "d0").partition("-")
-        for delivery in self.details.deliveries:
-            for attempt in delivery.attempts:
-                if kind == "a" and attempt.id == int(number):
-                    return Chosen(delivery, attempt)
-            if kind == "d" and delivery.row.id == int(number or 0):
-                return Chosen(delivery, delivery.attempts[0] if delivery.attempts else None)
-        first = self.details.deliveries[0]
-        return Chosen(first, first.attempts[0] if first.attempts else None)
+        return self._choose(self._choices)
 
     def enter(self) -> None:
         """Take the focus: the deliveries, or of an alert sent nowhere what there is to read."""
-        deliveries = self.query_one("#deliveries")
-        (deliveries if deliveries.display else self.query_one("#exchange")).focus()
+        self._enters = self.details is None  # the key was faster than the first read
+        if not self._enters:
+            (self._deliveries if self._deliveries.display else self._exchange_view).focus()
+
+    def drop_mark(self) -> bool:
+        """Whether there was an attempt marked, which there no longer is."""
+        was = self._marked
+        self._mark(None)
+        return was is not None
 
     async def show(self, key: int | None) -> None:
         """Show this alert, read anew; None for no alert at all."""
         details = await self.context.read(queries.alert_details, key) if key is not None else None
+        found = choices(details.deliveries if details else ())
+        is_other = key != self._key
+        if details is not None:  # all that is to be read is read before anything is drawn
+            if is_other:
+                self._overview = await asyncio.to_thread(overview, details)  # never changes, and may be long
+                self._shown = None
+            await self._read_exchange(details, self._choose(found, anew=is_other))
+        if is_other:
+            self._marked = None
+            self._deliveries.forget_folds()
+            self._exchange_view.forget_folds()
+        is_changed = self.details is None or details is None or self.details.deliveries != details.deliveries
+        self._key, self.details, self._choices = key, details, found
+        if is_changed or is_other:
+            self._make_rounds()
         with self.app.batch_update():  # one painting for all of it
-            if key != self._key:
-                self._folded, self._shown = {}, None
-                self.query_one("#deliveries", OptionList).highlighted = None
-            self._key, self.details = key, details
-            self._draw_overview()
-            self._draw_deliveries()
-            await self._draw_attempt()
+            self._draw_header()
+            self._draw_deliveries(from_top=is_other)
+            self._draw_document(from_top=is_other)
+        self.tell_reasons()
+        if self._enters:
+            self.enter()
 
     def tick(self) -> None:
         """Countdowns and ages move on."""
         if self.details is not None:
-            self._draw_overview()
+            self._draw_header()
             self._draw_deliveries()
+            self._draw_document()
 
     # --- drawing
 
-    def _draw_overview(self) -> None:
-        overview = self.query_one("#overview", Static)
+    @property
+    def _deliveries(self) -> LineView:
+        return self.query_one("#deliveries", LineView)
+
+    @property
+    def _exchange_view(self) -> LineView:
+        return self.query_one("#exchange", LineView)
+
+    def _draw_header(self) -> None:
         if self.details is None:
-            overview.update(Content.styled("Select an alert to see its deliveries.", words.MUTED))
-            return
-        alert = self.details.alert
-        age = words.span(self.context.clock() - alert.created_at)
-        lines = [
-            Content.assemble(
-                words.severity(alert.severity, 0), "  ", words.plain(_shortened(alert.headline), "bold")
-            ),
-            Content.styled(f"{visible(alert.rule_id)} · {alert.type.label} · {age} ago", words.MUTED),
-        ]
-        if alert.tags:
-            lines.append(Content.assemble(("tags  ", words.MUTED), visible(", ".join(alert.tags))))
-        lines.append(Content(""))
-        if self.details.deliveries:
-            lines.append(Content.styled("DELIVERY STATUS", "bold $text-primary"))
+            lines = [Content.styled("Select an alert to see its deliveries.", words.MUTED)]
         else:
-            reason = visible(self.details.not_routed or "")
-            lines.append(Content.styled(f"{words.NOT_ROUTED} Not sent anywhere: {reason}.", "$text-warning"))
-        overview.update(Content("\n").join(lines), layout=len(lines) != self._overview_lines)
-        self._overview_lines = len(lines)
+            lines = header(self.details, self.context.clock())
+        same = [new.is_same(old) for new, old in zip(lines, self._header, strict=False)]
+        if not all(same) or len(lines) != len(self._header):
+            layout = len(lines) != len(self._header)
+            self.query_one("#overview", Static).update(Content("\n").join(lines), layout=layout)
+            self._header = lines
 
-    def _draw_deliveries(self) -> None:
-        options = self.query_one("#deliveries", OptionList)
-        wanted = [
-            line
-            for delivery in (self.details.deliveries if self.details else ())
-            for line in self._lines(delivery)
-        ]
-        options.display = bool(wanted)
-        if [option.id for option in options.options] == [key for key, _, _ in wanted]:
-            for index, (_, prompt, _) in enumerate(wanted):
-                if not prompt.is_same(cast("Content", options.get_option_at_index(index).prompt)):
-                    options.replace_option_prompt_at_index(index, prompt)
-            return
-        before = options.highlighted_option.id if options.highlighted_option else None
-        options.set_options([Option(prompt, id=key, disabled=disabled) for key, prompt, disabled in wanted])
-        keys = [key for key, _, _ in wanted]
-        if before in keys:
-            options.highlighted = keys.index(before)
-        elif wanted:
-            options.highlighted = 0
+    def _make_rounds(self) -> None:
+        deliveries = self.details.deliveries if self.details else ()
+        marked = self._marked.id if self._marked else None
+        self._rounds = attempt_lines(deliveries, now=self.context.clock(), marked=marked)
 
-    def _lines(self, delivery: DeliveryDetails) -> list[tuple[str, Content, bool]]:
-        """The option id, prompt and whether it is disabled: the delivery, then its attempts if unfolded."""
-        folded = self._is_folded(delivery)
-        lines = [(f"d-{delivery.row.id}", self._delivery_line(delivery, folded=folded), False)]
-        if folded:
-            return lines
-        rounds = {attempt.round for attempt in delivery.attempts}
-        last = None
-        for attempt in delivery.attempts:
-            if len(rounds) > 1 and attempt.round != last:
-                heading = Content.styled(f"   round {attempt.round}", words.MUTED)
-                lines.append((f"r-{delivery.row.id}-{attempt.round}", heading, True))
-            last = attempt.round
-            lines.append((f"a-{attempt.id}", self._attempt_line(attempt), False))
-        return lines
-
-    def _is_folded(self, delivery: DeliveryDetails) -> bool:
-        dull = (
-            delivery.row.standing is Standing.DELIVERED
-            and len(self.details.deliveries if self.details else ()) > 1
-        )
-        return self._folded.get(delivery.row.id, dull)
-
-    def _delivery_line(self, delivery: DeliveryDetails, *, folded: bool) -> Content:
-        row, now = delivery.row, self.context.clock()
-        style = words.STANDING_STYLES[row.standing]
-        last = delivery.attempts[0] if delivery.attempts else None
-        parts: list[Content | str | tuple[str, str]] = [
-            f"{'▸' if folded else '▾'} ",
-            (words.GLYPHS[row.standing], style),
-            " ",
-            (visible(row.destination), "bold"),
-        ]
-        if row.deleted:
-            parts.append((" (deleted)", words.MUTED))
-        if last is not None and last.outcome is not None:
-            parts.append(("  " + (str(last.status_code) if last.status_code else str(last.outcome)), style))
-            parts.append(f"  {words.duration(last.duration_ms)}" if last.duration_ms is not None else "")
-        if row.attempts:
-            allowed = self.context.policy.limit(test=bool(self.details and self.details.alert.test))
-            parts.append((f"  {row.attempts} of {allowed}", words.MUTED))
-        if row.standing is not Standing.DELIVERED:
-            parts.append((f"  {words.next_step(row, now)}", style))
-        return Content.assemble(*parts)
-
-    def _attempt_line(self, attempt: AttemptRow) -> Content:
-        return Content.assemble(
-            (f"   {attempt.number:>2}  {words.clock_time(attempt.started_at)}  ", words.MUTED),
-            words.outcome_glyph(attempt.outcome),
-            f" {words.attempt_brief(attempt.outcome, attempt.summary)}",
-            (f"  {words.duration(attempt.duration_ms)}", words.MUTED),
-        )
+    def _draw_deliveries(self, *, from_top: bool = False) -> None:
+        lines: list[Line] = []
+        if self.details is not None:
+            lines = delivery_status(
+                self.details.deliveries,
+                self._rounds,
+                limit=self.context.policy.limit(test=self.details.alert.test),
+                now=self.context.clock(),
+            )
+        self._deliveries.display = self.query_one("#status-heading").display = bool(lines)
+        self._deliveries.show(lines, from_top=from_top)
 
     async def _draw_attempt(self) -> None:
-        chosen = self.chosen
+        """Show the exchange of the attempt under the cursor, if it is not shown already."""
+        before = self._shown
+        if self.details is not None:
+            await self._read_exchange(self.details, self.chosen)
+        self._draw_document(from_top=before is None or self._shown is None or before[0] != self._shown[0])
+
+    def _choose(self, found: dict[str, Chosen], *, anew: bool = False) -> Chosen | None:
+        """Of these what the cursor is on, or will be `anew`."""
+        first, line = next(iter(found.values()), None), self._deliveries.current
+        return first if line is None or anew else found.get(line.key, first)
+
+    async def _read_exchange(self, details: AlertDetails, chosen: Chosen | None) -> None:
+        """Make the lines of the chosen attempt, unless they are those there are."""
         attempt = chosen.attempt if chosen else None
         shown = (attempt.id if attempt else None, attempt is not None and attempt.outcome is not None)
-        if shown == self._shown or self.details is None:
-            if self.details is None:
-                self.query_one("#attempt", Static).update("")
+        if shown == self._shown:
             return
-        moved = self._shown is None or self._shown[0] != shown[0]
-        self._shown = shown  # before the read, during which the same may be asked for again
-        try:
-            exchange = await self.context.read(queries.exchange, attempt.id) if attempt else None
-        except BaseException:
-            self._shown = None  # it is not, after all
-            raise
-        parts: list[Content] = []
-        if chosen is not None and attempt is not None:
-            parts += self._attempt_sections(chosen.delivery, attempt, exchange)
-        parts += self._alert_sections(self.details)
-        self.query_one("#attempt", Static).update(Content("\n").join(parts)[1:])  # no blank line on top
-        if moved:
-            self.query_one("#exchange").scroll_home(animate=False)
+        lines: list[Line] = []
+        if attempt is not None:
+            exchange = await self.context.read(queries.exchange, attempt.id)
+            now = self.context.clock()
+            lines = await asyncio.to_thread(exchange_lines, details.alert, attempt, exchange, now)
+        self._exchange, self._shown = lines, shown
 
-    def _attempt_sections(
-        self, delivery: DeliveryDetails, attempt: AttemptRow, exchange: Exchange | None
-    ) -> list[Content]:
-        assert self.details is not None
-        outcome = str(attempt.outcome or "being sent")
-        facts = [f"started {words.clock_time(attempt.started_at)}", words.duration(attempt.duration_ms)]
-        facts += [visible(delivery.destination.masked_url)]
-        if attempt.remote_address:
-            facts.append(f"answered by {visible(attempt.remote_address)}")
-        sections = [
-            _heading(
-                f"ATTEMPT {attempt.number}" + (f" OF ROUND {attempt.round}" if attempt.round > 1 else "")
-            ),
-            Content.assemble(
-                words.outcome_glyph(attempt.outcome), f" {outcome}  {visible(attempt.summary)}".rstrip()
-            ),
-            Content.styled(" · ".join(fact for fact in facts if fact), words.MUTED),
-        ]
-        if attempt.error and attempt.summary not in attempt.error:
-            sections.append(Content(visible(attempt.error)))
-        if exchange is not None and attempt.status_code is not None:
-            size = bodies.kept(
-                exchange.response_length, len(exchange.response_body), truncated=exchange.response_truncated
-            )
-            sections += [
-                _heading(f"RESPONSE  {attempt.status_code} {visible(attempt.reason or '')}  {size}"),
-                bodies.body(exchange.response_body, exchange.response_headers),
-                _heading("RESPONSE HEADERS"),
-                bodies.headers(exchange.response_headers),
-            ]
-        body = payload(self.details.alert, attempt.round)
-        sections += [_heading(f"REQUEST  {words.size(len(body))}"), bodies.body(body)]
-        if exchange is not None and exchange.request_headers:
-            sections += [_heading("REQUEST HEADERS"), bodies.headers(exchange.request_headers)]
-        return sections
+    def _draw_document(self, *, from_top: bool = False) -> None:
+        lines: list[Line] = []
+        if self.details is not None:
+            lines = [*not_sent(self.details), *self._what_next(), *self._exchange, *self._overview]
+        self._exchange_view.show(lines, from_top=from_top)
 
-    def _alert_sections(self, details: AlertDetails) -> list[Content]:
-        alert = details.alert
-        fields = {
-            "alert id": alert.alert_id,
-            "created": format_time(alert.created_at),
-            "name": alert.name or "",
-            "link": alert.link,
-            "version": alert.version or "",
-        }
-        lines = [
-            Content.assemble((f"{name:<10}", words.MUTED), visible(value))
-            for name, value in fields.items()
-            if value
-        ]
-        sections = [_heading("ALERT"), *lines]
-        for title, text in (("DESCRIPTION", alert.description), ("RUNBOOK", alert.runbook)):
-            if text:
-                sections += [_heading(title), Content(visible_lines(text))]
-        if alert.context != "{}":
-            sections += [_heading("CONTEXT"), bodies.body(alert.context.encode())]
-        return sections
+    def _what_next(self) -> list[Line]:
+        if self.details is None or self.chosen is None:
+            return []
+        return what_next(
+            self.chosen.delivery,
+            self.context.policy,
+            self.context.clock(),
+            test=self.details.alert.test,
+        )
 
     # --- keys
 
-    def on_option_list_option_highlighted(self) -> None:
-        cast("LiveScreen", self.screen).begin(self._draw_attempt, "attempt")
+    def on_line_view_moved(self, event: LineView.Moved) -> None:
+        if event.view is self._deliveries:
+            cast("LiveScreen", self.screen).begin(self._draw_attempt, "attempt")
+        self.tell_reasons()
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Enter on a delivery folds its attempts in or out."""
-        kind, _, number = (event.option.id or "").partition("-")
-        delivery = next(
-            (d for d in (self.details.deliveries if self.details else ()) if f"{d.row.id}" == number), None
-        )
-        if kind == "d" and delivery is not None:
-            self._folded[delivery.row.id] = not self._is_folded(delivery)
+    def why_not(self, action: str) -> str | None:
+        chosen = self.chosen
+        attempt = chosen.attempt if chosen else None
+        match action:
+            case "compare" | "mark" if chosen is None or attempt is None:
+                return "There is no attempt yet: nothing to compare"
+            case "compare" if chosen is not None and self._other(chosen) is None:
+                return "This is the first attempt: there is none before it. Mark another with m"
+            case "page" if self.details is None:
+                return "There is no alert to read"
+            case _:
+                return None
+
+    def _other(self, chosen: Chosen) -> AttemptRow | None:
+        """What the chosen attempt is compared with."""
+        if self._marked is not None and self._marked.id != (chosen.attempt.id if chosen.attempt else None):
+            return self._marked
+        return chosen.previous
+
+    def action_mark(self) -> None:
+        chosen = self.chosen
+        if chosen is None or chosen.attempt is None:
+            return
+        is_marked = self._marked is not None and self._marked.id == chosen.attempt.id
+        self._mark(None if is_marked else chosen.attempt)
+
+    def _mark(self, attempt: AttemptRow | None) -> None:
+        if attempt is not self._marked:
+            self._marked = attempt
+            self._make_rounds()
             self._draw_deliveries()
+            self.tell_reasons()
 
-    def action_move(self, how: str) -> None:
-        options, exchange = self.query_one("#deliveries", OptionList), self.query_one("#exchange")
-        if exchange.has_focus:
-            scroll = {
-                "cursor_down": exchange.scroll_down,
-                "cursor_up": exchange.scroll_up,
-                "first": exchange.scroll_home,
-                "last": exchange.scroll_end,
-            }
-            scroll[how](animate=False)
-        else:
-            getattr(options, f"action_{how}")()
+    def action_compare(self) -> None:
+        chosen = self.chosen
+        other = self._other(chosen) if chosen else None
+        if self.details is None or chosen is None or chosen.attempt is None or other is None:
+            return
+        of = {attempt.id: delivery for delivery in self.details.deliveries for attempt in delivery.attempts}
+        first, second = sorted((other, chosen.attempt), key=lambda attempt: (attempt.started_at, attempt.id))
+        pair = [(of[attempt.id].row, attempt) for attempt in (first, second)]
+        self.app.push_screen(AttemptComparison(self.context, self.details.alert, pair))
 
+    def action_page(self) -> None:
+        cast("LiveScreen", self.screen).begin(self._page, "action")
 
-def _shortened(title: str) -> str:
-    """What leaves room for the rest; the payload below has all of it."""
-    return title if len(title) <= _LONGEST_TITLE else title[: _LONGEST_TITLE - 1] + "…"
+    async def _page(self) -> None:
+        if self.details is None:
+            return
+        raw, headers = await self._body_under_cursor(self.details)
+        pager.show(self.app, bodies.whole_text(raw, headers))
 
-
-def _heading(text: str) -> Content:
-    return Content.assemble("\n", (text, "bold $text-primary"))
+    async def _body_under_cursor(self, details: AlertDetails) -> tuple[bytes, Headers]:
+        """What the section under the cursor shows; from anywhere else the answer, else the payload."""
+        section, chosen = self._exchange_view.section, self.chosen
+        attempt = chosen.attempt if chosen else None
+        if self._exchange_view.has_focus and section == CONTEXT:
+            return details.alert.context.encode(), ()
+        is_payload = self._exchange_view.has_focus and section == REQUEST
+        exchange = await self.context.read(queries.exchange, attempt.id) if attempt else None
+        if exchange is None or not exchange.response_body or is_payload:
+            return payload(details.alert, attempt.round if attempt else 1), ()
+        return exchange.response_body, exchange.response_headers

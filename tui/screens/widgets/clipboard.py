@@ -9,22 +9,33 @@ from typing import Any
 from textual.app import App
 
 _LIMIT_S = 2.0
+_MOST_FOR_TERMINAL = 700_000
+"""Characters; base64 makes a third more of them, and xterm stops at a million."""
 
 
-async def copy(app: App[Any], text: str, what: str) -> None:
-    """Put `text` on the clipboard and say which way it went.
+async def copy(app: App[Any], text: str, what: str) -> bool:
+    """Put `text` on the clipboard and say which way it went; False if there was none.
 
     The terminal's own clipboard (OSC 52) works over ssh but never tells whether it did. On this
     machine pyperclip is tried as well, with a limit: some of its helpers hang.
     """
     app.copy_to_clipboard(text)
-    ways = ["the terminal"]
+    ways = [] if _terminal_cannot(text) else ["the terminal"]
     if not os.environ.get("SSH_CONNECTION") and await _copy_locally(text):
         ways.append("this machine's clipboard")
+    if not ways:
+        return False
     hint = ""
     if os.environ.get("TMUX") and len(ways) == 1:
         hint = " (in tmux this needs `set -g set-clipboard on`)"
     app.notify(f"Copied {what} through {' and '.join(ways)}{hint}", markup=False)
+    return True
+
+
+def _terminal_cannot(text: str) -> bool:
+    """Whether the terminal is one of those known to have no clipboard, or none for this much."""
+    known = os.environ.get("TERM") in ("linux", "dumb") or os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
+    return known or len(text) > _MOST_FOR_TERMINAL
 
 
 async def _copy_locally(text: str) -> bool:

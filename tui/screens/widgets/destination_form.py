@@ -7,25 +7,27 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Checkbox, Collapsible, Input, Label, Static, TextArea
+from textual.widget import Widget
+from textual.widgets import Checkbox, Collapsible, Input, Label, Static
 
 from tui.domain.alert import AlertType, Severity
 from tui.domain.destination import (
     ALL_SEVERITIES,
     ALL_TYPES,
     Destination,
-    Header,
-    parse_headers,
     parse_name,
     parse_timeout,
     parse_url,
 )
 from tui.domain.errors import Invalid
 from tui.domain.pacing import parse_rate
-from tui.domain.secret import MASK, Secret, format_secret, mask_url, parse_secret
+from tui.domain.secret import mask_url
 from tui.domain.text import visible
+from tui.screens.widgets.header_rows import HeaderRows
+from tui.screens.widgets.secret_field import SecretField
 
-_KEY_BYTES = 32
+_ONLY_NAMED = "None chosen: it gets only alerts that name it."
+_ADVANCED = ("header", "secret", "timeout", "rate")
 
 
 class Toggle(Checkbox):
@@ -43,6 +45,26 @@ class Toggle(Checkbox):
         self.BUTTON_INNER = "✓" if self.value else " "
 
 
+class Field(Horizontal):
+    """A label, what is filled in beside it, and below that the message when it is wrong."""
+
+    def __init__(self, name: str, label: str, filled_in: Widget, *, hint: str = "", after: str = "") -> None:
+        super().__init__(id=f"{name}-field", classes="field")
+        self.field = name
+        self._label, self._filled_in, self._hint, self._after = label, filled_in, hint, after
+
+    def compose(self) -> ComposeResult:
+        yield Label(self._label, classes="label")
+        with Vertical(classes="value"):
+            with Horizontal(classes="filled-in"):
+                yield self._filled_in
+                if self._after:
+                    yield Label(self._after, classes="after")
+            if self._hint:
+                yield Static(self._hint, id=f"{self.field}-hint", classes="hint")
+            yield Static(id=f"{self.field}-error", classes="error")
+
+
 class DestinationForm(Vertical):
     """Empty for a new destination. Of one to be edited, secrets are kept unless typed anew."""
 
@@ -51,58 +73,54 @@ class DestinationForm(Vertical):
         self._original = destination
         self._revealed = False
         self._left: set[str] = set()
+        self._untouched: tuple[Any, ...] = ()
 
     def compose(self) -> ComposeResult:
         given = self._original
+        name, url = (given.name, given.url) if given else ("", "")
+        yield Field("name", "Display name", Input(name, id="name", placeholder="SOC on-call"))
+        yield Field("url", "URL", Input(url, id="url", placeholder="https://hooks.example.com/alerts"))
         severities = given.severities if given else ALL_SEVERITIES
+        toggles = [Toggle(s, s in severities, id=f"severity-{s}") for s in reversed(Severity)]
+        yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
         types = given.alert_types if given else ALL_TYPES
-        yield Label("Display name")
-        yield Input(given.name if given else "", id="name", placeholder="SOC on-call")
-        yield Static(id="name-error", classes="error")
-        yield Label("URL")
-        yield Input(given.url if given else "", id="url", placeholder="https://hooks.example.com/alerts")
-        yield Static(id="url-error", classes="error")
-        yield Label("Severities")
-        with Horizontal(classes="toggles"):
-            for severity in reversed(Severity):
-                yield Toggle(severity, severity in severities, id=f"severity-{severity}")
-        yield Static("None chosen: it gets only alerts that name it.", id="severity-hint", classes="hint")
-        yield Label("Alert types")
-        with Horizontal(classes="toggles"):
-            for kind in AlertType:
-                yield Toggle(kind.label, kind in types, id=f"type-{kind}")
-        yield Static("None chosen: it gets only alerts that name it.", id="type-hint", classes="hint")
+        toggles = [Toggle(kind.label, kind in types, id=f"type-{kind}") for kind in AlertType]
+        yield Field("type", "Alert types", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
         with Collapsible(
             title="Advanced: headers, signing secret, timeout, rate", collapsed=True, id="advanced"
         ):
-            yield Label("Headers, one a line: Name: value")
-            yield TextArea(
-                "\n".join(f"{h.name}: {h.value.shown}" for h in given.headers) if given else "", id="header"
+            yield Field("header", "Headers", HeaderRows(given.headers if given else ()))
+            yield Field("secret", "Signing secret", SecretField(given.secret if given else None))
+            timeout = f"{given.timeout_ms / 1000:g}" if given else "30"
+            yield Field("timeout", "Timeout", Input(timeout, id="timeout"), after="seconds, 1 to 120")
+            rate = f"{given.rate:g}" if given and given.rate else ""
+            yield Field(
+                "rate", "At most", Input(rate, id="rate"), after="requests a second; empty for no limit"
             )
-            yield Static(id="header-error", classes="error")
-            yield Label("Signing secret (Standard Webhooks), env:NAME or file:PATH")
-            with Horizontal(classes="with-button"):
-                kept = "kept; type to replace" if given and given.secret else "none; whsec_…"
-                yield Input(id="secret", placeholder=kept, password=True)
-                yield Button("Generate", id="generate")
-            yield Static(id="secret-error", classes="error")
-            yield Label("Timeout in seconds, 1 to 120")
-            yield Input(f"{given.timeout_ms / 1000:g}" if given else "30", id="timeout")
-            yield Static(id="timeout-error", classes="error")
-            yield Label("Requests a second at most; empty for no limit")
-            yield Input(f"{given.rate:g}" if given and given.rate else "", id="rate")
-            yield Static(id="rate-error", classes="error")
 
     def on_mount(self) -> None:
         for error in self.query(".error"):
             error.display = False
         self._mask_url()
         self._hint_at_none()
+        self._untouched = self._state()
 
     # --- what the screen asks
 
-    def focus_first(self) -> None:
-        self.query_one("#name").focus()
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was typed or chosen since the form was opened."""
+        return self._state() != self._untouched
+
+    def begin(self) -> None:
+        self.query_one("#name", Input).focus()
+
+    def type_early(self, text: str) -> None:
+        """Put in front what was typed before the first field had the focus; all of it was selected then."""
+        name = self.query_one("#name", Input)
+        since = name.value if name.value != self._untouched[0] else ""
+        name.value = text + since
+        name.cursor_position = len(name.value)
 
     def toggle_reveal(self) -> None:
         self._revealed = not self._revealed
@@ -118,7 +136,7 @@ class DestinationForm(Vertical):
                 values[field] = parse()
                 self._hide_error(field)
             except Invalid as error:
-                self.show_error(field, error.message)
+                self._put_error(field, error.message)
                 wrong.append(field)
         if wrong:
             self._focus(wrong[0])
@@ -135,10 +153,8 @@ class DestinationForm(Vertical):
         )
 
     def show_error(self, field: str, message: str) -> None:
-        """Put a message under a field."""
-        error = self.query_one(f"#{field}-error", Static)
-        error.update(Content(visible(message)))
-        error.display = True
+        """Put a message under a field, and the focus into it."""
+        self._put_error(field, message)
         self._focus(field)
 
     # --- reading the fields
@@ -155,85 +171,67 @@ class DestinationForm(Vertical):
         return {
             "name": lambda: parse_name(self.query_one("#name", Input).value),
             "url": lambda: parse_url(self.query_one("#url", Input).value),
-            "header": self._read_headers,
-            "secret": self._read_secret,
+            "header": lambda: self.query_one(HeaderRows).read(),
+            "secret": lambda: self.query_one(SecretField).read(),
             "timeout": lambda: parse_timeout(self.query_one("#timeout", Input).value),
             "rate": lambda: parse_rate(self.query_one("#rate", Input).value),
         }
 
-    def _read_headers(self) -> tuple[Header, ...]:
-        """A value that still shows its mask is the one that was stored."""
-        lines = [line for line in self.query_one("#header", TextArea).text.splitlines() if line.strip()]
-        stored = {header.name.lower(): header for header in self._original.headers} if self._original else {}
-        masked = [line.partition(":")[0].strip().lower() for line in lines if line.rstrip().endswith(MASK)]
-        for name in masked:
-            if name not in stored:
-                raise Invalid("header", f"type the value of {name!r}")
-        headers = parse_headers(line.replace(MASK, "kept") for line in lines)
-        return tuple(stored[h.name.lower()] if h.name.lower() in masked else h for h in headers)
-
-    def _read_secret(self) -> Secret | None:
-        typed = self.query_one("#secret", Input).value
-        if not typed and self._original is not None:
-            return self._original.secret
-        return parse_secret(typed)
+    def _state(self) -> tuple[Any, ...]:
+        typed = tuple(self.query_one(f"#{id}", Input).value for id in ("name", "url", "timeout", "rate"))
+        written = self.query_one(HeaderRows).state(), self.query_one(SecretField).state()
+        return (*typed, self._severities, self._alert_types, *written)
 
     # --- as one types
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        field = event.widget.id or ""
+        field = _field_of(event.widget)
         if field in self._parsers():
             self._left.add(field)
             self._check(field)
         self._mask_url()
+        self.query_one(SecretField).mask()
 
     def on_descendant_focus(self) -> None:
         self._mask_url()
+        self.query_one(SecretField).mask()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id in self._left:
-            self._check(event.input.id or "")
+        field = _field_of(event.input)
+        if field in self._left:
+            self._check(field)
 
     def on_input_submitted(self) -> None:
         self.screen.focus_next()
 
-    def on_text_area_changed(self, event: TextArea.Changed) -> None:
-        if event.text_area.id in self._left:
-            self._check(event.text_area.id or "")
-
     def on_checkbox_changed(self) -> None:
         self._hint_at_none()
-
-    def on_button_pressed(self, event: Button.Pressed) -> None:
-        if event.button.id == "generate":
-            event.stop()
-            import secrets
-
-            field = self.query_one("#secret", Input)
-            field.value = format_secret(secrets.token_bytes(_KEY_BYTES))
-            field.password = False
-            field.focus()
-            self.app.notify("Copy the secret into the receiver now: it is shown only here", timeout=10)
 
     def _check(self, field: str) -> None:
         try:
             self._parsers()[field]()
         except Invalid as error:
-            message = self.query_one(f"#{field}-error", Static)
-            message.update(Content(visible(error.message)))
-            message.display = True
+            # A header that is being typed is not finished before its row is left.
+            if field != "header" or not self.query_one(HeaderRows).has_focus_within:
+                self._put_error(field, error.message)
         else:
             self._hide_error(field)
+
+    def _put_error(self, field: str, message: str) -> None:
+        error = self.query_one(f"#{field}-error", Static)
+        error.update(Content(visible(message)))
+        error.display = True
 
     def _hide_error(self, field: str) -> None:
         self.query_one(f"#{field}-error").display = False
 
     def _focus(self, field: str) -> None:
-        target = self.query_one(f"#{field}") if field in self._parsers() else None
-        if target is not None:
-            if field in ("header", "secret", "timeout", "rate"):
-                self.query_one(Collapsible).collapsed = False
-            target.focus()
+        if field in _ADVANCED:
+            self.query_one(Collapsible).collapsed = False
+        if field == "header":
+            self.query_one(HeaderRows).focus_wrong()
+        elif field in self._parsers():
+            self.query_one(f"#{field}").focus()
 
     def _hint_at_none(self) -> None:
         self.query_one("#severity-hint").display = not self._severities
@@ -244,6 +242,11 @@ class DestinationForm(Vertical):
         url = self.query_one("#url", Input)
         holds_token = bool(url.value) and _masked(url.value) != url.value
         url.password = holds_token and not url.has_focus and not self._revealed
+
+
+def _field_of(widget: Widget) -> str:
+    """The name of the field that `widget` is in."""
+    return next((each.field for each in (widget, *widget.ancestors) if isinstance(each, Field)), "")
 
 
 def _masked(url: str) -> str:

@@ -1,16 +1,21 @@
 """The line on top of every screen: who delivers, how fast, how much is in flight, waiting, failed."""
 
-from collections.abc import Sequence
-
 from textual.content import Content
 from textual.widgets import Static
 
 from tui.screens.context import Context
+from tui.screens.widgets.bars import sparkline
 from tui.store import queries
 from tui.store.views import Summary
 
 _SPAN_S = 60
-_BARS = "▁▂▃▄▅▆▇█"
+# Ours, and the only markup there is: what a click on them does.
+_HELP = Content.from_markup("[$foreground-muted @click=app.help]? help [/]")
+_SCREENS = Content.from_markup(
+    "[$foreground-muted]"
+    "[@click=app.show_mode('alerts')]1 alerts[/]  [@click=app.show_mode('destinations')]2 destinations[/]  "
+    "[@click=app.show_mode('log')]3 log[/]  [@click=app.show_mode('activity')]4 activity[/]  [/]"
+)
 _BAR_SECONDS = 5
 
 
@@ -22,6 +27,12 @@ class StatusLine(Static):
         self._delivered: dict[int, int] = {}
         self._counted_until = 0
         self._drawn = Content("")
+        self._lost = ""
+
+    def say_lost(self, reason: str) -> None:
+        """Why the database does not answer; nothing when it does."""
+        self._lost = reason
+        self.tick()
 
     async def load(self) -> None:
         now = self.context.clock()
@@ -44,11 +55,16 @@ class StatusLine(Static):
         self.tick()
 
     def _render_line(self) -> Content:
-        """Everything if there is room; in a narrow terminal first the gaps shrink, then the sparkline."""
-        hint = Content.styled("? help ", "$foreground-muted")
-        for gap, bars in (("   ", 12), ("  ", 12), ("  ", 6), (" ", 0)):
+        """Everything if there is room; else the screens' names go, the gaps shrink, then the sparkline."""
+        for hint, gap, bars in (
+            (_SCREENS + _HELP, "   ", 12),
+            (_HELP, "   ", 12),
+            (_HELP, "  ", 12),
+            (_HELP, "  ", 6),
+            (_HELP, " ", 0),
+        ):
             line = Content(gap).join(self._parts(bars))
-            if line.cell_length <= self.size.width:
+            if line.cell_length + (hint.cell_length if hint is not _HELP else 0) <= self.size.width:
                 break
         room = self.size.width - line.cell_length - hint.cell_length
         return line + Content(" " * room) + hint if room > 0 else line
@@ -57,8 +73,10 @@ class StatusLine(Static):
         name = Content.styled(" tocsin ", "bold $text-primary")
         if self.context.note:
             name += Content.styled(f"{self.context.note} ", "$text-accent")
+        if self._lost:
+            return [name + Content.styled(f"✗ {self._lost}; trying again", "$text-error bold")]
         if self._summary is None:
-            return [name + self._dispatcher()]
+            return [name + self._dispatcher(), Content.styled("reading…", "$foreground-muted")]
         rates = self._per_bar()
         rate = rates[-1] / _BAR_SECONDS
         speed = f"{rate:.1f}/s" if 0 < rate < 10 else f"{rate:,.0f}/s"
@@ -66,7 +84,7 @@ class StatusLine(Static):
         return [
             name + self._dispatcher(),
             Content.styled(
-                f"{speed} {_sparkline(rates[-bars:])}" if bars else speed,
+                f"{speed} {sparkline(rates[-bars:])}" if bars else speed,
                 "$text-primary" if any(rates) else "$foreground-muted",
             ),
             Content(f"{self._summary.in_flight:,} in flight"),
@@ -91,8 +109,3 @@ class StatusLine(Static):
             if 0 <= second - start < _SPAN_S:
                 bars[(second - start) // _BAR_SECONDS] += count
         return bars
-
-
-def _sparkline(values: Sequence[int]) -> str:
-    top = max(values) or 1
-    return "".join(_BARS[min(len(_BARS) - 1, value * len(_BARS) // (top + 1))] for value in values)

@@ -1,24 +1,17 @@
-"""Sends one test alert and shows what came of it, in place."""
-
-import asyncio
+"""The test step of setting a destination up: what will be sent, and what came of it, in place."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.widgets import Static
+from textual.widgets import Collapsible, Static
 
+from tui.delivery.request import masked_request
 from tui.domain.alert import make_test_alert
 from tui.domain.destination import Destination
-from tui.domain.errors import Invalid
-from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
-from tui.screens import bodies, words
+from tui.screens import bodies
 from tui.screens.context import Context
-from tui.store import outbox, queries
-from tui.store.views import AttemptRow, Exchange
-
-_LOOK_EVERY_S = 0.05
-_PATIENCE_S = 4.0
+from tui.screens.sending_tests import in_full, send_test
 
 
 class TestResult(Vertical):
@@ -30,79 +23,50 @@ class TestResult(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="test-result")
+        with Collapsible(title="What is sent", collapsed=True, id="sent"):
+            yield Static(id="request")
 
-    def introduce(self, destination: Destination, *, saved: bool) -> None:
-        self._show(
+    def introduce(self, destination: Destination) -> None:
+        saved = Content.assemble((visible(destination.name), "bold"), " is saved.")
+        if destination.paused:
+            self._show(
+                Content.assemble(
+                    saved,
+                    " It is paused: a test alert would wait like every other.\n",
+                    "Resume it with p in the list of destinations, then test it with t.",
+                )
+            )
+        else:
+            self._show(
+                Content.assemble(
+                    saved,
+                    f" Send a test alert to {visible(destination.masked_url)}\n",
+                    "and see what the receiver makes of it. One request, not retried.",
+                )
+            )
+        self._show_request(destination)
+
+    async def run(self, destination: Destination) -> bool:
+        """Send the test alert; whether it was delivered. Raises StoreUnavailable or Invalid."""
+        end = await send_test(self.context, destination, self._show)
+        self._show(in_full(end))
+        return end.delivered
+
+    def _show_request(self, destination: Destination) -> None:
+        now = self.context.clock()
+        alert = make_test_alert(
+            destination.name, now=now, alert_id="…", link_template=self.context.link_template
+        )
+        request = masked_request(alert, destination, webhook_id="…", round=1, timestamp=now // 1000)
+        self.query_one("#request", Static).update(
             Content.assemble(
-                (visible(destination.name), "bold"),
-                " is saved. Send" if saved else ": send",
-                f" a test alert to {visible(destination.masked_url)}\n",
-                "and see what the receiver makes of it. One request, not retried.",
+                ("POST ", "bold"),
+                f"{visible(request.url)}\n",
+                Content("\n").join(line.content for line in bodies.header_lines(request.headers)),
+                "\n\n",
+                bodies.body(request.body),
             )
         )
 
-    async def run(self, destination: Destination, alert_id: str) -> bool:
-        """Send the test alert; whether it was delivered. Raises StoreUnavailable or Invalid."""
-        alert = make_test_alert(
-            str(destination.name),
-            now=self.context.clock(),
-            alert_id=alert_id,
-            link_template=self.context.link_template,
-        )
-        (receipt,) = await self.context.write(outbox.submit, [alert])
-        if isinstance(receipt, Invalid):
-            raise receipt
-        waited = 0.0
-        while True:
-            key = await self.context.read(queries.find_alert, alert_id)
-            details = await self.context.read(queries.alert_details, key)
-            attempts = details.deliveries[0].attempts if details else ()
-            if attempts and attempts[0].outcome is not None:
-                exchange = await self.context.read(queries.exchange, attempts[0].id)
-                self._show_end(attempts[0], exchange)
-                return attempts[0].outcome is Outcome.DELIVERED
-            self._show_waiting(waited, sending=bool(attempts))
-            await asyncio.sleep(_LOOK_EVERY_S)
-            waited += _LOOK_EVERY_S
-
-    def _show_waiting(self, seconds: float, *, sending: bool) -> None:
-        if sending or seconds < _PATIENCE_S:
-            self._show(Content.assemble(("→ ", "$text-accent"), f"sending…  {seconds:.0f} s"))
-            return
-        advice = (
-            "is `tocsin dispatch` running on this database?"
-            if self.context.dispatcher is None
-            else (self.context.dispatcher.trouble or "the dispatcher is busy")
-        )
-        self._show(Content.assemble(("○ ", "$text-warning"), f"Nobody has taken it up yet: {advice}"))
-
-    def _show_end(self, attempt: AttemptRow, exchange: Exchange | None) -> None:
-        delivered = attempt.outcome is Outcome.DELIVERED
-        verdict = (
-            ("✓ Delivered", "bold $text-success") if delivered else ("✗ Not delivered", "bold $text-error")
-        )
-        status = f"{attempt.status_code} {visible(attempt.reason or '')}" if attempt.status_code else "none"
-        parts: list[Content | str | tuple[str, str]] = [verdict, "\n"]
-        if not delivered:
-            parts += [(_sentence(attempt.error or str(attempt.outcome)), "$text-error"), "\n"]
-        for name, value in (
-            ("Dispatched at", words.clock_time(attempt.started_at)),
-            ("Status code", status),
-            ("Duration", words.duration(attempt.duration_ms)),
-        ):
-            parts += [(f"\n{name:<15}", words.MUTED), value]
-        if exchange is not None and attempt.status_code is not None:
-            parts += [
-                ("\n\nResponse body", words.MUTED),
-                "\n",
-                bodies.body(exchange.response_body, exchange.response_headers),
-            ]
-        self._show(Content.assemble(*parts))
-
     def _show(self, content: Content) -> None:
         self.query_one("#test-result", Static).update(content)
-
-
-def _sentence(text: str) -> str:
-    text = visible(text)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -10,6 +10,7 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination, route
 from tui.domain.errors import Conflict, Invalid
 from tui.domain.lifecycle import submitted
+from tui.domain.search import alert_words
 from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
 from tui.store.errors import StoreUnavailable
@@ -26,6 +27,7 @@ from tui.store.rows import (
     to_alert,
     to_destination,
 )
+from tui.store.words import index_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt
             keys = _store_alerts(tx, plan.fresh.values())
             taken = plan.fresh.keys() - keys.keys()
             if not taken:
+                index_words(tx.db, [(keys[one], _words(plan.fresh[one].alert)) for one in keys])
                 fresh = _store_deliveries(tx, [(keys[one], routed) for one, routed in plan.fresh.items()])
                 return [_receipts(answer, stored, fresh) for answer in answers]
             savepoint.rollback()
@@ -195,6 +198,10 @@ def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int
         key="alert_id",
         unless_taken="alert_id",
     )
+
+
+def _words(alert: Alert) -> list[str]:
+    return alert_words((alert.title, alert.name, alert.rule_id, alert.alert_id), alert.tags)
 
 
 _DELIVERY = [

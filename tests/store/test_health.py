@@ -8,15 +8,15 @@ from tui.domain.destination import Destination
 from tui.domain.health import FAILING_AFTER, Health
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
-from tui.store import destinations, outbox, queries
+from tui.store import destinations, health, outbox
 from tui.store.outbox import Finish
-from tui.store.views import DestinationRow
+from tui.store.views import DestinationRow, Record
 
 NO_RETRIES = RetryPolicy(())
 
 
 def row(bench: Bench) -> DestinationRow:
-    [only] = bench.store.read(queries.destination_rows, bench.clock.now).result()
+    [only] = bench.store.read(health.destination_rows).result()
     return only
 
 
@@ -102,6 +102,10 @@ def test_a_test_alert_that_gets_through_lifts_it(bench: Bench) -> None:
     assert row(bench).health == Health()
 
 
+def record_of_a_day(bench: Bench) -> Record:
+    return bench.store.read(health.record, 1, since=NOW - health.DAY_MS).result()
+
+
 def _fields(of: Destination) -> dict[str, object]:
     return {name: getattr(of, name) for name in Destination.__dataclass_fields__}
 
@@ -112,11 +116,41 @@ def test_the_record_of_a_day_leaves_out_what_is_older(bench: Bench) -> None:
     for duration in range(1, 100):
         end(bench, Outcome.DELIVERED, ended_at=NOW - duration, duration_ms=duration)
     end(bench, Outcome.TIMEOUT, ended_at=NOW, duration_ms=30_000)
-    day = row(bench).day
+    day = record_of_a_day(bench)
     assert (day.attempts, day.delivered, day.success) == (100, 99, 0.99)
     assert day.p95_ms == 95
 
 
 @pytest.mark.usefixtures("soc")
 def test_of_a_destination_never_used_there_is_no_record(bench: Bench) -> None:
-    assert (row(bench).day.attempts, row(bench).day.success, row(bench).day.p95_ms) == (0, None, None)
+    day = record_of_a_day(bench)
+    assert (day.attempts, day.success, day.p95_ms) == (0, None, None)
+
+
+@pytest.mark.usefixtures("soc")
+def test_the_latest_attempts_come_newest_first_with_their_alerts(bench: Bench) -> None:
+    bench.add(name="pager")
+    for number, outcome in enumerate((Outcome.REJECTED, Outcome.DELIVERED, Outcome.TIMEOUT)):
+        bench.submit(title=f"alert {number}", destinations=("soc",))
+        bench.finish(bench.claim_one(), outcome, ended_at=NOW + number)
+    bench.submit(title="to another", destinations=("pager",))
+    bench.finish(bench.claim_one())
+    latest = bench.store.read(health.latest_attempts, 1, 2).result()
+    assert [(past.headline, past.attempt.outcome) for past in latest] == [
+        ("alert 2", Outcome.TIMEOUT),
+        ("alert 1", Outcome.DELIVERED),
+    ]
+
+
+@pytest.mark.usefixtures("soc")
+def test_only_the_last_thirty_attempts_make_the_health_of_each(bench: Bench) -> None:
+    bench.add(name="pager", severities=frozenset())
+    end(bench, *[Outcome.REJECTED] * 5, ended_at=NOW)
+    for number in range(health.HEALTH_SPAN - 1):
+        end(bench, Outcome.DELIVERED, ended_at=NOW + 1 + number, duration_ms=number)
+    pager, soc = bench.store.read(health.destination_rows).result()
+    assert (pager.destination.name, pager.recent, pager.last) == ("pager", (), None)
+    assert soc.recent == (Outcome.REJECTED, *[Outcome.DELIVERED] * (health.HEALTH_SPAN - 1))
+    assert soc.p95_ms == health.HEALTH_SPAN - 2 - 1
+    assert soc.last is not None
+    assert soc.last.ended_at == NOW + health.HEALTH_SPAN - 1

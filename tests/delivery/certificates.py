@@ -1,0 +1,79 @@
+"""Certificates for receivers, good and bad, made with openssl."""
+
+import os
+import shutil
+import ssl
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+
+def tls(certificate: Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def make_certificates(directory: Path) -> dict[str, Path]:
+    """Each in a file with its key; `trusted.pem` beside them holds those that are trusted."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("openssl is not installed")
+    make = partial(make_certificate, openssl, directory)
+    made = {
+        "honest": make("honest", "IP:127.0.0.1"),
+        "expired": make("expired", "IP:127.0.0.1", ends="20200102"),
+        "early": make("early", "IP:127.0.0.1", begins="20890101"),
+        "wrong host": make("host", "IP:127.0.0.2"),
+        "many names": make("names", "DNS:a.example,DNS:*.b.example,DNS:c.example,DNS:d.example"),
+    }
+    (directory / "trusted.pem").write_text("".join(path.read_text() for path in made.values()))
+    made["self-signed"] = make("self", "IP:127.0.0.1")
+    made["unknown issuer"] = issue_certificate(openssl, directory, issuer="Our Own CA")
+    return made
+
+
+def make_certificate(
+    openssl: str, directory: Path, stem: str, names: str, begins: str = "20200101", ends: str = "20900101"
+) -> Path:
+    """Signed by itself, for these names and days."""
+    path, directory = directory / f"{stem}.pem", directory / stem
+    directory.mkdir()
+    (directory / "index.txt").touch()
+    configuration = directory / "ca.cnf"
+    configuration.write_text(
+        f"[ca]\ndefault_ca=own\n[own]\ndatabase={directory}/index.txt\nnew_certs_dir={directory}\n"
+        f"serial={directory}/serial\n"
+        f"default_md=sha256\npolicy=any\nx509_extensions=names\n[any]\ncommonName=supplied\n"
+        f"[names]\nsubjectAltName={names}\n"
+    )
+    key, request = directory / "key.pem", directory / "request.pem"
+    for command in (
+        "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
+        f" -subj /CN={stem} -keyout {key} -out {request}",
+        f"ca -batch -notext -selfsign -create_serial -config {configuration} -keyfile {key} -in {request}"
+        f" -startdate {begins}000000Z -enddate {ends}000000Z -out {path}",
+    ):
+        subprocess.run([openssl, *command.split()], check=True, capture_output=True)
+    path.write_text(path.read_text() + key.read_text())
+    return path
+
+
+def issue_certificate(openssl: str, directory: Path, issuer: str) -> Path:
+    """For 127.0.0.1, signed by an authority of this name."""
+    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    authority, key = directory / "authority.pem", directory / "authority-key.pem"
+    issued, own_key = directory / "issued.pem", directory / "issued-key.pem"
+    for command in (
+        [*new, "-subj", f"/CN={issuer}", "-keyout", str(key), "-out", str(authority)],
+        [
+            *new,
+            *("-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"),
+            *("-CA", str(authority), "-CAkey", str(key), "-keyout", str(own_key), "-out", str(issued)),
+        ],
+    ):
+        subprocess.run([openssl, *command], check=True, capture_output=True)
+    issued.write_text(issued.read_text() + own_key.read_text())
+    return issued

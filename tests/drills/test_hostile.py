@@ -1,0 +1,329 @@
+"""What strangers write is text: in every place where it is shown, on a real terminal, byte by byte."""
+
+import json
+import re
+import socket
+import sys
+import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import write
+from tests.drills.installation import Installation
+from tests.drills.terminal import CONTROL, Terminal
+from tests.hostile import EVERYTHING, INVISIBLE, MARKUP, SEQUENCES, SURROGATE
+from tui.domain.destination import Destination
+from tui.domain.text import storable, visible
+from tui.store import destinations
+from tui.store.database import Store
+from tui.store.sqlite import Sqlite
+
+ONE_LINE = "".join(EVERYTHING)
+HEADER = "".join(t for t in EVERYTHING if t.isascii() and not set(t) & set("\r\n\0"))
+SHOWN = tuple(visible(storable(text)) for text in EVERYTHING)
+NAMES = {
+    "refuses": f"{MARKUP[1]}{SEQUENCES[3]}",
+    "takes": f"{MARKUP[2]} {INVISIBLE[0]}",
+    "babbles": f"{MARKUP[0]} {SEQUENCES[0]}",
+}
+"""Of destinations, by path. The command line refuses such names; a database may hold them."""
+
+# What Textual itself sends to a terminal, and nothing else may.
+_OURS = re.compile(
+    r"\x1b\[[\d;]*m"  # colours
+    r"|\x1b\[\d+;\d+H|\x1b\[[JK]"  # the cursor
+    r"|\x1b\[\?\d+[hl]|\x1b\[\?\d+\$p|\x1b\[[<>]\d*u"  # modes
+    r"|\x1b\]22;(?:default|pointer|text)\x07"  # the mouse's pointer
+    r"|\x1b\]52;c;[A-Za-z0-9+/=]+\x07"  # what was copied
+)
+# Of what no database can hold, U+FFFD is stored; anywhere else the app's last gate has put it.
+_GATED = re.compile("(?<!in4)(?<!sg1)\ufffd")
+
+
+def assert_nothing_acts(written: str) -> None:
+    """Of what was written to a terminal, only what is ours acts on it."""
+    for text in EVERYTHING:
+        for sequence in CONTROL.findall(text):
+            assert sequence not in written, (sequence, text)
+    assert {found[0] for found in CONTROL.finditer(written) if not _OURS.fullmatch(found[0])} == set()
+    rest = CONTROL.sub("", written)
+    kinds = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    assert {character for character in rest if unicodedata.category(character) in kinds} <= set("\r\n")
+
+
+def assert_made_visible(written: str) -> None:
+    """Where it came in, that is: the app's last gate had nothing left to do."""
+    assert _GATED.search(CONTROL.sub("", written)) is None
+
+
+class Stranger:
+    """A receiver that answers each path in its own hostile way, byte by byte: no HTTP library would."""
+
+    def __init__(self) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.getsockname()[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._server.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._server.accept()
+            except OSError:
+                return
+            with connection, connection.makefile("rb") as request:
+                path = request.readline().split()[1:2]
+                length = 0
+                while (line := request.readline()).strip():
+                    name, _, value = line.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                request.read(length)
+                connection.sendall(_ANSWERS[path[0]] if path else b"")
+
+
+def _answer(status: str, body: bytes, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", *headers, f"Content-Length: {len(body)}", "Connection: close"]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+_ANSWERS = {
+    b"/refuses": _answer(
+        f"500 {HEADER}",
+        json.dumps({text: [text] for text in EVERYTHING}, ensure_ascii=False).encode(),
+        f"X-Said: {HEADER}",
+        "Content-Type: application/json",
+    ),
+    b"/takes": _answer("200 OK", "\n".join(EVERYTHING).encode(), "Content-Type: text/plain; charset=utf-8"),
+    b"/babbles": b"HTTP/1.1 200 \x1b]0;owned\x07\r\n\x1b[5;9;53mhd1\x9b: \x00\r\n\r\n",
+}
+
+
+@pytest.fixture
+def stranger() -> Iterator[Stranger]:
+    stranger = Stranger()
+    yield stranger
+    stranger.close()
+
+
+@pytest.fixture
+def terminal(installation: Installation) -> Iterator[Terminal]:
+    """The app, with every delivery at its end and a log that others wrote in, too."""
+    with installation.log.open("a", encoding="utf-8") as log:
+        log.writelines(f"2026-01-31T09:30:00.000Z ERROR dispatcher: lg{t!s}\n" for t in ONE_LINE.split("\r"))
+    terminal = Terminal([sys.executable, "-m", "tui"], installation.environment)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def engine() -> str:
+    """What is shown does not depend on the engine."""
+    return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def stored(installation: Installation, stranger: Stranger) -> None:
+    """Destinations with hostile names, and an alert for each text, hostile in every field."""
+    installation.environment |= {
+        "LANG": "C.UTF-8",
+        "COLORTERM": "truecolor",
+        "TEXTUAL_ANIMATIONS": "none",
+        "TOCSIN_RETRY_DELAYS": "0.01",
+    }
+    with closing(Store(Sqlite(Path(installation.database)))) as store:
+        for path, name in NAMES.items():
+            write(store, destinations.add, Destination(name=name, url=f"{stranger.url}/{path}"))
+    alerts = [_alert(number, text) for number, text in enumerate((*EVERYTHING, SURROGATE))]
+    installation.run("send", "-", input="\n".join(json.dumps(alert) for alert in alerts))
+
+
+def _alert(number: int, text: str) -> dict[str, object]:
+    return {
+        "alertId": f"[@click=app.quit]{number}[/nope]",
+        "id": text,
+        "title": text,
+        "name": text,
+        "severity": "HIGH",
+        "description": ONE_LINE,
+        "runbook": f"{text}\n{text}",
+        "tags": [text],
+        "version": text,
+        "link": f"https://example.com/{text}",
+        "alertContext": {text: {text: [text]}},
+    }
+
+
+ENTER, ESCAPE, PAGE_DOWN, PALETTE, TO_THE_START = "\r", "\x1b", "\x1b[6~", "\x10", "\x15"
+
+
+def test_the_app_shows_it_as_text_wherever_it_stands(terminal: Terminal) -> None:
+    look_at_alerts(terminal)
+    look_at_destinations(terminal)
+    look_at_the_log_and_activity(terminal)
+    assert_made_visible(terminal.text)
+    look_at_fields(terminal)
+    click_on_everything(terminal)
+    terminal.press("q")
+    assert terminal.exit_code() == 0
+    assert_nothing_acts(terminal.text)
+    terminal.assert_restored()
+
+
+def look_at_alerts(terminal: Terminal) -> None:
+    """Each in the list and in the details, one of them to its end, sent again, and copied."""
+    refuses = visible(NAMES["refuses"])
+    terminal.sees("Alerts · 26", f"{2 * len(SHOWN) + 2} failed", *(text[:20] for text in SHOWN))
+    for key, text in (("j", SHOWN[-1]), ("j", SHOWN[-2]), ("G", SHOWN[0])):
+        terminal.press(key)
+        terminal.sees(f"{text} · Rule match")
+    terminal.click(150, 40)
+    terminal.press_until_told(PAGE_DOWN, "X-Said")
+    terminal.press_until_told(PAGE_DOWN, f"https://example.com/{SHOWN[0]}")
+    terminal.press("r")
+    terminal.was_told(f"Sending again to {refuses}")
+    terminal.press("y")
+    terminal.sees("payload")
+    terminal.press("p")
+    terminal.was_told("Copied")
+
+
+def look_at_destinations(terminal: Terminal) -> None:
+    """In the list, in toasts, in a question, and in the answer to a test."""
+    refuses = visible(NAMES["refuses"])
+    terminal.press("2")
+    terminal.sees("Destinations · 3", *(visible(name)[:16] for name in NAMES.values()))
+    terminal.press("p")
+    terminal.was_told(f"{refuses} is paused")
+    terminal.sees("‖ paused")
+    terminal.press("p")
+    terminal.was_told(f"{refuses} is active again")
+    terminal.press("d")
+    terminal.sees(f"Delete {refuses}")
+    terminal.press("n")
+    terminal.misses("Delete ")
+    terminal.press("t")
+    terminal.sees("Send Test Alert")
+    terminal.press(ENTER)
+    terminal.sees("Send Again")
+    terminal.press(ESCAPE)
+    terminal.misses("Send Again")
+
+
+def look_at_the_log_and_activity(terminal: Terminal) -> None:
+    terminal.press("3")
+    terminal.sees("Log · ", "failed for good")
+    terminal.press("g")
+    terminal.sees(f"lg{visible(MARKUP[0])}")
+    terminal.press("f")
+    terminal.sees("warnings and errors")
+    terminal.press("4")
+    terminal.sees("LAST 24 HOURS", *(visible(name) for name in NAMES.values()))
+    terminal.press("?")
+    terminal.sees("Keys of this screen")
+    terminal.press(ESCAPE)
+    terminal.misses("Keys of this screen")
+
+
+def look_at_fields(terminal: Terminal) -> None:
+    """What a person pastes there is held by the last gate alone."""
+    terminal.press("2e")
+    terminal.sees("Display name", "mk")
+    terminal.press(ESCAPE)
+    terminal.sees("Destinations · 3")
+    for screen, title, empty_field, nothing in (
+        ("1", "Alerts · 27", "severity:>=high", "No alert matches"),
+        ("3", "Log · ", "a text in the line", "No line is left"),
+    ):
+        terminal.press(screen)
+        terminal.sees(title)
+        terminal.press("/")
+        terminal.sees(empty_field)
+        terminal.paste(SEQUENCES[3] + INVISIBLE[0])
+        terminal.sees(nothing)
+        terminal.press(f"{TO_THE_START}{ENTER}")
+        terminal.misses(nothing)
+    terminal.press(PALETTE)
+    terminal.sees("Search for commands")
+    terminal.paste(ONE_LINE)
+    terminal.sees("No matches found")
+    terminal.press(ESCAPE)
+    terminal.misses("No matches found")
+
+
+def click_on_everything(terminal: Terminal) -> None:
+    terminal.press("1")
+    terminal.sees("Alerts · 27")
+    for row in range(2, terminal.height, 2):
+        terminal.click(30, row)
+        terminal.click(130, row)
+    terminal.press("2")
+    terminal.sees("Destinations · 3")
+
+
+# --- commands
+
+
+COMMANDS = (
+    ("alert", "list", "--limit", "100"),
+    ("alert", "show", "[@click=app.quit]0[/nope]"),
+    ("alert", "show", f"[@click=app.quit]{len(EVERYTHING) - 1}[/nope]"),
+    ("alert", "show", SEQUENCES[0]),
+    ("destination", "list"),
+    ("destination", "show", NAMES["refuses"]),
+    ("destination", "show", NAMES["takes"]),
+    ("destination", "show", SEQUENCES[2]),
+    ("alert", "list", "--search", f"{MARKUP[0]}{SEQUENCES[4]}"),
+    ("alert", "list", "--state", SEQUENCES[5]),
+    (SEQUENCES[3],),
+)
+
+
+def test_commands_print_it_as_text(installation: Installation) -> None:
+    installation.run("dispatch", "--drain")
+    for command in COMMANDS:
+        terminal = Terminal([sys.executable, "-m", "tui", *command], installation.environment)
+        terminal.exit_code()
+        terminal.close()
+        assert_nothing_acts(terminal.text)
+        assert "Traceback" not in terminal.text
+        piped = installation.ask(*command)
+        assert "\x1b" not in piped.stdout + piped.stderr
+        assert_nothing_acts(piped.stdout + piped.stderr)
+    listed = installation.run("alert", "list", "--limit", "100")
+    assert not [text for text in SHOWN if text not in listed]
+
+
+def test_json_gives_back_what_was_sent_in_and_nothing_in_it_acts(installation: Installation) -> None:
+    printed = installation.run("alert", "list", "--limit", "100", "--json")
+    assert_nothing_acts(printed)
+    assert {alert["title"] for alert in json.loads(printed)} >= {storable(text) for text in EVERYTHING}
+
+
+def test_the_receiver_prints_it_as_text(installation: Installation) -> None:
+    command = [sys.executable, "-m", "tui", "receive", "--port", "0"]
+    with closing(Terminal(command, installation.environment, (400, 200))) as terminal:
+        terminal.was_told("Ctrl-C to stop")
+        port = int(re.findall(r"http://127.0.0.1:(\d+)", terminal.text)[0])
+        body = "\n".join(EVERYTHING).encode()
+        length = f"Content-Length: {len(body)}\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            head = f"POST /{MARKUP[0]}%1b]0;owned%07 HTTP/1.1\r\nHost: x\r\nX-Said: {MARKUP[1]}\x9b5;9m\r\n"
+            connection.sendall(head.encode("latin-1") + length + body)
+            assert connection.recv(64).startswith(b"HTTP/1.1 200")
+        for text in (MARKUP[1], *MARKUP, visible(SEQUENCES[1])):
+            terminal.was_told(text)
+        terminal.press("\x03")
+        assert terminal.exit_code() == 0
+        assert_nothing_acts(terminal.text)

@@ -1,0 +1,92 @@
+"""`=`: an attempt beside the marked one, or beside the one before it."""
+
+import pytest
+
+from tests.screens.conftest import Opens
+from tests.screens.history import deliver, reject
+from tests.screens.user import NARROW, WIDE
+from tests.store.bench import Bench
+
+
+@pytest.fixture
+def tried(bench: Bench) -> Bench:
+    """Two attempts of one delivery, the first rejected and the second too, in other words."""
+    bench.add()
+    bench.submit()
+    reject(bench, response_body=b'{"error":"overloaded","retry":5}')
+    bench.clock.advance(5_000)
+    deliver(bench, response_body=b'{"ok":true}')
+    return bench
+
+
+async def test_an_attempt_is_compared_with_the_one_before_it(viewer: Opens, tried: Bench) -> None:
+    async with viewer(WIDE) as user:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.sees("ATTEMPT 2")
+        await user.press("equals_sign")
+        await user.sees("Two attempts", "attempt 1, round 1, soc", "attempt 2, round 1, soc")
+        line = user.line_with("outcome: rejected")
+        assert line.index("outcome: rejected") < line.index("~") < line.index("outcome: delivered")
+        await user.sees("▸ REQUEST  = the same")
+        await user.press("escape")
+        await user.is_at("deliveries")
+
+
+async def test_where_the_terminal_is_narrow_one_stands_below_the_other(viewer: Opens, tried: Bench) -> None:
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("ATTEMPT 2")
+        await user.press("equals_sign")
+        await user.sees("-  attempt 1, round 1, soc", "+  attempt 2, round 1, soc")
+        await user.sees("~- outcome: rejected", "~+ outcome: delivered", '~-   "error": "overloaded",')
+        await user.pilot.resize_terminal(*WIDE)
+        await user.sees("~  outcome: delivered")
+
+
+async def test_what_is_equal_is_hidden_by_d_and_comes_back(viewer: Opens, tried: Bench) -> None:
+    async with viewer(WIDE) as user:
+        await user.press("enter")
+        await user.sees("ATTEMPT 2")
+        await user.press("equals_sign")
+        await user.sees("took: 84 ms")
+        await user.press("d")
+        await user.misses("took: 84 ms")
+        await user.sees("outcome: rejected")
+        await user.press("d")
+        await user.sees("took: 84 ms")
+
+
+async def test_a_marked_attempt_is_compared_whatever_its_delivery_and_esc_drops_the_mark(
+    viewer: Opens, bench: Bench
+) -> None:
+    for name in ("soc", "pager"):
+        bench.add(name=name)
+    bench.submit()
+    reject(bench)
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("ATTEMPT 1")
+        await user.press("j", "m")
+        await user.sees("◆  1  09:30:00")
+        await user.press("G", "equals_sign")
+        await user.sees("attempt 1, round 1, soc", "attempt 1, round 1, pager")
+        await user.press("escape")
+        await user.sees("◆  1  09:30:00")
+        await user.press("escape")
+        await user.misses("◆")
+        await user.sees("DELIVERY STATUS")
+        await user.press("escape")
+        await user.is_at("alerts")
+
+
+async def test_the_first_attempt_alone_says_what_to_do(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench)
+    async with viewer(WIDE) as user:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.sees("ATTEMPT 1")
+        await user.press("equals_sign")
+        await user.hears("This is the first attempt: there is none before it. Mark another with m.")

@@ -1,0 +1,67 @@
+"""What a filter that is being typed may go on with."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tui.domain.alert import AlertType, Severity
+from tui.domain.filter import STATES, TYPED_KEYS, UNROUTED, Key
+
+_LAST = re.compile(r'-?(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$')
+_COMPARISON = re.compile(r"[<>]=?")
+_USEFUL_FIRST = ("failed", "retrying", UNROUTED, "waiting", "sending", "delivered", "cancelled")
+_SPANS = ("15m", "1h", "24h", "7d")
+_SPECIAL = re.compile(r'[\s,"]')
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    label: str
+    text: str
+    """The whole of the filter with it; it begins with what was typed."""
+
+
+def completions(text: str, names: Sequence[str]) -> list[Completion]:
+    """What the last term of `text` may become; `names` are those of the destinations."""
+    match = _LAST.search(text)
+    assert match is not None  # it takes the empty text too
+    key, value = match["key"], match["value"]
+    if key is None:
+        return _going_on(text, value, [f"{name}:" for name in TYPED_KEYS])
+    if key.lower() not in TYPED_KEYS:
+        return []
+    typed = re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', value)[-1]
+    if Key(key.lower()) is Key.SEVERITY:
+        typed = _COMPARISON.sub("", typed, count=1)
+    return _going_on(text, typed, _values(Key(key.lower()), names))
+
+
+def _values(key: Key, names: Sequence[str]) -> list[str]:
+    match key:
+        case Key.SEVERITY:
+            return [severity.lower() for severity in reversed(Severity)]
+        case Key.STATE:
+            return sorted(STATES, key=_USEFUL_FIRST.index)
+        case Key.TO:
+            return [name for name in names if '"' not in name]
+        case Key.TYPE:
+            return [type.lower() for type in AlertType]
+        case Key.SINCE:
+            return list(_SPANS)
+        case Key.TEST:
+            return ["yes", "no"]
+        case _:
+            return []
+
+
+def _going_on(text: str, typed: str, words: Sequence[str]) -> list[Completion]:
+    begun = typed.replace('"', "").casefold()
+    found = [word for word in words if word.casefold().startswith(begun) and word.casefold() != begun]
+    return [Completion(word, text + _rest(typed, word[len(begun) :])) for word in found]
+
+
+def _rest(typed: str, rest: str) -> str:
+    """The rest of a value, in quotation marks where the language wants them."""
+    if typed.count('"') % 2:
+        return f'{rest}"'
+    return f'"{rest}"' if _SPECIAL.search(rest) else rest

@@ -1,0 +1,140 @@
+"""The headers of a destination: a row each, name and value. What is stored of a value is never shown."""
+
+from collections.abc import Iterator
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Button, Input
+
+from tui.domain.destination import Header, parse_headers
+from tui.domain.errors import Invalid
+
+
+class HeaderRow(Horizontal):
+    """One header. Left empty, a value that is stored stays; of one that is a reference, it is shown."""
+
+    def __init__(self, stored: Header | None = None) -> None:
+        super().__init__(classes="header-row")
+        self.stored = stored
+
+    def compose(self) -> ComposeResult:
+        stored = self.stored
+        shown = stored.value.value if stored and stored.value.is_reference else ""
+        kept = stored is not None and not shown
+        yield Input(stored.name if stored else "", placeholder="Authorization", classes="header-name")
+        yield Input(
+            shown,
+            placeholder="kept; type to replace" if kept else "value, env:NAME or file:PATH",
+            password=True,
+            classes="header-value",
+        )
+        yield Button("Remove", classes="remove", compact=True)
+
+    def on_mount(self) -> None:
+        self.mask()
+
+    @property
+    def name_input(self) -> Input:
+        return self.query_one(".header-name", Input)
+
+    @property
+    def value_input(self) -> Input:
+        return self.query_one(".header-value", Input)
+
+    @property
+    def is_blank(self) -> bool:
+        return self.stored is None and not self.name_input.value.strip() and not self.value_input.value
+
+    def read(self) -> Header:
+        """Raises Invalid (`header`)."""
+        name, value = self.name_input.value.strip(), self.value_input.value
+        if not name:
+            raise Invalid("header", "give the header a name, or remove it")
+        if not value and self.stored is not None:
+            if self.stored.value.is_reference:
+                raise Invalid("header", f"give {name} a value, or remove it")
+            [header] = parse_headers([f"{name}: kept"])
+            return Header(header.name, self.stored.value)
+        [header] = parse_headers([f"{name}: {value}"])
+        if not header.value.value:
+            raise Invalid("header", f"give {name} a value, or remove it")
+        return header
+
+    def mask(self) -> None:
+        """A value is readable while one types it, and a reference always: it says no secret."""
+        value = self.value_input
+        value.password = not value.has_focus and not value.value.startswith(("env:", "file:"))
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        name, colon, value = event.value.partition(":")
+        if event.input is self.name_input and colon:
+            # A whole header, pasted or typed: its value goes where values go.
+            event.input.value = name.strip()
+            self.value_input.value = value.strip()
+            self.value_input.focus()
+
+
+class HeaderRows(Vertical):
+    def __init__(self, headers: tuple[Header, ...]) -> None:
+        super().__init__(id="headers")
+        self._headers = headers
+
+    def compose(self) -> ComposeResult:
+        for header in self._headers:
+            yield HeaderRow(header)
+        yield Button("Add a header", id="add-header", compact=True)
+
+    @property
+    def _rows(self) -> Iterator[HeaderRow]:
+        # One that is being removed is there until it is gone.
+        return (row for row in self.query(HeaderRow) if not row.has_class("-removed"))
+
+    def read(self) -> tuple[Header, ...]:
+        """Raises Invalid (`header`) for the first that is wrong, or given twice."""
+        headers: dict[str, Header] = {}
+        for row in self._rows:
+            if row.is_blank:
+                continue
+            header = row.read()
+            if header.name.lower() in headers:
+                raise Invalid("header", f"{header.name} is given twice")
+            headers[header.name.lower()] = header
+        return tuple(headers.values())
+
+    def focus_wrong(self) -> None:
+        """To the first row that is wrong by itself, else the last."""
+        target = None
+        for row in self._rows:
+            target = row
+            try:
+                if not row.is_blank:
+                    row.read()
+            except Invalid:
+                break
+        (target.name_input if target else self.query_one("#add-header")).focus()
+
+    def mask(self) -> None:
+        for row in self._rows:
+            row.mask()
+
+    def state(self) -> tuple[tuple[str, str], ...]:
+        """All that is in the fields, to tell whether anything was typed."""
+        return tuple((row.name_input.value, row.value_input.value) for row in self._rows)
+
+    async def on_button_pressed(self, event: Button.Pressed) -> None:
+        event.stop()
+        if event.button.id == "add-header":
+            row = HeaderRow()
+            await self.mount(row, before="#add-header")
+            row.name_input.focus()
+            return
+        row = event.button.query_ancestor(HeaderRow)
+        row.add_class("-removed")
+        self.query_one("#add-header").focus()
+        await row.remove()
+
+    def on_descendant_focus(self) -> None:
+        self.mask()
+
+    def on_descendant_blur(self) -> None:
+        self.mask()
