@@ -16,7 +16,7 @@ from tests.conftest import alert
 from tui.cli import cli, main
 
 HEAVY = ("peewee", "httpx", "aiohttp", "starlette", "uvicorn", "textual", "rich")
-COMMANDS = ("demo", "send", "dispatch", "receive", "destination", "alert", "db")
+COMMANDS = ("demo", "send", "watch", "dispatch", "receive", "destination", "alert", "db")
 
 
 @pytest.fixture

@@ -214,11 +214,11 @@ def look_at_destinations(terminal: Terminal) -> None:
     terminal.press("n")
     terminal.misses("Delete ")
     terminal.press("t")
-    terminal.sees("Send Test Alert")
+    terminal.sees("Not delivered")
     terminal.press(ENTER)
-    terminal.sees("Send Again")
+    terminal.sees("esc back")
     terminal.press(ESCAPE)
-    terminal.misses("Send Again")
+    terminal.misses("esc back")
 
 
 def look_at_the_log_and_activity(terminal: Terminal) -> None:

@@ -83,7 +83,7 @@ async def test_two_hundred(viewer: Opens, bench: Bench, snapshot: SnapshotAssert
         )
     async with viewer() as user:
         await to_destinations(user, 200)
-        await user.press("pagedown", "pagedown", "j")
+        await user.press("G", "k")
         await looks(user, snapshot, *EVERY_SIZE)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import write
 from tests.store.bench import Bench
-from tui.store import outbox, queries
+from tui.store import listing, outbox, queries
 
 MORE_THAN_A_STATEMENT_TAKES = range(1, 260_001)
 """Values of one statement: 32,766 on SQLite, 250,000 as Debian builds it, 65,535 on PostgreSQL."""
@@ -23,7 +23,7 @@ def deliveries(bench: Bench) -> list[int]:
 
 
 def of_their_alerts(bench: Bench) -> list[int]:
-    found = bench.store.read(queries.alerts_by_key, MORE_THAN_A_STATEMENT_TAKES).result()
+    found = bench.store.read(listing.alerts_by_key, MORE_THAN_A_STATEMENT_TAKES).result()
     return [delivery.id for row in reversed(found) for delivery in row.deliveries]
 
 
