@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from tests.drills.installation import ROOT, eventually
 from tests.drills.receiver import PATIENCE_S
 
+_MOST_PRESSES = 60
 CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: clipboard, window title, links
     r"|\x1b[PX^_][^\x1b]*\x1b\\"  # DCS, SOS, PM, APC
@@ -93,10 +94,13 @@ class Terminal:
 
     def press_until_told(self, key: str, text: str) -> None:
         """Once for each painting: what is scrolled past between two of them was not to be seen."""
-        while not self.has_told(text):
+        for _ in range(_MOST_PRESSES):
+            if self.has_told(text):
+                return
             seen = self.screen
             self.press(key)
             eventually(lambda: self.screen != seen, lambda: f"{text!r} did not come")  # noqa: B023
+        raise AssertionError(f"{text!r} did not come after {_MOST_PRESSES} keys:\n" + "\n".join(self.screen))
 
     # --- its end
 
