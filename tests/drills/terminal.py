@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from tests.drills.installation import ROOT, eventually
 from tests.drills.receiver import PATIENCE_S
 
-_MOST_PRESSES = 60
+_MOST_PRESSES = 300
 CONTROL = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # OSC: clipboard, window title, links
     r"|\x1b[PX^_][^\x1b]*\x1b\\"  # DCS, SOS, PM, APC

@@ -1,5 +1,6 @@
 """The filter of the alerts: typed, completed, remembered, chosen; and what it says of a mistake."""
 
+import asyncio
 import contextlib
 import threading
 from dataclasses import replace
@@ -15,6 +16,7 @@ from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
 from tui.app import TocsinApp
 from tui.domain.alert import Severity
+from tui.domain.filter import parse_filter
 from tui.screens import live
 from tui.screens.context import Context
 from tui.screens.widgets.alert_list import AlertList
@@ -363,3 +365,18 @@ async def test_wide_characters_and_long_titles_look_aligned(
     async with viewer() as user:
         await user.sees("Alerts · 5")
         await looks(user, snapshot)
+
+
+async def test_a_filter_set_while_the_list_is_first_read_is_the_one_that_counts(
+    viewer: Opens, bench: Bench
+) -> None:
+    """As at a start with the filter that was left."""
+    bench.submit(title="the one")
+    bench.submit(title="another")
+    async with viewer(NARROW) as user:
+        await user.settles()
+        alerts = user.app.screen.query_one(AlertList)
+        alerts._loaded = False
+        await asyncio.gather(alerts.show(parse_filter("the one")), alerts.load())
+        await user.sees("Alerts · 1")
+        await user.misses("another")

@@ -79,6 +79,9 @@ class AlertList(ScrollView, can_focus=True):
         super().__init__(id="alerts")
         self.context = context
         self._filter = Filter()
+        """What the rows shown were read by."""
+        self._wanted = Filter()
+        """What was asked for last."""
         self._window = AlertWindow()
         self._new = 0
         self._new_up_to = 0
@@ -131,7 +134,9 @@ class AlertList(ScrollView, can_focus=True):
 
     async def show(self, filter: Filter) -> None:
         """List the alerts that match `filter`, from the newest on."""
+        self._wanted = filter
         async with self._reading:
+            filter = self._wanted  # whoever waited here longest need not have asked last
             now = self.context.clock()
             newest = await self.context.read(listing.newest_key)
             window = AlertWindow(watermark=newest, counted=False)
@@ -147,7 +152,7 @@ class AlertList(ScrollView, can_focus=True):
     async def load(self) -> None:
         """Read the visible rows again, and count what is new."""
         if not self._loaded:
-            await self.show(self._filter)
+            await self.show(self._wanted)
             return
         async with self._reading:
             now = self.context.clock()
