@@ -37,6 +37,11 @@ class Ended(NamedTuple):
     times: int
 
 
+def percent(share: float) -> str:
+    """Such as `87%`. Never rounded up: of what failed once it does not say 100%."""
+    return f"{int(share * 100 + 1e-9)}%"  # 0.29 * 100 is a little less than 29
+
+
 @dataclass(slots=True)
 class Tally:
     """Of one destination, or of several together."""

@@ -67,6 +67,8 @@ class Alert:
     destinations: tuple[str, ...] | None = None
     """Names or ids the alert asks for, `()` for none of them; None leaves it to the routing rules."""
     test: bool = False
+    dedup_key: str | None = None
+    """What alerts that fold into each other share; None for the rule and the title together."""
 
     @property
     def headline(self) -> str:
@@ -89,6 +91,7 @@ KEYS = (
     "tags",
     "version",
     "destinations",
+    "dedupKey",
 )
 
 
@@ -125,6 +128,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         tags=_texts(source, "tags") or (),
         version=_optional_text(source, "version"),
         destinations=_texts(source, "destinations"),
+        dedup_key=_text(source, "dedupKey") or None,
     )
 
 
@@ -212,8 +216,8 @@ def encode_context(value: object) -> str:
 
 def format_time(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(tzinfo=None)
+    return f"{moment.isoformat()}.{milliseconds % 1000:03d}Z"
 
 
 def _parse_time(value: object) -> int:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import STATES, TYPED_KEYS, UNROUTED, Key
+from tui.domain.filter import FOLDED, STATES, TYPED_KEYS, UNROUTED, Key
 
 _LAST = re.compile(r'-?(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$')
 _COMPARISON = re.compile(r"[<>]=?")
-_USEFUL_FIRST = ("failed", "retrying", UNROUTED, "waiting", "sending", "delivered", "cancelled")
+_USEFUL_FIRST = ("failed", "retrying", UNROUTED, "waiting", "sending", "delivered", "cancelled", FOLDED)
 _SPANS = ("15m", "1h", "24h", "7d")
 _SPECIAL = re.compile(r'[\s,"]')
 
@@ -21,19 +21,24 @@ class Completion:
     """The whole of the filter with it; it begins with what was typed."""
 
 
-def completions(text: str, names: Sequence[str]) -> list[Completion]:
+def completions(text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEYS) -> list[Completion]:
     """What the last term of `text` may become; `names` are those of the destinations."""
     match = _LAST.search(text)
     assert match is not None  # it takes the empty text too
     key, value = match["key"], match["value"]
     if key is None:
-        return _going_on(text, value, [f"{name}:" for name in TYPED_KEYS])
-    if key.lower() not in TYPED_KEYS:
+        return _going_on(text, value, [f"{name}:" for name in keys])
+    if key.lower() not in keys:
         return []
     typed = re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', value)[-1]
     if Key(key.lower()) is Key.SEVERITY:
         typed = _COMPARISON.sub("", typed, count=1)
     return _going_on(text, typed, _values(Key(key.lower()), names))
+
+
+def begins_a_key(text: str) -> bool:
+    """Whether its last word may yet become the `state` of `state:failed`."""
+    return bool(text[-1:].strip()) and any(found.label.endswith(":") for found in completions(text, ()))
 
 
 def _values(key: Key, names: Sequence[str]) -> list[str]:

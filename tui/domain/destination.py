@@ -1,44 +1,23 @@
-"""A destination: where alerts go. What a person may type, and which alerts it takes."""
+"""A destination: where alerts go. What a person may type."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from tui.domain.alert import Alert, AlertType, Severity, parse_alert_type, parse_severity
-from tui.domain.errors import Invalid
+from tui.domain.alert import AlertType, Severity, parse_alert_type, parse_severity
+from tui.domain.errors import Invalid, Unknown
+from tui.domain.headers import Header, parse_headers
 from tui.domain.host import check_host
-from tui.domain.secret import Secret, check_reference, mask_url, parse_secret
+from tui.domain.rotation import OldSecret
+from tui.domain.secret import Secret, mask_url, parse_secret
+from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 DEFAULT_TIMEOUT_MS = 30_000
 ALL_SEVERITIES = frozenset(Severity)
 ALL_TYPES = frozenset(AlertType)
 
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 _BRACKETED = re.compile(r"\[[^\[\]]*:[^\[\]]*\](:\d*)?")
-_OWN_HEADERS = frozenset({"content-type", "accept", "accept-encoding", "user-agent"})
-# RFC 9110 section 7.6.1 and 6.6: they frame the message or belong to one connection.
-_FRAMING_HEADERS = frozenset(
-    {
-        "connection",
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    name: str
-    value: Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,20 +29,23 @@ class Destination:
     url: str = field(repr=False)
     severities: frozenset[Severity] = ALL_SEVERITIES
     alert_types: frozenset[AlertType] = ALL_TYPES
+    filter: str = ""
+    """As typed (see `domain.routing`); empty takes everything."""
     headers: tuple[Header, ...] = ()
     secret: Secret | None = None
+    old_secret: OldSecret | None = None
+    """Signs beside `secret` until its time is over."""
     timeout_ms: int = DEFAULT_TIMEOUT_MS
     rate: float | None = None
     """Requests per second at most; None is no limit."""
+    fold_ms: int | None = None
+    """How long alerts that say the same fold into the first (see `domain.folding`); None for not at all."""
+    tls: TlsSettings = DEFAULT_TLS
     paused: bool = False
 
     @property
     def masked_url(self) -> str:
         return mask_url(self.url)
-
-    def takes(self, alert: Alert) -> bool:
-        """Whether its filters let `alert` through."""
-        return alert.severity in self.severities and alert.type in self.alert_types
 
 
 SETTINGS = {
@@ -71,10 +53,14 @@ SETTINGS = {
     "url": "URL",
     "severities": "severities",
     "alert_types": "alert types",
+    "filter": "filter",
     "headers": "headers",
     "secret": "signing secret",
+    "old_secret": "old signing secret",
     "timeout_ms": "timeout",
     "rate": "rate",
+    "fold_ms": "folding",
+    "tls": "TLS",
 }
 """The fields a person sets, and what they are called. Pausing is no setting."""
 
@@ -161,42 +147,6 @@ def parse_timeout(value: str) -> int:
     return round(seconds * 1000)
 
 
-def parse_header(line: str) -> Header:
-    """`Name: value` as typed; raises Invalid (`header`)."""
-    name, colon, value = line.partition(":")
-    name, value = name.strip(), value.strip()
-    if not colon or not name:
-        raise Invalid("header", "a header is written 'Name: value'")
-    if not _HEADER_NAME.fullmatch(name):
-        raise Invalid("header", f"{name!r} is not a header name")
-    if not is_header_value(value):
-        raise Invalid("header", f"the value of {name} has a character that a header cannot carry")
-    folded = name.lower()
-    if folded in _FRAMING_HEADERS:
-        raise Invalid("header", f"{name} describes the connection and is set by Tocsin")
-    if folded in _OWN_HEADERS or folded.startswith("webhook-"):
-        raise Invalid("header", f"{name} is set by Tocsin and cannot be replaced")
-    header = Header(name, Secret(value))
-    check_reference(header.value, "header")
-    return header
-
-
-def is_header_value(value: str) -> bool:
-    """Whether `value` is safe in a header: a line end in it would add headers of its own."""
-    return _HEADER_VALUE.fullmatch(value) is not None
-
-
-def parse_headers(lines: Iterable[str]) -> tuple[Header, ...]:
-    """Headers as typed, one a line; raises Invalid (`header`) for a bad or repeated one."""
-    headers: dict[str, Header] = {}
-    for line in lines:
-        header = parse_header(line)
-        if header.name.lower() in headers:
-            raise Invalid("header", f"{header.name} is given twice")
-        headers[header.name.lower()] = header
-    return tuple(headers.values())
-
-
 def parse_destination(
     *,
     name: str,
@@ -220,7 +170,7 @@ def parse_destination(
 
 
 def resolve_destination(reference: str, destinations: Sequence[Destination]) -> Destination:
-    """The destination called `reference`: its name in any case, else its id. Raises Invalid."""
+    """The destination called `reference`: its name in any case, else its id. Raises Unknown."""
     folded = reference.strip().casefold()
     for destination in destinations:
         if destination.name.casefold() == folded:
@@ -229,28 +179,7 @@ def resolve_destination(reference: str, destinations: Sequence[Destination]) -> 
         if str(destination.id) == folded:
             return destination
     known = ", ".join(destination.name for destination in destinations[:10])
-    raise Invalid(
+    raise Unknown(
         "destination",
         f"no destination is called {reference!r}; " + (f"there is {known}" if known else "there is none yet"),
     )
-
-
-def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:
-    """Where `alert` goes, and when that is nowhere the reason in words. Raises Invalid.
-
-    An alert that names destinations goes to exactly those and no filter applies. Otherwise every
-    destination that takes it gets it, a paused one too: its deliveries wait.
-    """
-    if alert.destinations is not None:
-        named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}
-        return list(named.values()), None if named else "the alert asks for no destination"
-    matching = [destination for destination in destinations if destination.takes(alert)]
-    if matching:
-        return matching, None
-    if not destinations:
-        return [], "there was no destination yet"
-    if not any(alert.severity in d.severities for d in destinations):
-        return [], f"no destination takes severity {alert.severity}"
-    if not any(alert.type in d.alert_types for d in destinations):
-        return [], f"no destination takes type {alert.type}"
-    return [], f"no destination takes both severity {alert.severity} and type {alert.type}"

@@ -18,5 +18,9 @@ class Conflict(Invalid):
     """What was given has the name of something else."""
 
 
+class Unknown(Invalid):
+    """What was given is the name of nothing there is."""
+
+
 class Refused(Exception):
     """The request is well formed, but the state of things does not allow it."""

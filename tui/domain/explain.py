@@ -36,6 +36,7 @@ _BY_STATUS = {
     403: "It refuses who asks: check the token in the URL or the headers, and if it lets this machine in.",
     404: "Nothing is at this path: check the URL, which may be cut off or revoked.",
     405: "This URL takes no POST: is it the address of a page rather than of a webhook?",
+    407: "A proxy wants a user and a password, or others: put them into its URL, where Tocsin runs.",
     410: "It is gone for good, it says: make a new URL there and put it here.",
     411: "It wants to be told the length, and it was: something on the way removes that.",
     413: "The alert is too large for it: raise the receiver's limit (in nginx, client_max_body_size).",
@@ -53,6 +54,19 @@ _BY_CLASS = {
 }
 _BY_ERROR = (
     # What the sender records (`delivery.failures`), by words of it.
+    ("metadata service", ""),
+    ("a name of a private network", "Behind a proxy its name is all there is to judge; see NO_PROXY."),
+    ("which the network policy", "If it is meant, name its network in `allow` under [network]."),
+    ("never sent to", "If it is meant all the same, name this one address in `allow` under [network]."),
+    (
+        "the proxy cannot be reached",
+        "Is it running, and is HTTPS_PROXY or HTTP_PROXY right, where Tocsin runs?",
+    ),
+    ("wants a user and a password", "Put them into the proxy's URL, like http://user:password@proxy:3128."),
+    ("not accept the user", "Check them in the proxy's URL, where Tocsin runs."),
+    ("refuses to connect to", "Who runs the proxy decides what it lets through; NO_PROXY goes without."),
+    ("could not connect to", "Is the receiver running, and does the proxy get through to it?"),
+    ("does not answer as a proxy", "Does HTTPS_PROXY name a proxy that speaks HTTP?"),
     ("nothing is listening on", "Is the receiver running, and is the port right?"),
     ("does not resolve", "Is the name spelled right, and does the DNS of this machine know it?"),
     ("no connection to", "Is the address right, and does a firewall let this machine through?"),
@@ -61,18 +75,27 @@ _BY_ERROR = (
         "It took the request and kept silent; it may have it. If it is only slow, raise the timeout.",
     ),
     ("but did not end within", "A receiver should acknowledge first and work after; or raise the timeout."),
-    ("this machine does not trust", "If it is your own, name its certificate in SSL_CERT_FILE."),
-    ("is self-signed", "If it is your own, name it in SSL_CERT_FILE where Tocsin runs."),
+    ("this machine does not trust", "If it is your own, give its certificate as the destination's CA file."),
+    ("not in the CA file", "Has the receiver got a new certificate, or is it another one that answers?"),
+    ("nobody in the CA file", "Has the receiver got a new certificate, or is it another one that answers?"),
+    ("is self-signed", "If it is your own, give it as the destination's CA file."),
     (", not for ", "Put the receiver's own name in the URL."),
     ("expired on", "Who runs the receiver has to renew it."),
     ("is valid only from", "Is the clock of this machine right?"),
     ("speaks no TLS", "Write http:// instead of https://, or give the port where it speaks TLS."),
     ("before TLS was agreed on", "Does it speak TLS there? If not, write http:// instead of https://."),
-    ("certificate required", "It wants a certificate of the sender, which Tocsin cannot give."),
+    ("wants a client certificate", "Set one under TLS, in the setup or with `--client-cert`."),
+    ("not accept the client certificate", "Who runs the receiver knows whose certificates it takes."),
+    (
+        "refused the TLS handshake",
+        "It may want a client certificate, or another one; or it knows only ciphers that are no longer safe.",
+    ),
+    ("only TLS older than 1.2", "That is not safe any more: who runs the receiver has to update it."),
     ("unrecognized name", "It has no certificate for this host: is the name right?"),
     ("environment variable", "Set it where Tocsin runs, `tocsin dispatch` included."),
 )
 _TLS_EXPECTED = ("plain http", "http request to an https", "requires tls", "ssl-enabled")
+_CERTIFICATE_EXPECTED = ("required ssl certificate", "ssl certificate error")
 _LOGIN = ("login", "signin", "sign_in", "sign-in", "auth", "sso")
 
 
@@ -96,8 +119,10 @@ def advise(attempt: Ended, headers: Headers = (), body: bytes = b"") -> str:
     if attempt.outcome is Outcome.REJECTED:
         return _advice_on_status(attempt, headers, body)
     error = attempt.error or ""
-    if error.endswith("closed the connection without answering") and attempt.url.startswith("http://"):
-        return "Does it stop at what it gets, or does it expect https://?"
+    if error.endswith("closed the connection without answering"):
+        if attempt.url.lower().startswith("http://"):
+            return "Does it stop at what it gets, or does it expect https://?"
+        return "Does it stop at what it gets, or does it want a client certificate, or another one?"
     return next((advice for words, advice in _BY_ERROR if words in error), "")
 
 
@@ -123,6 +148,8 @@ def _advice_on_status(attempt: Ended, headers: Headers, body: bytes) -> str:
         return _advice_on_redirect(attempt.url, _header(headers, "location"))
     if status == 400 and _expects_tls(attempt.url, body):
         return "It speaks TLS at this port: write https:// instead of http://."
+    if status == 400 and _wants_certificate(body):
+        return "It wants a client certificate, or another one: see TLS in the destination's setup."
     advice = _BY_STATUS.get(status) or _BY_CLASS.get(_class(attempt), "No webhook answers like that.")
     allowed = _header(headers, "allow")
     if status == 405 and allowed:
@@ -161,6 +188,12 @@ def _expects_tls(url: str, body: bytes) -> bool:
     """Web servers say so in the page that comes with the 400, each in its own words."""
     said = body[:4096].decode(errors="replace").lower()
     return url.startswith("http://") and any(words in said for words in _TLS_EXPECTED)
+
+
+def _wants_certificate(body: bytes) -> bool:
+    """nginx takes whoever comes without one, or with a wrong one, to say so in a page."""
+    said = body[:4096].decode(errors="replace").lower()
+    return any(words in said for words in _CERTIFICATE_EXPECTED)
 
 
 def _class(attempt: Ended) -> int:

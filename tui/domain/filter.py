@@ -15,6 +15,7 @@ from tui.domain.alert import Severity, parse_alert_type, parse_severity
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import Standing
 from tui.domain.search import words_of
+from tui.domain.span import parse_span
 
 
 class Key(StrEnum):
@@ -28,9 +29,8 @@ class Key(StrEnum):
     TEST = "test"
 
 
-UNROUTED = "unrouted"
-STATES = (*Standing, UNROUTED)
-_UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+UNROUTED, FOLDED = "unrouted", "folded"
+STATES = (*Standing, FOLDED, UNROUTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,11 @@ class Filter:
     def lets_unrouted_through(self) -> bool:
         """Whether it asks for alerts that have no delivery."""
         return not self.names and UNROUTED in (self.states or ())
+
+    @property
+    def lets_folded_through(self) -> bool:
+        """Whether it asks for alerts that were folded into another."""
+        return FOLDED in (self.states or ())
 
     @property
     def about_alerts(self) -> "Filter":
@@ -153,10 +158,15 @@ def _states(value: str) -> tuple[str, ...]:
 
 
 def _since(value: str) -> tuple[str, ...]:
-    match = re.fullmatch(r"(\d{1,6})([smhdw])", value.lower())
-    if match is None:
-        raise Invalid("filter", f"since: takes a time span like 30m, 2h or 7d, not {value!r}")
-    return (str(int(match[1]) * _UNITS_MS[match[2]]),)
+    return (str(time_span("since:", value)),)
+
+
+def time_span(asked_by: str, value: str) -> int:
+    """Milliseconds of a span like 30m, 2h or 7d; raises Invalid."""
+    span_ms = parse_span(value)
+    if span_ms is None:
+        raise Invalid("filter", f"{asked_by} takes a time span like 30m, 2h or 7d, not {value!r}")
+    return span_ms
 
 
 def _yes_or_no(value: str) -> tuple[str, ...]:

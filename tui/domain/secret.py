@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -9,11 +10,19 @@ from tui.domain.errors import Invalid
 
 MASK = "••••••"
 _PREFIX = "whsec_"
+# Behind a scheme, as in an Authorization header: `Bearer env:TOKEN`, `Basic file:PATH`.
+_REFERENCE = re.compile(r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ +)?)((?:env|file):.*)", re.DOTALL)
+_PASSWORD = re.compile(r"(Basic +[^:]*:)((?:env|file):.*)", re.DOTALL | re.IGNORECASE)
+_SCHEME = re.compile(r"(Bearer|Basic) +", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A value or a reference to one (`env:NAME`, `file:PATH`), safe to print by accident."""
+    """A value or a reference to one (`env:NAME`, `file:PATH`), safe to print by accident.
+
+    As in an Authorization header the reference may stand behind a scheme (`Bearer env:TOKEN`), and
+    that of a password behind its user (`Basic soc:env:PASSWORD`).
+    """
 
     value: str
 
@@ -25,12 +34,41 @@ class Secret:
     @property
     def is_reference(self) -> bool:
         """Whether the value itself lies elsewhere and is read only when a request is sent."""
-        return self.value.startswith(("env:", "file:"))
+        return bool(self.reference)
+
+    @property
+    def reference(self) -> str:
+        """`env:NAME` or `file:PATH`; empty if there is none."""
+        return self._parts[1]
+
+    def around(self, referred: str) -> str:
+        """The whole value, given what its reference refers to; the same if it has none.
+
+        User and password go out in base64 (RFC 7617); base64 holds no colon, so what has none is
+        taken to be encoded.
+        """
+        before, reference = self._parts
+        if not reference:
+            return self.value
+        scheme, _, user = before.partition(" ")
+        credentials = user.lstrip() + referred
+        if scheme.lower() == "basic" and ":" in credentials:
+            return f"{scheme} {base64.b64encode(credentials.encode()).decode()}"
+        return before + referred
+
+    @property
+    def _parts(self) -> tuple[str, str]:
+        """What comes before the reference, and the reference."""
+        match = _REFERENCE.fullmatch(self.value) or _PASSWORD.fullmatch(self.value)
+        return (match[1], match[2]) if match else ("", "")
 
     @property
     def shown(self) -> str:
         """What a person may see: a reference says where the value is, a value is masked."""
-        return self.value if self.is_reference else MASK
+        if self.is_reference:
+            return self.value
+        scheme = _SCHEME.match(self.value)
+        return f"{scheme[0]}{MASK}" if scheme else MASK
 
 
 def signing_key(secret: str) -> bytes:
@@ -69,8 +107,8 @@ def parse_secret(value: str) -> Secret | None:
 
 def check_reference(secret: Secret, field: str) -> None:
     """Raises Invalid (`field`) if it refers to nothing."""
-    if secret.value in ("env:", "file:"):
-        raise Invalid(field, f"{secret.value} names nothing; write env:NAME or file:PATH")
+    if secret.reference in ("env:", "file:"):
+        raise Invalid(field, f"{secret.reference} names nothing; write env:NAME or file:PATH")
 
 
 def mask_url(url: str) -> str:

@@ -1,0 +1,97 @@
+"""Where an alert goes: to the destinations it names, else to those that take it."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.destination import Destination, resolve_destination
+from tui.domain.errors import Invalid
+from tui.domain.filter import TYPED_KEYS, Filter, Key, Term, parse_filter
+from tui.domain.matching import Matcher, matcher, words_text
+
+_LONGEST_FILTER = 500
+_NO_PLACE = {
+    Key.STATE: "an alert that comes in has no delivery yet",
+    Key.TO: "this says what goes to the destination",
+    Key.SINCE: "an alert that comes in is new",
+    Key.TEST: "a test alert goes to the destination it tests, whatever that filters",
+}
+"""Why some terms of the list's filter make no sense in that of a destination."""
+KEYS_THAT_ROUTE = tuple(key for key in TYPED_KEYS if Key(key) not in _NO_PLACE)
+"""Those that the filter of a destination may use."""
+_NAMED = 3
+"""Filters that are quoted in a reason."""
+
+
+def parse_destination_filter(text: str) -> str:
+    """The filter of a destination as typed, trimmed; raises Invalid (`filter`)."""
+    typed = text.strip()
+    if len(typed) > _LONGEST_FILTER:
+        raise Invalid(
+            "filter", f"a filter has at most {_LONGEST_FILTER} characters; this one has {len(typed)}"
+        )
+    if not typed.isprintable():
+        raise Invalid("filter", "a filter has only printable characters")
+    try:
+        _parsed(typed)
+    except Invalid as error:  # of a term, under that term's name
+        raise Invalid("filter", error.message) from None
+    return typed
+
+
+def taken_by(destination: Destination) -> Filter:
+    """As a filter of the list: the alerts `destination` takes unless they name others."""
+    return Filter(
+        (
+            Term(Key.TEST, ("no",)),
+            Term(Key.SEVERITY, tuple(s.value for s in Severity if s in destination.severities)),
+            Term(Key.TYPE, tuple(t.value for t in AlertType if t in destination.alert_types)),
+            *_parsed(destination.filter).terms,
+        )
+    )
+
+
+def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:
+    """Where `alert` goes, and when that is nowhere the reason in words. Raises Invalid.
+
+    An alert that names destinations goes to exactly those and no filter applies. Otherwise every
+    destination whose severities, alert types and filter take it gets it, a paused one too: its
+    deliveries wait.
+    """
+    if alert.destinations is not None:
+        named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}
+        return list(named.values()), None if named else "the alert asks for no destination"
+    choosing = [d for d in destinations if alert.severity in d.severities and alert.type in d.alert_types]
+    words = words_text(alert) if any(d.filter for d in choosing) else ""
+    matching = [d for d in choosing if not d.filter or _matcher(d.filter)(alert, words)]
+    return matching, None if matching else _why_nowhere(alert, destinations, choosing)
+
+
+def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Sequence[Destination]) -> str:
+    """`choosing` are those of whose filters none lets it through."""
+    if not destinations:
+        return "there was no destination yet"
+    if choosing:
+        wants = ", ".join(f"{d.name} wants {d.filter}" for d in choosing[:_NAMED])
+        more = f" and {len(choosing) - _NAMED} more" if len(choosing) > _NAMED else ""
+        return f"no destination's filter takes it: {wants}{more}"
+    if not any(alert.severity in d.severities for d in destinations):
+        return f"no destination takes severity {alert.severity}"
+    if not any(alert.type in d.alert_types for d in destinations):
+        return f"no destination takes type {alert.type}"
+    return f"no destination takes both severity {alert.severity} and type {alert.type}"
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Filter:
+    """The filter in a destination's text. Cached: every alert is held against every one of them."""
+    filter = parse_filter(text)
+    for term in filter.terms:
+        if term.key in _NO_PLACE:
+            raise Invalid("filter", f"{term.key}: has no place here: {_NO_PLACE[term.key]}")
+    return filter
+
+
+@lru_cache(maxsize=4096)
+def _matcher(text: str) -> Matcher:
+    return matcher(_parsed(text))
