@@ -4,21 +4,30 @@
 
 import contextlib
 import secrets
+import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 
-from tui.store.errors import DiskFull, StoreLocked, StoreUnavailable
+from tui.store import invariants
+from tui.store.backup import Progress
+from tui.store.errors import Deadlocked, DiskFull, NotStorable, StoreLocked, StoreUnavailable
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another's lock."""
+SILENCE_S = 10.0
+"""How long a database may keep silent until it is told that it does not answer."""
+_DEADLOCK = "40P01"  # SQLSTATE
+_DEADLOCKS = 3
+"""So often in a row a transaction that was ended for a deadlock is begun anew."""
 
 
 def wall_clock() -> int:
@@ -85,12 +94,31 @@ class Strategy(Protocol):
         """Whether this thread's connection, left idle between two transactions, is dead."""
         ...
 
+    def break_off(self, connection: Any) -> None:
+        """End what a connection of another thread waits for, if that is a server that keeps silent."""
+        ...
+
     def check(self, db: peewee.Database) -> list[str]:
         """What is wrong with the database, a sentence each."""
         ...
 
     def caveats(self, db: peewee.Database) -> list[str]:
         """What is known to be wrong with this version of the engine, a sentence each."""
+        ...
+
+    def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
+        """Copy the database, as it is now, into a new file (with `force` in place of an old one).
+
+        It need not be open, and others may write to it meanwhile. Raises Refused, and CannotOpen.
+        """
+        ...
+
+    def compact(self, db: peewee.Database) -> None:
+        """Give back the room that removed rows leave; outside a transaction."""
+        ...
+
+    def free_bytes(self, db: peewee.Database) -> int | None:
+        """How much of its files is free for new rows; None where that is not told."""
         ...
 
 
@@ -108,6 +136,8 @@ class Store:
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._reader = ThreadPoolExecutor(1, "store-reader")
         self._aside = ThreadPoolExecutor(1, "store-aside")
+        self._connections: dict[int, Any] = {}
+        """By thread."""
         self._closed = False
 
     def write(
@@ -115,6 +145,8 @@ class Store:
     ) -> Future[Result]:
         """Everything `work` does is committed when the future has its result, or nothing is.
 
+        It may be called more than once: rows that are inserted cannot be locked in one order by all, and
+        of two transactions that wait for each other the server ends one, which left nothing behind.
         Raises StoreUnavailable when the database does not answer now.
         """
 
@@ -122,7 +154,13 @@ class Store:
             with self._connected() as db, db.atomic():
                 return work(Transaction(db, self.strategy.now(db), self.strategy), *args, **kwargs)
 
-        return self._writer.submit(run)
+        def run_whatever_the_deadlock() -> Result:
+            for _ in range(_DEADLOCKS):
+                with contextlib.suppress(Deadlocked):
+                    return run()
+            return run()
+
+        return self._writer.submit(run_whatever_the_deadlock)
 
     def read(
         self,
@@ -156,18 +194,35 @@ class Store:
 
     def check(self) -> list[str]:
         """What is wrong with the database, a sentence each; empty when nothing is."""
-        return self.read(self.strategy.check).result()
+        # Of what stands on damaged pages nothing more is asked.
+        return self.read(self.strategy.check).result() or self.read(invariants.broken).result()
 
     def caveats(self) -> list[str]:
         """What is known to be wrong with this version of the engine, a sentence each."""
         return self.read(self.strategy.caveats).result()
 
+    def compact(self) -> Future[None]:
+        """Give back the room that removed rows leave. On SQLite nobody else writes meanwhile."""
+
+        def run() -> None:
+            with self._connected() as db:
+                self.strategy.compact(db)
+
+        return self._writer.submit(run)
+
+    def break_off(self) -> None:
+        """Give up on a server that keeps silent: the work under way raises StoreUnavailable."""
+        for connection in [*self._connections.values()]:
+            self.strategy.break_off(connection)
+
     def close(self) -> None:
-        """Waits for the write under way. Afterwards the store takes no more work."""
+        """Waits for the write under way, if it is ever to end. Afterwards the store takes no more work."""
         if not self._closed:
             self._closed = True
-            for pool in (self._writer, self._reader, self._aside):
-                pool.submit(self._db.close)
+            pools = (self._writer, self._reader, self._aside)
+            if wait([pool.submit(self._db.close) for pool in pools], SILENCE_S).not_done:
+                self.break_off()
+            for pool in pools:
                 pool.shutdown(wait=True)
 
     def __enter__(self) -> "Store":
@@ -184,6 +239,7 @@ class Store:
                 if not self._db.is_closed() and self.strategy.is_lost(self._db):
                     self._forget_connection()
                 self._db.connect(reuse_if_open=True)
+                self._connections[threading.get_ident()] = self._db.connection()
                 yield self._db
         except StoreUnavailable:
             self._forget_connection()
@@ -201,19 +257,30 @@ def _plain_errors() -> Generator[None]:
         # What goes wrong while rows are fetched, or in executemany, comes as the driver's own error.
         with peewee.__exception_wrapper__:  # pyright: ignore[reportAttributeAccessIssue]
             yield
+    except (UnicodeEncodeError, OverflowError) as error:  # of the drivers, before an engine sees the value
+        raise NotStorable(str(error)) from error
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
         # A damaged file is a bare DatabaseError, a server that only answers questions (a standby) an
         # InternalError; the others below DatabaseError are mistakes of ours.
+        if isinstance(error, peewee.DataError):
+            raise NotStorable(str(error).partition("\n")[0]) from error
         if type(error) not in _NOT_OURS:
             raise
-        first: BaseException = error
-        while first.__context__ is not None:  # a rollback that fails hides what it was for
-            first = first.__context__
+        first = first_of(error)
         words = reason(first)
+        if getattr(first, "sqlstate", None) == _DEADLOCK:
+            raise Deadlocked(LOCKED) from error
         raise _TOLD_APART.get(words, StoreUnavailable)(words) from error
 
 
 _NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What it came from: a rollback that fails hides what it was for."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return error
 
 
 def reason(error: BaseException) -> str:
@@ -227,6 +294,7 @@ def reason(error: BaseException) -> str:
         ("No space left", _DISK_FULL),
         ("readonly", "the database cannot be written"),
         ("read-only", "the database cannot be written"),
+        ("unable to open", "the database file is not there any more, or cannot be opened"),
         ("disk I/O error", "the disk does not answer (I/O error)"),
         ("malformed", "the database is damaged"),
         ("starting up", _NO_ANSWER),

@@ -3,18 +3,23 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import contextlib
+import logging
 from collections.abc import Collection, Generator
 from dataclasses import replace
 from typing import Any
 
 import peewee
 
+from tui.domain import rotation
 from tui.domain.destination import SETTINGS, Destination, rebase
 from tui.domain.errors import Invalid, Refused
 from tui.domain.lifecycle import State
+from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 from tui.store import models
 from tui.store.database import Transaction
 from tui.store.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
+
+log = logging.getLogger(__name__)
 
 
 class Deleted(Refused):
@@ -57,20 +62,29 @@ def add(tx: Transaction, destination: Destination) -> Destination:
     _check_name_is_free(tx, columns["name_folded"], except_id=0)
     with _a_name_taken_meanwhile(destination):
         key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
+    _warn(destination)
     return replace(destination, id=key)
 
 
-def edit(tx: Transaction, destination: Destination, *, seen: Destination | None = None) -> Destination:
+def edit(
+    tx: Transaction,
+    destination: Destination,
+    *,
+    seen: Destination | None = None,
+    overlap_ms: int | None = None,
+) -> Destination:
     """Replace what is stored under `destination.id`, and return it; attempts from the next on go by it.
 
     All but whether it is paused: somebody else may have paused it since it was read. With `seen`,
     what the editor was shown, only what differs from that is replaced, and Clash raised where
-    somebody else has changed the same meanwhile. Raises Deleted if it is no more.
+    somebody else has changed the same meanwhile. With `overlap_ms` the signing secret is rotated: the
+    one replaced signs for so long beside the new one. Raises Deleted if it is no more.
     """
     stored = _hold(tx, destination.id)
     destination, clashes = rebase(destination, seen or stored, stored)
     if clashes:
         raise Clash(stored, clashes)
+    destination = replace(destination, old_secret=_old_secret(tx, destination, stored, overlap_ms))
     columns = from_destination(destination)
     del columns["paused"]
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
@@ -78,6 +92,7 @@ def edit(tx: Transaction, destination: Destination, *, seen: Destination | None 
         columns |= {"failures": 0, "exhausted": 0, "failing_since": None}
     with _a_name_taken_meanwhile(destination):
         _update(tx, destination.id, columns)
+    _warn(destination)
     return destination
 
 
@@ -94,6 +109,21 @@ def delete(tx: Transaction, destination_id: int) -> int:
         .where(models.Delivery.destination == destination_id, models.Delivery.state == State.SCHEDULED.value)
         .execute(tx.db)
     )
+
+
+def _warn(destination: Destination) -> None:
+    if not destination.tls.verify:
+        log.warning("%s: %s, %s", destination.name, UNVERIFIED, UNVERIFIED_MEANS)
+
+
+def _old_secret(
+    tx: Transaction, wanted: Destination, stored: Destination, overlap_ms: int | None
+) -> rotation.OldSecret | None:
+    """What signs beside the secret from now on. One whose time is over is not kept any longer."""
+    old = wanted.old_secret
+    if overlap_ms is not None:
+        return rotation.retire(stored.secret, wanted.secret, old, overlap_ms=overlap_ms, now=tx.now)
+    return old if old and old.signs_at(tx.now) and wanted.secret else None
 
 
 def _hold(tx: Transaction, destination_id: int) -> Destination:

@@ -24,5 +24,13 @@ class StoreLocked(StoreUnavailable, Locked):
     """The transaction did not get its turn."""
 
 
+class Deadlocked(StoreLocked):
+    """It waited for a transaction that waited for it, and was the one that the server ended."""
+
+
+class NotStorable(Exception):
+    """The engine refuses a value, and will again. The transaction left nothing behind."""
+
+
 class DiskFull(StoreUnavailable):
     """There is no room for what was to be stored."""

@@ -13,6 +13,7 @@ import peewee
 
 from tui.domain.filter import Filter, Key, Term
 from tui.domain.lifecycle import Standing
+from tui.store.folds import NOT_SENT
 from tui.store.rows import fetch, marks
 from tui.store.words import contains, is_postgres
 
@@ -67,6 +68,17 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
         )
         for standing, condition in _standings(filter)
     ]
+    if filter.lets_folded_through:
+        fold, fold_values = matching_fold(filter)
+        walked.append(
+            Source(
+                f"{_using(db, 'fold', 'fold_alert_id_destination_id')} CROSS JOIN {alert}",
+                "fold.alert_id",
+                f"{fold} AND alert.id = fold.alert_id AND {rest}",
+                (*fold_values, *values),
+                repeats=True,
+            )
+        )
     if filter.lets_unrouted_through:
         walked.append(Source(alert, "alert.id", f"alert.not_routed IS NOT NULL AND {rest}", values))
     return walked
@@ -114,15 +126,25 @@ def matching_delivery(filter: Filter) -> Clause:
     return f"{_any(sql for _, sql in _standings(filter))} AND {named}", names
 
 
+def matching_fold(filter: Filter) -> Clause:
+    """The part of `filter` that says at which destinations an alert is to be folded."""
+    named, names = _named(filter, "fold")
+    return f"{NOT_SENT} AND {named}", names
+
+
 def _some_delivery(filter: Filter) -> Clause:
     """One delivery is to satisfy it all: `state:failed to:soc` means failed at soc."""
     meant, values = matching_delivery(filter)
     sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {meant})"
+    if filter.lets_folded_through:
+        fold, fold_values = matching_fold(filter)
+        sql += f" OR EXISTS (SELECT 1 FROM fold WHERE fold.alert_id = alert.id AND {fold})"
+        values = (*values, *fold_values)
     return (f"{sql} OR alert.not_routed IS NOT NULL" if filter.lets_unrouted_through else sql), values
 
 
-def _named(filter: Filter) -> Clause:
-    sql = "delivery.destination_id IN (SELECT id FROM destination WHERE name_folded IN ({}))"
+def _named(filter: Filter, table: str = "delivery") -> Clause:
+    sql = f"{table}.destination_id IN (SELECT id FROM destination WHERE name_folded IN ({{}}))"
     parts = [sql.format(marks(term.values)) for term in filter.names]
     return " AND ".join(parts) or "1 = 1", tuple(value for term in filter.names for value in term.values)
 
@@ -136,6 +158,8 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
     match term.key:
         case Key.STATE | Key.TO:
             return _some_delivery(Filter((Term(term.key, term.values),)))
+        case Key.SEVERITY | Key.TYPE if not term.values:
+            return "1 = 0", ()  # of `IN (NULL)` not even the negation holds
         case Key.SEVERITY | Key.TYPE:
             return f"alert.{term.key.value} IN ({marks(term.values)})", term.values
         case Key.SINCE:

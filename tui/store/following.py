@@ -41,13 +41,17 @@ def take(
     after: Place,
     alerts: Sequence[Alert],
     by_id: Collection[str] = (),
+    *,
+    in_doubt: bool = False,
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file, and the second place: both or neither.
 
     So no line is lost or stored twice, whatever happens between two calls. Raises Refused when the
-    file is no longer at `before`: somebody else follows it. `by_id` as for `submit`.
+    file is no longer at `before`: somebody else follows it. `by_id` as for `submit`. With `in_doubt` the
+    same was tried before, and the word of its commit may have been lost: what is stored is told again.
     """
-    _move(tx, source, before, after)
+    if not (in_doubt and place_of(tx.db, source) == after):
+        _move(tx, source, before, after)
     return submit(tx, alerts, by_id)
 
 

@@ -13,6 +13,7 @@ from tui.domain.alert import AlertType, Severity
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import State
 from tui.store.filtering import Source, sources
+from tui.store.folds import folds_of
 from tui.store.rows import AMONG, among, fetch
 from tui.store.views import AlertRow, DeliveryRow
 
@@ -22,8 +23,13 @@ _ALERT_ROW = (
 )
 DELIVERY_ROW = (
     "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
-    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at"
+    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at,"
+    " (SELECT number FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1),"
+    " (SELECT folded_at FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1)"
 )
+
+LATEST = 1_000
+"""Alerts from which one reads what a filter would have meant."""
 
 
 def newest_key(db: peewee.Database) -> int:
@@ -95,6 +101,16 @@ def count_alerts(
     return fetch(db, query, values)[0][0]
 
 
+def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = LATEST) -> tuple[int, int]:
+    """How many match of the last `most` alerts that are no tests, and how many alerts that is."""
+    latest = "SELECT id FROM alert WHERE NOT test ORDER BY id DESC LIMIT ?"
+    query = f"SELECT min(id), max(id), count(*) FROM ({latest}) AS latest"
+    first, last, count = fetch(db, query, (most,))[0]
+    if not count:
+        return 0, 0
+    return count_alerts(db, filter, now, after=first - 1, up_to=last), count
+
+
 def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
     """These alerts as they stand now, the newest first."""
     if not keys:
@@ -112,6 +128,7 @@ def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[A
     )
     for row in fetch(db, query, (among(row[0] for row in rows),)):
         deliveries[row[0]].append(delivery_row(row[1:]))
+    folds = folds_of(db, [row[0] for row in rows])
     return [
         AlertRow(
             key=row[0],
@@ -125,6 +142,7 @@ def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[A
             test=bool(row[8]),
             not_routed=row[9],
             deliveries=tuple(deliveries[row[0]]),
+            folds=tuple(folds[row[0]]),
         )
         for row in rows
     ]
@@ -143,4 +161,6 @@ def delivery_row(row: Sequence[Any]) -> DeliveryRow:
         row[7],
         row[8],
         row[9],
+        row[10] or 0,
+        row[11],
     )

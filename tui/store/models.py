@@ -52,6 +52,8 @@ class Alert(Model):
     test = BooleanField()
     not_routed = TextField(null=True)
     """Why it went to no destination; null when it went to one."""
+    dedup_key = TextField(null=True)
+    """See `domain.folding`."""
 
     class Meta:
         table_name = "alert"
@@ -79,11 +81,22 @@ class Destination(Model):
     url = TextField()
     severities = TextField()
     alert_types = TextField()
+    takes = TextField(null=True)
+    """Its filter as typed; see `domain.routing`. (A model has a `filter` of its own.)"""
     headers = TextField()
     secret = TextField(null=True)
+    old_secret = TextField(null=True)
+    """Signs, too, until `old_secret_until`."""
+    old_secret_until = BigIntegerField(
+        null=True, constraints=[Check("(old_secret IS NULL) = (old_secret_until IS NULL)")]
+    )
     timeout_ms = IntegerField()
     rate = DoubleField(null=True)
     """Requests per second; null is no limit."""
+    tls = TextField(null=True)
+    """JSON object of what is set; null if nothing is."""
+    fold_ms = BigIntegerField(null=True)
+    """See `domain.folding`; null is no folding."""
     paced_until = BigIntegerField(default=0)
     """See `domain.pacing`."""
     failures = IntegerField(default=0)
@@ -205,6 +218,40 @@ Attempt.add_index(
 )
 
 
+class FoldWindow(Model):
+    """The last window of a key at a destination; see `domain.folding`. Who submits holds its row."""
+
+    id = BigAutoField()
+    key = TextField(unique=True)
+    delivery = ForeignKeyField(Delivery, null=True, on_delete="CASCADE")
+    """Of the alert that opened it; null only in the transaction that makes the row."""
+    opened_at = BigIntegerField()
+    severity = TextField()
+    folded = BigIntegerField()
+    """How many alerts have folded into it."""
+
+    class Meta:
+        table_name = "fold_window"
+
+
+class Fold(Model):
+    """An alert that was not delivered to a destination, because it folded into one that was."""
+
+    id = BigAutoField()
+    alert = ForeignKeyField(Alert, on_delete="CASCADE", index=False)
+    destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
+    delivery = ForeignKeyField(Delivery, null=True, on_delete="SET NULL", index=False)
+    """What it folded into; null once that is gone."""
+    number = BigIntegerField()
+    """1, 2, 3 … of what folded into this delivery: so the last tells how many there are."""
+    folded_at = BigIntegerField()
+
+    class Meta:
+        table_name = "fold"
+        constraints = [Check("number >= 1")]
+        indexes = ((("alert", "destination"), True), (("delivery", "number"), True))
+
+
 class FollowedFile(Model):
     """How far `tocsin watch` has read a file."""
 
@@ -221,4 +268,29 @@ class FollowedFile(Model):
         table_name = "followed_file"
 
 
-MODELS = (Alert, Destination, Delivery, Attempt, FollowedFile)
+class Token(Model):
+    """What is kept of a token of the HTTP endpoint; see `domain.token`."""
+
+    id = BigAutoField()
+    name = TextField()
+    name_folded = TextField()
+    digest = TextField(unique=True)
+    rate = DoubleField(null=True)
+    """Requests per second; null is what the endpoint allows everyone."""
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(null=True)
+    last_used_at = BigIntegerField(null=True)
+    revoked_at = BigIntegerField(null=True)
+    """A revoked token stays, so that its revocation never lets anybody in, and frees its name."""
+
+    class Meta:
+        table_name = "token"
+        constraints = [Check("length(digest) = 64")]
+
+
+Token.add_index(
+    Token.index(Token.name_folded, unique=True, name="token_name", where=SQL("revoked_at IS NULL"))
+)
+
+
+MODELS = (Alert, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token)

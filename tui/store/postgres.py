@@ -2,16 +2,24 @@
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import contextlib
+import os
 import select
+import shlex
+import socket
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import peewee
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg import pq
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tui.domain.errors import Refused
 from tui.store import migrate
+from tui.store.backup import Progress
 from tui.store.database import BUSY_TIMEOUT_S, LOCKED, ChangeNotice, reason
 from tui.store.errors import CannotOpen, OpenLocked
 
@@ -35,6 +43,7 @@ _LET_GO = (
 )
 _RECONNECT_S = 1.0
 _LOOK_S = 0.1
+_LET_END_S = 2.0
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
@@ -45,10 +54,11 @@ class Postgres:
     it where a test moves time.
     """
 
-    def __init__(self, url: str, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, url: str, clock: Callable[[], int] | None = None, *, create: bool = True) -> None:
         self.migrated: Sequence[str] = ()
         self._url = url
         self._clock = clock
+        self._create = create
 
     @property
     def shown(self) -> str:
@@ -109,6 +119,13 @@ class Postgres:
         watched.register(db.connection().fileno(), select.POLLIN)
         return bool(watched.poll(0))
 
+    def break_off(self, connection: Any) -> None:
+        with (
+            contextlib.suppress(OSError, psycopg.Error),
+            socket.socket(fileno=os.dup(connection.fileno())) as end,
+        ):
+            end.shutdown(socket.SHUT_RDWR)
+
     def check(self, db: peewee.Database) -> list[str]:
         invalid = db.execute_sql("SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid")
         problems = [f"the index {name} is not valid" for (name,) in invalid]
@@ -122,6 +139,19 @@ class Postgres:
         names = db.execute_sql(off, ("fsync", "full_page_writes", "synchronous_commit"))
         return [f"{name} is off: a crash of the server can lose alerts" for (name,) in names]
 
+    def backup(self, to: Path, *, force: bool, progress: Progress) -> None:  # noqa: ARG002
+        # pg_dump knows its server better than we could.
+        secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
+        parts = {key: value for key, value in self._understood().items() if key not in secret}
+        command = ["pg_dump", "--format=custom", f"--file={to}", f"--dbname={make_conninfo('', **parts)}"]
+        raise Refused(f"a PostgreSQL database is backed up by its own program: {shlex.join(command)}")
+
+    def compact(self, db: peewee.Database) -> None:
+        db.execute_sql("VACUUM (ANALYZE) alert, delivery, attempt, alert_words")
+
+    def free_bytes(self, db: peewee.Database) -> int | None:  # noqa: ARG002
+        return None
+
     def _refuse_what_cannot_hold_every_text(self, db: peewee.Database) -> None:
         encoding = db.execute_sql("SHOW server_encoding").fetchone()[0]
         if encoding != "UTF8":
@@ -129,9 +159,15 @@ class Postgres:
 
     def _refuse_what_is_not_ours(self, db: peewee.Database) -> None:
         tables = db.get_tables()
-        if "alert" in tables and not migrate.applied(db):
+        ours = bool(migrate.applied(db))
+        if "alert" in tables and not ours:
             raise CannotOpen(
                 f"{self.shown} holds tables of another program; give Tocsin a database of its own"
+            )
+        if not (ours or self._create):
+            raise CannotOpen(
+                f"there is nothing of Tocsin in {self.shown}; --db names another database,"
+                " and `tocsin db migrate` makes this one ready"
             )
 
 
@@ -165,7 +201,7 @@ class _Listening:
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_LET_END_S)  # one that waits for a server that keeps silent ends with the program
 
     def _run(self) -> None:
         while not self._stop.is_set():

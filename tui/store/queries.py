@@ -11,7 +11,8 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import Outcome, State
-from tui.store.filtering import matching_delivery, where
+from tui.store.filtering import matching_delivery, matching_fold, where
+from tui.store.folds import NOT_SENT, folded_into, folds_of
 from tui.store.listing import DELIVERY_ROW, delivery_row
 from tui.store.rows import (
     ALERT_COLUMNS,
@@ -66,16 +67,18 @@ def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
     )
     attempts = _attempts_of(db, [row[0] for row in found])
     destinations = _destinations(db, {row[3] for row in found})
+    folded = folded_into(db, [row[0] for row in found])
     deliveries = tuple(
         DeliveryDetails(
             delivery_row(row),
             destinations[row[3]],
             tuple(attempts[row[0]]),
             turn_of(db, row[0], State(row[6])),
+            tuple(folded[row[0]]),
         )
         for row in found
     )
-    return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries)
+    return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries, tuple(folds_of(db, [key])[key]))
 
 
 def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destination]:
@@ -135,6 +138,42 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
         f" WHERE {meant} AND {sql} ORDER BY delivery.id"
     )
     return [row[0] for row in fetch(db, query, (*meant_values, *values))]
+
+
+def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+    """The ids of what was folded that `filter` means, as `matching_deliveries` does of deliveries."""
+    if not filter.lets_folded_through:
+        return []
+    sql, values = where(db, filter, now)
+    meant, names = matching_fold(filter)
+    query = (
+        "SELECT fold.id FROM fold JOIN alert ON alert.id = fold.alert_id"
+        f" WHERE {meant} AND {sql} ORDER BY fold.id"
+    )
+    return [row[0] for row in fetch(db, query, (*names, *values))]
+
+
+def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tuple[int, str]]:
+    """Of each folded alert that `filter` means but for states: the failed delivery it folded into, and whose.
+
+    The delivery by its id, its alert by the alert id; none to destinations that are gone.
+    """
+    meant, names = matching_fold(filter)
+    sql, values = where(db, filter.about_alerts, now)
+    query = (
+        "SELECT delivery.id, opener.alert_id FROM fold JOIN delivery ON delivery.id = fold.delivery_id"
+        " JOIN alert AS opener ON opener.id = delivery.alert_id JOIN alert ON alert.id = fold.alert_id"
+        " JOIN destination ON destination.id = fold.destination_id"
+        " WHERE delivery.state = 'failed' AND destination.deleted_at IS NULL"
+        f" AND {meant} AND {sql} ORDER BY fold.id"
+    )
+    return [(row[0], row[1]) for row in fetch(db, query, (*names, *values))]
+
+
+def count_folds(db: peewee.Database, delivery_ids: Collection[int]) -> int:
+    """How many alerts folded into these deliveries and are not delivered on their own."""
+    query = f"SELECT count(*) FROM fold WHERE {NOT_SENT} AND fold.delivery_id {AMONG}"
+    return fetch(db, query, (among(delivery_ids),))[0][0]
 
 
 def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:

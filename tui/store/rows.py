@@ -13,12 +13,15 @@ from typing import Any
 import peewee
 
 from tui.domain.alert import Alert, AlertType, Severity, encode_json
-from tui.domain.destination import Destination, Header
+from tui.domain.destination import Destination
+from tui.domain.headers import Header
+from tui.domain.rotation import OldSecret
 from tui.domain.secret import Secret
+from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 ALERT_COLUMNS = (
     "id, alert_id, rule_id, severity, type, created_at, title, name, link, context, description, runbook,"
-    " tags, version, test"
+    " tags, version, test, dedup_key"
 )
 AMONG = "IN (SELECT CAST(key AS bigint) FROM json_each(?))"
 """Follows a column of ids; its one value is `among` those wanted."""
@@ -26,7 +29,10 @@ AMONG_NAMES = "IN (SELECT key FROM json_each(?))"
 """The same after a column of texts."""
 _MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
-DESTINATION_COLUMNS = "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused"
+DESTINATION_COLUMNS = (
+    "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
+    " old_secret, old_secret_until, fold_ms"
+)
 
 
 def to_alert(row: tuple[Any, ...]) -> Alert:
@@ -46,6 +52,7 @@ def to_alert(row: tuple[Any, ...]) -> Alert:
         tags=tuple(json.loads(row[12])) if row[12] != "[]" else (),
         version=row[13],
         test=bool(row[14]),
+        dedup_key=row[15],
     )
 
 
@@ -65,6 +72,7 @@ def from_alert(alert: Alert) -> dict[str, Any]:
         "tags": encode_json(alert.tags),
         "version": alert.version,
         "test": alert.test,
+        "dedup_key": alert.dedup_key,
     }
 
 
@@ -81,6 +89,10 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         timeout_ms=row[7],
         rate=row[8],
         paused=bool(row[9]),
+        tls=_to_tls(row[10]),
+        filter=row[11] or "",
+        old_secret=OldSecret(Secret(row[12]), row[13]) if row[12] else None,
+        fold_ms=row[14],
     )
 
 
@@ -93,15 +105,47 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "alert_types": encode_json([t.value for t in AlertType if t in destination.alert_types]),
         "headers": encode_json([[header.name, header.value.value] for header in destination.headers]),
         "secret": destination.secret.value if destination.secret else None,
+        "old_secret": destination.old_secret.secret.value if destination.old_secret else None,
+        "old_secret_until": destination.old_secret.until if destination.old_secret else None,
         "timeout_ms": destination.timeout_ms,
         "rate": destination.rate,
         "paused": destination.paused,
+        "tls": _from_tls(destination.tls),
+        "takes": destination.filter or None,
+        "fold_ms": destination.fold_ms,
     }
+
+
+def _to_tls(stored: str | None) -> TlsSettings:
+    if stored is None:
+        return DEFAULT_TLS
+    fields = json.loads(stored)
+    password = fields.pop("key_password", None)
+    return TlsSettings(**fields, key_password=Secret(password) if password else None)
+
+
+def _from_tls(tls: TlsSettings) -> str | None:
+    if tls == DEFAULT_TLS:
+        return None
+    password = tls.key_password.value if tls.key_password else None
+    fields = {
+        "ca_file": tls.ca_file,
+        "certificate": tls.certificate,
+        "key": tls.key,
+        "key_password": password,
+        "verify": tls.verify,
+    }
+    return encode_json(fields)
 
 
 def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """All rows of a SELECT whose placeholders are written `?`, whatever the engine's are."""
     return db.execute_sql(sql.replace("?", db.param), values).fetchall()
+
+
+def execute(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> int:
+    """Run a statement whose placeholders are written `?`; how many rows it changed."""
+    return db.execute_sql(sql.replace("?", db.param), values).rowcount
 
 
 def among(ids: Iterable[int | str]) -> str:
@@ -126,13 +170,20 @@ def insert_many(
 
     A row whose `unless_taken` column is in another row already is left out.
     """
-    names = ", ".join(columns)
     conflict = f" ON CONFLICT ({unless_taken}) DO NOTHING" if unless_taken else ""
     ids: dict[Any, int] = {}
     for part in _parts(rows, len(columns)):
-        sql = f"INSERT INTO {table} ({names}) VALUES {_tuples(part)}{conflict} RETURNING {key}, {id}"
-        ids.update(fetch(db, sql, [value for row in part for value in row]))
+        sql = f"{_insert(table, columns, part)}{conflict} RETURNING {key}, {id}"
+        ids.update(fetch(db, sql, _values(part)))
     return ids
+
+
+def insert_quietly(
+    db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """As `insert_many`, for rows whose ids nobody asks for: see `update_many`."""
+    for part in _parts(rows, len(columns)):
+        execute(db, _insert(table, columns, part), _values(part))
 
 
 def update_many(
@@ -143,20 +194,43 @@ def update_many(
     rows: Sequence[tuple[Any, ...]],
     *,
     where: str,
-) -> set[int]:
-    """UPDATE once for each of `rows`, called `step` with `names` as its columns; returns the ids changed.
+) -> int:
+    """UPDATE once for each of `rows`, called `step` with `names` as its columns; how many were changed.
 
-    One statement for all of them: a statement each hands the interpreter's lock back and forth with
-    every row. What may be NULL needs a CAST in `changes`, or PostgreSQL takes it for text.
+    One statement for all of them, which returns no row: with every statement, and with every row one
+    returns, this thread gives the interpreter's lock away and waits for it behind the event loop's.
+    What may be NULL needs a CAST in `changes`, or PostgreSQL takes it for text.
     """
-    changed: set[int] = set()
+    changed = 0
+    columns = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
     for part in _parts(rows, len(names)):
-        sql = (
-            f"WITH step ({', '.join(names)}) AS (VALUES {_tuples(part)})"
-            f" UPDATE {table} SET {changes} FROM step WHERE {where} RETURNING {table}.id"
-        )
-        changed.update(row[0] for row in fetch(db, sql, [value for row in part for value in row]))
+        steps = f"SELECT {columns} FROM (VALUES {_tuples(part)}) AS given"
+        sql = f"UPDATE {table} SET {changes} FROM ({steps}) AS step WHERE {where}"
+        changed += execute(db, sql, _values(part))
     return changed
+
+
+def fetch_unmatched(
+    db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> set[Any]:
+    """The first value of each of `rows` that no row of the table has in these columns."""
+    same = " AND ".join(f"{table}.{name} = given.column{place}" for place, name in enumerate(columns, 1))
+    unmatched: set[Any] = set()
+    for part in _parts(rows, len(columns)):
+        sql = (
+            f"SELECT given.column1 FROM (VALUES {_tuples(part)}) AS given"
+            f" LEFT JOIN {table} ON {same} WHERE {table}.{columns[0]} IS NULL"
+        )
+        unmatched.update(row[0] for row in fetch(db, sql, _values(part)))
+    return unmatched
+
+
+def _insert(table: str, columns: Sequence[str], part: Sequence[tuple[Any, ...]]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {_tuples(part)}"
+
+
+def _values(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return [value for row in rows for value in row]
 
 
 def _parts(rows: Sequence[tuple[Any, ...]], width: int) -> Iterator[Sequence[tuple[Any, ...]]]:

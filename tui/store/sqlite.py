@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,8 +14,13 @@ from pathlib import Path
 import peewee
 
 from tui.store import migrate
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
+from tui.store.backup import Progress, copy
+from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, first_of, wall_clock
 from tui.store.errors import CannotOpen, OpenLocked
+from tui.store.private import close_to_others, make_directory, refuse_planted_link
+
+_File = tuple[int, int]
+"""Device and inode."""
 
 _APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA application_id)
 
@@ -22,10 +28,14 @@ _APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA applicat
 class Sqlite:
     """WAL, so that readers never wait for the writer; one writer at a time, whoever holds the lock."""
 
-    def __init__(self, path: Path, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(self, path: Path, clock: Callable[[], int] = wall_clock, *, create: bool = True) -> None:
         self.path = path
+        self._create = create
         self.migrated: Sequence[str] = ()
         self._clock = clock
+        self._connected = threading.local()
+        """To which file this thread's connection is, where that is not the one opened first."""
+        self._opened: _File | None = None
 
     @property
     def shown(self) -> str:
@@ -34,7 +44,8 @@ class Sqlite:
     def open(self) -> peewee.Database:
         self._prepare_file()
         db = peewee.SqliteDatabase(
-            str(self.path),
+            _uri(self.path),
+            uri=True,
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
             pragmas=(("synchronous", "full"), ("foreign_keys", 1)),
@@ -43,12 +54,16 @@ class Sqlite:
             self._adopt(db)
         except (peewee.OperationalError, peewee.DatabaseError, sqlite3.Error) as error:
             db.close()
-            kind = OpenLocked if "locked" in str(error) else CannotOpen
-            raise kind(self._explain(error)) from None
+            first = first_of(error)
+            kind = OpenLocked if "locked" in str(first) else CannotOpen
+            raise kind(self._explain(first)) from None
         except BaseException:
             db.close()
             raise
         db.close()
+        for end in ("", "-wal", "-shm"):  # made by hand, or before its owner thought of it
+            close_to_others(self.path.with_name(self.path.name + end))
+        self._opened = _file_at(self.path)
         return db
 
     def lock_rows(self, select: str, *, skip_locked: bool) -> str:  # noqa: ARG002
@@ -61,7 +76,14 @@ class Sqlite:
         return _DataVersion(self.path)
 
     def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
-        return False
+        # What goes into a file that was taken away, or that a backup was put in place of, is gone with it.
+        found = _file_at(self.path)
+        before: _File | None = getattr(self._connected, "to", self._opened)
+        self._connected.to = found
+        return found != before
+
+    def break_off(self, connection: object) -> None:
+        """There is no server, and no lock is waited for longer than BUSY_TIMEOUT_S."""
 
     def check(self, db: peewee.Database) -> list[str]:
         problems: list[str] = []
@@ -81,12 +103,39 @@ class Sqlite:
             "3.51.3, 3.50.7 and 3.44.6 mend it"
         ]
 
+    def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
+        if not self.path.is_file():
+            raise self._missing()
+        try:
+            # Not opened as a store: it is copied as it is, before an upgrade, too.
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            ) as source:
+                if source.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+                    raise CannotOpen(f"{self.path} is no database of Tocsin; name another with --db")
+                copy(source, self.path, to, force=force, progress=progress)
+        except sqlite3.Error as error:
+            raise CannotOpen(self._explain(error)) from None
+
+    def compact(self, db: peewee.Database) -> None:
+        db.execute_sql("INSERT INTO alert_words (alert_words) VALUES ('optimize')")
+        db.execute_sql("VACUUM")
+
+    def free_bytes(self, db: peewee.Database) -> int:
+        pages, size = (
+            db.execute_sql(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_size")
+        )
+        return pages * size
+
     def _prepare_file(self) -> None:
         """The file exists afterwards, readable by its owner alone; SQLite gives WAL files the same mode."""
         if self.path.is_dir():
             raise CannotOpen(f"{self.path} is a directory; --db takes the path of a file")
         try:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._create:
+                self._refuse_to_create()
+            make_directory(self.path.parent)
+            refuse_planted_link(self.path)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             regular = stat.S_ISREG(self.path.stat().st_mode)
@@ -97,12 +146,20 @@ class Sqlite:
         if not regular:
             raise CannotOpen(f"{self.path} is not a regular file; --db takes the path of a file")
 
+    def _refuse_to_create(self) -> None:
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            raise self._missing() from None
+
     def _adopt(self, db: peewee.SqliteDatabase) -> None:
         """Refuse a database that is not ours before a byte of it changes, then migrate it."""
         # Immutable: what another program left in its WAL or journal is not moved into its file.
         address = f"{self.path.absolute().as_uri()}?immutable=1"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as file:
             pages = file.execute("PRAGMA page_count").fetchone()[0]
+            if not pages and not self._create:
+                raise self._missing()
             if pages and file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 raise CannotOpen(f"{self.path} is a database of another program; choose another with --db")
         probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
@@ -117,7 +174,13 @@ class Sqlite:
         with db.connection_context(), db.atomic():
             self.migrated = migrate.up(db)
 
-    def _explain(self, error: Exception) -> str:
+    def _missing(self) -> CannotOpen:
+        return CannotOpen(
+            f"there is no database {self.path}; --db names another,"
+            " and `tocsin destination add` or `tocsin send` makes one"
+        )
+
+    def _explain(self, error: BaseException) -> str:
         text = str(error)
         if "not a database" in text:
             return f"{self.path} is not a database; choose another file with --db"
@@ -146,16 +209,51 @@ def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     return (3, 7) <= version[:2] < (3, 51)
 
 
+def _uri(path: Path) -> str:
+    """That opens what is there; where it is taken away meanwhile none is made anew."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _file_at(path: Path) -> _File | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class _DataVersion:
     """`PRAGMA data_version` on a connection of its own: some microseconds, and it never writes."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(path, timeout=0.05, isolation_level=None, check_same_thread=False)
+        self._path = path
+        self._connection, self._file = self._connect(), _file_at(path)
         self._seen = self._read()
 
     def changed(self) -> bool:
+        if self._is_replaced():
+            return True
         before, self._seen = self._seen, self._read()
         return before != self._seen
+
+    def _is_replaced(self) -> bool:
+        """Whether another file has the name since it was last asked: that one is looked at then."""
+        found = _file_at(self._path)
+        if found in (None, self._file):
+            return False
+        try:
+            connection = self._connect()
+        except sqlite3.OperationalError:
+            return False
+        self._connection.close()
+        self._connection, self._file = connection, found
+        self._seen = self._read()
+        return True
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            _uri(self._path), uri=True, timeout=0.05, isolation_level=None, check_same_thread=False
+        )
 
     def close(self) -> None:
         self._connection.close()

@@ -24,10 +24,40 @@ class DeliveryRow:
     round: int
     attempts: int
     due_at: int | None
+    folded: int = 0
+    """How many alerts folded into it."""
+    folded_at: int | None = None
+    """When the last did."""
 
     @property
     def standing(self) -> Standing:
         return standing(self.state, self.attempts)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRow:
+    """A destination where an alert was not delivered, because it folded into another."""
+
+    id: int
+    destination: str
+    destination_id: int
+    deleted: bool
+    folded_at: int
+    into_key: int | None
+    """The alert it folded into; None, like the rest, once that is gone."""
+    into_alert_id: str | None
+    into_headline: str | None
+    into_standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True)
+class FoldedAlert:
+    """An alert that folded into another."""
+
+    key: int
+    alert_id: str
+    headline: str
+    folded_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +76,7 @@ class AlertRow:
     test: bool
     not_routed: str | None
     deliveries: tuple[DeliveryRow, ...]
+    folds: tuple[FoldRow, ...] = ()
 
     @property
     def headline(self) -> str:
@@ -109,6 +140,8 @@ class DeliveryDetails:
     """Newest first."""
     turn: Turn | None = None
     """None where nothing waits, or it need not wait for others."""
+    folded: tuple[FoldedAlert, ...] = ()
+    """The last that folded into it, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +150,7 @@ class AlertDetails:
     alert: Alert
     not_routed: str | None
     deliveries: tuple[DeliveryDetails, ...]
+    folds: tuple[FoldRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ full-text table that keeps no text, only where each word is found; PostgreSQL's 
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+import json
 from collections.abc import Iterable, Sequence
 
 import peewee
 
 from tui.domain.filter import Key, Term
-from tui.domain.search import tag_word, words_of
-from tui.store.rows import insert_many
+from tui.domain.search import alert_words, tag_word, words_of
+from tui.store.rows import AMONG, among, fetch, insert_quietly
 
 # The tokenizer called ascii ends a word at ASCII's spaces and signs only, and in our words are none.
 CREATE_ON_SQLITE = ("CREATE VIRTUAL TABLE alert_words USING fts5(words, content = '', tokenize = 'ascii')",)
@@ -31,7 +32,25 @@ def index_words(db: peewee.Database, alerts: Sequence[tuple[int, Sequence[str]]]
     """Make alerts, by their keys, be found by these words."""
     written = _vector if is_postgres(db) else " ".join
     rows = [(key, written(words)) for key, words in alerts]
-    insert_many(db, "alert_words", ["rowid", "words"], rows, key="rowid", id="rowid")
+    insert_quietly(db, "alert_words", ["rowid", "words"], rows)
+
+
+def forget_words(db: peewee.Database, keys: Sequence[int]) -> None:
+    """Take alerts, which are still there, out of the index. On PostgreSQL they go with their alerts."""
+    if is_postgres(db):
+        return
+    # An index without the texts is told what to forget, and believes it: these are the words that were
+    # indexed, as long as `alert_words` cuts as it did then. Where that changes, a migration has to
+    # build the index anew.
+    query = (
+        "SELECT id, title, name, rule_id, alert_id, tags FROM alert"
+        f" WHERE id {AMONG} AND id IN (SELECT rowid FROM alert_words WHERE rowid {AMONG})"
+    )
+    for key, *texts, tags in fetch(db, query, (among(keys), among(keys))):
+        words = " ".join(alert_words(texts, json.loads(tags)))
+        db.execute_sql(
+            "INSERT INTO alert_words (alert_words, rowid, words) VALUES ('delete', ?, ?)", (key, words)
+        )
 
 
 def _vector(words: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
-"""The outbox: submit, claim, finish, resend, cancel, pull in, each to be run in one transaction.
+"""The outbox: submit, claim, finish, resend, send to, cancel, pull in, each to be run in one transaction.
 
 What may happen is decided by `domain.lifecycle` alone; here the rows it concerns are read under
 the transaction's lock and what the table says is written.
 """
 
-from tui.store.outbox.by_hand import cancel, resend
+from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
@@ -25,6 +25,8 @@ __all__ = [
     "finish",
     "pull_in",
     "resend",
+    "send_folded",
+    "send_to",
     "still_held",
     "submit",
     "submit_groups",

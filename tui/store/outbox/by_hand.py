@@ -1,11 +1,14 @@
-"""What a person does to deliveries: send again, withdraw."""
+"""What a person does: send again, send where it did not go, withdraw."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from tui.domain.alert import Severity
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Event, Progress, advance
 from tui.store.database import Transaction
+from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
 from tui.store.outbox.rows import destinations_of, lock_by_id, progress_of, write_progress
+from tui.store.rows import AMONG, among, execute, fetch
 
 
 def resend(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:
@@ -16,6 +19,59 @@ def resend(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | 
 def cancel(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:
     """Withdraw deliveries that wait; None for those it was done for, the reason for the others."""
     return _by_hand(tx, delivery_ids, Event.CANCEL)
+
+
+def send_to(tx: Transaction, alert_keys: Sequence[int], destination_id: int) -> dict[int, Refused | None]:
+    """Deliver alerts to a destination that they did not go to, whatever it takes.
+
+    None for those it was done for, the reason for the others.
+    """
+    places = {key: (key, destination_id) for key in alert_keys}
+    return _deliver(tx, places, taken="it went there already")
+
+
+def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused | None]:
+    """Deliver what was folded after all, each on its own; None for what was done, else the reason."""
+    query = f"SELECT id, alert_id, destination_id FROM fold WHERE id {AMONG} ORDER BY id"
+    places = {
+        fold: (alert, destination) for fold, alert, destination in fetch(tx.db, query, (among(fold_ids),))
+    }
+    answers: dict[int, Refused | None] = dict.fromkeys(fold_ids, Refused(_GONE))
+    return answers | _deliver(tx, places, taken="it is being sent already")
+
+
+_GONE = "it is there no more"
+
+
+def _deliver(
+    tx: Transaction, places: Mapping[int, tuple[int, int]], *, taken: str
+) -> dict[int, Refused | None]:
+    """Open a delivery at each place, an alert and a destination, where there is none; else `taken` is why."""
+    select = f"SELECT id, severity, test FROM alert WHERE id {AMONG} ORDER BY id"
+    # A prune may just be taking them away: none that is there now goes before its delivery refers to it.
+    locked = tx.strategy.lock_rows(select, skip_locked=False)
+    alerts = {
+        key: rest for key, *rest in fetch(tx.db, locked, (among(alert for alert, _ in places.values()),))
+    }
+    destinations, deleted = destinations_of(tx, {destination for _, destination in places.values()})
+    answers: dict[int, Refused | None] = {}
+    opening: dict[str, int] = {}
+    deliveries: list[NewDelivery] = []
+    for asked, (alert, destination) in places.items():
+        if alert not in alerts or destination not in destinations:
+            answers[asked] = Refused(_GONE)
+        elif destination in deleted:
+            answers[asked] = Refused(f"its destination {destinations[destination].name!r} has been deleted")
+        else:
+            severity, test = alerts[alert]
+            new = NewDelivery(new_webhook_id(tx), alert, destination, Severity(severity), test=bool(test))
+            deliveries.append(new)
+            opening[new.webhook_id] = asked
+            answers[asked] = Refused(taken)
+    opened = open_deliveries(tx, deliveries, unless_taken="alert_id, destination_id")
+    routed = among(new.alert_key for new in deliveries if new.webhook_id in opened)
+    execute(tx.db, f"UPDATE alert SET not_routed = NULL WHERE id {AMONG}", (routed,))
+    return answers | {opening[webhook_id]: None for webhook_id in opened}
 
 
 def _by_hand(tx: Transaction, delivery_ids: Sequence[int], event: Event) -> dict[int, Refused | None]:

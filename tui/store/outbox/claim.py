@@ -12,7 +12,7 @@ from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Transaction
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
-from tui.store.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_many, to_alert, update_many
+from tui.store.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
 """A lease is the destination's deadline and this: the request cannot outlive it."""
@@ -251,7 +251,7 @@ def _open_attempts(tx: Transaction, claims: list[Claim]) -> None:
         )
         for c in claims
     ]
-    insert_many(tx.db, "attempt", _ATTEMPT, rows)
+    insert_quietly(tx.db, "attempt", _ATTEMPT, rows)
 
 
 def _close_abandoned(tx: Transaction, attempts: list[tuple[int, int, int]]) -> None:

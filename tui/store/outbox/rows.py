@@ -6,7 +6,15 @@ from typing import Any
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Progress, State
 from tui.store.database import Transaction
-from tui.store.rows import AMONG, DESTINATION_COLUMNS, among, fetch, to_destination, update_many
+from tui.store.rows import (
+    AMONG,
+    DESTINATION_COLUMNS,
+    among,
+    fetch,
+    fetch_unmatched,
+    to_destination,
+    update_many,
+)
 
 Row = tuple[Any, ...]
 
@@ -30,10 +38,10 @@ def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
     return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), (among(ids),))
 
 
-def _lock_in_order(tx: Transaction, ids: Collection[int]) -> None:
-    """As `lock_by_id`: an UPDATE of many takes its rows in whatever order it comes upon them."""
-    select = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
-    fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(ids),))
+def lock_deliveries_of(tx: Transaction, alert_keys: Collection[int]) -> None:
+    """As `lock_by_id`, all deliveries of these alerts."""
+    select = f"SELECT id FROM delivery WHERE alert_id {AMONG} ORDER BY id"
+    fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(alert_keys),))
 
 
 def progress_of(row: Row) -> Progress:
@@ -49,12 +57,18 @@ def write_progress(tx: Transaction, steps: Sequence[tuple[int, Progress]]) -> No
 def write_if_held(tx: Transaction, steps: Sequence[tuple[int, str, Progress]]) -> set[int]:
     """Write what became of (id, lease, progress) wherever that lease still holds; returns those ids.
 
-    The fence of every finish: in the statement that changes the row, so that nothing can come between.
+    The fence of every finish: asked for under the lock, and again in the statement that changes the row.
     """
-    _lock_in_order(tx, [key for key, _, _ in steps])
-    rows = [(key, lease, *_columns(progress)) for key, lease, progress in steps]
-    held = "delivery.id = step.id AND delivery.lease = step.held"
-    return update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where=held)
+    if tx.db.for_update:  # in one order, and where one writer has the whole database it need not be
+        select = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
+        fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(key for key, _, _ in steps),))
+    held = {key for key, _, _ in steps} - fetch_unmatched(
+        tx.db, "delivery", ("id", "lease"), [(key, lease) for key, lease, _ in steps]
+    )
+    rows = [(key, lease, *_columns(progress)) for key, lease, progress in steps if key in held]
+    fence = "delivery.id = step.id AND delivery.lease = step.held"
+    update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where=fence)
+    return held
 
 
 def _columns(progress: Progress) -> tuple[Any, ...]:

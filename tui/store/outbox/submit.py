@@ -2,18 +2,20 @@
 
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from tui.domain.alert import Alert, Severity
-from tui.domain.destination import Destination, route
+from tui.domain.alert import Alert
+from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid
-from tui.domain.lifecycle import submitted
-from tui.domain.search import alert_words
+from tui.domain.matching import found_by
+from tui.domain.routing import route
 from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
-from tui.store.errors import StoreUnavailable
+from tui.store.errors import StoreLocked
+from tui.store.folds import OWN_FOLDS
+from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
+from tui.store.outbox.folding import Windows
 from tui.store.rows import (
     ALERT_COLUMNS,
     AMONG,
@@ -38,8 +40,16 @@ class Receipt:
     deliveries: tuple[tuple[int, str, Destination], ...]
     """(row id, webhook id, destination) of each."""
     not_routed: str | None
+    folded: tuple[tuple[Destination, str], ...] = ()
+    """(destination, id of the alert it folded into) of each where it is not delivered on its own."""
     repeated: bool = False
     """The same alert had come in before, and nothing was added."""
+
+    @property
+    def went_to(self) -> set[int]:
+        """The ids of its destinations, also of those where it folded."""
+        sent, folded = self.deliveries, self.folded
+        return {destination.id for _, _, destination in sent} | {destination.id for destination, _ in folded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +92,15 @@ def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt
             keys = _store_alerts(tx, plan.fresh.values())
             taken = plan.fresh.keys() - keys.keys()
             if not taken:
-                index_words(tx.db, [(keys[one], _words(plan.fresh[one].alert)) for one in keys])
+                index_words(tx.db, [(keys[one], found_by(plan.fresh[one].alert)) for one in keys])
                 fresh = _store_deliveries(tx, [(keys[one], routed) for one, routed in plan.fresh.items()])
                 return [_receipts(answer, stored, fresh) for answer in answers]
             savepoint.rollback()
         # Found out only by the insert: most ids are new, and others insert beside us.
         found = _stored(tx, taken)
         if not found:
-            raise StoreUnavailable("alerts are being taken away while others come in")
+            # A prune took it away between the two; the next try will store it.
+            raise StoreLocked("alerts are being removed while the same come in again")
         stored |= found
 
 
@@ -110,9 +121,7 @@ class _Stored:
     receipt: Receipt
 
     def is_same(self, other: Alert, targets: Collection[Destination] | None) -> bool:
-        if targets is not None and {target.id for target in targets} != {
-            destination.id for _, _, destination in self.receipt.deliveries
-        }:
+        if targets is not None and {target.id for target in targets} != self.receipt.went_to:
             return False
         return _content(other) == _content(self.alert)
 
@@ -179,8 +188,20 @@ def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
     )
     for key, delivery_id, webhook_id, *destination in fetch(tx.db, query, (among(deliveries),)):
         deliveries[key].append((delivery_id, webhook_id, to_destination(tuple(destination))))
+    folded: dict[int, list[tuple[Destination, str]]] = {row[0]: [] for row in rows}
+    for key, into, *destination in fetch(
+        tx.db,
+        f"SELECT fold.alert_id, coalesce(opener.alert_id, ''),"
+        f" {qualified('destination', DESTINATION_COLUMNS)} FROM {OWN_FOLDS}"
+        f" WHERE fold.alert_id {AMONG} ORDER BY fold.id",
+        (among(deliveries),),
+    ):
+        folded[key].append((to_destination(tuple(destination)), into))
     return {
-        row[1]: _Stored(to_alert(row), Receipt(row[1], tuple(deliveries[row[0]]), row[-1], repeated=True))
+        row[1]: _Stored(
+            to_alert(row),
+            Receipt(row[1], tuple(deliveries[row[0]]), row[-1], tuple(folded[row[0]]), repeated=True),
+        )
         for row in rows
     }
 
@@ -200,56 +221,28 @@ def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int
     )
 
 
-def _words(alert: Alert) -> list[str]:
-    return alert_words((alert.title, alert.name, alert.rule_id, alert.alert_id), alert.tags)
-
-
-_DELIVERY = [
-    "webhook_id",
-    "alert_id",
-    "destination_id",
-    "state",
-    "round",
-    "attempts",
-    "number",
-    "due_at",
-    "urgency",
-    "test",
-]
-
-
-def _store_deliveries(tx: Transaction, routed: Iterable[tuple[int, _Routed]]) -> dict[str, Receipt]:
+def _store_deliveries(tx: Transaction, routed: Sequence[tuple[int, _Routed]]) -> dict[str, Receipt]:
     """The receipt of each alert by its id, given with its key."""
-    start = submitted(tx.now)
-    sent: list[tuple[str, str, Destination]] = []
-    rows: list[tuple[Any, ...]] = []
-    receipts: dict[str, Receipt] = {}
+    windows = Windows(tx, ((one.alert, one.targets) for _, one in routed))
+    sent: list[tuple[NewDelivery, str, Destination]] = []
+    folded: dict[str, list[tuple[Destination, str]]] = {one.alert.alert_id: [] for _, one in routed}
     for key, one in routed:
         alert = one.alert
-        receipts[alert.alert_id] = Receipt(alert.alert_id, (), one.not_routed)
-        urgency = 0 if alert.test else 1 + Severity.CRITICAL.rank - alert.severity.rank
         for target in one.targets:
-            # Ids that grow with time keep the index of webhook ids appending.
-            webhook_id = f"dlv_{tx.now:011x}{tx.token()[:20]}"
-            sent.append((alert.alert_id, webhook_id, target))
-            rows.append(
-                (
-                    webhook_id,
-                    key,
-                    target.id,
-                    start.state.value,
-                    start.round,
-                    start.attempts,
-                    start.number,
-                    start.due_at,
-                    urgency,
-                    alert.test,
-                )
-            )
-    ids = insert_many(tx.db, "delivery", _DELIVERY, rows, key="webhook_id")
-    deliveries: dict[str, list[tuple[int, str, Destination]]] = {}
-    for alert_id, webhook_id, target in sent:
-        deliveries.setdefault(alert_id, []).append((ids[webhook_id], webhook_id, target))
-    return receipts | {
-        alert_id: replace(receipts[alert_id], deliveries=tuple(made)) for alert_id, made in deliveries.items()
+            into = windows.fold(key, alert, target)
+            if into is not None:
+                folded[alert.alert_id].append((target, into))
+                continue
+            new = NewDelivery(new_webhook_id(tx), key, target.id, alert.severity, alert.test)
+            sent.append((new, alert.alert_id, target))
+            windows.open(alert, target, new.webhook_id)
+    ids = open_deliveries(tx, [new for new, _, _ in sent])
+    windows.store(ids)
+    deliveries: dict[str, list[tuple[int, str, Destination]]] = {one.alert.alert_id: [] for _, one in routed}
+    for new, alert_id, target in sent:
+        deliveries[alert_id].append((ids[new.webhook_id], new.webhook_id, target))
+    return {
+        alert_id: Receipt(alert_id, tuple(deliveries[alert_id]), one.not_routed, tuple(folded[alert_id]))
+        for _, one in routed
+        for alert_id in [one.alert.alert_id]
     }

@@ -1,0 +1,145 @@
+"""A copy of an SQLite database, taken while others write to it.
+
+The copy grows in `FILE.part` and gets its name only when it is whole and sound: whatever ends this early,
+there is never half a backup under the name of one.
+"""
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from tui.domain.errors import Refused
+
+_PAGES = 1024
+"""Copied at a time: 4 MiB of Tocsin's."""
+
+Progress = Callable[[int, int], object]
+"""Called with how many pages are copied and how many there are."""
+
+
+def copy(source: sqlite3.Connection, database: Path, to: Path, *, force: bool, progress: Progress) -> None:
+    """Copy what `source` sees of `database` into the file `to`, readable by its owner alone.
+
+    Raises Refused where there is such a file already (with `force` it is replaced), or a log of such a one,
+    where it cannot be written, and where the copy is not sound.
+    """
+    _refuse_the_database_itself(database, to)
+    _refuse_a_log_beside(to)
+    if not force and os.path.lexists(to):
+        raise Refused(f"{to} exists; choose another name, or replace it with --force")
+    if to.exists() and not to.is_file():
+        raise Refused(f"{to} is not a file")
+    try:
+        with _part_of(to) as (part, descriptor):
+            _copy(source, part, progress)
+            _check(part)
+            os.fsync(descriptor)
+            _name(part, to, force=force)
+    except (OSError, sqlite3.Error) as error:
+        words = error.strerror if isinstance(error, OSError) else str(error)
+        raise Refused(f"there is no backup: {to} cannot be written: {words}") from None
+
+
+def _refuse_the_database_itself(database: Path, to: Path) -> None:
+    own = [database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm")]
+    if any(to.resolve() == file.resolve() for file in own):
+        raise Refused(f"{to} is the database itself; a backup is another file")
+
+
+def _refuse_a_log_beside(to: Path) -> None:
+    """SQLite goes by the name alone: what was written there for another file it would write into the copy."""
+    for suffix in ("-wal", "-journal"):
+        log = to.with_name(to.name + suffix)
+        if os.path.lexists(log):
+            raise Refused(
+                f"{log} belongs to a database that was called {to}, and is open or was not closed, and would"
+                " damage the backup; choose another name, or remove it"
+            )
+
+
+@contextlib.contextmanager
+def _part_of(to: Path) -> Generator[tuple[Path, int]]:
+    """An empty file beside `to`, ours alone, and open; removed if this ends with an error."""
+    part = to.with_name(f"{to.name}.part")
+    # Open to the end: closing a file drops all the locks this process has on it, SQLite's among them.
+    descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            ours = os.path.samestat(os.fstat(descriptor), os.stat(part))
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise Refused(f"another backup to {to} is under way")
+        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
+        os.ftruncate(descriptor, 0)  # what was left by a backup that was killed
+        try:
+            yield part, descriptor
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: sqlite3.Connection, part: Path, progress: Progress) -> None:
+    with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
+        target.execute("PRAGMA journal_mode = off")  # a copy that is interrupted is thrown away
+        target.execute("PRAGMA synchronous = off")  # one fsync at the end
+        # In a transaction that reads, all steps see one state; without it, each commit of somebody else
+        # would begin the copy anew, and beside a busy dispatcher it would never end.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        try:
+            source.backup(target, pages=_PAGES, progress=lambda _, left, pages: progress(pages - left, pages))
+        finally:
+            source.execute("ROLLBACK")
+
+
+def _check(part: Path) -> None:
+    """Raises Refused for a copy that is not sound: its source is not."""
+    with contextlib.closing(sqlite3.connect(f"{part.absolute().as_uri()}?immutable=1", uri=True)) as copied:
+        found = copied.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    if found != "ok":
+        raise Refused(f"there is no backup: the database is damaged ({found}); see `tocsin db check`")
+
+
+def _name(part: Path, to: Path, *, force: bool) -> None:
+    _refuse_a_log_beside(to)  # somebody may have opened the old one meanwhile
+    if force:
+        part.replace(to)
+    else:
+        try:
+            _name_anew(part, to)
+        except FileExistsError:  # somebody has made such a file meanwhile
+            raise Refused(f"{to} exists; choose another name, or replace it with --force") from None
+    directory = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _name_anew(part: Path, to: Path) -> None:
+    """Raises FileExistsError where a rename would replace a file."""
+    try:
+        os.link(part, to)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A filesystem without hard links: the name is taken first, by an empty file. Killed before the rename
+        # we leave that behind, and no command takes it for a database.
+        os.close(
+            os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
+        )
+        try:
+            part.replace(to)
+        except BaseException:
+            to.unlink(missing_ok=True)
+            raise
+    else:
+        part.unlink()

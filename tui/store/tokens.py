@@ -1,0 +1,59 @@
+"""Adding, revoking and listing the tokens of the HTTP endpoint, and when each was last used."""
+
+# pyright: reportUnknownMemberType=false
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import peewee
+
+from tui.domain.errors import Invalid, Unknown
+from tui.domain.token import PREFIX, Token, digest_of
+from tui.store.database import Transaction
+from tui.store.rows import fetch, update_many
+
+_COLUMNS = "name, digest, rate, expires_at, created_at, last_used_at, revoked_at, id"
+
+
+def every_token(db: peewee.Database) -> list[Token]:
+    """By name, those revoked last, the latest of these first."""
+    order = "revoked_at IS NOT NULL, revoked_at DESC, name_folded, id"
+    query = f"SELECT {_COLUMNS} FROM token ORDER BY {order}"
+    return [Token(*row) for row in fetch(db, query)]
+
+
+def add(tx: Transaction, token: Token) -> Token:
+    """Store a new token and return it with its id and moment; raises Invalid (`name`) for a name in use."""
+    values = (token.name, token.name.casefold(), token.digest, token.rate, token.expires_at, tx.now)
+    query = (
+        "INSERT INTO token (name, name_folded, digest, rate, expires_at, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (name_folded) WHERE revoked_at IS NULL DO NOTHING"
+        " RETURNING id"
+    )
+    for (key,) in fetch(tx.db, query, values):
+        return replace(token, id=key, created_at=tx.now)
+    raise Invalid(
+        "name", f"there is already a token called {token.name!r}; choose another name, or revoke that one"
+    )
+
+
+def revoke(tx: Transaction, reference: str) -> Token:
+    """Let nobody in any more with the token of this name, in any case, or with this token.
+
+    Raises Unknown where there is none, without repeating what may be a token.
+    """
+    given = reference.strip()
+    is_token = given.startswith(PREFIX)
+    column, value = ("digest", digest_of(given)) if is_token else ("name_folded", given.casefold())
+    query = f"UPDATE token SET revoked_at = ? WHERE {column} = ? AND revoked_at IS NULL RETURNING {_COLUMNS}"
+    for row in fetch(tx.db, query, (tx.now, value)):
+        return Token(*row)
+    which = "with this value" if is_token else f"called {given!r}"
+    raise Unknown("name", f"there is no token {which}; `tocsin token list` shows them")
+
+
+def record_uses(tx: Transaction, uses: Mapping[int, int]) -> None:
+    """The moments at which tokens, by their ids, were last used; an earlier one changes nothing."""
+    changes = "last_used_at = step.used_at"
+    where = "token.id = step.id AND coalesce(token.last_used_at, 0) < step.used_at"
+    update_many(tx.db, "token", changes, ("id", "used_at"), list(uses.items()), where=where)
