@@ -9,8 +9,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from tui.delivery.dispatcher import Dispatcher, Limits
+from tui.delivery.dialling import Dialler
+from tui.delivery.dispatcher import Dispatcher
 from tui.delivery.sender import Sender
+from tui.delivery.slots import Limits
 from tui.domain.retry import RetryPolicy
 from tui.store.database import Store
 
@@ -18,10 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class BackgroundDispatcher:
-    def __init__(self, store: Store, *, policy: RetryPolicy, limits: Limits) -> None:
+    def __init__(
+        self, store: Store, *, policy: RetryPolicy, limits: Limits, dialler: Dialler | None = None
+    ) -> None:
         self._store = store
         self._policy = policy
         self._limits = limits
+        self._dialler = dialler
         self._thread = threading.Thread(target=self._main, name="dispatcher", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._dispatcher: Dispatcher | None = None
@@ -74,7 +79,7 @@ class BackgroundDispatcher:
             self._ended.set()
 
     async def _run(self) -> None:
-        async with Sender() as sender:
+        async with Sender(self._dialler) as sender:
             self._dispatcher = Dispatcher(self._store, sender, policy=self._policy, limits=self._limits)
             self._loop = asyncio.get_running_loop()
             self._started.set()

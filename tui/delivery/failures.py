@@ -1,17 +1,12 @@
-"""Tells from an exception of the HTTP client what happened. What to do about it: `domain.explain`.
-
-The transport's own exception types mislead (a refused connection is called a timeout), so the
-truth is looked for along the chain of causes, the most telling first.
-"""
+"""Tells from an exception of the transport what happened. What to do about it: `domain.explain`."""
 
 import socket
 import ssl
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import aiohttp
+from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 _MOST_NAMES = 3
 # What OpenSSL (x509_vfy.h) calls a certificate it does not accept.
@@ -21,8 +16,43 @@ _OTHER_HOST = (62, 64)
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE")
 
 
+_TOO_OLD = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW")
+_REFUSED = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
+_OURS_REFUSED = {
+    # What a receiver says only of the certificate it was shown, or was not (RFC 8446 section 6.2).
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it got none",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust who issued it",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it calls it bad",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not take its kind",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "it has been revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has expired",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not say why",
+    "TLSV1_ALERT_ACCESS_DENIED": "it may not be used there",
+}
+
+
+class Disconnected(Exception):
+    """The connection ended before the head of an answer had come."""
+
+
+class BrokenOff(Exception):
+    """The connection ended in the middle of an answer's body."""
+
+
+class NotHttp(Exception):
+    """What came is no answer; the message is the parser's."""
+
+
 class AnswerTooLong(Exception):
     """What came is more than any answer takes, and it has not ended."""
+
+
+class Blocked(Exception):
+    """The network policy lets nothing be sent there; the message says what and why."""
+
+
+class ProxyFailed(Exception):
+    """It did not get as far as the receiver; the message says what the proxy did."""
 
 
 class BadCertificate(ssl.SSLCertVerificationError):
@@ -40,58 +70,63 @@ def place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def describe(error: BaseException, *, host: str, port: int, in_handshake: bool = False) -> str:
+def describe(
+    error: BaseException,
+    *,
+    host: str,
+    port: int,
+    in_handshake: bool = False,
+    tls: TlsSettings = DEFAULT_TLS,
+) -> str:
     """A sentence without a full stop: `nothing is listening on 127.0.0.1:8081`."""
     receiver = place(host, port)
-    for cause in _chain(error):
-        match cause:
-            case ssl.SSLCertVerificationError():
-                presented = cause.presented if isinstance(cause, BadCertificate) else {}
-                return f"the certificate of {receiver} {_flaw(cause, presented, host)}"
-            case ssl.SSLError():
-                return _tls_failure(cause, receiver)
-            case socket.gaierror():
-                return f"the name {host} does not resolve"
-            case ConnectionRefusedError():
-                return f"nothing is listening on {receiver}"
-            case ConnectionResetError() | BrokenPipeError() | aiohttp.ServerDisconnectedError():
-                if in_handshake:
-                    return f"{receiver} closed the connection before TLS was agreed on"
-                return f"{receiver} closed the connection without answering"
-            case AnswerTooLong():
-                return f"the headers of the answer of {receiver} have no end"
-            case aiohttp.ClientPayloadError():
-                return f"the answer of {receiver} broke off before its end"
-            case aiohttp.ClientResponseError():
-                return f"the answer of {receiver} is not valid HTTP: {_first_line(cause.message)}"
-            case OSError() if cause.strerror and not isinstance(cause, aiohttp.ClientError):
-                return f"cannot connect to {receiver}: {cause.strerror.lower()}"
-            case _:
-                continue
-    return f"cannot reach {receiver}: {_first_line(str(error)) or type(error).__name__}"
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """`error` and what led to it, the root first: the root is the most telling."""
-    chain: list[BaseException] = []
-    link: BaseException | None = error
-    while link is not None and link not in chain:
-        chain.append(link)
-        link = link.__cause__ or link.__context__
-    return reversed(chain)
+    match error:
+        case ProxyFailed():
+            return str(error)
+        case ssl.SSLCertVerificationError():
+            presented = error.presented if isinstance(error, BadCertificate) else {}
+            return f"the certificate of {receiver} {_flaw(error, presented, host, tls)}"
+        case ssl.SSLError():
+            return _tls_failure(error, receiver, tls)
+        case socket.gaierror():
+            return f"the name {host} does not resolve"
+        case ConnectionRefusedError():
+            return f"nothing is listening on {receiver}"
+        case Disconnected() | ConnectionResetError() | BrokenPipeError():
+            if in_handshake:
+                return f"{receiver} closed the connection before TLS was agreed on"
+            return f"{receiver} closed the connection without answering"
+        case AnswerTooLong():
+            return f"the headers of the answer of {receiver} have no end"
+        case BrokenOff():
+            return f"the answer of {receiver} broke off before its end"
+        case NotHttp():
+            return f"the answer of {receiver} is not valid HTTP: {_first_line(str(error)).lower()}"
+        case OSError() if error.strerror:
+            return f"cannot connect to {receiver}: {error.strerror.lower()}"
+        case _:
+            return f"cannot reach {receiver}: {_first_line(str(error)) or type(error).__name__}"
 
 
 # --- TLS ------------------------------------------------------------------------------------------
 
 
-def _tls_failure(error: ssl.SSLError, receiver: str) -> str:
+def _tls_failure(error: ssl.SSLError, receiver: str, tls: TlsSettings) -> str:
     reason = error.reason or str(error)
+    if reason in _OURS_REFUSED:
+        if not tls.certificate:
+            return f"{receiver} wants a client certificate, and none is set"
+        return f"{receiver} does not accept the client certificate: {_OURS_REFUSED[reason]}"
+    if reason in _TOO_OLD:
+        return f"{receiver} speaks only TLS older than 1.2"
+    if reason in _REFUSED:
+        return f"{receiver} refused the TLS handshake"
     if reason in _NOT_TLS:
         return f"{receiver} speaks no TLS: it answers in plain text"
     return f"TLS failed with {receiver}: {reason.replace('_', ' ').lower()}"
 
 
-def _flaw(error: ssl.SSLCertVerificationError, presented: dict[str, Any], host: str) -> str:
+def _flaw(error: ssl.SSLCertVerificationError, presented: dict[str, Any], host: str, tls: TlsSettings) -> str:
     """What is wrong with a certificate, and what it says of itself if that is known."""
     code: int = error.verify_code
     if code in _OTHER_HOST and (names := _names(presented)):
@@ -101,9 +136,11 @@ def _flaw(error: ssl.SSLCertVerificationError, presented: dict[str, Any], host: 
     if code == _NOT_YET_VALID and (begin := _day(presented, "notBefore", past=False)):
         return f"is valid only from {begin} on"
     if code == _SELF_SIGNED:
-        return "is self-signed: nobody this machine trusts vouches for it"
+        whom = "nobody in the CA file" if tls.ca_file else "nobody this machine trusts"
+        return f"is self-signed: {whom} vouches for it"
     if code in _UNKNOWN_ISSUER and presented:
-        return f"was issued by {_issuer(presented)}, whom this machine does not trust"
+        whom = "who is not in the CA file" if tls.ca_file else "whom this machine does not trust"
+        return f"was issued by {_issuer(presented)}, {whom}"
     return f"is not accepted: {error.verify_message or error.reason}"
 
 

@@ -18,13 +18,13 @@ def cut_off(claim: Claim, begun: float) -> Answer:
     )
 
 
-def handed_out_late(now: int) -> Answer:
-    """Of a claim that came to us when much of its lease was over: it is given back, and costs nothing."""
+def not_started(claim: Claim, claimed_at: float) -> Answer:
+    """Of a claim, ours since `claimed_at` (`time.monotonic`), that is given back, and costs nothing."""
     return Answer(
         outcome=Outcome.INTERRUPTED,
-        ended_at=now,
+        ended_at=claim.started_at + round((time.monotonic() - claimed_at) * 1000),
         duration_ms=0,
-        error="nothing was sent: the database took too long to hand the delivery out",
+        error="nothing was sent: its turn did not come in time",
     )
 
 
@@ -34,4 +34,16 @@ def internal_error(claim: Claim, error: Exception) -> Answer:
         ended_at=claim.started_at,
         duration_ms=0,
         error=f"an error inside Tocsin, see the log: {type(error).__name__}",
+    )
+
+
+def without_text(answer: Answer) -> Answer:
+    """What is left to record of an answer that the database refused."""
+    return Answer(
+        outcome=answer.outcome,
+        ended_at=answer.ended_at,
+        duration_ms=answer.duration_ms,
+        status_code=answer.status_code,
+        error=None if answer.outcome is Outcome.DELIVERED else "the answer cannot be stored, see the log",
+        retry_after_ms=answer.retry_after_ms,
     )

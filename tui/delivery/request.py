@@ -1,17 +1,21 @@
 """What is sent: the payload, the headers, the signature. Pure; the same input gives the same bytes."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tui import __version__
+from tui.delivery.secrets import SecretUnavailable
 from tui.domain.alert import Alert, AlertType, encode_json, format_time
 from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
+from tui.domain.errors import Invalid
 from tui.domain.secret import MASK, Secret, signing_key
 
 # Where a payload's context goes in; encoded apart so that it is sent as it was stored.
@@ -99,13 +103,30 @@ def build_request(
     hidden = {"Authorization": credentials} if credentials and "authorization" not in own else {}
     hidden |= {header.name: reveal(header.value) for header in destination.headers}
     if destination.secret is not None:
-        hidden["webhook-signature"] = signature(reveal(destination.secret), webhook_id, timestamp, body)
+        signed = partial(signature, webhook_id=webhook_id, timestamp=timestamp, body=body)
+        hidden["webhook-signature"] = " ".join(_signatures(destination, timestamp, signed, reveal))
     return Request(
         url=url,
         headers=(*common.items(), *hidden.items()),
         shown_headers=(*common.items(), *((name, MASK) for name in hidden)),
         body=body,
     )
+
+
+def _signatures(
+    destination: Destination,
+    timestamp: int,
+    signed: Callable[[str], str],
+    reveal: Callable[[Secret], str],
+) -> Iterator[str]:
+    """By the secret, and while it is being rotated by the old one."""
+    assert destination.secret is not None
+    yield signed(reveal(destination.secret))
+    old = destination.old_secret
+    if old is not None and old.signs_at(timestamp * 1000):
+        # Taken away early, it is missed by nobody who has the new one: no reason to send nothing.
+        with contextlib.suppress(SecretUnavailable, Invalid):
+            yield signed(reveal(old.secret))
 
 
 def masked_request(

@@ -1,6 +1,7 @@
 """Sends one request and says how it ended. It never raises for what a receiver does."""
 
 import asyncio
+import ssl
 import time
 import zlib
 from functools import lru_cache
@@ -11,16 +12,20 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tui.delivery.failures import AnswerTooLong, describe, place
+from tui.delivery.dialling import Dialler
+from tui.delivery.failures import AnswerTooLong, Blocked, describe, place
 from tui.delivery.request import Request, build_request
 from tui.delivery.secrets import SecretUnavailable, reveal
-from tui.delivery.transport import PEER, Transport, decode_header
+from tui.delivery.tls import Contexts
+from tui.delivery.transport import Transport, decode_header
 from tui.domain.attempt import BODY_LIMIT, Answer, Headers
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import Outcome
+from tui.domain.proxy import Proxy
 from tui.domain.retry import parse_retry_after
 from tui.domain.secret import mask_location
 from tui.domain.text import storable
+from tui.domain.tls import TlsSettings
 from tui.store.outbox import Claim
 
 
@@ -28,11 +33,14 @@ class Sender:
     """One HTTP client for all destinations. Use as an async context manager, in one event loop.
 
     The transport is called directly: no cookies are kept from one alert to the next, no redirect
-    is followed, no proxy is picked up from the environment, and nothing is sent a second time.
+    is followed, and nothing is sent a second time.
     """
 
-    def __init__(self) -> None:
-        self._transport: Transport | None = None
+    def __init__(self, dialler: Dialler | None = None) -> None:
+        dialler = dialler or Dialler()
+        self._proxies = dialler.proxies
+        self._transport = Transport(dialler)
+        self._contexts = Contexts()
 
     async def __aenter__(self) -> "Sender":
         return self
@@ -40,12 +48,10 @@ class Sender:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._transport is not None:
-            await self._transport.aclose()
+        await self._transport.aclose()
 
     async def send(self, claim: Claim) -> Answer:
         """POST the claimed alert; ends at the latest at the destination's deadline."""
-        PEER.set(None)
         exchange = _Exchange(claim.started_at)
         destination = claim.destination
         try:
@@ -60,26 +66,35 @@ class Sender:
         except (SecretUnavailable, Invalid) as error:
             return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
         exchange.request_headers = request.shown_headers
+        encrypted = request.url[:6].lower() == "https:"
         try:
             async with asyncio.timeout(destination.timeout_ms / 1000):
-                await self._exchange(request, exchange)
+                tls = await self._contexts.get(destination.tls) if encrypted else None
+                await self._exchange(request, tls, exchange)
+        except (Invalid, Blocked) as error:
+            return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
         except TimeoutError:
-            receiver = place(*_receiver(request.url))
-            return exchange.answer(
-                Outcome.TIMEOUT, exchange.describe_timeout(destination.timeout_ms, receiver)
-            )
+            told = exchange.describe_timeout(destination.timeout_ms, self._way_to(request.url))
+            return exchange.answer(Outcome.TIMEOUT, told)
         except Exception as error:
-            host, port = _receiver(request.url)
-            in_handshake = request.url.startswith("https:") and PEER.get() is None
-            told = describe(error, host=host, port=port, in_handshake=in_handshake)
+            connected = exchange.peer is not None
+            told = self._describe(error, request.url, connected=connected, tls=destination.tls)
             return exchange.answer(Outcome.UNREACHABLE, told)
-        return exchange.conclude()
+        if exchange.acknowledged:
+            return exchange.answer(Outcome.DELIVERED, None)
+        return exchange.answer(Outcome.REJECTED, exchange.describe_rejection(self._answerer(request.url)))
 
-    async def _exchange(self, request: Request, exchange: "_Exchange") -> None:
+    async def _exchange(self, request: Request, tls: ssl.SSLContext | None, exchange: "_Exchange") -> None:
         # Given as a stream, it gets no headers of httpx's own.
         body = httpx.ByteStream(request.body)
-        response = await self._opened().handle_async_request(
-            httpx.Request("POST", _url(request.url), headers=list(request.headers), stream=body)
+        response = await self._transport.handle_async_request(
+            httpx.Request(
+                "POST",
+                _url(request.url),
+                headers=list(request.headers),
+                stream=body,
+                extensions={"tls": tls, "connected": exchange.connected},
+            )
         )
         try:
             exchange.take_head(response)
@@ -95,10 +110,33 @@ class Sender:
             # An unread rest is not drained: the connection is closed with it.
             await response.aclose()
 
-    def _opened(self) -> Transport:
-        if self._transport is None:  # at the first request: reading the TLS roots takes a while
-            self._transport = Transport()
-        return self._transport
+    # --- in words
+
+    def _describe(self, error: Exception, url: str, *, connected: bool, tls: TlsSettings) -> str:
+        forwarder = self._forwarder(url) if connected else None
+        if forwarder is not None:
+            return f"by way of a proxy: {describe(error, host=forwarder.host, port=forwarder.port)}"
+        host, port = _receiver(url)
+        in_handshake = not connected and _scheme(url) == "https"
+        return describe(error, host=host, port=port, in_handshake=in_handshake, tls=tls)
+
+    def _way_to(self, url: str) -> str:
+        host, port = _receiver(url)
+        proxy = self._proxies.of(_scheme(url), host, port)
+        return place(host, port) + (f" through the proxy {proxy}" if proxy else "")
+
+    def _answerer(self, url: str) -> str:
+        """Who may have said what came back."""
+        forwarder = self._forwarder(url)
+        return f"the receiver or the proxy {forwarder}" if forwarder else "the receiver"
+
+    def _forwarder(self, url: str) -> Proxy | None:
+        """The proxy that passes on what is sent, and whose own words cannot be told from the receiver's."""
+        return None if _scheme(url) == "https" else self._proxies.of("http", *_receiver(url))
+
+
+def _scheme(address: str) -> str:
+    return urlsplit(address).scheme
 
 
 def _receiver(address: str) -> tuple[str, int]:
@@ -119,6 +157,8 @@ class _Exchange:
         self._started_at = started_at
         self._begun = time.monotonic()
         self.request_headers: Headers = ()
+        self.peer: str | None = None
+        """The address it goes to; None as long as there is no connection."""
         self.complete = False
         self._status: int | None = None
         self._reason = ""
@@ -127,6 +167,9 @@ class _Exchange:
         self._inflate: Any = None
         self._body = bytearray()
         self._truncated = False
+
+    def connected(self, peer: str | None) -> None:
+        self.peer = peer
 
     @property
     def wants_body(self) -> bool:
@@ -171,16 +214,14 @@ class _Exchange:
         """What still comes is no body, and has no end."""
         self._truncated = True
 
-    def conclude(self) -> Answer:
-        """The answer of an exchange that ran to its end: 2xx acknowledges, anything else does not."""
-        assert self._status is not None
-        if 200 <= self._status <= 299:
-            return self.answer(Outcome.DELIVERED, None)
-        return self.answer(Outcome.REJECTED, self._describe_rejection(self._status))
+    @property
+    def acknowledged(self) -> bool:
+        """Of an exchange that ran to its end: 2xx acknowledges, anything else does not."""
+        return self._status is not None and 200 <= self._status <= 299
 
     def describe_timeout(self, timeout_ms: int, receiver: str) -> str:
         seconds = f"{timeout_ms / 1000:g} s"
-        if PEER.get() is None:
+        if self.peer is None:
             return f"no connection to {receiver} within {seconds}"
         if self._status is None:
             return f"no answer within {seconds}"
@@ -197,7 +238,7 @@ class _Exchange:
             status_code=self._status,
             reason=self._reason or None,
             error=storable(error) if error else None,
-            remote_address=PEER.get(),
+            remote_address=self.peer,
             request_headers=self.request_headers,
             response_headers=_capped(self._headers),
             response_body=bytes(self._body),
@@ -214,11 +255,12 @@ class _Exchange:
         asked = (parse_retry_after(value, now) for value in self._header("retry-after"))
         return max((wait for wait in asked if wait is not None), default=None)
 
-    def _describe_rejection(self, status: int) -> str:
-        if 300 <= status <= 399:
+    def describe_rejection(self, answerer: str) -> str:
+        assert self._status is not None
+        if 300 <= self._status <= 399:
             target = mask_location("".join(self._header("location")[:1]))
             return f"redirects are not followed{f'; it points to {target[:200]}' if target else ''}"
-        return f"the receiver answered {status} {self._reason}".rstrip()
+        return f"{answerer} answered {self._status} {self._reason}".rstrip()
 
 
 def _capped(headers: Headers) -> Headers:

@@ -1,16 +1,22 @@
-"""HTTP servers of ours: on a socket that is bound already, in a thread or in the foreground."""
+"""A server on a socket that is bound already, in a thread or in the foreground."""
 
+import asyncio
 import contextlib
 import signal
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
 
-_AT_ONCE = 1000
-"""Connections; who comes when there are so many is answered 503 at once, and memory is bounded."""
+from tui.serving.connection import Connection, Limits
+from tui.serving.refusals import Refusals
+
+_BACKLOG = 256
+"""Connections taken at a time, before those that have to give way have ended."""
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -19,12 +25,22 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, app: Starlette) -> None:
+    def __init__(self, app: Starlette, limits: Limits, refusals: Refusals) -> None:
         # Silent: the terminal shows requests, or belongs to the app. One second to end at the end.
-        quiet = {"access_log": False, "log_config": None, "log_level": "critical"}
+        quiet: dict[str, Any] = {"access_log": False, "log_config": None, "log_level": "critical"}
+        # Nobody need know what serves; and who sent is who connected, whatever a header says.
+        quiet |= {"server_header": False, "proxy_headers": False}
+        connection = cast("type[Connection]", partial(Connection, limits=limits, refusals=refusals))
         super().__init__(
             uvicorn.Config(
-                app, lifespan="off", timeout_graceful_shutdown=1, limit_concurrency=_AT_ONCE, **quiet
+                app,
+                http=connection,
+                ws="none",
+                lifespan="off",
+                backlog=_BACKLOG,
+                timeout_keep_alive=0,  # a connection keeps its own time
+                timeout_graceful_shutdown=1,
+                **quiet,
             )
         )
         self.ready = threading.Event()
@@ -32,6 +48,13 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+    async def on_tick(self, counter: int) -> bool:
+        now = asyncio.get_running_loop().time()
+        for connection in [*cast("set[Connection]", self.server_state.connections)]:
+            if connection.deadline <= now:
+                connection.expire()
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -41,10 +64,18 @@ class _Server(uvicorn.Server):
 class ServerThread:
     """Answers in a thread of its own, with its own event loop."""
 
-    def __init__(self, sock: socket.socket, app: Starlette, name: str = "http") -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        app: Starlette,
+        name: str = "http",
+        *,
+        limits: Limits | None = None,
+        refusals: Refusals | None = None,
+    ) -> None:
         self.port: int = sock.getsockname()[1]
         self._sock = sock
-        self._server = _Server(app)
+        self._server = _Server(app, limits or Limits(), refusals or Refusals())
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:
@@ -73,7 +104,7 @@ class ServerThread:
 
 def serve(sock: socket.socket, app: Starlette) -> None:
     """Answer until SIGINT or SIGTERM, in the main thread; a second SIGINT does not wait for requests."""
-    server = _Server(app)
+    server = _Server(app, Limits(), Refusals())
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         server.run(sockets=[sock])

@@ -1,0 +1,60 @@
+"""Looks names up, without one that nobody answers for keeping the others waiting."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from ipaddress import ip_address
+
+from tui.domain.network import Address
+
+Resolve = Callable[[str], Awaitable[Sequence[Address]]]
+"""The addresses of a name, the best first. Raises OSError where there are none."""
+
+
+async def look_up(host: str) -> Sequence[Address]:
+    """By the machine's own resolver: its hosts file, DNS and whatever else it is set up for.
+
+    In a thread of its own: of a pool's few, names that hang would soon have all, and the end of the program
+    would wait for them. An unanswered lookup cannot be called off.
+    """
+    loop = asyncio.get_running_loop()
+    found: asyncio.Future[Sequence[Address]] = loop.create_future()
+
+    def work() -> None:
+        try:
+            addresses = _ask(host)
+        except Exception as error:
+            _tell(loop, found, found.set_exception, error)
+        else:
+            _tell(loop, found, found.set_result, addresses)
+
+    threading.Thread(target=work, name=f"lookup of {host}", daemon=True).start()
+    return await found
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop,
+    found: "asyncio.Future[Sequence[Address]]",
+    conclude: Callable[..., None],
+    what: Sequence[Address] | Exception,
+) -> None:
+    def conclude_once() -> None:
+        if not found.done():  # nobody waits any more
+            conclude(what)
+
+    with suppress(RuntimeError):  # the loop has been closed meanwhile
+        loop.call_soon_threadsafe(conclude_once)
+
+
+def _ask(host: str) -> Sequence[Address]:
+    try:
+        answers = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "not a name") from None
+    return tuple(dict.fromkeys(_address(*answer[4]) for answer in answers))
+
+
+def _address(host: object, _port: object, _flow: object = 0, zone: object = 0) -> Address:
+    return ip_address(f"{host}%{zone}" if zone else str(host))

@@ -1,0 +1,189 @@
+"""Whether a request is signed by Standard Webhooks 1.0 with a secret, and if not, what went wrong.
+
+A signature that does not match says nothing of itself. So the mistakes that people make are made on
+purpose here: where one of them brings the signature that came, that is the one.
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Any
+
+from tui.delivery.request import signature
+from tui.domain.alert import decode_json
+from tui.domain.secret import signing_key
+
+TOLERANCE_S = 300
+"""How far the sender's clock may be off."""
+_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+_REMEMBERED = 1000
+_LONGEST_REWRITTEN = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a signature speaks of."""
+
+    webhook_id: str
+    timestamp: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Verifier:
+    """Tells of one request after the other; it remembers the last that were signed."""
+
+    secret: str
+    _seen: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
+    """Signatures that were right, and of which webhook-id and time."""
+
+    def verdict(self, header: Callable[[str], str], body: bytes, now: int) -> str:
+        """One line, beginning with `signed`, `badly signed` or `not signed`; `now` in unix seconds.
+
+        `header` gives the value of a header, "" if there is none. Raises Invalid for a secret that is none.
+        """
+        webhook_id, timestamp, signatures = (header(name).strip() for name in _HEADERS)
+        missing = [name for name in _HEADERS if not header(name).strip()]
+        if missing:
+            return f"not signed: there is no {' and no '.join(missing)}"
+        if problem := _timestamp_problem(timestamp) or _form_problem(signatures.split()):
+            return f"badly signed: {problem}"
+        signed = Signed(webhook_id, int(timestamp), body)
+        given = [each for each in signatures.split() if each.startswith("v1,")]
+        late = _lateness(signed.timestamp, now)
+        if not _matches(given, signature(self.secret, webhook_id, signed.timestamp, body)):
+            return f"badly signed: {self._why(signed, given)}{f'; and {late}' if late else ''}"
+        self._remember(signed, given)
+        if late:
+            return f"badly signed: the signature is right, but {late}"
+        return "signed" if len(given) == 1 else f"signed, by one of {len(given)} signatures"
+
+    def _remember(self, signed: Signed, given: list[str]) -> None:
+        self._seen.update(dict.fromkeys(given, (signed.webhook_id, signed.timestamp)))
+        while len(self._seen) > _REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+
+    def _why(self, signed: Signed, given: list[str]) -> str:
+        for before in (self._seen[each] for each in given if each in self._seen):
+            return _what_was_changed(signed, *before)
+        for words, candidate in _mistakes(self.secret, signed):
+            if _matches(given, candidate):
+                return words
+        return "with another secret, or the webhook-id, the time or the body was changed on its way"
+
+
+def _matches(given: list[str], right: str) -> bool:
+    return any(hmac.compare_digest(right.encode(), each.encode()) for each in given)
+
+
+def _timestamp_problem(timestamp: str) -> str:
+    if not re.fullmatch("[0-9]{1,16}", timestamp):
+        return "webhook-timestamp is not a number of seconds since 1970"
+    if len(timestamp) > 11:
+        return "webhook-timestamp is in milliseconds or less; it is to be in seconds"
+    return ""
+
+
+def _form_problem(signatures: list[str]) -> str:
+    """What is wrong with all of them, before any secret comes into it."""
+    versions = [version for version, comma, _ in (each.partition(",") for each in signatures) if comma]
+    if not versions:
+        return "no signature has its version in front; they are written v1,<base64>"
+    values = [each.removeprefix("v1,") for each in signatures if each.startswith("v1,")]
+    if not values:
+        return f"the version {versions[0][:20]} is unknown; a whsec_ secret makes v1"
+    if any(_is_digest(value) for value in values):
+        return ""
+    if re.fullmatch("[0-9a-fA-F]{64}", values[0]):
+        return "the signature is in hex; it is to be in base64"
+    return "the signature is not the base64 of 32 bytes; was it cut off?"
+
+
+def _is_digest(value: str) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == hashlib.sha256().digest_size
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _lateness(timestamp: int, now: int) -> str:
+    late = now - timestamp
+    if abs(late) <= TOLERANCE_S:
+        return ""
+    return (
+        f"webhook-timestamp is {abs(late)} s in the {'past' if late > 0 else 'future'}, and at most "
+        f"{TOLERANCE_S} s are taken: a clock is wrong, or it was kept back and sent again"
+    )
+
+
+def _what_was_changed(signed: Signed, before_id: str, before_at: int) -> str:
+    """Of a signature that came before, and was right."""
+    if signed.webhook_id != before_id:
+        return f"webhook-id was changed: this is the signature of {before_id[:80]}"
+    if signed.timestamp != before_at:
+        return f"webhook-timestamp was changed: this is the signature of {before_at}"
+    return "the body was changed: this signature came with another one before"
+
+
+# --- what people get wrong
+
+
+def _mistakes(secret: str, signed: Signed) -> Iterator[tuple[str, str]]:
+    """What was done wrong, and the signature which that brings."""
+    webhook_id, timestamp, body = signed.webhook_id, signed.timestamp, signed.body
+    for words, other in _other_bodies(body):
+        told = f"the body was changed on its way: the signature is of it {words}"
+        yield told, signature(secret, webhook_id, timestamp, other)
+    content = f"{webhook_id}.{timestamp}.".encode() + body
+    for words, key in _other_keys(secret):
+        yield f"the key is {words}; it is the base64 after whsec_, decoded", _hmac(key, content)
+    right_key = signing_key(secret)
+    for words, other in (
+        ("the body alone", body),
+        ("time and body, without the webhook-id", f"{timestamp}.".encode() + body),
+        ("webhook-id and body, without the time", f"{webhook_id}.".encode() + body),
+    ):
+        yield f"what is signed is {words}; it is to be id.timestamp.body", _hmac(right_key, other)
+
+
+def _other_keys(secret: str) -> Iterator[tuple[str, bytes]]:
+    yield "the text of the secret, whsec_ included", secret.encode()
+    yield "the text after whsec_", secret.removeprefix("whsec_").encode()
+
+
+def _hmac(key: bytes, content: bytes) -> str:
+    return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+
+
+def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """The same body as programs write it that read JSON and write it again."""
+    if body != body.strip():
+        yield "without the spaces or line ends around it", body.strip()
+    for end in (b"\n", b"\r\n"):
+        yield "with a line end after it", body + end
+    if len(body) > _LONGEST_REWRITTEN:
+        return
+    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or too deep to be written again
+        read = decode_json(body.decode())
+        for (spaces, spacing), (order, by_key), (escapes, in_ascii) in product(
+            _SPACINGS.items(),
+            (("", False), (", its keys in order", True)),
+            (("", False), (", in ASCII", True)),
+        ):
+            text = json.dumps(read, ensure_ascii=in_ascii, sort_keys=by_key, **spacing)
+            yield f"as JSON {spaces}{order}{escapes}", text.encode(errors="surrogatepass")
+
+
+_SPACINGS: dict[str, Any] = {
+    "without spaces": {"separators": (",", ":")},
+    "with spaces after , and :": {"separators": (", ", ": ")},
+    "indented by 2": {"indent": 2},
+    "indented by 4": {"indent": 4},
+}
