@@ -1,14 +1,24 @@
 """Finds the alerts in what a person pipes in: one JSON object, an array of them, or JSON Lines."""
 
 import codecs
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
-from tui.domain.alert import decode_json
+from tui.domain.alert import decode_json, encode_json
+from tui.intake.lines import LONGEST_LINE, TOO_LONG, Line, Lines
 
 _CHUNK = 256 * 1024
+LARGEST_DOCUMENT = 256 * 1024 * 1024
+"""Of what is one document it takes the whole to read it, in memory."""
+
+
+class Input(Protocol):
+    def read1(self, size: int, /) -> bytes:
+        """What there is to read, without waiting for more than the first byte; empty at the end."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,38 +29,83 @@ class Item:
     """`line 3`, `item 2`, or empty where there is only one."""
     value: Any = None
     error: str | None = None
+    raw: bytes | None = None
+    """The line it is, where it is one."""
+
+    def as_line(self) -> bytes | None:
+        """What could be sent again; None of what was not kept."""
+        if self.raw is not None or self.error is not None:
+            return self.raw
+        return encode_json(self.value).encode("utf-8", "surrogatepass")
 
 
-def read_items(stream: BinaryIO) -> Iterator[list[Item]]:
+def read_items(stream: Input) -> Iterator[list[Item]]:
     """The items of `stream`, in batches of what could be read at once.
 
-    JSON Lines are told by their first line, which is an object of its own, and come out as they
-    arrive; anything else is read to its end. A bad line is an item with an error, not an end.
+    JSON Lines come out as they arrive; they are told by lines that are objects of their own. Anything
+    else is read to its end. A bad line is an item with an error, not an end.
     """
-    first = _first_line(stream)
-    if not _is_object(first):
-        yield list(_whole(first + stream.read()))
-        return
-    number, rest = first.rstrip().count(b"\n") + 1, b""
-    yield [_numbered(first, number)]
-    while chunk := _read_available(stream):
-        *lines, rest = (rest + chunk).split(b"\n")
-        batch = [_numbered(line, number + index) for index, line in enumerate(lines, start=1) if line.strip()]
-        number += len(lines)
-        if batch:
+    head, told = bytearray(), _Telling()
+    while chunk := stream.read1(_CHUNK):
+        head += chunk
+        if told.is_lines(head):
+            yield from _read_lines(bytes(head), stream)
+            return
+        if len(head) > LARGEST_DOCUMENT:
+            yield [Item("", error="this is larger than 256 MiB; write an alert a line")]
+            return
+    if told.is_lines(head + b"\n"):
+        yield from _read_lines(bytes(head), io.BytesIO())
+    else:
+        yield list(_whole(bytes(head)))
+
+
+def _read_lines(head: bytes, stream: Input) -> Iterator[list[Item]]:
+    lines, number = Lines(), 0
+    chunk = head
+    while chunk:
+        cut = list(lines.cut(chunk))
+        if batch := list(_numbered(cut, number + 1)):
             yield batch
-    if rest.strip():
-        yield [_numbered(rest, number + 1)]
+        number += len(cut)
+        chunk = stream.read1(_CHUNK)
+    if batch := list(_numbered(lines.end(), number + 1)):
+        yield batch
 
 
-def _first_line(stream: BinaryIO) -> bytes:
-    """Up to the end of the first line that is not blank."""
-    read = b""
-    while line := stream.readline():
-        read += line
-        if line.strip():
-            break
-    return read
+class _Telling:
+    """Whether what has been read so far can only be JSON Lines. Looks at each line once."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._searched = 0
+        """No line ends before here."""
+        self._first: bytes | None = None
+        self._after_object = False
+
+    def is_lines(self, head: bytearray) -> bool:
+        while (end := head.find(b"\n", self._searched)) >= 0:
+            line = bytes(head[self._seen : end]).removeprefix(codecs.BOM_UTF8)
+            self._seen = self._searched = end + 1
+            if line.strip() and self._tells(line):
+                return True
+        self._searched = len(head)
+        return self._first is not None and self._first[:1] not in b"{[" and len(head) > LONGEST_LINE
+
+    def _tells(self, line: bytes) -> bool:
+        """Of the first line, that it is an object; of a later one, that it cannot be part of a document.
+
+        A line that is an object and is not indented, as what stands inside another would be, is none of
+        an object's; nor, right behind another, of an array's.
+        """
+        begins = self._first is None
+        if self._first is None:
+            self._first = line.lstrip()
+        is_object = (begins or line.startswith(b"{")) and _is_object(line)
+        in_array = self._first.startswith(b"[")
+        tells = is_object and (not in_array or self._after_object)
+        self._after_object = is_object
+        return tells
 
 
 def _is_object(line: bytes) -> bool:
@@ -60,25 +115,25 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
-def _read_available(stream: BinaryIO) -> bytes:
-    """Without waiting for more than there is, so that a line of a slow pipe is not held back."""
-    return stream.read1(_CHUNK) if hasattr(stream, "read1") else stream.read(_CHUNK)  # type: ignore[attr-defined]
+def _numbered(lines: Iterable[Line], first: int) -> Iterator[Item]:
+    for number, line in enumerate(lines, start=first):
+        if line.raw is None or line.raw.strip():
+            yield read_line(line.raw, f"line {number}")
 
 
-def _numbered(raw: bytes, number: int) -> Item:
-    return read_line(raw, f"line {number}")
-
-
-def read_line(raw: bytes, place: str) -> Item:
+def read_line(raw: bytes | None, place: str) -> Item:
     """The item that a line of JSON Lines is, which stood at `place`."""
+    if raw is None:
+        return Item(place, error=TOO_LONG)
     try:
-        return Item(place, decode_json(raw.decode("utf-8-sig").strip()))
+        return Item(place, decode_json(raw.decode("utf-8-sig").strip()), raw=raw)
     except UnicodeDecodeError:
-        return Item(place, error="this is not UTF-8 text")
-    except json.JSONDecodeError as error:
-        return Item(place, error=f"this is not JSON: {_lower(error.msg)} at column {error.colno}")
-    except ValueError as error:
-        return Item(place, error=str(error))
+        error = "this is not UTF-8 text"
+    except json.JSONDecodeError as why:
+        error = f"this is not JSON: {_lower(why.msg)} at column {why.colno}"
+    except ValueError as why:
+        error = str(why)
+    return Item(place, error=error, raw=raw)
 
 
 def _whole(raw: bytes) -> Iterator[Item]:
@@ -89,8 +144,8 @@ def _whole(raw: bytes) -> Iterator[Item]:
         value = decode_json(raw.decode("utf-8-sig"))
     except ValueError as error:
         if _are_lines(raw):
-            numbered = enumerate(raw.split(b"\n"), start=1)
-            yield from (_numbered(line, number) for number, line in numbered if line.strip())
+            lines = Lines()
+            yield from _numbered([*lines.cut(raw), *lines.end()], 1)
         else:
             yield _refused(raw, error)
         return

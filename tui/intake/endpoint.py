@@ -3,24 +3,31 @@
 import asyncio
 import contextlib
 import hashlib
-import hmac
 import io
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.middleware import Middleware
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Conflict, Invalid
-from tui.domain.text import storable, visible
+from tui.domain.text import visible
+from tui.domain.token import Token
+from tui.intake import cloudevents
+from tui.intake.access import Access
+from tui.intake.answers import RETRY_S, Answered, refusal
+from tui.intake.bodies import Bodies
+from tui.intake.browsers import check_not_a_page
 from tui.intake.documents import read_items
 from tui.intake.formats import (
     AUTO,
@@ -34,6 +41,7 @@ from tui.intake.formats import (
 )
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
+from tui.serving import Refusals
 from tui.store import listing, queries
 from tui.store.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
@@ -41,28 +49,15 @@ from tui.store.outbox import Group, Receipt, Rejected
 
 log = logging.getLogger(__name__)
 
-BODY_LIMIT = 1024 * 1024
 MOST_ALERTS = 1_000
 """In one request; of tiny ones a body could hold tens of thousands."""
 QUEUE_LIMIT = 1_000_000
 """Deliveries waiting, from which on no more alerts are taken."""
 _LARGE = 16 * 1024
-_READ_S = 10.0
-_RETRY_S = 5
 _LOOK_S = 5.0
 """How often the length of the queue is looked at."""
-_MOST_ERRORS = 100
+_GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
 _TYPES = ("application/json", "application/x-ndjson", "application/jsonl", "application/json-lines")
-
-
-class Answered(Exception):
-    """The request ends here, with this answer."""
-
-    def __init__(
-        self, status: int, error: str, *, headers: dict[str, str] | None = None, **more: Any
-    ) -> None:
-        super().__init__(error)
-        self.response = JSONResponse({"error": error, **more}, status, headers)
 
 
 @dataclass
@@ -71,12 +66,16 @@ class Endpoint:
 
     store: Store
     clock: Callable[[], int]
+    access: Access
     nudge: Callable[[], object] = lambda: None
-    token: str | None = None
+    hosts: Collection[str] = ()
+    """Names it is reached by, beside addresses and `localhost`; in lower case."""
     link_template: str = ""
     formats: Formats = field(default_factory=built_in)
+    refusals: Refusals = field(default_factory=Refusals)
     queue_limit: int = QUEUE_LIMIT
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
+    bodies: Bodies = field(default_factory=Bodies)
     _commits: GroupCommit = field(init=False)
     _looked: float = field(init=False, default=float("-inf"))
     _queue_full: bool = field(init=False, default=False)
@@ -87,23 +86,26 @@ class Endpoint:
     def app(self) -> Starlette:
         return Starlette(
             routes=[
-                Route("/alerts", _answering(self.post_alerts), methods=["POST"]),
-                Route("/healthz", _answering(self.health), methods=["GET"]),
-                Route("/openapi.json", _answering(self.openapi), methods=["GET"]),
+                Route("/alerts", self.post_alerts, methods=["POST"]),
+                Route("/healthz", self.health, methods=["GET"]),
+                Route("/openapi.json", self.openapi, methods=["GET"]),
             ],
+            middleware=[Middleware(_Guarded, self)],
             exception_handlers={404: _not_found, 405: _not_allowed},
         )
 
     async def post_alerts(self, request: Request) -> Response:
-        self._authorize(request)
+        token = request.state.token = await self.access.identify(request.headers.get("authorization", ""))
+        self.access.admit(token)
         _check_type(request)
-        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
-        body = await _body(request)
+        await self._look_at_queue()
+        async with self.bodies.read(request) as body:
+            return await self._store(body, request)
+
+    async def _store(self, body: bytes, request: Request) -> Response:
         # A large one takes a while to read, and others are not to wait for it.
         large = len(body) > _LARGE
         readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
-        await self._look_at_queue()
         alerts = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Alert)
         ]
@@ -111,13 +113,13 @@ class Endpoint:
         try:
             answer = await self._commits.submit(group)
         except DiskFull as error:
-            raise Answered(429, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+            raise Answered(429, str(error), retry_s=RETRY_S) from None
         except StoreUnavailable as error:
-            raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+            raise Answered(503, str(error), retry_s=RETRY_S) from None
         if isinstance(answer, Rejected):
             errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
             conflict = all(isinstance(error, Conflict) for _, error in errors)
-            raise _refusal(409 if conflict else 422, errors)
+            raise refusal(409 if conflict else 422, errors)
         for reading in readings:
             if isinstance(reading.result, Skipped):  # perhaps the link that confirms a subscription
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
@@ -136,24 +138,12 @@ class Endpoint:
         """Whether alerts would be stored now, as far as reading tells."""
         try:
             await asyncio.wrap_future(self.store.read(listing.newest_key))
-        except StoreUnavailable as error:
-            raise Answered(503, str(error), headers={"Retry-After": str(_RETRY_S)}) from None
+        except StoreUnavailable:  # whose words are for those who may send
+            raise Answered(503, "the database does not answer", retry_s=RETRY_S) from None
         return JSONResponse({"status": "ok"})
 
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
-        return JSONResponse(document(needs_token=self.token is not None))
-
-    def _authorize(self, request: Request) -> None:
-        if self.token is None:
-            return
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
-        right = hmac.compare_digest(given.strip().encode(), self.token.encode())
-        if scheme.lower() != "bearer" or not right:
-            raise Answered(
-                401,
-                "send the token of this endpoint: Authorization: Bearer TOKEN",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
+        return JSONResponse(document([AUTO, *self.formats], needs_token=self.access.asks))
 
     def _read(self, body: bytes, request: Request) -> list[Reading]:
         """What is in a body; raises Answered naming what should be an alert and is none."""
@@ -164,7 +154,10 @@ class Endpoint:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
             raise Answered(422, error.message) from None
-        items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
+        if cloudevents.in_binary_mode(request.headers):
+            items = [cloudevents.structured(request.headers, body)]
+        else:
+            items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
         _check_count(len(items))
         numbers = count()
         readings: list[Reading] = []
@@ -189,7 +182,7 @@ class Endpoint:
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
         ]
         if errors:
-            raise _refusal(422, errors)
+            raise refusal(422, errors)
         return readings
 
     async def _look_at_queue(self) -> None:
@@ -205,7 +198,7 @@ class Endpoint:
             raise Answered(
                 429,
                 f"{self.queue_limit} deliveries wait already; come back when some are delivered",
-                headers={"Retry-After": str(_RETRY_S)},
+                retry_s=RETRY_S,
             )
 
 
@@ -220,6 +213,8 @@ def _check_type(request: Request) -> None:
     from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
     if not (kind in _TYPES or kind.endswith("+json") or from_sns):
         raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
+    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -231,6 +226,10 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
             {"id": webhook_id, "destination": destination.name, "destinationId": destination.id}
             for _, webhook_id, destination in receipt.deliveries
         ],
+        "folded": [
+            {"destination": destination.name, "destinationId": destination.id, "into": into}
+            for destination, into in receipt.folded
+        ],
     }
 
 
@@ -239,44 +238,41 @@ def _id_for(idempotency_key: str, index: int) -> str:
     return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
 
 
-def _refusal(status: int, errors: Iterable[tuple[str, Invalid]]) -> Answered:
-    items = [
-        {"item": place, "field": error.field, "error": storable(error.message)} for place, error in errors
-    ]
-    first = items[0]
-    words = f"{first['item']}: {first['error']}" if first["item"] else first["error"]
-    return Answered(status, f"nothing was stored: {words}", items=items[:_MOST_ERRORS], bad=len(items))
+class _Guarded:
+    """Around every route: no pages, an answer to whatever goes wrong, and a line in the log about it."""
 
+    def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
+        self._app = app
+        self._endpoint = endpoint
 
-async def _body(request: Request) -> bytes:
-    """Raises Answered for a body that is too long, or too slow."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(_READ_S):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > BODY_LIMIT:
-                    raise Answered(413, f"a request has at most {BODY_LIMIT} bytes")
-    except TimeoutError:
-        raise Answered(408, f"the request did not end within {_READ_S:g} s") from None
-    except ClientDisconnect:
-        raise Answered(400, "the request broke off") from None
-    return bytes(body)
-
-
-def _answering(answer: Callable[[Request], Any]) -> Callable[[Request], Any]:
-    async def answered(request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         try:
-            return await answer(request)
+            check_not_a_page(request.headers, scope["http_version"], self._endpoint.hosts)
+            await self._app(scope, receive, send)
+            return
         except Answered as end:
-            return end.response
+            answer = end
+            if end.status == 429 and _gives_up_at_4xx(request):
+                end.turn_into(503)
+            self._endpoint.refusals.tell(_sender(request), end.status, str(end))
         except Exception:
             log.exception("answering %s failed inside Tocsin", request.url.path)
-            return Answered(
-                500, "an error inside Tocsin, see its log; nothing is known to be stored"
-            ).response
+            answer = Answered(500, "an error inside Tocsin, see its log; nothing is known to be stored")
+        await answer.response(scope, receive, send)
 
-    return answered
+
+def _gives_up_at_4xx(request: Request) -> bool:
+    """Whether it takes what a 4xx refuses for refused for good, and sends again only after a 5xx."""
+    agent = request.headers.get("user-agent", "")
+    return agent.startswith(_GIVE_UP_AT_4XX) or "x-amz-sns-message-type" in request.headers
+
+
+def _sender(request: Request) -> str:
+    """Who sent it, fit for the log."""
+    address = request.client.host if request.client else "a connection"
+    token: Token | None = getattr(request.state, "token", None)
+    return f"{address}, token {token.name!r}" if token else address
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001

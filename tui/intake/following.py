@@ -1,5 +1,6 @@
 """Reads the lines that are added to a file: across rotation, truncation and restarts, none twice."""
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
@@ -7,27 +8,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from tui.intake.lines import LONGEST_LINE, Line, Lines
 from tui.store.following import Place
 
 _CHUNK = 256 * 1024
 _HEAD = 256
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-LONGEST_LINE = 1024 * 1024
 SETTLED = 20
 """So many looks that found nothing new end a file that was rotated: its writer may still have it open."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlacedLine:
     at: int
     """Where in its file it begins, in bytes."""
     raw: bytes | None
-    """Without its end; None of one that is too long."""
+    """As of `Line`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    lines: list[Line]
+    lines: list[PlacedLine]
     place: Place
     """The place behind them."""
     notes: list[str] = field(default_factory=list[str])
@@ -44,30 +45,34 @@ class FollowedFile:
         self._file: BinaryIO | None = None
         self._position = 0
         """Where the next line begins."""
-        self._rest = b""
-        """What has been read of it."""
-        self._too_long = False
+        self._lines = Lines()
         self._quiet = 0
+        self._finished: tuple[int, set[int]] = (0, set())
+        """When the rotated file read last was last changed, and the inodes of all read that were then."""
         self._notes: list[str] = []
+        if place is None:  # what is added from this moment on is new
+            with contextlib.suppress(OSError):  # told of by whoever reads
+                self._open_first()
 
     def read(self) -> Chunk | None:
         """What there is to store; None if there is nothing new. Raises OSError."""
         if self._file is None and not self._open():
             return None
         assert self._file is not None
-        if self._is_truncated(self._file):
+        if self._is_truncated(self._file) and not self._go_on_in_copy():
             self._notes.append(f"{self.path} was truncated; it is read from its start")
             self._begin(self._file, 0)
         read = self._file.read(_CHUNK)
-        lines = list(self._split(read))
+        lines = list(self._placed(self._lines.cut(read)))
         if read:
             self._quiet = 0
         elif self._is_replaced(self._file):
             self._quiet += 1
             if self._quiet >= SETTLED:
-                lines += self._finish()
+                behind = self._open_behind(self._file)
+                lines += self._placed(self._lines.end())
                 place = self._place(self._file)
-                self._go_on_behind(self._file)
+                self._go_on_in(behind)
                 return Chunk(lines, place, self._taken_notes()) if lines else self.read()
         if not lines and not self._notes and self._known is not None:
             return None
@@ -87,12 +92,16 @@ class FollowedFile:
         if known is None:
             return self._open_first()
         for path in self._candidates():
+            if path.stat().st_ino != known.inode:
+                continue  # not opened: it need not be ours to read
             file = path.open("rb")
             if self._is(file, known):
                 self._file = file
                 self._begin(file, known.position)
                 return True
             file.close()
+        if self._go_on_in_copy():
+            return True
         if not self.path.exists():
             return False
         self._notes.append(
@@ -102,21 +111,58 @@ class FollowedFile:
         self._known, self._from_start = None, True
         return self._open_first()
 
-    def _go_on_behind(self, finished: BinaryIO) -> None:
-        """Open what came after a file that is done: the next one rotated since, or the one now written."""
+    def _open_behind(self, finished: BinaryIO) -> BinaryIO | None:
+        """What came after a file that is done: the next one rotated since, None for the one now written.
+
+        Raises OSError, and nothing has changed then.
+        """
         stat = os.fstat(finished.fileno())
-        finished.close()
-        self._file, self._known, self._from_start = None, None, True
-        rotated = [(path.stat().st_mtime_ns, path) for path in self._candidates() if path != self.path]
-        for modified, path in sorted(rotated):
-            if modified < stat.st_mtime_ns or path.stat().st_ino == stat.st_ino:
+        since, inodes = self._finished
+        inodes = {stat.st_ino, *(inodes if since == stat.st_mtime_ns else ())}
+        notes: list[str] = []
+        behind = None
+        rotated = [(path.stat(), path) for path in self._candidates() if path != self.path]
+        for found, path in sorted(rotated, key=lambda each: (each[0].st_mtime_ns, each[1])):
+            if found.st_mtime_ns < stat.st_mtime_ns or found.st_ino in inodes:
                 continue
-            if path.suffix in _COMPRESSED:
-                self._notes.append(f"{path} was compressed before it was read: what is in it is not stored")
+            if path.suffix not in _COMPRESSED:
+                behind = path.open("rb")
+                break
+            if found.st_mtime_ns > stat.st_mtime_ns:  # else it is the one that is done: gzip keeps its time
+                notes.append(f"{path} was compressed before it was read: what is in it is not stored")
+        self._finished = stat.st_mtime_ns, inodes
+        self._notes += notes
+        return behind
+
+    def _go_on_in(self, behind: BinaryIO | None) -> None:
+        self.close()
+        self._known, self._from_start = None, True
+        if behind is not None:
+            self._file = behind
+            self._begin(behind, 0)
+
+    def _go_on_in_copy(self) -> bool:
+        """Whether there is a copy of what is gone, and more in it than was read: `copytruncate` makes one."""
+        known = self._known
+        if known is None or not known.head_size:
+            return False
+        for path in self._candidates():
+            if path == self.path or path.stat().st_size <= known.position:
                 continue
-            self._file = path.open("rb")
-            self._begin(self._file, 0)
-            return
+            try:
+                copy = path.open("rb")
+            except OSError:  # not ours to read: it need not be one
+                continue
+            if _head(copy, known.head_size) == known.head:
+                self.close()
+                self._file = copy
+                self._begin(copy, known.position)
+                self._notes.append(
+                    f"{self.path} was truncated; what was not read of it yet is read from {path}"
+                )
+                return True
+            copy.close()
+        return False
 
     def _open_first(self) -> bool:
         try:
@@ -144,7 +190,7 @@ class FollowedFile:
     def _is_truncated(self, file: BinaryIO) -> bool:
         known = self._known
         rewritten = known is not None and _head(file, known.head_size) != known.head
-        return rewritten or os.fstat(file.fileno()).st_size < self._position + len(self._rest)
+        return rewritten or os.fstat(file.fileno()).st_size < self._position + self._lines.pending
 
     def _is_replaced(self, file: BinaryIO) -> bool:
         try:
@@ -158,27 +204,12 @@ class FollowedFile:
 
     def _begin(self, file: BinaryIO, position: int) -> None:
         file.seek(position)
-        self._position, self._rest, self._too_long, self._quiet = position, b"", False, 0
+        self._position, self._lines, self._quiet = position, Lines(), 0
 
-    def _split(self, read: bytes) -> Iterator[Line]:
-        *lines, rest = (self._rest + read).split(b"\n")
-        for line in lines:
-            yield self._line(line, len(line) + 1)
-        self._rest = rest
-        if len(rest) > LONGEST_LINE:
-            self._too_long = True
-            self._position += len(rest)
-            self._rest = b""
-
-    def _line(self, line: bytes, size: int) -> Line:
-        at, too_long = self._position, self._too_long or len(line) > LONGEST_LINE
-        self._position += size
-        self._too_long = False
-        return Line(at, None if too_long else line.removesuffix(b"\r"))
-
-    def _finish(self) -> list[Line]:
-        """The last line of a file that is done, though it has no end."""
-        return [self._line(self._rest, len(self._rest))] if self._rest or self._too_long else []
+    def _placed(self, cut: Iterator[Line]) -> Iterator[PlacedLine]:
+        for line in cut:
+            yield PlacedLine(self._position, line.raw)
+            self._position += line.size
 
     def _place(self, file: BinaryIO) -> Place:
         stat = os.fstat(file.fileno())

@@ -1,5 +1,6 @@
 """The endpoint's description of itself: OpenAPI 3.1, served as `/openapi.json`."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from tui import __version__
@@ -9,9 +10,18 @@ _TEXT = {"type": "string"}
 _ALERT: dict[str, Any] = {
     "type": "object",
     "description": "At least one of title, name and id. No other keys.",
+    "anyOf": [
+        {"required": [key], "properties": {key: {"type": "string", "minLength": 1}}}
+        for key in ("title", "name", "id")
+    ],
     "additionalProperties": False,
     "properties": {
-        "alertId": {"type": "string", "maxLength": 200, "description": "Unique; made up if there is none."},
+        "alertId": {
+            "type": "string",
+            "maxLength": 200,
+            "pattern": r"^\S*$",
+            "description": "Unique; made up if there is none.",
+        },
         "id": {"type": "string", "description": "The rule or policy that fired."},
         "title": _TEXT,
         "name": {"type": ["string", "null"]},
@@ -24,6 +34,11 @@ _ALERT: dict[str, Any] = {
         "version": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": _TEXT},
         "alertContext": {"type": "object"},
+        "dedupKey": {
+            "type": "string",
+            "description": "Alerts with the same one fold into each other; without it those with the same"
+            " id and title do.",
+        },
         "destinations": {
             "type": "array",
             "items": _TEXT,
@@ -40,6 +55,14 @@ _RECEIPT: dict[str, Any] = {
             "description": "The same alert was stored before; nothing was added.",
         },
         "notRouted": {"type": ["string", "null"], "description": "Why it goes nowhere."},
+        "folded": {
+            "type": "array",
+            "description": "Where it folded into another alert and is not delivered on its own.",
+            "items": {
+                "type": "object",
+                "properties": {"destination": _TEXT, "destinationId": {"type": "integer"}, "into": _TEXT},
+            },
+        },
         "deliveries": {
             "type": "array",
             "items": {
@@ -60,22 +83,32 @@ _ERROR: dict[str, Any] = {
         },
     },
 }
+_HEALTH: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _REFUSALS = {
-    "401": "The token is missing or wrong.",
+    "400": "Not HTTP/1.1, or it broke off.",
+    "401": "The token is missing or wrong, has expired or was revoked.",
+    "403": "It came from a web page.",
     "408": "The request took too long to come in.",
     "409": "An alertId is stored already, with other content. Nothing was stored.",
     "413": "More than 1 MiB, or more than 1,000 alerts.",
     "415": "Not JSON.",
+    "421": "The Host is none of this endpoint's.",
     "422": "An alert in it is wrong; it is named. Nothing was stored.",
-    "429": "Too much waits, or the disk is full. Nothing was stored; see Retry-After.",
+    "429": "Faster than this token may send, or too much waits, or the disk is full. Nothing was stored; see "
+    "Retry-After.",
+    "431": "The headers are too long.",
     "503": "The database does not answer. Nothing was stored; see Retry-After.",
 }
+_RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
-def document(*, needs_token: bool) -> dict[str, Any]:
+def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
+    """The document of an endpoint that reads these formats."""
     alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 1000}]}
     stored = {"type": "array", "items": _RECEIPT}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
+    for status in ("429", "503"):
+        refusals[status]["headers"] = _RETRY
     post = {
         "summary": "Store alerts; they are on the disk when this answers 202.",
         "parameters": [
@@ -84,8 +117,14 @@ def document(*, needs_token: bool) -> dict[str, Any]:
                 "in": "header",
                 "description": "Alerts without an alertId get one made of it, so that a request sent again "
                 "is known and stores nothing twice.",
-                "schema": {"type": "string", "maxLength": 255},
-            }
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            },
+            {
+                "name": "format",
+                "in": "query",
+                "description": "Which tool wrote them; without it, they are looked at.",
+                "schema": {"enum": [*formats]},
+            },
         ],
         "requestBody": {
             "required": True,
@@ -96,19 +135,26 @@ def document(*, needs_token: bool) -> dict[str, Any]:
         },
         "responses": {"202": _answer("Stored, all of them.", stored), **refusals},
     }
+    common = {status: refusals[status] for status in ("400", "403", "408", "421", "431")}
     health = {
         "summary": "Whether the database answers.",
-        "responses": {"200": {"description": "It does."}, "503": _answer("It does not.", _ERROR)},
+        "responses": {"200": _answer("It does.", _HEALTH), **common, "503": _answer("It does not.", _ERROR)},
     }
-    bearer = {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}}
+    itself = {"summary": "This.", "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object"}), **common}}
+    schemes = {
+        "token": {"type": "http", "scheme": "bearer"},
+        "password": {"type": "http", "scheme": "basic", "description": "The token, under any user name."},
+    }
+    either = {"security": [{name: []} for name in schemes]}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tocsin", "version": __version__},
         "paths": {
-            "/alerts": {"post": post | ({"security": [{"token": []}]} if needs_token else {})},
+            "/alerts": {"post": post | (either if needs_token else {})},
             "/healthz": {"get": health},
+            "/openapi.json": {"get": itself},
         },
-        **({"components": bearer} if needs_token else {}),
+        **({"components": {"securitySchemes": schemes}} if needs_token else {}),
     }
 
 

@@ -11,7 +11,7 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
-from tui.intake.formats.values import digest
+from tui.intake.formats.values import as_texts, digest
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """What is put in front of a title on its way out."""
@@ -21,7 +21,7 @@ _MOST_SLIPS = 3
 
 
 class _Functions(functions.Functions):
-    """What JMESPath has, and three functions that formats need."""
+    """What JMESPath has, and four functions that formats need."""
 
     @functions.signature({"types": ["string"]})
     def _func_without_prefix(self, title: str) -> str:
@@ -32,6 +32,10 @@ class _Functions(functions.Functions):
     @functions.signature({"types": ["string"]})
     def _func_digest(self, text: str) -> str:
         return digest(text)
+
+    @functions.signature({"types": ["object"]})
+    def _func_pairs(self, value: dict[str, Any]) -> list[str]:
+        return sorted(as_texts(value))
 
     @functions.signature({"types": ["object"]})
     def _func_is_tocsin(self, value: dict[str, Any]) -> bool:

@@ -23,7 +23,7 @@ UNKNOWN_SEVERITY = Severity.MEDIUM
 MOST_ITEMS = 10_000
 _DEEPEST = 5
 """So many envelopes, one in the other, are opened: SQS, SNS, EventBridge and two to spare."""
-_TEXTS = ("id", "name", "runbook", "link", "version")
+_TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,45 @@
+"""How a request ends that is not taken."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from tui.domain.errors import Invalid
+from tui.domain.text import storable
+
+RETRY_S = 5
+_MOST_ERRORS = 100
+
+
+class Answered(Exception):
+    """The request ends here, with this answer. Nothing that a sender keeps secret is in it."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        *,
+        retry_s: int | None = None,
+        headers: dict[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        if retry_s is not None:
+            headers = {**(headers or {}), "Retry-After": str(retry_s)}
+        self.response = JSONResponse({"error": error, **more}, status, headers)
+
+    def turn_into(self, status: int) -> None:
+        """The same, under another status."""
+        self.status = self.response.status_code = status
+
+
+def refusal(status: int, errors: Iterable[tuple[str, Invalid]]) -> Answered:
+    """Naming what is wrong, each with its place in the request."""
+    items = [
+        {"item": place, "field": error.field, "error": storable(error.message)} for place, error in errors
+    ]
+    first = items[0]
+    words = f"{first['item']}: {first['error']}" if first["item"] else first["error"]
+    return Answered(status, f"nothing was stored: {words}", items=items[:_MOST_ERRORS], bad=len(items))

@@ -1,0 +1,28 @@
+"""CloudEvents 1.0 over HTTP in binary mode: the attributes are headers, the body is the data.
+
+(HTTP Protocol Binding 1.0.2, 3.1. In structured mode the body has it all, and is a format like others.)
+"""
+
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from tui.intake.documents import Item, read_line
+
+_PREFIX = "ce-"
+
+
+def in_binary_mode(headers: Mapping[str, str]) -> bool:
+    return f"{_PREFIX}specversion" in headers
+
+
+def structured(headers: Mapping[str, str], body: bytes) -> Item:
+    """The same in structured mode; `headers` have their names in lower case."""
+    data = read_line(body, "") if body.strip() else Item("")
+    if data.error is not None:
+        return data
+    attributes = {
+        name.removeprefix(_PREFIX): unquote(value)
+        for name, value in headers.items()
+        if name.startswith(_PREFIX)
+    }
+    return Item("", attributes if data.value is None else {**attributes, "data": data.value})
