@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.domain.activity import HOUR, MINUTE_MS, Activity, Tallies, Tally, all_of
+from tui.domain.activity import HOUR, MINUTE_MS, Activity, Tallies, Tally, all_of, percent
 from tui.domain.lifecycle import Outcome
 from tui.screens import words
 from tui.screens.context import Context
@@ -28,7 +28,7 @@ _SHARES = (0.50, 0.95, 0.99)
 _FAILED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELIVERED)
 
 
-class DestinationList(OptionList):
+class DestinationFigures(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "destination", id="activity.open", tooltip="Show it among all")
     ]
@@ -53,7 +53,7 @@ class ActivityScreen(LiveScreen):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="list"):
             yield Static(id="charts")
-            yield DestinationList(id="activity", markup=False)
+            yield DestinationFigures(id="activity", markup=False)
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Activity"
@@ -197,6 +197,5 @@ def _figures(tally: Tally) -> str:
     if tally.success is None:
         return "".join(f"{text:>{cells}}" for text, cells in zip("0––––", _CELLS, strict=True))
     taken = [words.brief_duration(ms) for ms in tally.percentiles(*_SHARES)]
-    # Rounded down: not one hundred per cent until it is.
-    texts = (f"{tally.attempts:,}", f"{int(tally.success * 100)}%", *taken)
+    texts = (f"{tally.attempts:,}", percent(tally.success), *taken)
     return "".join(f"{text:>{cells}}" for text, cells in zip(texts, _CELLS, strict=True))

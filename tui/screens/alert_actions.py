@@ -13,9 +13,9 @@ from tui.domain.text import visible
 from tui.screens import words
 from tui.screens.batches import Result, in_batches
 from tui.screens.context import Context
-from tui.screens.dialogs import Confirm
-from tui.store import outbox, queries
-from tui.store.views import AlertRow, DeliveryRow
+from tui.screens.dialogs import Choose, Confirm
+from tui.store import destinations, outbox, queries
+from tui.store.views import AlertRow, DeliveryRow, FoldRow
 
 NOWHERE = "This alert was sent nowhere"
 
@@ -29,6 +29,7 @@ class _Deed:
 
 
 _RESENDING = _Deed("Sending again", "not sent again")
+_SENDING = _Deed("Sending", "not sent")
 _CANCELLING = _Deed("Cancelling", "not cancelled")
 
 
@@ -42,6 +43,11 @@ async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[Al
     """
     deliveries = [delivery for row in rows for delivery in row.deliveries]
     failed = [delivery for delivery in deliveries if delivery.standing is Standing.FAILED]
+    folds = [fold for row in rows for fold in row.folds]
+    if not deliveries and not folds:
+        return await send_somewhere(screen, context, [row.key for row in rows])
+    if folds and not failed and (len(rows) > 1 or not deliveries):
+        return await send_folded(screen, context, folds)
     if len(rows) == 1 and not failed:
         return await _resend_though_not_failed(screen, context, deliveries)
     if not failed:
@@ -57,7 +63,7 @@ async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[Al
 
 async def resend_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
     """Send one delivery again; asks first if it has not failed."""
-    if delivery.standing is not Standing.FAILED:
+    if delivery.standing is not Standing.FAILED or delivery.deleted:
         return await _resend_though_not_failed(screen, context, [delivery])
     await _resend(screen, context, [delivery])
     return True
@@ -66,15 +72,66 @@ async def resend_delivery(screen: Screen[Any], context: Context, delivery: Deliv
 async def _resend_though_not_failed(
     screen: Screen[Any], context: Context, deliveries: Sequence[DeliveryRow]
 ) -> bool:
-    ready = [delivery for delivery in deliveries if delivery.state is not State.IN_FLIGHT]
-    if not ready:
-        reason = "It is being sent right now" if deliveries else NOWHERE
-        screen.notify(f"{reason}: there is nothing to send again", severity="warning")
+    if reason := why_not_resend(deliveries):
+        screen.notify(f"{reason}.", severity="warning")
         return False
+    ready = _ready(deliveries)
+    # What was delivered beside one that is being retried would only come twice.
+    ready = [delivery for delivery in ready if delivery.standing is Standing.RETRYING] or ready
     names = ", ".join(f"{visible(d.destination)} ({d.standing})" for d in ready[:5])
     if not await _confirm(screen, f"Nothing failed. Send again to {names}?", "Send again"):
         return False
     await _resend(screen, context, ready)
+    return True
+
+
+def why_not_resend(deliveries: Sequence[DeliveryRow]) -> str | None:
+    """Why none of these can be sent again now; None where one can."""
+    if not deliveries or _ready(deliveries):  # what went nowhere can be sent somewhere
+        return None
+    if all(delivery.deleted for delivery in deliveries):
+        return "Its destination has been deleted: it cannot be sent again"
+    return "It is being sent right now: wait for the answer, then try again"
+
+
+def _ready(deliveries: Sequence[DeliveryRow]) -> list[DeliveryRow]:
+    return [d for d in deliveries if d.state is not State.IN_FLIGHT and not d.deleted]
+
+
+async def send_folded(screen: Screen[Any], context: Context, folds: Sequence[FoldRow]) -> bool:
+    """Deliver what folded into other alerts on its own, after a question; whether it was asked for."""
+    names = ", ".join(sorted({visible(fold.destination) for fold in folds}))
+    what = "It folded into another alert" if len(folds) == 1 else f"{len(folds):,} folded into other alerts"
+    if not await _confirm(screen, f"{what}. Send to {names} all the same?", "Send"):
+        return False
+
+    async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
+        return await context.write(outbox.send_folded, some)
+
+    result = await in_batches(screen, step, [fold.id for fold in folds], _SENDING.doing)
+    _tell(screen, result, _SENDING, f"to {names}", len(folds))
+    return True
+
+
+async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequence[int]) -> bool:
+    """Deliver alerts that were sent nowhere to a destination that is chosen; whether one was."""
+    known = await context.read(destinations.all_destinations)
+    if not known:
+        screen.notify("There is no destination to send it to: add one first.", severity="warning")
+        return False
+    keys = (*"123456789", *" " * len(known))
+    choices = [(str(each.id), key, visible(each.name)) for each, key in zip(known, keys, strict=False)]
+    what = NOWHERE if len(alert_keys) == 1 else f"{len(alert_keys):,} alerts were sent nowhere"
+    chosen = await screen.app.push_screen_wait(Choose(f"{what}. Send to", choices))
+    if chosen is None:
+        return False
+
+    async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
+        return await context.write(outbox.send_to, some, int(chosen))
+
+    result = await in_batches(screen, step, alert_keys, _SENDING.doing)
+    name = next(each.name for each in known if str(each.id) == chosen)
+    _tell(screen, result, _SENDING, f"to {visible(name)}", len(alert_keys))
     return True
 
 
@@ -111,9 +168,6 @@ async def _resend_ids(screen: Screen[Any], context: Context, ids: Sequence[int],
 async def cancel_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
     """Withdraw what waits of these alerts, more than one after a question; whether it was done."""
     deliveries = [delivery for row in rows for delivery in row.deliveries]
-    if not deliveries and len(rows) == 1:
-        screen.notify(f"{NOWHERE}: there is nothing to cancel", severity="warning")
-        return False
     of = f" of {len(rows):,} selected alerts" if len(rows) > 1 else ""
     return await _cancel(screen, context, deliveries, of)
 
@@ -124,10 +178,10 @@ async def cancel_delivery(screen: Screen[Any], context: Context, delivery: Deliv
 
 
 async def _cancel(screen: Screen[Any], context: Context, deliveries: Sequence[DeliveryRow], of: str) -> bool:
-    waiting = [delivery for delivery in deliveries if delivery.state is State.SCHEDULED]
-    if not waiting:
-        screen.notify(f"{why_not_cancel(deliveries)}: there is nothing to cancel", severity="warning")
+    if reason := why_not_cancel(deliveries):
+        screen.notify(f"{reason}.", severity="warning")
         return False
+    waiting = [delivery for delivery in deliveries if delivery.state is State.SCHEDULED]
     names = ", ".join(sorted({visible(delivery.destination) for delivery in waiting}))
     to = f" to {names}" if len(waiting) <= 3 else ""
     what = f"{words.counted(len(waiting), 'waiting delivery')}{to}{of}"
@@ -143,14 +197,19 @@ async def _cancel(screen: Screen[Any], context: Context, deliveries: Sequence[De
     return True
 
 
-def why_not_cancel(deliveries: Sequence[DeliveryRow]) -> str:
-    """Why none of these can be withdrawn."""
-    standings = {delivery.standing for delivery in deliveries}
+def why_not_cancel(deliveries: Sequence[DeliveryRow]) -> str | None:
+    """Why none of these can be withdrawn; None where one can."""
+    if any(delivery.state is State.SCHEDULED for delivery in deliveries):
+        return None
+    return f"{_why_none_waits({delivery.standing for delivery in deliveries})}: there is nothing to cancel"
+
+
+def _why_none_waits(standings: set[Standing]) -> str:
+    if not standings:
+        return NOWHERE
     if Standing.SENDING in standings:
         return "It is being sent right now"
-    if len(standings) > 1 or not standings:
-        return "Nothing waits"
-    return f"It {_ENDED[standings.pop()]} already"
+    return f"It {_ENDED[standings.pop()]} already" if len(standings) == 1 else "Nothing waits"
 
 
 _ENDED = {

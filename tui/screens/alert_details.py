@@ -6,23 +6,27 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from tui.domain.lifecycle import State
 from tui.screens import alert_actions
 from tui.screens.context import Context
 from tui.screens.copying import copy_from
 from tui.screens.live import LiveScreen
 from tui.screens.reasons import Reasons
-from tui.screens.widgets.alert_pane import AlertPane
+from tui.screens.widgets.alert_pane import PRUNED, AlertPane
 from tui.store.views import DeliveryRow
 
 
-class AlertDetailsScreen(Reasons, LiveScreen):
+class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
     AUTO_FOCUS = "#deliveries"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "back", id="details.back", tooltip="Drop the mark; back to the list"),
+        Binding("escape", "back", "back", id="details.back", tooltip="Drop the mark; back to the list"),
         Binding("r", "resend", "resend", id="details.resend", tooltip="Send this delivery again"),
         Binding(
-            "c", "cancel", "cancel", id="details.cancel", tooltip="Withdraw this delivery while it waits"
+            "c",
+            "cancel",
+            "cancel",
+            show=False,
+            id="details.cancel",
+            tooltip="Withdraw this delivery while it waits",
         ),
         Binding("y", "copy", "copy", id="details.copy", tooltip="Copy payload, response, curl, error or id"),
         Binding(
@@ -57,31 +61,38 @@ class AlertDetailsScreen(Reasons, LiveScreen):
 
     def why_not(self, action: str) -> str | None:
         pane = self.query_one(AlertPane)
-        if pane.details is None or action not in ("resend", "cancel"):
-            return None  # the key may be faster than the first read
-        what = "send again" if action == "resend" else "cancel"
-        if pane.chosen is None:
-            return f"{alert_actions.NOWHERE}: there is nothing to {what}"
-        row = pane.chosen.delivery.row
-        if action == "resend" and row.deleted:
-            return "Its destination has been deleted: it cannot be sent again"
-        if action == "resend" and row.state is State.IN_FLIGHT:
-            return "It is being sent right now: wait for the answer, then try again"
-        if action == "cancel" and row.state is not State.SCHEDULED:
-            return f"{alert_actions.why_not_cancel([row])}: there is nothing to cancel"
-        return None
+        if action not in ("resend", "cancel"):
+            return None
+        if pane.details is None:
+            return PRUNED if pane.is_pruned else None  # the key may be faster than the first read
+        if pane.chosen_fold is not None:
+            return "It folded into another alert: there is nothing to cancel" if action == "cancel" else None
+        why_not = alert_actions.why_not_resend if action == "resend" else alert_actions.why_not_cancel
+        return why_not([pane.chosen.delivery.row] if pane.chosen else [])
 
     def on_line_view_moved(self) -> None:
         self.tell_reasons()
 
+    def on_alert_pane_followed(self, event: AlertPane.Followed) -> None:
+        self.app.push_screen(AlertDetailsScreen(self.context, event.alert_key))
+
     # --- actions
 
-    def action_leave(self) -> None:
+    def action_back(self) -> None:
         if not self.query_one(AlertPane).drop_mark():
-            self.app.pop_screen()
+            self.dismiss()
 
     def action_resend(self) -> None:
-        self.begin(lambda: self._with_delivery(alert_actions.resend_delivery), "action")
+        self.begin(self._resend, "action")
+
+    async def _resend(self) -> None:
+        pane = await self._read_pane()
+        if pane.chosen_fold is not None:
+            await alert_actions.send_folded(self, self.context, [pane.chosen_fold])
+        elif pane.details is not None and pane.chosen is None:
+            await alert_actions.send_somewhere(self, self.context, [pane.details.key])
+        else:
+            await self._with_delivery(alert_actions.resend_delivery)
 
     def action_cancel(self) -> None:
         self.begin(lambda: self._with_delivery(alert_actions.cancel_delivery), "action")

@@ -8,14 +8,10 @@ from typing import Any, ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.content import Content
+from textual.containers import Horizontal
 from textual.screen import Screen
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from tui.domain.errors import Invalid
-from tui.domain.filter import Filter, parse_filter, unknown_names
-from tui.domain.text import visible
 from tui.screens import alert_actions
 from tui.screens.alert_details import AlertDetailsScreen
 from tui.screens.context import Context
@@ -23,23 +19,25 @@ from tui.screens.copying import copy_from
 from tui.screens.destination_setup import DestinationSetup
 from tui.screens.filter_commands import FilterCommands
 from tui.screens.live import LiveScreen
-from tui.screens.widgets.alert_list import MOST_NEW, AlertList
+from tui.screens.reasons import Reasons
+from tui.screens.widgets.alert_box import AlertBox
+from tui.screens.widgets.alert_list import AlertList
 from tui.screens.widgets.alert_pane import AlertPane
-from tui.screens.widgets.filter_field import FilterField, FilterHint
+from tui.screens.widgets.filter_bar import FilterBar
 from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
 from tui.store.views import AlertRow, DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
-_TYPING_S = 0.08
-"""Letters typed within it are taken together."""
-DETAILS_AFTER_S = 0.12
-"""How long the cursor rests on an alert before its details are read."""
+DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5
+"""How long the cursor rests on an alert before its details are read, and how long they wait for that."""
 _WIDE = 110
 """Columns from which list and details stand side by side."""
+_STEP, _LEAST, _MOST = 5, 20, 80
+"""Percent of the width that the details take."""
 
 
-class AlertsScreen(LiveScreen):
+class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
     AUTO_FOCUS = "#alerts"
     COMMANDS = {FilterCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
@@ -70,6 +68,22 @@ class AlertsScreen(LiveScreen):
             tooltip="Send all that failed under the filter again",
         ),
         Binding(
+            "less_than_sign",
+            "split(1)",
+            "wider details",
+            show=False,
+            id="alerts.details-wider",
+            tooltip="More room for the details",
+        ),
+        Binding(
+            "greater_than_sign",
+            "split(-1)",
+            "wider list",
+            show=False,
+            id="alerts.list-wider",
+            tooltip="More room for the list",
+        ),
+        Binding(
             "escape",
             "leave",
             "leave",
@@ -81,37 +95,29 @@ class AlertsScreen(LiveScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._filter = Filter()
-        self._names: Sequence[str] = ()
-        """What destinations are or were called."""
-        self._counts: AlertList.Counts | None = None
-        self._reason = ""
-        """Why the database does not answer; empty while it does."""
+        self._moved_at = 0.0
+        """When the cursor came to an alert, or what it is on changed; by the loop's clock."""
+        self._details_stale = False
+        self._details_coming = False
+        self._showing = asyncio.Lock()
+        """Held while details are shown: the last to be shown must be those under the cursor."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="columns"):
-            with Vertical(id="list"):
-                yield FilterField()
-                yield FilterHint()
-                yield Static(id="empty")
-                yield AlertList(self.context)
+            yield AlertBox(self.context)
             yield AlertPane(self.context)
 
     def on_mount(self) -> None:
-        self.query_one("#list").border_title = "Alerts"
         self.query_one("#pane").border_title = "Alert"
-        self.query_one(FilterField).display = False
-        self.query_one(FilterHint).display = False
+        if self.context.kept.split:
+            self._split(self.context.kept.split)
         if self.context.kept.filter:
             self.filter_by(self.context.kept.filter)
 
     async def load(self) -> None:
-        alerts, field = self.query_one(AlertList), self.query_one(FilterField)
         known = await self.context.read(every_destination)
-        self._names = field.names = list(dict.fromkeys(destination.name for destination in known))
-        await alerts.load()  # which tells when the alert under the cursor has changed
-        self._reason = ""
-        self._show_emptiness()
+        self._filter_bar.names = list(dict.fromkeys(destination.name for destination in known))
+        await self.query_one(AlertBox).load()  # which tells when the alert under the cursor has changed
         if self.was_lost:
             await self._show_details()
 
@@ -119,6 +125,10 @@ class AlertsScreen(LiveScreen):
         self.query_one(AlertList).tick()
         if self._is_wide:
             self.query_one(AlertPane).tick()
+
+    @property
+    def _filter_bar(self) -> FilterBar:
+        return self.query_one(FilterBar)
 
     @property
     def _is_wide(self) -> bool:
@@ -129,167 +139,143 @@ class AlertsScreen(LiveScreen):
             self.begin(self._show_details, "details")
 
     async def _show_details(self) -> None:
-        if self._is_wide:
-            current = self.query_one(AlertList).current
-            await self.query_one(AlertPane).show(current.key if current else None)
+        async with self._showing:
+            self._details_stale = False
+            if self._is_wide:
+                current = self.query_one(AlertList).current
+                await self.query_one(AlertPane).show(current.key if current else None)
+        self.tell_reasons()
 
     def _lose(self, error: StoreUnavailable) -> None:
         super()._lose(error)
-        self._reason = str(error)
-        self._show_emptiness()
-
-    def _show_emptiness(self) -> None:
-        """The list, or why there is none and what to do about it."""
-        alerts, empty = self.query_one(AlertList), self.query_one("#empty", Static)
-        why = self._why_empty(alerts)
-        empty.display, alerts.display = bool(why), not why
-        empty.update(Content(why))
-        if why and self.focused is alerts:
-            self.set_focus(None)
-        elif not why and self.focused is None:
-            alerts.focus()
-        self._frame()
-
-    def _why_empty(self, alerts: AlertList) -> str:
-        """A sentence and the key to press; nothing where there are alerts."""
-        if not alerts.is_loaded:
-            return (
-                f"{self._reason}; trying again. Press q to quit." if self._reason else "Reading the alerts…"
-            )
-        if not alerts.is_empty:
-            return ""
-        if unknown := unknown_names(self._filter, self._names):
-            return f"{_nobody(unknown)}. Press / to change the filter, esc to drop it."
-        if self._filter:
-            return "No alert matches this filter. Press / to change it, esc to drop it."
-        if self._names:
-            return 'No alerts yet. Send one: tocsin send --title "Root login" --severity CRITICAL'
-        return "Welcome to Tocsin: it delivers alerts to webhooks. Press n to set up your first destination."
-
-    # --- the list
-
-    def on_alert_list_counted(self, event: AlertList.Counted) -> None:
-        self._counts = event.counts
-        self._frame()
-
-    def _frame(self) -> None:
-        """The list's title and what stands below it."""
-        counts, box = self._counts, self.query_one("#list")
-        if counts is None:
-            return
-        box.border_title = Content(f"Alerts · {counts.total:,}{'' if counts.counted else '+'}")
-        below = "live" if counts.following and counts.total else ""
-        if counts.selected:
-            below = f"{counts.selected:,} selected"
-        elif self._reason:
-            below = f"{visible(self._reason)}; trying again"
-        elif counts.new:
-            below = f"{counts.new:,}{'+' if counts.new >= MOST_NEW else ''} new ↑ g"
-        box.border_subtitle = Content(below)
+        self.query_one(AlertBox).say_lost(str(error))
 
     def on_alert_list_highlighted(self) -> None:
-        self.begin(self._show_details_soon, "details")
+        self._moved_at = asyncio.get_running_loop().time()
+        self._details_stale = True
+        if not self._details_coming:
+            self._details_coming = True
+            self.begin(self._show_details_soon, "details soon")
 
     def on_alert_list_opened(self, event: AlertList.Opened) -> None:
         if self._is_wide:
-            self.begin(self._enter_details, "details")
+            self.begin(self._enter_details, "enter")
         else:
             self.app.push_screen(AlertDetailsScreen(self.context, event.row.key))
 
     async def _show_details_soon(self) -> None:
-        """Once the cursor rests: a key held down paints lines of the list, not details nobody reads."""
-        await asyncio.sleep(DETAILS_AFTER_S)
-        await self._show_details()
+        """Once the cursor rests: a key held down paints lines of the list, not details nobody reads.
+
+        In a burst that is followed it never rests, and they are shown all the same, now and then.
+        """
+        try:
+            while self._details_stale:
+                await self._rest()
+                await self._show_details()
+        finally:
+            self._details_coming = False
+
+    async def _rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + DETAILS_AT_LATEST_S
+        left = min(DETAILS_AFTER_S, DETAILS_AT_LATEST_S)
+        while left > 0:
+            await asyncio.sleep(left)
+            left = min(self._moved_at + DETAILS_AFTER_S, latest) - loop.time()
 
     async def _enter_details(self) -> None:
         await self._show_details()  # which may still be those of the alert before
         self.query_one(AlertPane).enter()
 
+    def on_alert_pane_followed(self, event: AlertPane.Followed) -> None:
+        self.app.push_screen(AlertDetailsScreen(self.context, event.alert_key))
+
     # --- the filter
 
     def filter_by(self, text: str) -> None:
         """Put `text` into the filter, as if it had been typed."""
-        field = self.query_one(FilterField)
-        field.keep()
-        field.display = bool(text)
-        field.value = text
+        self._filter_bar.put(text)
         self.query_one(AlertList).focus()
 
     def action_filter(self) -> None:
-        field = self.query_one(FilterField)
-        field.display = True
-        self.set_focus(field)  # at once: what is typed next is for it, and must not act on the list
+        self._filter_bar.enter()
 
     def action_trouble(self) -> None:
         """Failures only, beside whatever else the filter asks for; again, and it is taken back."""
-        terms = self.query_one(FilterField).value.split()
+        terms = self._filter_bar.field.value.split()
         others = [term for term in terms if term != _TROUBLE]
         self.filter_by(" ".join(others if _TROUBLE in terms else [*others, _TROUBLE]))
 
-    @on(Input.Changed, "#filter")
-    def _on_typed(self, event: Input.Changed) -> None:
-        """The list follows as one types; what makes no sense, or not yet, leaves the last good list."""
-        filter, wrong = self._understand(event.value)
-        self._show_hint(wrong)
-        if not wrong:
-            self.context.kept.filter = event.value
-        is_begun = bool(self.query_one(FilterField).completions) and unknown_names(filter, self._names)
-        if not is_begun and filter != self._filter:
-            self._filter = filter
-            self.begin(self._apply_filter, "filter")
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        self.begin(partial(self._apply_filter, event), "filter")
 
-    def _understand(self, text: str) -> tuple[Filter, str]:
-        """The filter in `text`, or the last good one; and what is wrong, unless it may yet become right."""
-        goes_on = self.query_one(FilterField).completions
-        try:
-            filter = parse_filter(text)
-        except Invalid as problem:
-            return self._filter, "" if goes_on else problem.message
-        unknown = unknown_names(filter, self._names)
-        return filter, _nobody(unknown) if unknown and not goes_on else ""
-
-    def _show_hint(self, wrong: str) -> None:
-        field, hint = self.query_one(FilterField), self.query_one(FilterHint)
-        if wrong:
-            hint.say_wrong(wrong)
-        else:
-            hint.suggest(field.completions)
-        hint.display = field.display and (bool(wrong) or field.has_focus)
-
-    def on_descendant_focus(self) -> None:
-        self._show_hint(self._understand(self.query_one(FilterField).value)[1])
-
-    async def _apply_filter(self) -> None:
-        await asyncio.sleep(_TYPING_S)
-        await self.query_one(AlertList).show(self._filter)
-        self._show_emptiness()
+    async def _apply_filter(self, event: FilterBar.Changed) -> None:
+        await asyncio.sleep(event.after_s)
+        await self.query_one(AlertBox).show(event.filter)
         await self._show_details()
 
     @on(Input.Submitted, "#filter")
     def _on_entered(self) -> None:
-        field = self.query_one(FilterField)
-        field.keep()
-        field.display = bool(field.value.strip())
         self.query_one(AlertList).focus()
 
     def action_leave(self) -> None:
         """Esc takes back one thing at a time: the pane, the selection, the filter."""
-        alerts, field = self.query_one(AlertList), self.query_one(FilterField)
-        pane = self.query_one(AlertPane)
+        alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
         if self.focused is not None and pane in self.focused.ancestors:
             if not pane.drop_mark():
                 alerts.focus()
         elif alerts.selected and self.focused is alerts:
             alerts.clear_selection()
-        elif field.display:
-            field.keep()
-            field.value = ""
-            field.display = False
-            alerts.focus()
+        elif self._filter_bar.display:
+            self.filter_by("")
+
+    # --- the split
+
+    def action_split(self, way: int) -> None:
+        if not self._is_wide:
+            self.notify(f"The details are beside the list from {_WIDE} columns on.", severity="warning")
+            return
+        share = self.context.kept.split or 100 * self.query_one(AlertPane).outer_size.width // self.size.width
+        self._split((share // _STEP + way) * _STEP)
+
+    def _split(self, percent: int) -> None:
+        self.context.kept.split = percent = max(_LEAST, min(percent, _MOST))
+        self.query_one(AlertPane).styles.width = f"{percent}%"
 
     # --- actions
 
+    def why_not(self, action: str) -> str | None:
+        if action not in ("resend", "cancel"):
+            return None
+        alerts, chosen = self.query_one(AlertList), self._chosen
+        if chosen is None and (alerts.selected or not alerts.is_loaded):
+            return None  # what stands where is read when it is asked for
+        if chosen is None and alerts.current is None:
+            return "There is no alert here"
+        if action == "resend" and chosen is None and alerts.current is not None and alerts.current.folds:
+            return None
+        why_not = alert_actions.why_not_resend if action == "resend" else alert_actions.why_not_cancel
+        return why_not([chosen] if chosen else alerts.current.deliveries if alerts.current else ())
+
+    @property
+    def _chosen(self) -> DeliveryRow | None:
+        """The delivery the pane's cursor is on, while the keys are the pane's."""
+        pane = self.query_one(AlertPane)
+        is_inside = self.focused is not None and pane in self.focused.ancestors
+        return pane.chosen.delivery.row if pane.chosen and is_inside else None
+
+    def on_line_view_moved(self) -> None:
+        self.tell_reasons()
+
+    def on_descendant_focus(self) -> None:
+        self.tell_reasons()
+
     def action_resend(self) -> None:
+        pane = self.query_one(AlertPane)
+        fold = pane.chosen_fold
+        if fold is not None and self.focused is not None and pane in self.focused.ancestors:
+            self.begin(partial(alert_actions.send_folded, self, self.context, [fold]), "action")
+            return
         resend = partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts)
         self.begin(resend, "action")
 
@@ -303,10 +289,9 @@ class AlertsScreen(LiveScreen):
         on_alerts: Callable[[Screen[Any], Context, Sequence[AlertRow]], Awaitable[bool]],
     ) -> None:
         """On the delivery the pane's cursor is on; else the selected alerts, or the one under the cursor."""
-        alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
-        chosen = pane.chosen
-        if chosen is not None and self.focused is not None and pane in self.focused.ancestors:
-            await on_delivery(self, self.context, chosen.delivery.row)
+        alerts, chosen = self.query_one(AlertList), self._chosen
+        if chosen is not None:
+            await on_delivery(self, self.context, chosen)
             return
         rows = [alerts.current] if alerts.current and not alerts.selected else []
         if alerts.selected:
@@ -315,7 +300,7 @@ class AlertsScreen(LiveScreen):
             alerts.clear_selection()
 
     def action_resend_all(self) -> None:
-        resend = partial(alert_actions.resend_all_failed, self, self.context, self._filter)
+        resend = partial(alert_actions.resend_all_failed, self, self.context, self._filter_bar.filter)
         self.begin(resend, "action")
 
     def action_copy(self) -> None:
@@ -328,7 +313,3 @@ class AlertsScreen(LiveScreen):
 
     def action_new_destination(self) -> None:
         self.app.push_screen(DestinationSetup(self.context))
-
-
-def _nobody(names: Sequence[str]) -> str:
-    return f"No destination is called {' or '.join(map(visible, names))}"

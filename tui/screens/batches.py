@@ -13,6 +13,7 @@ from textual.widgets import ProgressBar, Static
 
 from tui.domain.errors import Refused
 from tui.screens import words
+from tui.screens.closing import ClosesOnce
 from tui.store.errors import StoreUnavailable
 
 BATCH = 500
@@ -55,7 +56,7 @@ async def _do(step: Step, ids: Sequence[int], result: Result) -> None:
         result.trouble = str(error)
 
 
-class BatchesDialog(ModalScreen[Result]):
+class BatchesDialog(ModalScreen[Result], ClosesOnce[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "stop", id="batches.stop", tooltip="Stop after the batch under way")
     ]
@@ -64,6 +65,7 @@ class BatchesDialog(ModalScreen[Result]):
         super().__init__()
         self._step, self._ids, self._doing = step, ids, doing
         self._stops = False
+        self._result: Result | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -87,7 +89,12 @@ class BatchesDialog(ModalScreen[Result]):
                 break
             await _do(self._step, self._ids[start : start + BATCH], result)
             self._tell(len(self._ids) - result.left)
+        self._result = result
         self.dismiss(result)
+
+    def on_screen_resume(self) -> None:
+        if self._result is not None:  # the work ended under the palette
+            self.dismiss(self._result)
 
     def _tell(self, come_to: int) -> None:
         self.query_one("#batches", Static).update(

@@ -14,6 +14,8 @@ from tui.screens.widgets.lines import Line
 
 _MOST_BYTES = 256 * 1024
 """What is laid out of a body; an answer is never longer, a payload may be."""
+_BYTES_A_LINE = 8
+"""Of a hex dump on the screen: the details beside the list have no room for 16 in a line."""
 _MOST_IN_PASSING = 1_500
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
@@ -25,7 +27,7 @@ def body_lines(raw: bytes, headers: Headers = (), *, key: str = "", cut: bool = 
     shown, cut = raw[:_MOST_BYTES], cut or len(raw) > _MOST_BYTES
     text = decode(shown, headers)
     if text is None:
-        lines = [Line(Content(line)) for line in _hex_dump(shown)]
+        lines = [Line(Content(line)) for line in _hex_dump(shown, _BYTES_A_LINE)]
     else:
         lines = json_lines(text, key, cut=cut) or [Line(_clip(line)) for line in _split(text)]
     if len(lines) > MOST_LINES:
@@ -111,10 +113,10 @@ def _more(count: int, noun: str) -> Content:
     return Content.styled(f"… {words.counted(count, noun)} more", words.MUTED)
 
 
-def _hex_dump(raw: bytes) -> list[str]:
+def _hex_dump(raw: bytes, each: int = 16) -> list[str]:
     lines: list[str] = []
-    for offset in range(0, len(raw), 16):
-        row = raw[offset : offset + 16]
+    for offset in range(0, len(raw), each):
+        row = raw[offset : offset + each]
         printed = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        lines.append(f"{offset:06x}  {row.hex(' '):<47}  {printed}")
+        lines.append(f"{offset:06x}  {row.hex(' '):<{3 * each - 1}}  {printed}")
     return lines

@@ -30,7 +30,7 @@ _STYLES = {SAME: "", CHANGED: "$text-warning", ADDED: "$text-success", GONE: "$t
 class AttemptComparison(ReadingScreen):
     AUTO_FOCUS = "#comparison"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "app.pop_screen", "back", id="comparison.back", tooltip="Back to the details"),
+        Binding("escape", "dismiss", "back", id="comparison.back", tooltip="Back to the details"),
         Binding(
             "d", "toggle_same", "differences only", id="comparison.same", tooltip="Hide or show what is equal"
         ),
@@ -70,7 +70,7 @@ class AttemptComparison(ReadingScreen):
         self._draw()
 
     def on_resize(self) -> None:
-        self._draw()
+        self.call_after_refresh(self._draw)  # once the lines know their new width
 
     def action_toggle_same(self) -> None:
         self._hides_same = not self._hides_same

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from textual.screen import Screen
+
+from tui.domain.network import NetworkPolicy
 from tui.domain.retry import RetryPolicy
 from tui.screens.kept import Kept
 from tui.store.database import Store, Transaction
@@ -41,6 +44,9 @@ class Context:
     """What is remembered until the next start; whoever changes it need not write it."""
     filters: tuple[tuple[str, str], ...] = ()
     """Names and texts of the person's own filters."""
+    network: NetworkPolicy = field(default_factory=NetworkPolicy)
+    lost: dict[Screen[Any], str] = field(default_factory=dict[Screen[Any], str])
+    """The screens that the database did not answer when they last asked, and why."""
 
     def read(
         self,

@@ -12,7 +12,7 @@ from tui.screens import bodies, words
 from tui.screens.context import Context
 from tui.screens.details.delivery_status import Chosen
 from tui.screens.dialogs import Choose, ShowText
-from tui.screens.widgets.alert_pane import AlertPane
+from tui.screens.widgets.alert_pane import PRUNED, AlertPane
 from tui.screens.widgets.clipboard import copy
 from tui.store import queries
 from tui.store.views import AlertDetails
@@ -24,7 +24,7 @@ async def copy_from(screen: Screen[Any], context: Context, pane: AlertPane) -> N
     """Ask what to copy of the alert that is shown, and copy it."""
     details, chosen = pane.details, pane.chosen
     if details is None:
-        screen.notify("There is no alert to copy from", severity="warning")
+        screen.notify(PRUNED if pane.is_pruned else "There is no alert to copy from", severity="warning")
         return
     choices = _choices(chosen)
     by_hand = (_BY_HAND, "t", "as text on the screen, to select by hand …")

@@ -12,24 +12,22 @@ from textual.widgets import Button, Static
 
 from tui.domain.destination import SETTINGS, Destination, changed_settings
 from tui.domain.errors import Invalid, Refused
-from tui.domain.retry import RetryPolicy
-from tui.screens import words
 from tui.screens.context import Context
 from tui.screens.dialogs import Confirm
 from tui.screens.live import ReadingScreen
 from tui.screens.widgets.destination_form import DestinationForm
 from tui.screens.widgets.keys import Keys
+from tui.screens.widgets.schedule import Schedule
 from tui.screens.widgets.test_result import TestResult
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
 
 _STEPS = ("Configure", "Test", "Done")
 _NARROW, _SHORT = 72, 20
-_FIRST_RETRIES = 4
 
 
 class DestinationSetup(ReadingScreen):
-    """For a new destination, or one to be edited."""
+    """For a new destination, or one to be edited. Its result is the id of the one that it was left with."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -38,6 +36,39 @@ class DestinationSetup(ReadingScreen):
             "ctrl+r", "reveal", "reveal URL", id="setup.reveal", tooltip="Show the URL, or mask it again"
         ),
         Binding("escape,q", "close", "close", id="setup.close", tooltip="Leave; what was saved stays saved"),
+        # Not after the keys that are on their way to the field: those that follow are for the next one.
+        Binding(
+            "tab", "move_on(1)", "next", show=False, priority=True, id="setup.next", tooltip="The next field"
+        ),
+        Binding(
+            "shift+tab",
+            "move_on(-1)",
+            "previous",
+            show=False,
+            priority=True,
+            id="setup.previous",
+            tooltip="The field before",
+        ),
+        Binding("j,down", "scroll('scroll_down')", "down", show=False, id="move.down", tooltip="A line down"),
+        Binding("k,up", "scroll('scroll_up')", "up", show=False, id="move.up", tooltip="A line up"),
+        Binding(
+            "pagedown",
+            "scroll('scroll_page_down')",
+            "page down",
+            show=False,
+            id="move.page-down",
+            tooltip="A page down",
+        ),
+        Binding(
+            "pageup",
+            "scroll('scroll_page_up')",
+            "page up",
+            show=False,
+            id="move.page-up",
+            tooltip="A page up",
+        ),
+        Binding("g,home", "scroll('scroll_home')", "top", show=False, id="move.first", tooltip="To the top"),
+        Binding("G,end", "scroll('scroll_end')", "end", show=False, id="move.last", tooltip="To the end"),
     ]
 
     def __init__(self, context: Context, destination: Destination | None = None) -> None:
@@ -45,6 +76,7 @@ class DestinationSetup(ReadingScreen):
         self.context = context
         self._destination = destination
         """As it was last read or saved; None for one that is new."""
+        self._step = 0
         self._told: frozenset[str] = frozenset()
         """The settings that somebody else changed, as far as that has been said."""
         self._typed_early: str | None = ""
@@ -54,8 +86,8 @@ class DestinationSetup(ReadingScreen):
         yield Static(id="steps")
         with VerticalScroll(id="setup-body", can_focus=False):
             yield Static(id="elsewhere")
-            yield DestinationForm(self._destination)
-            yield Static(id="schedule")
+            yield DestinationForm(self.context, self._destination)
+            yield Schedule(self.context)
             yield TestResult(self.context)
         with Horizontal(id="setup-buttons", classes="buttons"):
             yield Button(self._saves, id="save", variant="primary")
@@ -87,18 +119,20 @@ class DestinationSetup(ReadingScreen):
 
     @property
     def _configures(self) -> bool:
-        return self._form.display
+        return self._step == 0
 
     def _show_form(self) -> None:
         self._show_step(0, "save", "cancel")
         self.query_one("#save", Button).label = self._saves
         self._form.begin()
-        self._show_schedule()
+        self.query_one(Schedule).tick()
 
     async def _back_to_form(self) -> None:
         """A new form: of what is saved by now, no secret is to be seen again."""
         await self._form.remove()
-        await self.query_one("#setup-body").mount(DestinationForm(self._destination), after="#elsewhere")
+        await self.query_one("#setup-body").mount(
+            DestinationForm(self.context, self._destination), after="#elsewhere"
+        )
         self._show_form()
 
     def _show_test(self) -> None:
@@ -109,6 +143,7 @@ class DestinationSetup(ReadingScreen):
         self.query_one("#skip" if paused else "#send-test").focus()
 
     def _show_step(self, step: int, *buttons: str) -> None:
+        self._step = step
         self._form.display = self.query_one("#schedule").display = step == 0
         self.query_one(TestResult).display = step == 1
         self.query_one("#elsewhere").display = False
@@ -130,16 +165,12 @@ class DestinationSetup(ReadingScreen):
         for button in self.query("#setup-buttons Button").results(Button):
             button.display = button.id in buttons
 
-    def _show_schedule(self) -> None:
-        told = schedule(self.context.policy, self.context.clock())
-        self.query_one("#schedule", Static).update(Content(told))
-
     # --- keys and buttons
 
     def on_key(self, event: events.Key) -> None:
         """Keys that are faster than the form are typed into it once it has the focus."""
-        if self._typed_early is not None and event.is_printable and event.character:
-            self._typed_early += event.character
+        if self._typed_early is not None and (event.is_printable or event.key == "tab"):
+            self._typed_early += event.character or "\t"
             event.stop()
 
     def on_paste(self, event: events.Paste) -> None:
@@ -160,6 +191,8 @@ class DestinationSetup(ReadingScreen):
                 self.run_worker(self._send_test, group="test", exclusive=True)
             case "back":
                 self.workers.cancel_group(self, "test")
+                self.set_focus(None)  # or a second enter would take away the form that is being made
+                event.button.display = False
                 self.run_worker(self._back_to_form, group="back", exclusive=True)
             case "another":
                 self.app.switch_screen(DestinationSetup(self.context))
@@ -171,7 +204,12 @@ class DestinationSetup(ReadingScreen):
                 return
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        if action == "move_on":
+            return self.focused is not None  # or it is kept, with what is typed early
         return self.is_mounted and self._configures if action in ("save", "reveal") else True
+
+    def action_move_on(self, way: int) -> None:
+        self.focus_next() if way > 0 else self.focus_previous()
 
     def action_reveal(self) -> None:
         self._form.toggle_reveal()
@@ -185,7 +223,10 @@ class DestinationSetup(ReadingScreen):
             discard = Confirm(question, yes="Discard", no="Keep editing", dangerous=True)
             if not await self.app.push_screen_wait(discard):
                 return
-        self.dismiss()
+        self.dismiss(self._destination.id if self._destination else None)
+
+    def action_scroll(self, how: str) -> None:
+        getattr(self.query_one("#setup-body"), how)(animate=False)
 
     # --- saving
 
@@ -224,11 +265,14 @@ class DestinationSetup(ReadingScreen):
             self._destination = await self.context.write(destinations.add, wanted)
         else:
             wanted = replace(wanted, id=seen.id, paused=seen.paused)
-            self._destination = await self.context.write(destinations.edit, wanted, seen=seen)
+            overlap_ms = self._form.overlap_ms
+            self._destination = await self.context.write(
+                destinations.edit, wanted, seen=seen, overlap_ms=overlap_ms
+            )
 
     def _on_second(self) -> None:
         if self._configures:
-            self._show_schedule()
+            self.query_one(Schedule).tick()
             if self._destination is not None:
                 self.run_worker(self._look_elsewhere, group="elsewhere", exclusive=True)
 
@@ -290,14 +334,3 @@ class DestinationSetup(ReadingScreen):
         self.dismiss()
         if destination is not None:
             self.app.call_later(self.app.run_action, f"show_destination({destination.id})")
-
-
-def schedule(policy: RetryPolicy, now: int) -> str:
-    """When an alert that is never acknowledged is tried, in wall-clock times."""
-    moments = policy.moments(now)
-    if not moments:
-        return "If it is not acknowledged it has failed: no retry is configured."
-    first = ", ".join(words.clock_time(moment) for moment in moments[:_FIRST_RETRIES])
-    more = f" … {len(moments)} retries in all" if len(moments) > _FIRST_RETRIES else ""
-    ends = words.clock_time(moments[-1]).rpartition(":")[0]
-    return f"If it never answers, an alert sent now is retried at {first}{more}, and given up about {ends}."

@@ -2,10 +2,12 @@
 
 from textual.content import Content
 
+from tui.domain.activity import percent
 from tui.domain.alert import AlertType, Severity
 from tui.domain.destination import ALL_SEVERITIES, ALL_TYPES, Destination
 from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
+from tui.domain.tls import UNVERIFIED
 from tui.screens import words
 from tui.store.health import HEALTH_SPAN
 from tui.store.views import AttemptRow, DestinationRow
@@ -43,11 +45,23 @@ def alert_types(destination: Destination) -> str:
 
 
 def url(destination: Destination, width: int) -> Content:
-    """The masked URL. Where there is no room for it, its end stays: that is what tells two apart."""
+    """The masked URL. Where there is no room for it, its end stays: that is what tells two apart.
+
+    A warning stands before it, where it is never cut.
+    """
+    warning = unverified(destination)
+    if warning.cell_length:
+        warning += Content("  ")
+        width -= warning.cell_length
     shown = visible(destination.masked_url)
     if len(shown) > width > 2 * _URL_END:
         shown = f"{shown[: width - _URL_END].rstrip('…')}…{shown[-_URL_END + 1 :].lstrip('…')}"
-    return Content.styled(shown, words.MUTED)
+    return warning + Content.styled(shown, words.MUTED)
+
+
+def unverified(destination: Destination) -> Content:
+    """A warning, empty where none is due."""
+    return Content("") if destination.tls.verify else Content.styled(UNVERIFIED, "$text-warning")
 
 
 def bar(recent: tuple[Outcome, ...]) -> Content:
@@ -62,7 +76,13 @@ def bar(recent: tuple[Outcome, ...]) -> Content:
 
 
 def success(row: DestinationRow) -> str:
-    return "" if row.success is None else f"{row.success:.0%}"
+    return "" if row.success is None else percent(row.success)
+
+
+def never_used(row: DestinationRow) -> Content:
+    """Of one that is paused there is nothing to test: the alert would wait."""
+    hint = "" if row.destination.paused else "; t sends it a test alert"
+    return Content.styled(f"never used{hint}", words.MUTED)
 
 
 def answer(attempt: AttemptRow, now: int, most: int = 200) -> Content:

@@ -63,6 +63,17 @@ class DestinationsScreen(LiveScreen):
                 yield DestinationList(self.context)
             yield DestinationPane(self.context)
 
+    def on_mount(self) -> None:
+        self.query_one("#list").border_title = "Destinations · reading…"
+
+    def _lose(self, error: StoreUnavailable) -> None:
+        super()._lose(error)
+        if not self._loaded:
+            self.query_one("#empty", Static).update(
+                Content(f"{visible(str(error))}; trying again. Press q to quit.")
+            )
+            self.add_class("-empty")
+
     async def load(self) -> None:
         rows = await self.context.read(health.destination_rows)
         listed = self._list
@@ -73,6 +84,7 @@ class DestinationsScreen(LiveScreen):
             self._open(opened=False)
         with self.app.batch_update():
             self.query_one("#list").border_title = Content(f"Destinations · {len(rows)}")
+            self.query_one("#empty", Static).update(Content(_NONE_YET))
             self.set_class(not rows, "-empty")
             self._draw_heading()
         if not rows:
@@ -145,8 +157,8 @@ class DestinationsScreen(LiveScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         if not self.is_mounted:
             return True
-        if action == "close":
-            return self._pane.opened
+        if action in ("close", "new"):
+            return self._pane.opened == (action == "close")
         needs_one = action in ("edit", "test", "pause", "delete", "alerts")
         return None if needs_one and not self._list.rows else True
 
@@ -154,7 +166,11 @@ class DestinationsScreen(LiveScreen):
         self._open(opened=False)
 
     def action_new(self) -> None:
-        self.app.push_screen(DestinationSetup(self.context))
+        self.app.push_screen(DestinationSetup(self.context), self._see_new)
+
+    def _see_new(self, destination_id: int | None) -> None:
+        if destination_id is not None:
+            self.select(destination_id)
 
     def action_edit(self) -> None:
         if self._current is not None:

@@ -12,10 +12,12 @@ from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from tui.domain.text import visible, visible_lines
-from tui.screens import words
+from tui.screens.closing import ClosesOnce
+
+_BY_HAND = " esc closes · select with the mouse, in most terminals with shift "
 
 
-class Confirm(ModalScreen[bool]):
+class Confirm(ModalScreen[bool], ClosesOnce[bool]):
     """Asks before what cannot be undone. `y` and enter on the button do it; `n` and esc do not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -39,6 +41,11 @@ class Confirm(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#no" if self._dangerous else "#yes").focus()
+        keys: dict[str | None, str] = {}
+        for active in self.active_bindings.values():
+            keys.setdefault(active.binding.id, self.app.get_key_display(active.binding))
+        told = f"{keys['confirm.yes']} {self._yes.lower()} · {keys['confirm.no']} {self._no.lower()}"
+        self.query_one(".dialog").border_subtitle = Content(told)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
@@ -47,7 +54,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(answer)
 
 
-class Choose(ModalScreen[str | None]):
+class Choose(ModalScreen[str | None], ClosesOnce[str | None]):
     """One of several things, each on a key of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,7 +92,7 @@ class Choose(ModalScreen[str | None]):
         options.action_cursor_down() if way > 0 else options.action_cursor_up()
 
 
-class ShowText(ModalScreen[None]):
+class ShowText(ModalScreen[None], ClosesOnce[None]):
     """A text to be selected by hand, where nothing could copy it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -98,10 +105,9 @@ class ShowText(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog text"):
-            yield Static(Content(visible(self._title)), classes="question")
             yield TextArea(visible_lines(self._text), read_only=True, soft_wrap=True)
-            yield Static(
-                Content.styled(
-                    "select with the mouse (in most terminals with shift) · esc closes", words.MUTED
-                )
-            )
+
+    def on_mount(self) -> None:
+        dialog = self.query_one(".dialog")
+        dialog.border_title = Content(f" {visible(self._title)} ")
+        dialog.border_subtitle = Content(_BY_HAND)

@@ -11,14 +11,15 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
 from tui.screens import words
+from tui.screens.closing import ClosesOnce
 
-_KEYS_CELLS, _WORDS_CELLS = 8, 46
+_KEYS_CELLS = 8
 _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
 """What each is called, and how the ids in it begin; the first takes the rest."""
 _HINT = "esc closes · ctrl+p: by name · set [keys] in the configuration"
 
 
-class Help(ModalScreen[None]):
+class Help(ModalScreen[None], ClosesOnce[None]):
     """What can be done on the screen below, with which key, and the id to put it on another one by."""
 
     AUTO_FOCUS = "#keys"
@@ -47,15 +48,16 @@ class Help(ModalScreen[None]):
 
 
 def _lines(screen: Screen[Any]) -> list[Content]:
+    told = [
+        active for active in screen.active_bindings.values() if active.binding.id and active.binding.tooltip
+    ]
+    words_cells = max((len(active.binding.tooltip) for active in told), default=0)
     lines: list[Content] = []
     for title, prefix in _GROUPS:
-        group = [
-            active
-            for active in screen.active_bindings.values()
-            if active.binding.id and active.binding.tooltip and _prefix(active.binding.id) == prefix
-        ]
+        group = [active for active in told if _prefix(active.binding.id or "") == prefix]
         if group:
-            lines += [Content(""), Content.styled(title, "bold $text-primary"), *_group_lines(screen, group)]
+            heading = Content.styled(title, "bold $text-primary")
+            lines += [Content(""), heading, *_group_lines(screen, group, words_cells)]
     return lines[1:]
 
 
@@ -63,7 +65,7 @@ def _prefix(id: str) -> str:
     return next((prefix for _, prefix in _GROUPS if prefix and id.startswith(prefix)), "")
 
 
-def _group_lines(screen: Screen[Any], group: Sequence[ActiveBinding]) -> list[Content]:
+def _group_lines(screen: Screen[Any], group: Sequence[ActiveBinding], words_cells: int) -> list[Content]:
     """A line for each id, those in the footer first."""
     keys: dict[str, list[str]] = {}
     for active in sorted(group, key=lambda active: not active.binding.show):
@@ -72,7 +74,7 @@ def _group_lines(screen: Screen[Any], group: Sequence[ActiveBinding]) -> list[Co
     return [
         Content.assemble(
             (f"{' '.join(shown):>{_KEYS_CELLS}}  ", "$text-accent bold"),
-            f"{words_of[id]:<{_WORDS_CELLS}}  ",
+            f"{words_of[id]:<{words_cells}}  ",
             (id, words.MUTED),
         )
         for id, shown in keys.items()

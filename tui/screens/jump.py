@@ -6,9 +6,13 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.errors import NoWidget
+from textual.geometry import Region
 from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
+
+from tui.screens.closing import ClosesOnce
 
 _LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 
@@ -25,7 +29,7 @@ class Letter(Static):
         cast("Jump", self.screen).go_to(self)
 
 
-class Jump(ModalScreen[None]):
+class Jump(ModalScreen[None], ClosesOnce[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,semicolon,ctrl+j", "dismiss", "stay", id="jump.close", tooltip="Stay where you are"),
     ]
@@ -35,12 +39,19 @@ class Jump(ModalScreen[None]):
         self._over = over
 
     def compose(self) -> ComposeResult:
-        in_sight = self._over.region
-        targets = [widget for widget in self._over.focus_chain if widget.region.overlaps(in_sight)]
-        for letter, target in zip(_LETTERS, targets, strict=False):
+        places = ((widget, self._in_sight(widget)) for widget in self._over.focus_chain)
+        seen = ((widget, place) for widget, place in places if place)
+        for letter, (target, place) in zip(_LETTERS, seen, strict=False):
             label = Letter(letter, target)
-            label.offset = target.region.offset
+            label.offset = place.offset
             yield label
+
+    def _in_sight(self, widget: Widget) -> Region:
+        """What is not scrolled away of it, nor lies behind what the scrolling ends at."""
+        try:
+            return self._over.find_widget(widget).visible_region
+        except NoWidget:
+            return Region()
 
     def on_key(self, event: events.Key) -> None:
         for label in self.query(Letter):

@@ -8,8 +8,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.messages import Prune
-from textual.screen import Screen
 
+from tui.screens.closing import ClosesOnce
 from tui.screens.context import Context
 from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.status_line import StatusLine
@@ -19,7 +19,7 @@ RELOAD_EVERY_S = 0.25
 """After one read, what changes meanwhile waits for the next: a burst leaves time for keys."""
 
 
-class ReadingScreen(Screen[None]):
+class ReadingScreen(ClosesOnce[None]):
     """A screen whose workers read from the store."""
 
     _pruned = False
@@ -39,8 +39,6 @@ class LiveScreen(ReadingScreen):
         super().__init__()
         self.context = context
         self._stale = True
-        self.was_lost = False
-        """The database did not answer when it was last asked."""
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.context)
@@ -65,9 +63,12 @@ class LiveScreen(ReadingScreen):
         self.reload()
 
     def reload(self) -> None:
-        """Something changed. Many calls at once cost one read, and one more for what came meanwhile."""
+        """Something changed. Many calls at once cost one read, and one more for what came meanwhile.
+
+        What changes before the widgets are there is read with the rest, once the screen is resumed.
+        """
         self._stale = True
-        if not self._pruned:
+        if self.is_mounted and not self._pruned:
             self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
 
     def begin(self, work: Callable[[], Awaitable[object]], group: str) -> None:
@@ -80,13 +81,28 @@ class LiveScreen(ReadingScreen):
         except StoreUnavailable as error:
             self._lose(error)
 
+    @property
+    def was_lost(self) -> bool:
+        """Whether the database did not answer when it was last asked."""
+        return self in self.context.lost
+
     def _lose(self, error: StoreUnavailable) -> None:
-        """Say once that the database does not answer, and read again until it does."""
-        if not self.was_lost:
+        """Say once, whichever screens notice, that the database does not answer; read again until it does."""
+        if not self.context.lost:
             self.notify(f"{error}; trying again", severity="error", markup=False)
-        self.was_lost = True
-        self.query_one(StatusLine).say_lost(str(error))
+        self.context.lost[self] = str(error)
+        self.query_one(StatusLine).tick()
         self.set_timer(1.0, self.reload)
+
+    def _find(self) -> None:
+        """It answers this screen, and nobody waits any longer for what a closed one had asked."""
+        lost = self.context.lost
+        found = [screen for screen in lost if screen is self or not screen.is_attached]
+        for screen in found:
+            del lost[screen]
+        if found and not lost:
+            self.notify("the database answers again", markup=False)
+        self.query_one(StatusLine).tick()
 
     async def _load_while_stale(self) -> None:
         if self._loading:
@@ -104,15 +120,12 @@ class LiveScreen(ReadingScreen):
 
     async def _load_once(self) -> None:
         try:
-            await self.query_one(StatusLine).load()
             await self.load()
+            await self.query_one(StatusLine).load()  # its sums take long: what was asked for comes first
         except StoreUnavailable as error:
             self._lose(error)
         else:
-            if self.was_lost:
-                self.notify("the database answers again", markup=False)
-            self.was_lost = False
-            self.query_one(StatusLine).say_lost("")
+            self._find()
 
     def _on_second(self) -> None:
         if self.is_current:

@@ -24,6 +24,10 @@ _LONGEST = 400
 """Characters of a line that are drawn in its row: no terminal is wider."""
 _LINE = re.compile(r"(?P<time>\d\S*) (?P<level>[A-Z]+) (?P<text>.*)")
 _ALERT = re.compile(r"\balert=(?P<id>\S+)")
+_ABOUT = re.compile(
+    r"(?P<what>.*?)(?P<alert>\balert=\S+) (?P<destination>destination=(?:\"(?:[^\"\\]|\\.)*\"|\S+)) ?"
+    r"(?P<number>round=\d+ number=\d+ ?)?(?P<rest>.*)"
+)
 _STYLES = {
     "CRITICAL": "bold $text-error",
     "ERROR": "bold $text-error",
@@ -180,8 +184,17 @@ def _alert_of(line: Line) -> str | None:
     return match["id"] if match else None
 
 
+def _what_matters_first(text: str) -> str:
+    """Where it went and how it ended, before the ids: a narrow screen cuts the end."""
+    match = _ABOUT.fullmatch(text)
+    if match is None:
+        return text
+    parts = [match["what"] + match["destination"], match["rest"], match["number"] or "", match["alert"]]
+    return " ".join(part.strip() for part in parts if part)
+
+
 def _drawn(line: Line) -> Content:
-    text = visible(line.text[:_LONGEST])
+    text = visible(_what_matters_first(line.text)[:_LONGEST])
     if not line.level:
         return Content(f" {text}")
     stamp = f" {visible(line.time)[11:19]} "

@@ -6,7 +6,10 @@ from textual.widget import Widget
 
 
 class Reasons(Widget):
-    """To be mixed into a widget or screen that knows why one of its actions cannot be done now."""
+    """To be mixed into a widget or screen that knows why one of its actions cannot be done now.
+
+    It is named after the other bases, from the first of which Textual takes a class's style sheet and parts.
+    """
 
     _told: tuple[str, ...] = ()
 

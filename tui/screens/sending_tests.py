@@ -61,14 +61,15 @@ async def send_test(context: Context, destination: Destination, tell: Callable[[
         attempts = details.deliveries[0].attempts if details else ()
         if attempts and attempts[0].outcome is not None:
             return TestEnd(attempts[0], await context.read(queries.exchange, attempts[0].id))
-        tell(_waiting(context, waited, sending=bool(attempts)))
+        tell(_waiting(context, waited, destination.timeout_ms / 1000, sending=bool(attempts)))
         await asyncio.sleep(LOOK_EVERY_S)
         waited += LOOK_EVERY_S
 
 
-def _waiting(context: Context, seconds: float, *, sending: bool) -> Content:
+def _waiting(context: Context, seconds: float, most: float, *, sending: bool) -> Content:
     if sending or seconds < PATIENCE_S:
-        return Content.assemble(("→ ", "$text-accent"), f"sending…  {seconds:.0f} s")
+        limit = (f", {most:g} s at most" if seconds >= PATIENCE_S else "", words.MUTED)
+        return Content.assemble(("→ ", "$text-accent"), f"sending…  {seconds:.0f} s", limit)
     advice = (
         "is `tocsin dispatch` running on this database?"
         if context.dispatcher is None

@@ -1,5 +1,8 @@
-"""Our own look, dark and light. Textual brings others; `ansi-dark` and `ansi-light` are the terminal's."""
+"""Our own look, dark and light, and what makes text readable in every theme, Textual's own among them."""
 
+from collections.abc import Mapping
+
+from textual.color import BLACK, WHITE, Color
 from textual.theme import Theme
 
 DARK = Theme(
@@ -29,4 +32,80 @@ LIGHT = Theme(
     surface="#f1eee8",
     panel="#e5e1d8",
     dark=False,
+    variables={  # as they are: Textual darkens them until red and brown are hard to tell apart
+        "text-primary": "#9a5b00",
+        "text-accent": "#1b6a94",
+        "text-warning": "#8a6100",
+        "text-error": "#b3262f",
+        "text-success": "#2b7331",
+    },
 )
+
+TEXT = (
+    *("foreground", "foreground-muted", "text-primary", "text-accent"),
+    *("text-success", "text-warning", "text-error"),
+    *("footer-foreground", "footer-description-foreground", "footer-key-foreground", "button-foreground"),
+)
+"""What text is written in."""
+GROUNDS = ("background", "surface", "panel", "cursor-row", "cursor-row-blurred")
+"""What it is written on."""
+FULL = ("primary", "error", "block-cursor-background")
+"""Full colours, of buttons and letters; what is written on one is `on-` and its name."""
+READABLE, VISIBLE = 4.5, 3.0
+"""The least contrast of text, and of a frame, that WCAG 2.2 (1.4.3, 1.4.11) asks for."""
+_STEPS = 20
+
+
+def contrast(one: Color, other: Color) -> float:
+    """Between 1 and 21, as WCAG 2.2 defines it."""
+    darker, lighter = sorted((_luminance(one), _luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables of the style sheet in this theme, with ours: `cursor-row` under what has the keys,
+    `cursor-row-blurred` under what would have them, `frame`, and one for each that is `FULL`.
+
+    A colour of text that is too pale on one of its grounds is moved away from them, no further than it takes.
+    """
+    if theme.ansi:
+        return _of_the_terminal(theme, variables)
+    background, foreground = Color.parse(variables["background"]), Color.parse(variables["foreground"])
+    away = background.get_contrast_text(1)
+    ours = dict(variables)
+    ours["cursor-row"] = background.blend(Color.parse(variables["primary"]), 0.25, alpha=1).hex
+    ours["cursor-row-blurred"] = background.blend(foreground, 0.15, alpha=1).hex
+    ours["frame"] = _moved(background.blend(foreground, 0.3, alpha=1), away, [background], VISIBLE).hex
+    grounds = [Color.parse(ours[name]) for name in GROUNDS]
+    for name in TEXT:
+        ours[name] = _moved(background + Color.parse(variables[name]), away, grounds, READABLE).hex
+    for name in FULL:
+        ours[f"on-{name}"] = _written_on(background + Color.parse(variables[name])).hex
+    return ours | {"block-cursor-foreground": ours["on-block-cursor-background"]}
+
+
+def _of_the_terminal(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
+    """Tints there are none, and few terminals show a blue that can be read on black."""
+    blue = "ansi_cyan" if theme.dark else "ansi_blue"
+    ours = {name: blue if value == "ansi_blue" else value for name, value in variables.items()}
+    ours |= dict.fromkeys(("cursor-row", "cursor-row-blurred", "frame"), "ansi_default")
+    return ours | {f"on-{name}": ours[name] for name in FULL}  # where buttons are but framed in it
+
+
+def _moved(colour: Color, away: Color, grounds: list[Color], least: float) -> Color:
+    for step in range(_STEPS):
+        moved = colour.blend(away, step / _STEPS, alpha=1)
+        if all(contrast(moved, ground) >= least for ground in grounds):
+            return moved
+    return away
+
+
+def _written_on(ground: Color) -> Color:
+    return max((BLACK, WHITE), key=lambda colour: contrast(colour, ground))
+
+
+def _luminance(colour: Color) -> float:
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour.normalized
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

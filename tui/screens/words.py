@@ -9,7 +9,7 @@ from tui.domain.alert import Severity
 from tui.domain.lifecycle import Outcome, Standing, State
 from tui.domain.text import visible
 from tui.store.outbox import LEASE_MARGIN_MS
-from tui.store.views import DeliveryRow
+from tui.store.views import DeliveryRow, FoldRow
 
 GLYPHS = {
     Standing.WAITING: "○",
@@ -19,7 +19,7 @@ GLYPHS = {
     Standing.FAILED: "✗",
     Standing.CANCELLED: "⊘",
 }
-PAUSED, NOT_ROUTED = "‖", "–"
+PAUSED, NOT_ROUTED, FOLDED = "‖", "–", "⊂"
 
 STANDING_STYLES = {
     Standing.WAITING: "$foreground-muted",
@@ -133,7 +133,13 @@ def delivery_brief(row: DeliveryRow, now: int) -> Content:
             glyph, tail = PAUSED, " paused"
         elif row.standing is Standing.RETRYING and row.due_at is not None:
             tail = f" {until(row.due_at, now)}" if row.due_at > now else " now"
-    return Content.assemble((glyph, style), f" {name}", (tail, style))
+    times = f" ×{row.folded + 1:,}" if row.folded else ""
+    return Content.assemble((glyph, style), f" {name}", (times, "$text-accent"), (tail, style))
+
+
+def fold_brief(row: FoldRow) -> Content:
+    """A destination where the alert folded into another, in a list."""
+    return Content.styled(f"{FOLDED} {visible(row.destination)} folded", MUTED)
 
 
 def next_step(row: DeliveryRow, now: int) -> str:
@@ -144,7 +150,7 @@ def next_step(row: DeliveryRow, now: int) -> str:
         case Standing.WAITING:
             return "waits to be sent"
         case Standing.RETRYING if row.due_at is not None and row.due_at > now:
-            return f"retry in {until(row.due_at, now)}, at {clock_time(row.due_at)}"
+            return f"retry in {until(row.due_at, now)}"
         case Standing.RETRYING:
             return "retry is due now"
         case Standing.SENDING if is_held(row, now):
@@ -158,6 +164,8 @@ def next_step(row: DeliveryRow, now: int) -> str:
             return "being sent"
         case Standing.DELIVERED:
             return "delivered"
+        case Standing.FAILED if row.deleted:
+            return "failed for good"
         case Standing.FAILED:
             return "failed for good; r sends it again"
         case _:

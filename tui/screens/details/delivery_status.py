@@ -8,9 +8,10 @@ from textual.content import Content
 
 from tui.domain.lifecycle import Standing
 from tui.domain.text import visible
+from tui.domain.tls import UNVERIFIED
 from tui.screens import words
 from tui.screens.widgets.lines import Line
-from tui.store.views import AttemptRow, DeliveryDetails
+from tui.store.views import AlertDetails, AttemptRow, DeliveryDetails, FoldedAlert, FoldRow
 
 MARK = "◆"
 
@@ -40,6 +41,9 @@ def choices(deliveries: Sequence[DeliveryDetails]) -> dict[str, Chosen]:
         for attempt in delivery.attempts:
             chosen.setdefault(_round_key(delivery, attempt.round), Chosen(delivery, attempt))
             chosen[_attempt_key(attempt)] = Chosen(delivery, attempt)
+        newest = chosen[_delivery_key(delivery)]
+        chosen |= {_folded_key(folded): newest for folded in delivery.folded}
+        chosen[_folds_key(delivery)] = newest
     return chosen
 
 
@@ -55,6 +59,31 @@ def _attempt_key(attempt: AttemptRow) -> str:
     return f"attempt-{attempt.id}"
 
 
+def links(details: AlertDetails) -> dict[str, int]:
+    """The alert that each line leads to, by the line's key: what folded, and what it folded into."""
+    found = {_fold_key(fold): fold.into_key for fold in details.folds if fold.into_key is not None}
+    for delivery in details.deliveries:
+        found |= {_folded_key(folded): folded.key for folded in delivery.folded}
+    return found
+
+
+def fold_at(details: AlertDetails, key: str) -> FoldRow | None:
+    """What the line with this key says has folded into another alert."""
+    return next((fold for fold in details.folds if _fold_key(fold) == key), None)
+
+
+def _folds_key(delivery: DeliveryDetails) -> str:
+    return f"folds-{delivery.row.id}"
+
+
+def _fold_key(fold: FoldRow) -> str:
+    return f"fold-{fold.id}"
+
+
+def _folded_key(folded: FoldedAlert) -> str:
+    return f"folded-{folded.key}"
+
+
 Rounds = dict[int, list[Line]]
 """The lines of its attempts, by the id of the delivery."""
 
@@ -67,17 +96,53 @@ def attempt_lines(deliveries: Sequence[DeliveryDetails], *, now: int, marked: in
     return {delivery.row.id: _rounds(delivery, now, marked) for delivery in deliveries}
 
 
-def delivery_status(
-    deliveries: Sequence[DeliveryDetails], rounds: Rounds, *, limit: int, now: int
-) -> list[Line]:
+def delivery_status(details: AlertDetails, rounds: Rounds, *, limit: int, now: int) -> list[Line]:
     """`limit` is the number of attempts in a round."""
     lines: list[Line] = []
+    deliveries = details.deliveries
     for delivery in deliveries:
-        held = rounds[delivery.row.id]
+        held = [*rounds[delivery.row.id], *_folded(delivery, now)]
         dull = delivery.row.standing is Standing.DELIVERED and len(deliveries) > 1
         content = _delivery(delivery, limit, now)
         lines += [Line(content, _delivery_key(delivery), holds=len(held), folded=dull), *held]
+    return lines + _folds(details.folds)
+
+
+def _folds(folds: Sequence[FoldRow]) -> list[Line]:
+    """The destinations where it folded into another alert."""
+    lines: list[Line] = []
+    for fold in folds:
+        into = visible(fold.into_headline or "an alert that is gone")
+        parts: list[_Part] = [(f"{words.FOLDED} ", words.MUTED), (visible(fold.destination), "bold")]
+        if fold.deleted:
+            parts.append((" (deleted)", words.MUTED))
+        stands = f", {fold.into_standing}" if fold.into_standing else ""
+        parts.append((f"  folded into {into}{stands}", words.MUTED))
+        lines.append(Line(Content.assemble(*parts), _fold_key(fold)))
     return lines
+
+
+def _folded(delivery: DeliveryDetails, now: int) -> list[Line]:
+    """How many alerts folded into it; under that the last of them."""
+    row = delivery.row
+    if row.folded_at is None:
+        return []
+    ago = words.span(now - row.folded_at)
+    told = f"×{row.folded + 1:,}  folded {row.folded:,} more, last {ago} ago"
+    shown = [
+        Line(
+            Content.assemble(
+                (f"{words.FOLDED} {words.wall_time(folded.folded_at, now)}  ", words.MUTED),
+                visible(folded.headline),
+                (f"  {visible(folded.alert_id)}", words.MUTED),
+            ),
+            _folded_key(folded),
+            depth=2,
+        )
+        for folded in delivery.folded
+    ]
+    content = Content.styled(told, "$text-accent")
+    return [Line(content, _folds_key(delivery), depth=1, holds=len(shown), folded=True), *shown]
 
 
 def _delivery(delivery: DeliveryDetails, limit: int, now: int) -> Content:
@@ -87,6 +152,8 @@ def _delivery(delivery: DeliveryDetails, limit: int, now: int) -> Content:
     parts: list[_Part] = [(words.GLYPHS[row.standing], style), " ", (visible(row.destination), "bold")]
     if row.deleted:
         parts.append((" (deleted)", words.MUTED))
+    if not delivery.destination.tls.verify:
+        parts.append((f"  {UNVERIFIED}", "$text-warning"))
     if last is not None and last.outcome is not None:
         parts.append((f"  {last.status_code or last.outcome}", style))
         parts.append(f"  {words.duration(last.duration_ms)}" if last.duration_ms is not None else "")

@@ -59,7 +59,7 @@ def _facts(attempt: AttemptRow, now: int) -> list[Line]:
     facts = [
         f"started {words.wall_time(attempt.started_at, now)}",
         words.duration(attempt.duration_ms),
-        f"answered by {visible(attempt.remote_address)}" if attempt.remote_address else "",
+        _answered(attempt.remote_address or ""),
     ]
     lines = [
         Content.assemble(words.outcome_glyph(attempt.outcome), f" {outcome}{summary}".rstrip()),
@@ -69,3 +69,11 @@ def _facts(attempt: AttemptRow, now: int) -> list[Line]:
     if attempt.error and attempt.summary not in attempt.error:
         lines.insert(1, Content(visible(attempt.error)))
     return [Line(line) for line in lines]
+
+
+def _answered(remote: str) -> str:
+    if not remote:
+        return ""
+    return (
+        f"answered {visible(remote)}" if remote.startswith("through ") else f"answered by {visible(remote)}"
+    )

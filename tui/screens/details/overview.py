@@ -6,10 +6,11 @@ from tui.domain.alert import format_time
 from tui.domain.text import visible
 from tui.screens import bodies, words
 from tui.screens.widgets.lines import Line
-from tui.store.views import AlertDetails
+from tui.store.views import AlertDetails, FoldRow
 
 CONTEXT = "context"
 """The key of its heading."""
+_UNFOLD = "It is stored like any other; r sends it on its own all the same."
 _LONGEST_TITLE = 500
 """In the header, which cuts it at the width anyway; below it stands in full."""
 
@@ -48,6 +49,7 @@ def overview(details: AlertDetails) -> list[Line]:
         "alert id": alert.alert_id,
         "created": format_time(alert.created_at),
         "tags": ", ".join(alert.tags),
+        "dedup key": alert.dedup_key or "",
         "link": alert.link,
         "test": "yes: sent once, and to one destination whatever it filters" if alert.test else "",
     }
@@ -67,7 +69,10 @@ def overview(details: AlertDetails) -> list[Line]:
 
 
 def not_sent(details: AlertDetails) -> list[Line]:
-    """Why the alert went nowhere; nothing if it went somewhere."""
+    """Why the alert went nowhere, or not everywhere on its own; nothing if it went everywhere."""
+    if details.folds:
+        said = Line(Content.styled(_UNFOLD, words.MUTED))
+        return heading("FOLDED", "folded", [*map(_folded, details.folds), said])
     if details.deliveries:
         return []
     reason = visible(details.not_routed or "no reason was kept")
@@ -78,10 +83,19 @@ def not_sent(details: AlertDetails) -> list[Line]:
             Line(Content.styled(f"{words.NOT_ROUTED} Not sent anywhere: {reason}.", "$text-warning")),
             Line(
                 Content.styled(
-                    "Where an alert goes is settled when it arrives:"
-                    " what is changed in destinations holds for the next one.",
+                    "Where an alert goes is settled when it arrives: what is changed in destinations"
+                    " holds for the next one. r sends this one to one of them.",
                     words.MUTED,
                 )
             ),
         ],
     )
+
+
+def _folded(fold: FoldRow) -> Line:
+    into = "an alert that is gone"
+    if fold.into_alert_id is not None:
+        into = f"{visible(fold.into_headline or '')} ({visible(fold.into_alert_id)})"
+    stands = f", which stands there as {fold.into_standing}" if fold.into_standing else ""
+    told = f"{words.FOLDED} Not sent to {visible(fold.destination)}: folded into {into}{stands}."
+    return Line(Content.styled(told, "$text-warning"))

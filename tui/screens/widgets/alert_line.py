@@ -10,6 +10,8 @@ _GAP = 2
 _BRIEF_SHARE = 0.4
 """Of the width, what the deliveries may take from the title."""
 _LEAST_BRIEF = 6
+_MOST_PIECES = 40
+"""Of a row's deliveries; an alert may go to hundreds, and every one that is drawn takes its time."""
 LEFT = 1 + 8 + 5 + _GAP
 """Mark, severity, age."""
 
@@ -42,17 +44,17 @@ def _halves(text: str) -> int:
 
 
 def brief(row: AlertRow, now: int) -> list[Content]:
-    """Its deliveries, one piece each, what tells most first."""
-    if not row.deliveries:
+    """Its deliveries, one piece each, what tells most first, and no more than any terminal has room for."""
+    if not row.deliveries and not row.folds:
         return [Content.styled(f"{words.NOT_ROUTED} not routed" if row.not_routed else "", words.MUTED)]
     ordered = sorted(row.deliveries, key=lambda delivery: words.ORDER.index(delivery.standing))
-    return [words.delivery_brief(delivery, now) for delivery in ordered]
+    pieces = [words.delivery_brief(delivery, now) for delivery in ordered[:_MOST_PIECES]]
+    return pieces + [words.fold_brief(fold) for fold in row.folds[: _MOST_PIECES - len(pieces)]]
 
 
 def brief_width(row: AlertRow, now: int) -> int:
     """Cells in which all of its deliveries have room."""
-    pieces = brief(row, now)
-    return sum(piece.cell_length for piece in pieces) + _GAP * (len(pieces) - 1)
+    return _cells(brief(row, now))
 
 
 def most_brief(width: int) -> int:
@@ -70,25 +72,28 @@ def alert_line(row: AlertRow, width: int, room: int, now: int, *, selected: bool
     if test:
         title = Content.assemble(title, " ", (test, "$text-accent"))
     line = Content.assemble(mark, words.severity(row.severity), age, title, " " * _GAP)
-    line += _fitted(brief(row, now), room) + Content(" ")
+    pieces = brief(row, now)
+    left = max(0, len(row.deliveries) + len(row.folds) - len(pieces))
+    line += _fitted(pieces, left, room) + Content(" ")
     # Narrower than all of this is only a terminal nobody reads.
     return line if line.cell_length == width else Content(cut(line.plain, width))
 
 
-def _fitted(pieces: list[Content], room: int) -> Content:
-    """The pieces in so many cells; those without room are counted."""
-    line = _joined(pieces, len(pieces))
-    for shown in range(len(pieces) - 1, 0, -1):
-        if line.cell_length <= room:
-            break
-        line = _joined(pieces, shown)
+def _fitted(pieces: list[Content], left: int, room: int) -> Content:
+    """The pieces in so many cells; those without room are counted with the `left` that are not among them."""
+    shown, cells = len(pieces), _cells(pieces)
+    while shown > 1 and cells + len(_more(left)) > room:
+        shown, left = shown - 1, left + 1
+        cells -= pieces[shown].cell_length + _GAP
+    line = Content(" " * _GAP).join(pieces[:shown]) + Content.styled(_more(left), words.MUTED)
     if line.cell_length > room:
         return Content(cut(line.plain, room), [span for span in line.spans if span.start < room])
     return line + Content(" " * (room - line.cell_length))
 
 
-def _joined(pieces: list[Content], shown: int) -> Content:
-    """The first of the pieces, and how many more there are."""
-    line = Content(" " * _GAP).join(pieces[:shown])
-    left = len(pieces) - shown
-    return line + Content.styled(f" +{left}", words.MUTED) if left else line
+def _cells(pieces: list[Content]) -> int:
+    return sum(piece.cell_length for piece in pieces) + _GAP * (len(pieces) - 1)
+
+
+def _more(left: int) -> str:
+    return f" +{left}" if left else ""

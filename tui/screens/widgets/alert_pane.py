@@ -1,12 +1,14 @@
 """Everything about one alert: what it is, how each delivery stands, and one attempt in full."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.widgets import Static
 
 from tui.delivery.request import payload
@@ -20,6 +22,8 @@ from tui.screens.details.delivery_status import (
     attempt_lines,
     choices,
     delivery_status,
+    fold_at,
+    links,
 )
 from tui.screens.details.exchange import REQUEST, exchange_lines
 from tui.screens.details.overview import CONTEXT, header, not_sent, overview
@@ -28,7 +32,9 @@ from tui.screens.live import LiveScreen
 from tui.screens.reasons import Reasons
 from tui.screens.widgets.lines import Line, LineView
 from tui.store import queries
-from tui.store.views import AlertDetails, AttemptRow
+from tui.store.views import AlertDetails, AttemptRow, FoldRow
+
+PRUNED = "This alert is no longer stored: it has been pruned"
 
 
 class AlertPane(Reasons, Vertical):
@@ -45,6 +51,12 @@ class AlertPane(Reasons, Vertical):
         ),
         Binding("o", "page", "open", id="pane.open", tooltip="The whole body under the cursor, in $PAGER"),
     ]
+
+    @dataclass
+    class Followed(Message):
+        """A line was opened that leads to another alert."""
+
+        alert_key: int
 
     def __init__(self, context: Context) -> None:
         super().__init__(id="pane")
@@ -63,7 +75,7 @@ class AlertPane(Reasons, Vertical):
         """The attempt whose exchange is shown, and whether it had ended."""
 
     def compose(self) -> ComposeResult:
-        yield Static(id="overview")
+        yield Static(Content.styled("Reading the alert…", words.MUTED), id="overview")
         yield Static(Content.styled("DELIVERY STATUS", "bold $text-primary"), id="status-heading")
         yield LineView(id="deliveries", wraps=False)
         yield LineView(id="exchange", wraps=True)
@@ -74,6 +86,17 @@ class AlertPane(Reasons, Vertical):
     def chosen(self) -> Chosen | None:
         """What the cursor is on; the first delivery before it was moved."""
         return self._choose(self._choices)
+
+    @property
+    def is_pruned(self) -> bool:
+        """Whether the alert was gone when it was read."""
+        return self._key is not None and self.details is None
+
+    @property
+    def chosen_fold(self) -> FoldRow | None:
+        """The destination under the cursor, where the alert folded into another."""
+        line = self._deliveries.current
+        return fold_at(self.details, line.key) if self.details and line else None
 
     def enter(self) -> None:
         """Take the focus: the deliveries, or of an alert sent nowhere what there is to read."""
@@ -132,7 +155,8 @@ class AlertPane(Reasons, Vertical):
 
     def _draw_header(self) -> None:
         if self.details is None:
-            lines = [Content.styled("Select an alert to see its deliveries.", words.MUTED)]
+            why = f"{PRUNED}." if self.is_pruned else "Select an alert to see its deliveries."
+            lines = [Content.styled(why, words.MUTED)]
         else:
             lines = header(self.details, self.context.clock())
         same = [new.is_same(old) for new, old in zip(lines, self._header, strict=False)]
@@ -150,7 +174,7 @@ class AlertPane(Reasons, Vertical):
         lines: list[Line] = []
         if self.details is not None:
             lines = delivery_status(
-                self.details.deliveries,
+                self.details,
                 self._rounds,
                 limit=self.context.policy.limit(test=self.details.alert.test),
                 now=self.context.clock(),
@@ -168,6 +192,8 @@ class AlertPane(Reasons, Vertical):
     def _choose(self, found: dict[str, Chosen], *, anew: bool = False) -> Chosen | None:
         """Of these what the cursor is on, or will be `anew`."""
         first, line = next(iter(found.values()), None), self._deliveries.current
+        if self.chosen_fold is not None and not anew:
+            return None
         return first if line is None or anew else found.get(line.key, first)
 
     async def _read_exchange(self, details: AlertDetails, chosen: Chosen | None) -> None:
@@ -206,10 +232,17 @@ class AlertPane(Reasons, Vertical):
             cast("LiveScreen", self.screen).begin(self._draw_attempt, "attempt")
         self.tell_reasons()
 
+    def on_line_view_opened(self, event: LineView.Opened) -> None:
+        key = links(self.details).get(event.line.key) if self.details else None
+        if key is not None:
+            self.post_message(self.Followed(key))
+
     def why_not(self, action: str) -> str | None:
         chosen = self.chosen
         attempt = chosen.attempt if chosen else None
         match action:
+            case "compare" | "mark" | "page" if self.is_pruned:
+                return PRUNED
             case "compare" | "mark" if chosen is None or attempt is None:
                 return "There is no attempt yet: nothing to compare"
             case "compare" if chosen is not None and self._other(chosen) is None:
@@ -238,6 +271,11 @@ class AlertPane(Reasons, Vertical):
             self._make_rounds()
             self._draw_deliveries()
             self.tell_reasons()
+            # Its round may be folded away, and then the mark is not to be seen.
+            what = (
+                f"Attempt {attempt.number} is marked; = compares another" if attempt else "No mark any more"
+            )
+            self.notify(what, markup=False)
 
     def action_compare(self) -> None:
         chosen = self.chosen

@@ -7,10 +7,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Checkbox, Collapsible, Input, Label, Static
+from textual.widgets import Collapsible, Input, Static
 
 from tui.domain.alert import AlertType, Severity
+from tui.domain.authorization import join, split
 from tui.domain.destination import (
     ALL_SEVERITIES,
     ALL_TYPES,
@@ -20,56 +20,35 @@ from tui.domain.destination import (
     parse_url,
 )
 from tui.domain.errors import Invalid
+from tui.domain.folding import format_fold, parse_fold
+from tui.domain.headers import Header
 from tui.domain.pacing import parse_rate
+from tui.domain.routing import parse_destination_filter, taken_by
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
+from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, check_scheme
+from tui.screens.context import Context
+from tui.screens.widgets.authorization_field import AuthorizationField
+from tui.screens.widgets.field import Field, field_of
+from tui.screens.widgets.filter_field import RoutingField
 from tui.screens.widgets.header_rows import HeaderRows
 from tui.screens.widgets.secret_field import SecretField
+from tui.screens.widgets.tls_field import TlsField
+from tui.screens.widgets.toggle import Toggle
+from tui.screens.widgets.would_match import WouldMatch
 
 _ONLY_NAMED = "None chosen: it gets only alerts that name it."
-_ADVANCED = ("header", "secret", "timeout", "rate")
-
-
-class Toggle(Checkbox):
-    """A checkbox whose mark is there or not: the stock one differs by colour alone."""
-
-    def __init__(self, label: str, value: bool, *, id: str) -> None:
-        super().__init__(label, value, id=id, compact=True)
-        self._mark()
-
-    def watch_value(self) -> None:
-        self._mark()
-        super().watch_value()
-
-    def _mark(self) -> None:
-        self.BUTTON_INNER = "✓" if self.value else " "
-
-
-class Field(Horizontal):
-    """A label, what is filled in beside it, and below that the message when it is wrong."""
-
-    def __init__(self, name: str, label: str, filled_in: Widget, *, hint: str = "", after: str = "") -> None:
-        super().__init__(id=f"{name}-field", classes="field")
-        self.field = name
-        self._label, self._filled_in, self._hint, self._after = label, filled_in, hint, after
-
-    def compose(self) -> ComposeResult:
-        yield Label(self._label, classes="label")
-        with Vertical(classes="value"):
-            with Horizontal(classes="filled-in"):
-                yield self._filled_in
-                if self._after:
-                    yield Label(self._after, classes="after")
-            if self._hint:
-                yield Static(self._hint, id=f"{self.field}-hint", classes="hint")
-            yield Static(id=f"{self.field}-error", classes="error")
+_ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
+_DEPEND_ON = {"tls": ("url",), "authorization": ("header",)}
+_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "tls")
 
 
 class DestinationForm(Vertical):
     """Empty for a new destination. Of one to be edited, secrets are kept unless typed anew."""
 
-    def __init__(self, destination: Destination | None) -> None:
+    def __init__(self, context: Context, destination: Destination | None) -> None:
         super().__init__(id="form")
+        self.context = context
         self._original = destination
         self._revealed = False
         self._left: set[str] = set()
@@ -86,24 +65,34 @@ class DestinationForm(Vertical):
         types = given.alert_types if given else ALL_TYPES
         toggles = [Toggle(kind.label, kind in types, id=f"type-{kind}") for kind in AlertType]
         yield Field("type", "Alert types", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
-        with Collapsible(
-            title="Advanced: headers, signing secret, timeout, rate", collapsed=True, id="advanced"
-        ):
-            yield Field("header", "Headers", HeaderRows(given.headers if given else ()))
-            yield Field("secret", "Signing secret", SecretField(given.secret if given else None))
+        takes = RoutingField(given.filter if given else "")
+        yield Field("filter", "Filter", takes, below=WouldMatch(self.context))
+        with Collapsible(title=_ADVANCED_TITLE, collapsed=True, id="advanced"):
+            headers, stored = split(given.headers if given else ())
+            yield Field("header", "Headers", HeaderRows(headers))
+            yield Field("authorization", "Authorization", AuthorizationField(stored))
+            yield Field("secret", "Signing secret", self._secret_field(given))
             timeout = f"{given.timeout_ms / 1000:g}" if given else "30"
             yield Field("timeout", "Timeout", Input(timeout, id="timeout"), after="seconds, 1 to 120")
             rate = f"{given.rate:g}" if given and given.rate else ""
             yield Field(
                 "rate", "At most", Input(rate, id="rate"), after="requests a second; empty for no limit"
             )
+            fold = Input(format_fold(given.fold_ms) if given else "", id="fold", placeholder="10m")
+            yield Field("fold", "Fold for", fold, after="alerts of one rule and title into the first")
+            yield Field("tls", "TLS", TlsField(given.tls if given else DEFAULT_TLS))
 
     def on_mount(self) -> None:
         for error in self.query(".error"):
             error.display = False
         self._mask_url()
         self._hint_at_none()
+        self._warn()
         self._untouched = self._state()
+        self._count_matching()
+
+    def _secret_field(self, given: Destination | None) -> SecretField:
+        return SecretField(given and given.secret, given and given.old_secret, self.context.clock())
 
     # --- what the screen asks
 
@@ -112,15 +101,34 @@ class DestinationForm(Vertical):
         """Whether anything was typed or chosen since the form was opened."""
         return self._state() != self._untouched
 
+    @property
+    def overlap_ms(self) -> int | None:
+        """How long the signing secret that is replaced is to sign on; None where it is not rotated."""
+        return self.query_one(SecretField).overlap_ms
+
     def begin(self) -> None:
         self.query_one("#name", Input).focus()
 
     def type_early(self, text: str) -> None:
-        """Put in front what was typed before the first field had the focus; all of it was selected then."""
-        name = self.query_one("#name", Input)
-        since = name.value if name.value != self._untouched[0] else ""
-        name.value = text + since
-        name.cursor_position = len(name.value)
+        """Put in place what was typed before the first field had the focus; after a tab, in the second.
+
+        Nobody has been seen to type further ahead.
+        """
+        first, tab, second = text.partition("\t")
+        self._put_in_front("name", first)
+        if tab:
+            url = self.query_one("#url", Input)
+            self.screen.set_focus(url)
+            url.call_later(self._put_in_front, "url", second.partition("\t")[0])  # once all in it is selected
+
+    def _put_in_front(self, id: str, text: str) -> None:
+        """Before what was typed since; what else was in the field was selected then."""
+        field = self.query_one(f"#{id}", Input)
+        before = getattr(self._original, id, "")
+        since = field.value if field.value != before else ""
+        if text:
+            field.value = text + since
+            field.cursor_position = len(field.value)
 
     def toggle_reveal(self) -> None:
         self._revealed = not self._revealed
@@ -146,10 +154,14 @@ class DestinationForm(Vertical):
             url=values["url"],
             severities=self._severities,
             alert_types=self._alert_types,
+            filter=values["filter"],
             headers=values["header"],
             secret=values["secret"],
+            old_secret=self.query_one(SecretField).old,
             timeout_ms=values["timeout"],
             rate=values["rate"],
+            fold_ms=values["fold"],
+            tls=values["tls"],
         )
 
     def show_error(self, field: str, message: str) -> None:
@@ -170,42 +182,90 @@ class DestinationForm(Vertical):
     def _parsers(self) -> dict[str, Callable[[], Any]]:
         return {
             "name": lambda: parse_name(self.query_one("#name", Input).value),
-            "url": lambda: parse_url(self.query_one("#url", Input).value),
-            "header": lambda: self.query_one(HeaderRows).read(),
+            "url": self._url,
+            "filter": lambda: parse_destination_filter(self.query_one("#filter", Input).value),
+            "header": self._headers,
+            "authorization": lambda: self.query_one(AuthorizationField).read(),
             "secret": lambda: self.query_one(SecretField).read(),
             "timeout": lambda: parse_timeout(self.query_one("#timeout", Input).value),
             "rate": lambda: parse_rate(self.query_one("#rate", Input).value),
+            "fold": lambda: parse_fold(self.query_one("#fold", Input).value),
+            "tls": lambda: self.query_one(TlsField).read(),
         }
 
+    def _url(self) -> str:
+        url = self.context.network.check_url(parse_url(self.query_one("#url", Input).value))
+        try:
+            settings = self.query_one(TlsField).typed()
+        except Invalid:  # which is said there
+            return url
+        check_scheme(url, settings)
+        return url
+
+    def _headers(self) -> tuple[Header, ...]:
+        others = self.query_one(HeaderRows).read()
+        try:
+            own = self.query_one(AuthorizationField).read()
+        except Invalid:  # which is said under its own field
+            own = None
+        return join(others, own, self._original.headers if self._original else ())
+
     def _state(self) -> tuple[Any, ...]:
-        typed = tuple(self.query_one(f"#{id}", Input).value for id in ("name", "url", "timeout", "rate"))
-        written = self.query_one(HeaderRows).state(), self.query_one(SecretField).state()
+        typed = tuple(
+            self.query_one(f"#{id}", Input).value
+            for id in ("name", "url", "filter", "timeout", "rate", "fold")
+        )
+        parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
+        written = (self.query_one(part).state() for part in parts)
         return (*typed, self._severities, self._alert_types, *written)
 
     # --- as one types
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        field = _field_of(event.widget)
-        if field in self._parsers():
+        field = field_of(event.widget)
+        chooses = field == "authorization" and self.query_one(AuthorizationField).has_focus_within
+        if field in self._parsers() and not chooses:  # who has chosen the kind has yet to give the token
             self._left.add(field)
             self._check(field)
-        self._mask_url()
-        self.query_one(SecretField).mask()
+        self._mask()
 
     def on_descendant_focus(self) -> None:
-        self._mask_url()
-        self.query_one(SecretField).mask()
+        self._mask()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        field = _field_of(event.input)
-        if field in self._left:
-            self._check(field)
+        field = field_of(event.input)
+        self._check_what_depends_on(field)
+        if field == "filter":
+            self._count_matching()
 
     def on_input_submitted(self) -> None:
         self.screen.focus_next()
 
     def on_checkbox_changed(self) -> None:
         self._hint_at_none()
+        self._count_matching()
+        self._warn()
+        self._check_what_depends_on("tls")
+
+    def _count_matching(self) -> None:
+        """With the severities and types that are chosen: what the destination would have been sent."""
+        try:
+            filter = self._parsers()["filter"]()
+        except Invalid:
+            self.query_one(WouldMatch).count(None)
+            return
+        takes = Destination(
+            name="", url="", severities=self._severities, alert_types=self._alert_types, filter=filter
+        )
+        self.query_one(WouldMatch).count(taken_by(takes))
+
+    def on_select_changed(self) -> None:
+        self._check_what_depends_on("authorization")
+
+    def _check_what_depends_on(self, field: str) -> None:
+        for each in (field, *_DEPEND_ON.get(field, ())):
+            if each in self._left:
+                self._check(each)
 
     def _check(self, field: str) -> None:
         try:
@@ -230,6 +290,8 @@ class DestinationForm(Vertical):
             self.query_one(Collapsible).collapsed = False
         if field == "header":
             self.query_one(HeaderRows).focus_wrong()
+        elif field == "tls":
+            self.query_one(TlsField).focus_wrong()
         elif field in self._parsers():
             self.query_one(f"#{field}").focus()
 
@@ -237,16 +299,21 @@ class DestinationForm(Vertical):
         self.query_one("#severity-hint").display = not self._severities
         self.query_one("#type-hint").display = not self._alert_types
 
+    def _warn(self) -> None:
+        """Where whoever answers is taken, even a form that is folded says so."""
+        verify = self.query_one("#verify", Toggle).value
+        self.query_one(Collapsible).title = _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
+
+    def _mask(self) -> None:
+        self._mask_url()
+        self.query_one(SecretField).mask()
+        self.query_one(AuthorizationField).mask()
+
     def _mask_url(self) -> None:
         """A URL that holds a token is not readable over a shoulder, unless one is at it."""
         url = self.query_one("#url", Input)
         holds_token = bool(url.value) and _masked(url.value) != url.value
         url.password = holds_token and not url.has_focus and not self._revealed
-
-
-def _field_of(widget: Widget) -> str:
-    """The name of the field that `widget` is in."""
-    return next((each.field for each in (widget, *widget.ancestors) if isinstance(each, Field)), "")
 
 
 def _masked(url: str) -> str:

@@ -8,13 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
 
@@ -22,6 +19,7 @@ from tui.domain.text import visible
 from tui.screens import destination_words, words
 from tui.screens.context import Context
 from tui.screens.destination_words import cell
+from tui.screens.widgets.cursor import CursorList, under_cursor
 from tui.store.health import HEALTH_SPAN
 from tui.store.views import DestinationRow
 
@@ -32,7 +30,7 @@ _GAP = "  "
 _WIDEST_NAME, _NARROWEST_NAME = 28, 8
 
 
-class DestinationList(ScrollView, can_focus=True):
+class DestinationList(CursorList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next destination"),
         Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous destination"),
@@ -42,8 +40,6 @@ class DestinationList(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
         Binding("enter", "open", "open", id="destinations.open", tooltip="Its details and its attempts"),
     ]
-
-    cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
     class Highlighted(Message):
@@ -70,6 +66,10 @@ class DestinationList(ScrollView, can_focus=True):
     def current(self) -> DestinationRow | None:
         return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
+    @property
+    def row_count(self) -> int:
+        return len(self.rows)
+
     def show(self, rows: list[DestinationRow], go_to: int | None = None) -> None:
         """Show these, the cursor staying on its destination, or going to the one with this id."""
         before = self.current
@@ -83,14 +83,14 @@ class DestinationList(ScrollView, can_focus=True):
         self._fit()
         place = next((i for i, row in enumerate(rows) if row.destination.id == wanted), self.cursor)
         self.cursor = max(0, min(place, len(rows) - 1))
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
         if self.current != before or before is None:
             self.post_message(self.Highlighted(self.current))
 
     def heading(self) -> Content | None:
         """What the columns are; None where a destination takes two lines."""
-        if self._lines == 2:
+        if self.row_height == 2:
             return None
         titles = (
             "STATE",
@@ -98,9 +98,9 @@ class DestinationList(ScrollView, can_focus=True):
             "URL",
             "TAKES",
             f"LAST {HEALTH_SPAN}",
-            "OK",
-            "P95",
-            "WAITING",
+            f"{'OK':>{_SUCCESS}}",
+            f"{'P95':>{_P95}}",
+            f"{'WAITING':>{_WAITING}}",
             "LAST ANSWER",
         )
         return self._columns([Content(title) for title in titles]).stylize(words.MUTED)
@@ -112,32 +112,30 @@ class DestinationList(ScrollView, can_focus=True):
         return self.scrollable_content_region.width or self.size.width
 
     @property
-    def _lines(self) -> int:
+    def row_height(self) -> int:
         return 1 if self._width >= ONE_LINE else 2
 
     def _fit(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.rows) * self._lines)
+        self.virtual_size = Size(self.size.width, len(self.rows) * self.row_height)
 
     def render_line(self, y: int) -> Strip:
-        index, line = divmod(y + self.scroll_offset.y, self._lines)
-        width = self.size.width
+        index, line = divmod(y + self.scroll_offset.y, self.row_height)
+        width = self._width
         if index >= len(self.rows):
             return Strip.blank(width, self.visual_style.rich_style)
         content = cell(self._draw(self.rows[index], line), width)
         if index == self.cursor:
-            # A tint under the row's own colours, which say more than the cursor's would.
-            content = content.stylize_before("on $primary 35%" if self.has_focus else "on $surface-lighten-2")
+            content = under_cursor(content, self)
             content = content.stylize("bold") if line == 0 else content
         return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
 
     def _draw(self, row: DestinationRow, line: int) -> Content:
-        if self._lines == 1:
+        if self.row_height == 1:
             return self._in_columns(row)
         return self._first_line(row) if line == 0 else self._second_line(row)
 
     def _in_columns(self, row: DestinationRow) -> Content:
         destination = row.destination
-        unused = Content.styled("never used; t sends it a test alert", words.MUTED)
         return self._columns(
             [
                 destination_words.state(row, self.context.clock()),
@@ -148,7 +146,7 @@ class DestinationList(ScrollView, can_focus=True):
                 Content(f"{destination_words.success(row):>{_SUCCESS}}"),
                 Content.styled(f"{words.duration(row.p95_ms):>{_P95}}", words.MUTED),
                 Content.styled(f"{row.waiting or '':>{_WAITING}}", "$text-warning"),
-                self._last(row) or unused,
+                self._last(row) or destination_words.never_used(row),
             ]
         )
 
@@ -188,7 +186,7 @@ class DestinationList(ScrollView, can_focus=True):
         waiting = (f"  {row.waiting:,} waiting" if row.waiting else "", "$text-warning")
         last = self._last(row)
         if last is None:
-            return Content.assemble(("   never used; t sends it a test alert", words.MUTED), waiting)
+            return Content.assemble("   ", destination_words.never_used(row), waiting)
         return Content.assemble(
             "   ",
             destination_words.bar(row.recent),
@@ -211,41 +209,11 @@ class DestinationList(ScrollView, can_focus=True):
         if self.rows:
             self.post_message(self.Highlighted(self.current))
 
-    def action_move(self, rows: int) -> None:
-        self._go_to(self.cursor + rows)
-
-    def action_page(self, pages: int) -> None:
-        self._go_to(self.cursor + pages * max(1, self.size.height // self._lines - 1))
-
-    def action_first(self) -> None:
-        self._go_to(0)
-
-    def action_last(self) -> None:
-        self._go_to(len(self.rows) - 1)
-
     def action_open(self) -> None:
         if self.current is not None:
             self.post_message(self.Opened(self.current))
 
-    def on_click(self, event: events.Click) -> None:
-        index = (event.y + self.scroll_offset.y) // self._lines
-        if index < len(self.rows):
-            self._go_to(index)
-            if event.chain == 2:
-                self.action_open()
-
     def on_resize(self) -> None:
         self._fit()
-        self._keep_in_sight()
+        self.keep_in_sight()
         self.refresh()
-
-    def _go_to(self, index: int) -> None:
-        self.cursor = max(0, min(index, len(self.rows) - 1))
-        self._keep_in_sight()
-
-    def _keep_in_sight(self) -> None:
-        first, last = self.cursor * self._lines, (self.cursor + 1) * self._lines - 1
-        if first < self.scroll_offset.y:
-            self.scroll_to(y=first, animate=False)
-        elif last >= self.scroll_offset.y + self.size.height:
-            self.scroll_to(y=last - self.size.height + 1, animate=False)

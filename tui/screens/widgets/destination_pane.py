@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,9 +12,12 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui.domain.destination import ALL_SEVERITIES
+from tui.domain.activity import percent
+from tui.domain.destination import ALL_SEVERITIES, Destination
 from tui.domain.explain import advise
+from tui.domain.folding import format_fold
 from tui.domain.text import visible
+from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 from tui.screens import destination_words, words
 from tui.screens.context import Context
 from tui.store import health, queries
@@ -132,7 +134,7 @@ class DestinationPane(Vertical):
         if self._test is None:
             return []
         told, explanation = self._test
-        return [_fact("test", told), *self._wrapped(explanation)]
+        return [*self._fact("test", told), *self._fact("", Content(explanation))]
 
     def _lines(self, row: DestinationRow, now: int) -> list[Content]:
         destination = row.destination
@@ -140,29 +142,37 @@ class DestinationPane(Vertical):
             destination_words.severities(destination),
             (" severities" if destination.severities == ALL_SEVERITIES else "", words.MUTED),
             (f" · {destination_words.alert_types(destination)}", words.MUTED),
+            (f" · {visible(destination.filter)}" if destination.filter else ""),
         )
         lines = [
-            _fact("url", Content(visible(destination.masked_url))),
-            _fact("takes", takes),
-            _fact("sends", Content.styled(_settings(row), words.MUTED)),
-            _fact("24 h", self._day(row)),
+            *self._fact("url", Content(visible(destination.masked_url))),
+            *self._tls(destination),
+            *self._fact("takes", takes),
+            *self._fact("sends", Content.styled(_settings(row, now), words.MUTED)),
+            *self._fact("24 h", self._day(row)),
             *self._last(row, now),
         ]
         if row.health.failing_since is not None:
             since = words.wall_time(row.health.failing_since, now)
             told = f"since {since}; its retries go on, and the first that gets through lifts it"
-            lines += self._wrapped(told, "failing", "$text-error")
+            lines += self._fact("failing", Content.styled(told, "$text-error"))
         if destination.paused:
-            waits = f"{row.waiting:,} wait" if row.waiting != 1 else "1 waits"
-            lines.append(_fact("paused", Content.styled(f"{waits} until p resumes it", "$text-warning")))
+            lines += self._fact("paused", Content.styled(_waits(row.waiting), "$text-warning"))
         return lines
+
+    def _tls(self, destination: Destination) -> list[Content]:
+        if destination.tls.verify:
+            return []
+        return self._fact("tls", Content.styled(f"{UNVERIFIED}: {UNVERIFIED_MEANS}", "$text-warning"))
 
     def _day(self, row: DestinationRow) -> Content:
         if self._record is None:
             return Content.styled("…", words.MUTED)
         if self._record.success is None:
             return Content.styled("nothing was sent to it", words.MUTED)
-        told = f"{self._record.success:.0%} of {words.counted(self._record.attempts, 'attempt')} delivered"
+        told = (
+            f"{percent(self._record.success)} of {words.counted(self._record.attempts, 'attempt')} delivered"
+        )
         failures = row.health.failures
         return Content.assemble(
             told,
@@ -172,20 +182,22 @@ class DestinationPane(Vertical):
 
     def _last(self, row: DestinationRow, now: int) -> list[Content]:
         if row.last is None:
-            return [_fact("last", Content.styled("never used; t sends it a test alert", words.MUTED))]
+            return self._fact("last", destination_words.never_used(row))
         took = Content.styled(f"  {words.duration(row.last.duration_ms)}", words.MUTED)
-        lines = [_fact("last", destination_words.answer(row.last, now) + took)]
+        lines = self._fact("last", destination_words.answer(row.last, now) + took)
         if self._answer is not None and self._answer_of == row.last.id and self._test is None:
             advice = advise(row.last, self._answer.response_headers, self._answer.response_body)
-            lines += self._wrapped(visible(advice))
+            lines += self._fact("", Content(visible(advice)))
         return lines
 
-    def _wrapped(self, text: str, name: str = "", style: str = "") -> list[Content]:
+    def _fact(self, name: str, value: Content) -> list[Content]:
+        """Lines that stay beside their label, however long the value is."""
         width = max(20, self.query_one("#about").scrollable_content_region.width - _LABEL)
-        labels = (name, *[""] * len(text))
+        lines = value.wrap(width) if value else []
+        labels = (name, *[""] * len(lines))
         return [
-            _fact(label, Content.styled(line, style))
-            for label, line in zip(labels, wrap(text, width), strict=False)
+            Content.assemble((f"{label:<{_LABEL}}", words.MUTED), line)
+            for label, line in zip(labels, lines, strict=False)
         ]
 
     def _draw_attempts(self, now: int) -> None:
@@ -206,16 +218,23 @@ class DestinationPane(Vertical):
         options.highlighted = place if ids else None
 
 
-def _fact(name: str, value: Content) -> Content:
-    return Content.assemble((f"{name:<{_LABEL}}", words.MUTED), value)
+def _waits(waiting: int) -> str:
+    if waiting == 0:
+        return "nothing waits; p resumes it"
+    return f"{waiting:,} {'waits' if waiting == 1 else 'wait'} until p resumes it"
 
 
-def _settings(row: DestinationRow) -> str:
+def _settings(row: DestinationRow, now: int) -> str:
     destination = row.destination
     parts = [f"timeout {destination.timeout_ms / 1000:g} s"]
     if destination.rate:
         parts.append(f"at most {destination.rate:g} a second")
+    if destination.fold_ms:
+        parts.append(f"folds for {format_fold(destination.fold_ms)}")
     parts.append("signed" if destination.secret else "not signed")
+    old = destination.old_secret
+    if old is not None and old.signs_at(now):
+        parts.append(f"with the old secret, too, until {words.wall_time(old.until, now)}")
     if destination.headers:
         parts.append("headers " + ", ".join(visible(header.name) for header in destination.headers))
     return " · ".join(parts)

@@ -1,6 +1,6 @@
 """Where a filter is typed: it completes what it can, remembers, and says below what it makes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -10,9 +10,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from tui.domain.completion import Completion, completions
+from tui.domain.routing import KEYS_THAT_ROUTE
 from tui.domain.text import visible
-
-_MOST_KEPT = 100
+from tui.screens.kept import Kept
 
 
 class FilterField(Input):
@@ -22,15 +22,15 @@ class FilterField(Input):
         Binding("down", "earlier(-1)", "later", show=False, id="filter.later", tooltip="A later filter"),
     ]
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         super().__init__(
             id="filter",
             placeholder="severity:>=high state:failed to:soc root login",
-            suggester=_Completing(self),
+            suggester=_Completing(lambda value: completions(value, self.names)),
         )
         self.names: Sequence[str] = ()
         """Of the destinations."""
-        self._kept: list[str] = []
+        self._kept = kept
         self._back = 0
         """How many filters back the one shown lies; 0 for what is being typed."""
         self._typed = ""
@@ -41,9 +41,7 @@ class FilterField(Input):
 
     def keep(self) -> None:
         """Remember the filter as it stands."""
-        text = self.value.strip()
-        if text:
-            self._kept = [*(kept for kept in self._kept if kept != text), text][-_MOST_KEPT:]
+        self._kept.remember(self.value.strip())
         self._back = 0
 
     def action_complete(self) -> None:
@@ -53,25 +51,41 @@ class FilterField(Input):
             self.cursor_position = len(self.value)
 
     def action_earlier(self, steps: int) -> None:
-        back = max(0, min(self._back + steps, len(self._kept)))
+        back = max(0, min(self._back + steps, len(self._kept.history)))
         if back == self._back:
             return
         if self._back == 0:
             self._typed = self.value
         self._back = back
-        self.value = self._kept[-back] if back else self._typed
+        self.value = self._kept.history[-back] if back else self._typed
         self.cursor_position = len(self.value)
+
+
+class RoutingField(Input):
+    """The filter of a destination. In its form tab goes on to the next field: another key completes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "cursor_right", "complete", id="form.complete", tooltip="Take what is suggested")
+    ]
+
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            value,
+            id="filter",
+            placeholder='tag:aws -bucket "root login"',
+            suggester=_Completing(lambda value: completions(value, (), KEYS_THAT_ROUTE)),
+        )
 
 
 class _Completing(Suggester):
     """Shows, behind the cursor, how what is typed goes on."""
 
-    def __init__(self, field: FilterField) -> None:
+    def __init__(self, complete: Callable[[str], list[Completion]]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
-        self._field = field
+        self._complete = complete
 
     async def get_suggestion(self, value: str) -> str | None:
-        found = completions(value, self._field.names)
+        found = self._complete(value)
         return found[0].text if found and value[-1:].strip() else None
 
 

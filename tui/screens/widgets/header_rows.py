@@ -6,40 +6,33 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Input
 
-from tui.domain.destination import Header, parse_headers
 from tui.domain.errors import Invalid
+from tui.domain.headers import Header, only_once, parse_headers
+from tui.domain.secret import Secret
 
 
 class HeaderRow(Horizontal):
     """One header. Left empty, a value that is stored stays; of one that is a reference, it is shown."""
 
     def __init__(self, stored: Header | None = None) -> None:
-        super().__init__(classes="header-row")
-        self.stored = stored
-
-    def compose(self) -> ComposeResult:
-        stored = self.stored
         shown = stored.value.value if stored and stored.value.is_reference else ""
         kept = stored is not None and not shown
-        yield Input(stored.name if stored else "", placeholder="Authorization", classes="header-name")
-        yield Input(
+        # Made here and not in `compose`: a row is read as soon as it is there.
+        self.name_input = Input(
+            stored.name if stored else "", placeholder="Authorization", classes="header-name"
+        )
+        self.value_input = Input(
             shown,
             placeholder="kept; type to replace" if kept else "value, env:NAME or file:PATH",
             password=True,
             classes="header-value",
         )
-        yield Button("Remove", classes="remove", compact=True)
+        remove = Button("Remove", classes="remove", compact=True)
+        super().__init__(self.name_input, self.value_input, remove, classes="header-row")
+        self.stored = stored
 
     def on_mount(self) -> None:
         self.mask()
-
-    @property
-    def name_input(self) -> Input:
-        return self.query_one(".header-name", Input)
-
-    @property
-    def value_input(self) -> Input:
-        return self.query_one(".header-value", Input)
 
     @property
     def is_blank(self) -> bool:
@@ -63,7 +56,7 @@ class HeaderRow(Horizontal):
     def mask(self) -> None:
         """A value is readable while one types it, and a reference always: it says no secret."""
         value = self.value_input
-        value.password = not value.has_focus and not value.value.startswith(("env:", "file:"))
+        value.password = not value.has_focus and not Secret(value.value).is_reference
 
     def on_input_changed(self, event: Input.Changed) -> None:
         name, colon, value = event.value.partition(":")
@@ -91,15 +84,7 @@ class HeaderRows(Vertical):
 
     def read(self) -> tuple[Header, ...]:
         """Raises Invalid (`header`) for the first that is wrong, or given twice."""
-        headers: dict[str, Header] = {}
-        for row in self._rows:
-            if row.is_blank:
-                continue
-            header = row.read()
-            if header.name.lower() in headers:
-                raise Invalid("header", f"{header.name} is given twice")
-            headers[header.name.lower()] = header
-        return tuple(headers.values())
+        return only_once(row.read() for row in self._rows if not row.is_blank)
 
     def focus_wrong(self) -> None:
         """To the first row that is wrong by itself, else the last."""

@@ -19,6 +19,8 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import Visual
 
+from tui.screens.widgets.cursor import under_cursor
+
 _DEEPEST = 24
 """Levels that are still drawn further to the right."""
 
@@ -92,6 +94,17 @@ class LineView(ScrollView, can_focus=True):
 
         view: "LineView"
         line: Line | None
+
+        @property
+        def control(self) -> "LineView":
+            return self.view
+
+    @dataclass
+    class Opened(Message):
+        """Enter on a line that holds no others."""
+
+        view: "LineView"
+        line: Line
 
         @property
         def control(self) -> "LineView":
@@ -204,8 +217,7 @@ class LineView(ScrollView, can_focus=True):
         content = content.truncate(self._width, ellipsis=True)
         content = content.extend_right(max(0, width - content.cell_length))
         if place == self._cursor and (self.has_focus or not self._wraps):
-            # A tint under the line's own colours, which say more than the cursor's would.
-            content = content.stylize_before("on $primary 35%" if self.has_focus else "on $surface-lighten-2")
+            content = under_cursor(content, self)
         content = self._with_selection(content, place)
         strips = Visual.to_strips(self, content, width, 1, self.visual_style, apply_selection=False)
         return strips[0].apply_offsets(0, place)
@@ -253,6 +265,8 @@ class LineView(ScrollView, can_focus=True):
             self._folds[line.key] = not self._is_folded(line)
             self._lay_out()
             self.refresh_line(self._cursor)
+        elif line is not None:
+            self.post_message(self.Opened(self, line))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

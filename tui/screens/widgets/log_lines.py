@@ -4,15 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.visual import Visual
+
+from tui.screens.widgets.cursor import CursorList, under_cursor
 
 _MOST_LINES = 20_000
 
@@ -24,7 +23,7 @@ class Line:
     text: str
 
 
-class LogLines(ScrollView, can_focus=True):
+class LogLines(CursorList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="A line down"),
         Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="A line up"),
@@ -34,8 +33,6 @@ class LogLines(ScrollView, can_focus=True):
         Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
         Binding("enter", "open", "alert", id="log.open", tooltip="Open the alert that the line is about"),
     ]
-
-    cursor: reactive[int] = reactive(0, repaint=False)
 
     @dataclass
     class Moved(Message):
@@ -55,6 +52,10 @@ class LogLines(ScrollView, can_focus=True):
     @property
     def current(self) -> Line | None:
         return self._lines[self.cursor] if 0 <= self.cursor < len(self._lines) else None
+
+    @property
+    def row_count(self) -> int:
+        return len(self._lines)
 
     @property
     def following(self) -> bool:
@@ -77,7 +78,7 @@ class LogLines(ScrollView, can_focus=True):
             self.scroll_to(y=max(0, self.scroll_offset.y - over), animate=False)
         self._measure()
         if followed:
-            self._go_to(len(self._lines) - 1)
+            self.go_to(len(self._lines) - 1)
         if self.current is not before:
             self.post_message(self.Moved(self.current))
         self.refresh()
@@ -93,8 +94,7 @@ class LogLines(ScrollView, can_focus=True):
         content = content.truncate(min(width, content.cell_length), ellipsis=True)
         content = content.extend_right(max(0, width - content.cell_length))
         if index == self.cursor:
-            content = content.stylize_before("on $primary 35%" if self.has_focus else "on $surface-lighten-2")
-            content = content.stylize("bold")
+            content = under_cursor(content, self).stylize("bold")
         return Visual.to_strips(self, content, width, 1, self.visual_style)[0]
 
     # --- keys and mouse
@@ -103,36 +103,9 @@ class LogLines(ScrollView, can_focus=True):
         self.refresh()
         self.post_message(self.Moved(self.current))
 
-    def action_move(self, lines: int) -> None:
-        self._go_to(self.cursor + lines)
-
-    def action_page(self, pages: int) -> None:
-        self._go_to(self.cursor + pages * max(1, self.size.height - 1))
-
-    def action_first(self) -> None:
-        self._go_to(0)
-
-    def action_last(self) -> None:
-        self._go_to(len(self._lines) - 1)
-
-    def _go_to(self, index: int) -> None:
-        self.cursor = max(0, min(index, len(self._lines) - 1))
-        top = self.scroll_offset.y
-        if self.cursor < top:
-            self.scroll_to(y=self.cursor, animate=False)
-        elif self.cursor >= top + self.size.height:
-            self.scroll_to(y=self.cursor - self.size.height + 1, animate=False)
-
     def action_open(self) -> None:
         if self.current is not None:
             self.post_message(self.Opened(self.current))
-
-    def on_click(self, event: events.Click) -> None:
-        index = event.y + self.scroll_offset.y
-        if index < len(self._lines):
-            self._go_to(index)
-            if event.chain == 2:
-                self.action_open()
 
     def on_focus(self) -> None:
         self.refresh()
@@ -143,4 +116,4 @@ class LogLines(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         self._measure()
         if self.following:
-            self._go_to(self.cursor)
+            self.go_to(self.cursor)

@@ -27,12 +27,6 @@ class StatusLine(Static):
         self._delivered: dict[int, int] = {}
         self._counted_until = 0
         self._drawn = Content("")
-        self._lost = ""
-
-    def say_lost(self, reason: str) -> None:
-        """Why the database does not answer; nothing when it does."""
-        self._lost = reason
-        self.tick()
 
     async def load(self) -> None:
         now = self.context.clock()
@@ -73,8 +67,8 @@ class StatusLine(Static):
         name = Content.styled(" tocsin ", "bold $text-primary")
         if self.context.note:
             name += Content.styled(f"{self.context.note} ", "$text-accent")
-        if self._lost:
-            return [name + Content.styled(f"✗ {self._lost}; trying again", "$text-error bold")]
+        for reason in self.context.lost.values():
+            return [name + Content.styled(f"✗ {reason}; trying again", "$text-error bold")]
         if self._summary is None:
             return [name + self._dispatcher(), Content.styled("reading…", "$foreground-muted")]
         rates = self._per_bar()

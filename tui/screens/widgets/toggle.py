@@ -1,0 +1,18 @@
+"""A checkbox that can be read without colours."""
+
+from textual.widgets import Checkbox
+
+
+class Toggle(Checkbox):
+    """Its mark is there or not: the stock one differs by colour alone."""
+
+    def __init__(self, label: str, value: bool, *, id: str) -> None:
+        super().__init__(label, value, id=id, compact=True)
+        self._mark()
+
+    def watch_value(self) -> None:
+        self._mark()
+        super().watch_value()
+
+    def _mark(self) -> None:
+        self.BUTTON_INNER = "✓" if self.value else " "
