@@ -1,7 +1,12 @@
 """The app: its modes, its keys, its look, and what keeps strangers' text from the terminal."""
 
 import asyncio
+import contextlib
+import os
+import select
 import signal
+import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +22,8 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.theme import ThemeProvider
 
-from tui.domain.text import replace_controls
+from tui.domain.text import replace_controls, visible
+from tui.logs import told_of
 from tui.screens.activity import ActivityScreen
 from tui.screens.alert_details import AlertDetailsScreen
 from tui.screens.alerts import AlertsScreen
@@ -28,7 +34,7 @@ from tui.screens.help import Help
 from tui.screens.jump import Jump
 from tui.screens.live import LiveScreen
 from tui.screens.log import LogScreen
-from tui.screens.themes import DARK, LIGHT
+from tui.screens.themes import DARK, LIGHT, readable
 from tui.store.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1
@@ -55,7 +61,7 @@ class InertFilter(LineFilter):
 
 
 class Palette(CommandPalette):
-    """Textual's own (8.2.8) ends the screen below it, too, when a second enter is quicker than its end."""
+    """Textual's own, closed once, as ours are."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
@@ -66,17 +72,17 @@ class TocsinApp(App[None]):
     CSS_PATH = style_sheet()
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "show_mode('alerts')", "alerts", show=False, id="app.alerts", tooltip="Alerts"),
+        Binding("1", "show_mode('alerts')", "screen", show=False, id="app.alerts", tooltip="Alerts"),
         Binding(
             "2",
             "show_mode('destinations')",
-            "destinations",
+            "screen",
             show=False,
             id="app.destinations",
             tooltip="Destinations",
         ),
-        Binding("3", "show_mode('log')", "log", show=False, id="app.log", tooltip="Log"),
-        Binding("4", "show_mode('activity')", "activity", show=False, id="app.activity", tooltip="Activity"),
+        Binding("3", "show_mode('log')", "screen", show=False, id="app.log", tooltip="Log"),
+        Binding("4", "show_mode('activity')", "screen", show=False, id="app.activity", tooltip="Activity"),
         Binding(
             "semicolon,ctrl+j",
             "jump",
@@ -112,7 +118,8 @@ class TocsinApp(App[None]):
     def __init__(
         self, context: Context, notice: ChangeNotice, keymap: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__()
+        # Where no colour is wanted none is written: Textual would write greys, but for ansi themes.
+        super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.context = context
         self._notice = notice
         self._inert = InertFilter()
@@ -126,6 +133,9 @@ class TocsinApp(App[None]):
         self.add_mode("destinations", lambda: DestinationsScreen(context))
         self.add_mode("log", lambda: LogScreen(context))
         self.add_mode("activity", lambda: ActivityScreen(context))
+
+    def get_css_variables(self) -> dict[str, str]:
+        return readable(self.current_theme, super().get_css_variables())
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
@@ -141,6 +151,16 @@ class TocsinApp(App[None]):
                 loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
             except (RuntimeError, ValueError):
                 return  # not in the main thread: a test drives the app
+        if sys.stdin.isatty():
+            threading.Thread(target=self._end_with_terminal, args=(loop,), daemon=True).start()
+
+    def _end_with_terminal(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A terminal may go without the signal; Textual would read its end over and over."""
+        terminal = select.poll()
+        terminal.register(sys.stdin.fileno(), 0)
+        terminal.poll()  # returns when it has gone
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(partial(self.exit, return_code=128 + signal.SIGHUP))
 
     def _look_for_changes(self) -> None:
         if self._notice.changed():
@@ -187,10 +207,6 @@ class TocsinApp(App[None]):
     def search_themes(self) -> None:
         self.push_screen(Palette(providers=[ThemeProvider], placeholder="Search for themes…"))
 
-    def pop_screen(self) -> AwaitComplete:
-        """Esc twice, before the first was taken in, leaves one page and not the app."""
-        return super().pop_screen() if len(self.screen_stack) > 1 else AwaitComplete.nothing()
-
     async def action_leave(self) -> None:
         self.run_worker(self._leave, group="leave", exclusive=True)
 
@@ -227,5 +243,10 @@ class TocsinApp(App[None]):
 
         self.bell()
         traceback = Traceback(show_locals=False, width=None)
+        error = sys.exc_info()[1]
+        for stack in traceback.trace.stacks:  # the last thing raised, then what led to it
+            if error is not None:
+                stack.exc_value = visible(told_of(error))
+                error = error.__cause__ or error.__context__
         self._exit_renderables.append(traceback)
         self._close_messages_no_wait()

@@ -8,15 +8,18 @@ import io
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from tui import __version__, config
 from tui.commands.session import Session, tell
-from tui.domain.errors import Invalid, Refused
+from tui.domain.errors import Invalid, Refused, Unknown
+from tui.logs import told_of
 from tui.store.errors import CannotOpen, StoreUnavailable
 
+_FOR_EVERY_COMMAND = ("--db", "--config", "--log", "--network-policy", "--network-allow")
 DONE, FAILED, USAGE, CANNOT_START = 0, 1, 2, 3
 
 _COMMANDS = {
@@ -27,6 +30,7 @@ _COMMANDS = {
     "receive": "receive",
     "destination": "destination",
     "alert": "alert",
+    "token": "token",
     "db": "db",
 }
 
@@ -43,11 +47,25 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"tui.commands.{_COMMANDS[cmd_name]}")
         return getattr(module, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # which knows only what is imported
+            name = error.command_name
+            raise click.exceptions.NoSuchCommand(name, possibilities=_COMMANDS, ctx=ctx) from None
+
 
 @click.group(
     cls=LazyGroup,
     invoke_without_command=True,
     context_settings={"auto_envvar_prefix": "TOCSIN", "help_option_names": ["-h", "--help"]},
+    epilog=(
+        "These options come before the command. Each option, of the commands too, is also a variable, like "
+        "TOCSIN_DB or TOCSIN_SEND_TITLE. Exit codes: 0 done, 1 it failed or what was named is not there, "
+        "2 wrong use, 3 could not start."
+    ),
 )
 @click.option(
     "--db",
@@ -55,7 +73,13 @@ class LazyGroup(click.Group):
     envvar="TOCSIN_DB",
     help="The database: a file, or postgresql://USER@HOST/NAME. Default: in your data directory.",
 )
-@click.option("--config", "config_file", metavar="FILE", envvar="TOCSIN_CONFIG", help="A configuration file.")
+@click.option(
+    "--config",
+    "config_file",
+    metavar="FILE",
+    envvar="TOCSIN_CONFIG",
+    help="The configuration. Default: in your configuration directory, if there is one.",
+)
 @click.option("--log", metavar="FILE", envvar="TOCSIN_LOG", help="The log. Default: in your state directory.")
 @click.option("--no-dispatch", is_flag=True, help="Only look: `tocsin dispatch` delivers beside the app.")
 @click.option(
@@ -63,6 +87,18 @@ class LazyGroup(click.Group):
     metavar="HOST:PORT",
     envvar="TOCSIN_LISTEN",
     help="Take alerts over HTTP, as POST /alerts, while the app is open.",
+)
+@click.option(
+    "--network-policy",
+    metavar="local|public",
+    envvar="TOCSIN_NETWORK_POLICY",
+    help="Where alerts may go: to private networks, too (the default), or only to the internet.",
+)
+@click.option(
+    "--network-allow",
+    metavar="NETWORKS",
+    envvar="TOCSIN_NETWORK_ALLOW",
+    help="Where they may go besides: networks and addresses, a comma between.",
 )
 @click.version_option(__version__, prog_name="tocsin")
 @click.pass_context
@@ -73,12 +109,24 @@ def cli(
     log: str | None,
     no_dispatch: bool,
     listen: str | None,
+    network_policy: str | None,
+    network_allow: str | None,
 ) -> None:
     """Deliver security alerts to webhooks and never lose one.
 
     Without a command, opens the app.
     """
-    session = Session(partial(config.load, db=db, file=config_file, log=log, listen=listen))
+    session = Session(
+        partial(
+            config.load,
+            db=db,
+            file=config_file,
+            log=log,
+            listen=listen,
+            network_policy=network_policy,
+            network_allow=network_allow,
+        )
+    )
     ctx.obj = session
     if ctx.invoked_subcommand is None:
         from tui.commands.app import open_app
@@ -87,7 +135,10 @@ def cli(
 
 
 def main() -> NoReturn:
-    """The entry point. Exit codes: 0 done, 1 it failed, 2 wrong use, 3 could not start."""
+    """The entry point.
+
+    Exit codes: 0 done, 1 it failed or what was named is not there, 2 wrong use, 3 could not start.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show ✓ shows \u2713
     try:
@@ -98,8 +149,9 @@ def main() -> NoReturn:
     except click.exceptions.Exit as exit:
         code = exit.exit_code
     except click.UsageError as error:
-        help_of = error.ctx.command_path if error.ctx else "tocsin"
-        code = _fail(USAGE, f"{error.format_message().rstrip('.')}; see `{help_of} --help`")
+        code = _fail(USAGE, _wrong_use(error))
+    except Unknown as error:  # well used; it is the state of things that has no such name
+        code = _fail(FAILED, error.message)
     except Invalid as error:
         code = _fail(USAGE, error.message)
     except (Refused, StoreUnavailable) as error:
@@ -114,7 +166,30 @@ def main() -> NoReturn:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         gone = isinstance(error, BrokenPipeError)  # whoever read our output has read enough
         code = FAILED if gone else _fail(FAILED, f"cannot write the output: {error.strerror}")
+    except Exception as error:
+        code = _fail(FAILED, _bug(error))
     sys.exit(code if isinstance(code, int) else DONE)
+
+
+def _wrong_use(error: click.UsageError) -> str:
+    """What is wrong with the words of the command line, and what would be right."""
+    command = error.ctx.command_path if error.ctx else "tocsin"
+    if isinstance(error, click.NoSuchOption) and error.option_name in _FOR_EVERY_COMMAND:
+        option, words = error.option_name, command.partition(" ")[2]
+        return f"{option} comes before the command: tocsin {option} … {words}"
+    if isinstance(error, click.NoSuchOption | click.exceptions.NoSuchCommand) and error.possibilities:
+        return f"{error.message.rstrip('.')}; did you mean {error.possibilities[0]}?"
+    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+
+
+def _bug(error: Exception) -> str:
+    """Where in Tocsin it was, and what; no values, for there may be secrets among them."""
+    from traceback import extract_tb
+
+    root = Path(__file__).parent
+    ours = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
+    place = f"{Path(ours[-1].filename).relative_to(root.parent)}:{ours[-1].lineno}" if ours else "Tocsin"
+    return f"this is a bug, in {place}: {type(error).__name__}: {told_of(error)}"
 
 
 def _refuse_what_is_no_text() -> None:

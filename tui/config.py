@@ -2,35 +2,26 @@
 
 import ipaddress
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
 
+from tui import config_file
 from tui.domain.errors import Invalid
 from tui.domain.filter import parse_filter
+from tui.domain.host import check_host
+from tui.domain.network import NetworkPolicy, PolicyName, parse_allow, parse_policy
+from tui.domain.pacing import parse_rate
+from tui.domain.proxy import Proxies, parse_proxies
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 from tui.domain.secret import Secret, check_reference
 
 if TYPE_CHECKING:
     from tui.intake.formats import Formats
 
-_KEYS = (
-    "db",
-    "log",
-    "link_template",
-    "retry.delays",
-    "dispatch.concurrency",
-    "dispatch.per_destination",
-    "listen.address",
-    "listen.token",
-    "keys",
-    "filters",
-)
 _VARIABLES = {
     "db": "TOCSIN_DB",
     "log": "TOCSIN_LOG",
@@ -40,6 +31,10 @@ _VARIABLES = {
     "dispatch.per_destination": "TOCSIN_PER_DESTINATION",
     "listen.address": "TOCSIN_LISTEN",
     "listen.token": "TOCSIN_LISTEN_TOKEN",
+    "listen.rate": "TOCSIN_LISTEN_RATE",
+    "listen.hosts": "TOCSIN_LISTEN_HOSTS",
+    "network.policy": "TOCSIN_NETWORK_POLICY",
+    "network.allow": "TOCSIN_NETWORK_ALLOW",
 }
 
 
@@ -56,6 +51,13 @@ class Config:
     listen: tuple[str, int] | None = None
     """Address and port on which alerts are taken over HTTP; None for not at all."""
     listen_token: Secret | None = None
+    listen_rate: float | None = None
+    """Requests per second taken from each token that has no rate of its own; None for no limit."""
+    listen_hosts: frozenset[str] = frozenset()
+    """Names of the endpoint, in lower case, beside addresses and `localhost`."""
+    network: NetworkPolicy = field(default_factory=NetworkPolicy)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """In which the proxies are named; not to be shown, for it holds passwords."""
     own_formats: "Formats | None" = None
     """The formats of alerts, if the configuration has any of its own; None for those built in."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -64,6 +66,8 @@ class Config:
     """Where the app keeps its theme, screen and filter."""
     filters: tuple[tuple[str, str], ...] = ()
     """Names and texts of filters the app offers."""
+    warning: str = ""
+    """What is wrong with the file itself, though it does its work; empty for nothing."""
 
     @property
     def formats(self) -> "Formats":
@@ -71,9 +75,10 @@ class Config:
 
         return self.own_formats or built_in()
 
-
-def default_config_path() -> Path:
-    return platformdirs.user_config_path("tocsin") / "config.toml"
+    @property
+    def proxies(self) -> Proxies:
+        """Raises Invalid for one that cannot be used: here, because most commands send nothing."""
+        return parse_proxies(self.environment)
 
 
 def load(
@@ -82,19 +87,28 @@ def load(
     file: str | None,
     log: str | None,
     listen: str | None = None,
+    network_policy: str | None = None,
+    network_allow: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
     """Put the configuration together. Raises Invalid naming the setting and where it was found.
 
-    `db`, `file`, `log` and `listen` are the flags. A file that was asked for has to be there; the default one
+    All but `environment` are the flags. A file that was asked for has to be there; the default one
     need not.
     """
     asked = file or environment.get("TOCSIN_CONFIG")
-    settings = _from_file(_path({"config": asked}, "config", Path()) if asked else None)
+    path = _path({"config": asked}, "config", Path()) if asked else None
+    settings = config_file.read(path)
+    warning = config_file.exposure(path or config_file.default_path(), settings)
     settings |= {key: environment[name] for key, name in _VARIABLES.items() if environment.get(name)}
-    settings |= {
-        key: value for key, value in {"db": db, "log": log, "listen.address": listen}.items() if value
+    flags = {
+        "db": db,
+        "log": log,
+        "listen.address": listen,
+        "network.policy": network_policy,
+        "network.allow": network_allow,
     }
+    settings |= {key: value for key, value in flags.items() if value}
     listening = _text(settings, "listen.address")
     return Config(
         db=_database(settings),
@@ -105,58 +119,24 @@ def load(
         per_destination=_count(settings, "dispatch.per_destination", 16),
         listen=parse_address(listening) if listening else None,
         listen_token=_token(_text(settings, "listen.token")),
+        listen_rate=_rate(settings.get("listen.rate", 0)),
+        listen_hosts=_hosts(settings.get("listen.hosts", [])),
+        network=_network(settings),
+        environment=environment,
         own_formats=settings.get("formats"),
         keys=_keys(settings.get("keys", {})),
         kept=platformdirs.user_state_path("tocsin") / "kept.json",
         filters=_filters(settings.get("filters", {})),
+        warning=warning,
     )
-
-
-def _from_file(asked: Path | None) -> dict[str, Any]:
-    path = asked or default_config_path()
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        if asked is None:
-            return {}
-        raise Invalid("config", f"there is no configuration file {path}") from None
-    except OSError as error:
-        raise Invalid("config", f"the configuration file {path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
-    settings: dict[str, Any] = {}
-    if "formats" in tables:
-        settings["formats"] = _formats(path, tables.pop("formats"))
-    for name, value in tables.items():
-        entries = (
-            {f"{name}.{key}": inner for key, inner in value.items()}
-            if isinstance(value, dict) and name not in ("keys", "filters")
-            else {name: value}
-        )
-        settings |= entries
-    for key in settings:
-        if key not in (*_KEYS, "formats"):
-            close = get_close_matches(key, _KEYS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(_KEYS)}"
-            raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
-    return settings
-
-
-def _formats(path: Path, tables: object) -> "Formats":
-    from tui.intake.formats import parse_formats
-
-    try:
-        return parse_formats(tables)
-    except Invalid as error:
-        raise Invalid("config", f"{path}: {error.message}") from None
 
 
 def _database(settings: Mapping[str, Any]) -> str:
     given = _text(settings, "db")
     scheme, separator, rest = given.partition("://")
-    if not separator:
+    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a / was left out, no path
         return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
-    if scheme not in ("postgresql", "postgres"):
+    if not separator or scheme not in ("postgresql", "postgres"):
         raise Invalid("db", "--db takes the path of a file, or a postgresql:// URL")
     return f"postgresql://{rest}"
 
@@ -184,11 +164,45 @@ def _token(given: str) -> Secret | None:
     return token
 
 
+def _rate(given: object) -> float | None:
+    try:
+        return parse_rate(str(given))
+    except Invalid as error:
+        raise Invalid("listen.rate", f"listen.rate: {error.message}") from None
+
+
+def _hosts(given: object) -> frozenset[str]:
+    if isinstance(given, str):
+        given = [part for part in given.replace(" ", "").split(",") if part]
+    wrong = Invalid("listen.hosts", 'listen.hosts is a list of names, like ["alerts.example.com"]')
+    if not isinstance(given, list):
+        raise wrong
+    for name in given:
+        if not isinstance(name, str) or ":" in name:
+            raise wrong
+        try:
+            check_host(name)
+        except Invalid:
+            raise wrong from None
+    return frozenset(name.lower().removesuffix(".") for name in given)
+
+
 def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:
     try:
         return Path(_text(settings, key) or default).expanduser()
     except RuntimeError:
         raise Invalid(key, f"{key}: nobody's home is at {settings[key]}") from None
+
+
+def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
+    allow = settings.get("network.allow", [])
+    if isinstance(allow, str):
+        allow = allow.replace(",", " ").split()
+    if not isinstance(allow, list):
+        raise Invalid("network.allow", 'network.allow is a list of networks, like ["10.0.0.0/8"]')
+    return NetworkPolicy(
+        parse_policy(_text(settings, "network.policy") or PolicyName.LOCAL), parse_allow(allow)
+    )
 
 
 def _delays(given: object) -> tuple[int, ...]:
@@ -231,7 +245,7 @@ def _filters(given: object) -> tuple[tuple[str, str], ...]:
 def _text(settings: Mapping[str, Any], key: str) -> str:
     value = settings.get(key, "")
     if not isinstance(value, str) or "\0" in value:
-        raise Invalid(key, f"{key} is a text in quotation marks, not {value!r}")
+        raise Invalid(key, f"{key} is a text in quotation marks")  # not what it is: it may be a secret
     return value
 
 

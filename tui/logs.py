@@ -1,5 +1,8 @@
 """Where log lines go: one line an event, nothing in it that a terminal acts on, no secrets."""
 
+import contextlib
+import fcntl
+import io
 import logging
 import logging.handlers
 import os
@@ -11,6 +14,7 @@ from pathlib import Path
 from tui.domain.errors import Invalid
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
+from tui.store.private import close_to_others, make_directory, refuse_planted_link
 
 _ROTATE_AT = 10 * 1024 * 1024
 _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
@@ -35,11 +39,44 @@ def redact(text: str) -> str:
     return _URL.sub(lambda match: _mask(match[0]), text)
 
 
+def told_of(error: BaseException) -> str:
+    """What a crash says of itself: the first line, URLs masked. Below it a database quotes whole rows."""
+    return redact(str(error).partition("\n")[0])
+
+
 def _mask(url: str) -> str:
     try:
         return mask_url(url)
     except ValueError:
         return "http://…"
+
+
+class _File(logging.handlers.WatchedFileHandler):
+    """The log's file, put aside when it is large; opened anew where another program has done so."""
+
+    def _open(self) -> io.TextIOWrapper:
+        # As `set_up` does it: where the file was taken away we are the one that makes it.
+        return open(self.baseFilename, "a", encoding="utf-8", opener=_open_privately)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _put_aside_if_large(Path(self.baseFilename))
+        super().emit(record)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    refuse_planted_link(Path(path))
+    return os.open(path, flags, 0o600)
+
+
+def _put_aside_if_large(path: Path) -> None:
+    with contextlib.suppress(OSError):  # what cannot be put aside goes on growing
+        if path.stat().st_size <= _ROTATE_AT:
+            return
+        with path.open("rb") as file:
+            # Of several that find it large one puts it aside: the next would put the new one in its place.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                path.replace(path.with_suffix(path.suffix + ".1"))
 
 
 def set_up(path: Path, *, to_stderr: bool) -> None:
@@ -48,19 +85,16 @@ def set_up(path: Path, *, to_stderr: bool) -> None:
     Raises Invalid (`log`) when the file cannot be written.
     """
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
-        if path.stat().st_size > _ROTATE_AT:
-            path.replace(path.with_suffix(path.suffix + ".1"))
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600))
+        make_directory(path.parent)
+        refuse_planted_link(path)
+        _put_aside_if_large(path)
+        file = _File(path)
+        close_to_others(path)
     except OSError as error:
         raise Invalid(
             "log", f"the log {path} cannot be written: {error.strerror}; choose another with --log"
         ) from None
-    handlers: list[logging.Handler] = [
-        # Reopens the file when another Tocsin has moved it away.
-        logging.handlers.WatchedFileHandler(path, encoding="utf-8")
-    ]
+    handlers: list[logging.Handler] = [file]
     if to_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
     logger = logging.getLogger("tui")

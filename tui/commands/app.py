@@ -1,12 +1,16 @@
 """`tocsin` without a command: the app, with a dispatcher beside it."""
 
+import os
+import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from tui.commands.listening import listening
-from tui.commands.session import Session, tell
+from tui.commands.session import Session, dialler_of, tell
 from tui.config import Config
 from tui.domain.errors import Invalid
 from tui.store.errors import CannotOpen
@@ -29,8 +33,13 @@ def open_app(session: Session, *, dispatching: bool) -> None:
         raise CannotOpen(
             "the app needs a terminal; without one, `tocsin dispatch` delivers and `tocsin send` queues"
         )
-    with session.store() as store:
+    with session.store(create=True) as store:
         code = run_app(store, session.config, dispatching=dispatching)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # the terminal has gone; flushing at exit would fail again, and hide the code
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     raise click.exceptions.Exit(code)
 
 
@@ -67,6 +76,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
                 note=note or (f"taking alerts at {url}" if url else ""),
                 kept=kept,
                 filters=config.filters,
+                network=config.network,
             )
             app = TocsinApp(context, notice, config.keys)
             app.run()
@@ -80,21 +90,35 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
 
 def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":
     from tui.delivery.background import BackgroundDispatcher
-    from tui.delivery.dispatcher import Limits
+    from tui.delivery.slots import Limits
 
     limits = Limits(config.concurrency, config.per_destination)
-    dispatcher = BackgroundDispatcher(store, policy=config.policy, limits=limits)
+    dispatcher = BackgroundDispatcher(store, policy=config.policy, limits=limits, dialler=dialler_of(config))
     dispatcher.start()
     return dispatcher
 
 
 def finish(dispatcher: "BackgroundDispatcher") -> None:
-    """Let what is in flight end and be recorded; Ctrl-C cuts it off."""
+    """Let what is in flight end and be recorded; Ctrl-C cuts it off, and once more leaves at once."""
     dispatcher.drain(GRACE_S)
-    if dispatcher.in_flight:
-        tell(f"finishing {dispatcher.in_flight} in flight, at most {GRACE_S:.0f} s; Ctrl-C to stop at once")
-    try:
+    with _on_interrupt(lambda: dispatcher.drain(0)):
+        if dispatcher.in_flight:
+            tell(
+                f"finishing {dispatcher.in_flight} in flight, at most {GRACE_S:.0f} s; Ctrl-C to stop at once"
+            )
         dispatcher.join()
-    except KeyboardInterrupt:
-        dispatcher.drain(0)
-        dispatcher.join(5)
+
+
+@contextmanager
+def _on_interrupt(act: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C acts, and raises nothing: what it broke into would not be done, or stay locked."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        act()
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -20,6 +20,7 @@ from tui.config import Config
 from tui.domain.alert import make_test_alert, parse_alert
 from tui.domain.destination import Destination, parse_destination
 from tui.domain.errors import Invalid
+from tui.domain.network import NetworkPolicy
 from tui.domain.retry import RetryPolicy
 from tui.domain.text import visible
 
@@ -48,9 +49,11 @@ def demo(session: Session) -> None:
             db=str(Path(directory) / "demo.db"),
             log=Path(directory) / "demo.log",
             policy=RetryPolicy(_DELAYS_MS),
+            network=NetworkPolicy(),
+            environment={},
             kept=Path(directory) / "kept.json",
         )
-        with Session(lambda: config).store() as store, _receiver() as receiver:
+        with Session(lambda: config).store(create=True) as store, _receiver() as receiver:
             destinations = _add_destinations(store, receiver.port)
             if has_terminal():
                 with _stream(store):

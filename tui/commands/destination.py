@@ -1,31 +1,44 @@
 """`tocsin destination`: where alerts go, set up and tried out from the command line."""
 
-import secrets
-import shlex
 import sys
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.commands import output, shapes
-from tui.commands.session import Session, destination_named, json_option, run_dispatcher, say, say_json, tell
-from tui.commands.settings import GENERATE, merge_headers, parse_settings, settings
-from tui.domain.alert import AlertType, make_test_alert
+from tui.commands.rotation import rotate
+from tui.commands.sending_tests import conclude, send_test
+from tui.commands.session import (
+    Session,
+    check_way_out,
+    destination_named,
+    json_option,
+    say,
+    say_json,
+    tell,
+)
+from tui.commands.settings import apply, parse_settings, settings
+from tui.commands.tls import check_tls, lines
+from tui.commands.unseen import GENERATE, read_unseen, say_generated
+from tui.domain.alert import AlertType
 from tui.domain.destination import Destination, parse_name, parse_url, resolve_destination
-from tui.domain.errors import Invalid, Refused
-from tui.domain.lifecycle import Outcome
+from tui.domain.errors import Refused
+from tui.domain.folding import format_fold
+from tui.domain.routing import taken_by
 from tui.domain.text import visible
+from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 
 if TYPE_CHECKING:
     from tui.store.database import Store, Transaction
-    from tui.store.views import AttemptRow, DestinationRow, Exchange, Record
+    from tui.store.views import DestinationRow, Record
 
 
 @click.group(no_args_is_help=False)
 def destination() -> None:
     """Set up where alerts go, and try it out."""
+
+
+destination.add_command(rotate)
 
 
 @destination.command()
@@ -38,27 +51,36 @@ def destination() -> None:
 def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **given: Any) -> None:
     """Add a destination called NAME; alerts are posted to URL.
 
+    For a URL, the value of a header or a secret that others on this machine must not see, give -: it is
+    asked for, or read from a pipe, a line each in this order.
+
     \b
     tocsin destination add soc https://hooks.example.com/alerts
     tocsin destination add pager http://localhost:8081 --severity HIGH,CRITICAL --test
     """
-    new = Destination(name=parse_name(name), url=parse_url(url), **parse_settings(**given))
+    address = _url(session, url)
+    new = apply(parse_settings(**given), Destination(name=parse_name(name), url=address))
+    check_tls(new)
     generated = new.secret.value if new.secret and given["secret"] == GENERATE else None
+    if tested:
+        check_way_out(session.config)
     from tui.store import destinations
 
-    with session.store() as store:
+    with session.store(create=True) as store:
         added = store.write(destinations.add, new).result()
         if not as_json:
             say(f"added {visible(added.name)}: {visible(added.masked_url)}")
-            _say_generated(generated)
-        test = _send_test(session, store, added) if tested else None
+            say_generated(generated)
+        _warn(added)
+        test = send_test(session, store, added) if tested else None
         row = _row(store, added.name)
         day = _day(store, row)
     if as_json:
-        shown = shapes.destination_json(row, day) | ({"generatedSecret": generated} if generated else {})
+        shown = shapes.destination_json(row, day, _now())
+        shown |= {"generatedSecret": generated} if generated else {}
         say_json(shown | ({"test": shapes.attempt_json(*test)} if test else {}))
     if test:
-        _conclude(added, *test, as_json=as_json)
+        conclude(added, *test, as_json=as_json)
 
 
 @destination.command("list")
@@ -72,7 +94,8 @@ def list_destinations(session: Session, as_json: bool) -> None:
         rows = store.read(health.destination_rows).result()
         days = [_day(store, row) for row in rows] if as_json else []
     if as_json:
-        say_json([shapes.destination_json(row, day) for row, day in zip(rows, days, strict=True)])
+        now = _now()
+        say_json([shapes.destination_json(row, day, now) for row, day in zip(rows, days, strict=True)])
     elif rows:
         headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER")
         output.print_table(headings, [output.destination_cells(row) for row in rows], shrink=7, state=3)
@@ -89,23 +112,31 @@ def show(session: Session, name: str, as_json: bool) -> None:
     with session.store() as store:
         row = _row(store, name)
         day = _day(store, row)
+        matched, of = _would_have_matched(store, row.destination)
     if as_json:
-        say_json(shapes.destination_json(row, day))
+        shown = shapes.destination_json(row, day, _now())
+        say_json(shown | {"wouldHaveMatched": {"matched": matched, "ofLast": of}})
         return
     shown, (_, url, severities, state, success, p95, waiting, last) = (
         row.destination,
         output.destination_cells(row),
     )
+    old = shown.old_secret if shown.old_secret and shown.old_secret.signs_at(_now()) else None
     output.print_fields(
         (
             ("name", shown.name),
             ("url", url),
             ("severities", severities),
             ("types", output.listed(shown.alert_types, AlertType)),
+            ("filter", shown.filter),
+            ("takes", f"would have matched {matched:,} of the last {of:,} alerts" if of else ""),
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),
             ("secret", shown.secret.shown if shown.secret else ""),
+            ("old secret", f"signs, too, until {output.moment(old.until)}" if old else ""),
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
+            ("tls", "\n".join(lines(shown.tls))),
             ("rate", f"at most {shown.rate:g} a second" if shown.rate else ""),
+            ("folds", f"what says the same for {format_fold(shown.fold_ms)}" if shown.fold_ms else ""),
             ("state", state),
             ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),
             ("in a row", f"{row.health.failures} failed" if row.health.failures else ""),
@@ -127,15 +158,16 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
     """Change what is given and nothing else.
 
     A header is set beside those there are, and 'NAME:' without a value removes it; --secret '' removes the
-    secret.
+    secret, and --bearer '' or --basic '' the authorization. --client-cert '' removes key and password, too.
+    Another secret takes the place of the old one at once: `tocsin destination rotate` keeps both for a while.
 
     \b
     tocsin destination edit soc --severity all --timeout 10
     tocsin destination edit soc --header 'X-Team: red' --header 'X-Old:'
     """
-    changes = parse_settings(**given)
+    changes: dict[str, Any] = {} if url is None else {"url": _url(session, url)}
+    changes |= parse_settings(**given)
     changes |= {} if name is None else {"name": parse_name(name)}
-    changes |= {} if url is None else {"url": parse_url(url)}
     if not changes:
         raise click.UsageError("nothing to change; give --name, --url, --severity or another option")
 
@@ -144,13 +176,15 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
         from tui.store import destinations
 
         current = resolve_destination(reference, destinations.all_destinations(tx.db))
-        headers = merge_headers(current.headers, changes.get("headers", ()))
-        return destinations.edit(tx, replace(current, **changes | {"headers": headers}))
+        return destinations.edit(tx, apply(changes, current))
 
     with session.store() as store:
+        if changes.keys() & {"url", "tls"}:  # not in the transaction: files may be slow to read
+            check_tls(apply(changes, destination_named(store, reference)))
         edited = store.write(change).result()
     say(f"changed {visible(edited.name)}")
-    _say_generated(changes["secret"].value if given["secret"] == GENERATE else None)
+    _warn(edited)
+    say_generated(changes["secret"].value if given["secret"] == GENERATE else None)
 
 
 @destination.command()
@@ -164,10 +198,10 @@ def test(session: Session, name: str, as_json: bool) -> None:
     """
     with session.store() as store:
         found = destination_named(store, name)
-        attempt, exchange = _send_test(session, store, found)
+        attempt, exchange = send_test(session, store, found)
     if as_json:
         say_json(shapes.attempt_json(attempt, exchange))
-    _conclude(found, attempt, exchange, as_json=as_json)
+    conclude(found, attempt, exchange, as_json=as_json)
 
 
 @destination.command()
@@ -176,7 +210,7 @@ def test(session: Session, name: str, as_json: bool) -> None:
 def pause(session: Session, name: str) -> None:
     """Let alerts for a destination wait until it is resumed."""
     paused = _set_paused(session, name, paused=True)
-    say(f"{visible(paused.name)} is paused; its alerts wait for {_command('resume', paused)}")
+    say(f"{visible(paused.name)} is paused; its alerts wait for {output.command_for('resume', paused)}")
 
 
 @destination.command()
@@ -210,6 +244,10 @@ def delete(session: Session, name: str, yes: bool) -> None:
     say(f"deleted {shown}, cancelled {_counted(cancelled)}")
 
 
+def _url(session: Session, given: str) -> str:
+    return session.config.network.check_url(parse_url(read_unseen(given, "URL", "url")))
+
+
 def _set_paused(session: Session, name: str, *, paused: bool) -> Destination:
     from tui.store import destinations
 
@@ -233,70 +271,29 @@ def _row(store: "Store", reference: str) -> "DestinationRow":
 def _day(store: "Store", row: "DestinationRow") -> "Record":
     """How it fared in the last 24 hours."""
     from tui.store import health
+
+    return store.read(health.record, row.destination.id, since=_now() - health.DAY_MS).result()
+
+
+def _now() -> int:
     from tui.store.database import wall_clock
 
-    return store.read(health.record, row.destination.id, since=wall_clock() - health.DAY_MS).result()
+    return wall_clock()
 
 
-# --- the test alert -------------------------------------------------------------------------------
+def _would_have_matched(store: "Store", destination: Destination) -> tuple[int, int]:
+    """How many of the last alerts it takes, and how many these are."""
+    from tui.store import listing
 
-
-def _send_test(
-    session: Session, store: "Store", destination: Destination
-) -> "tuple[AttemptRow, Exchange | None]":
-    """Send the test alert from here and wait for its end; the one attempt and what came back."""
-    from tui.store import outbox, queries
-
-    if destination.paused:
-        raise Refused(f"{destination.name} is paused; {_command('resume', destination)} first")
-    alert = make_test_alert(
-        destination.name,
-        now=time.time_ns() // 1_000_000,
-        alert_id=secrets.token_hex(16),
-        link_template=session.config.link_template,
-    )
-    (receipt,) = store.write(outbox.submit, [alert]).result()
-    if isinstance(receipt, Invalid):
-        raise receipt
-    run_dispatcher(store, session.config, grace_s=5, only=[key for key, _, _ in receipt.deliveries])
-    key = store.read(queries.find_alert, alert.alert_id).result()
-    details = store.read(queries.alert_details, key).result()
-    attempts = details.deliveries[0].attempts if details else ()
-    if not attempts:
-        raise Refused("the test alert was not sent before this ended; it waits")
-    return attempts[0], store.read(queries.exchange, attempts[0].id).result()
-
-
-def _conclude(
-    destination: Destination, attempt: "AttemptRow", exchange: "Exchange | None", *, as_json: bool
-) -> None:
-    """Tell people how the test went; raises Refused if the alert was not delivered."""
-    if not as_json:
-        output.print_fields(
-            (
-                ("dispatched", output.moment(attempt.started_at)),
-                ("answer", attempt.summary if attempt.status_code else ""),
-                ("took", f"{attempt.duration_ms} ms"),
-                ("body", output.body_of(exchange)),
-            )
-        )
-    told = output.explanation_of(attempt, exchange)
-    if attempt.outcome is not Outcome.DELIVERED:
-        raise Refused(f"{destination.name} did not get the test alert. {told}")
-    if told:
-        tell(told)
+    return store.read(listing.count_latest, taken_by(destination), _now()).result()
 
 
 # --- in words -------------------------------------------------------------------------------------
 
 
-def _say_generated(secret: str | None) -> None:
-    if secret:
-        say(f"signing secret, shown only now: {secret}")
-
-
-def _command(verb: str, destination: Destination) -> str:
-    return f"`tocsin destination {verb} {shlex.quote(visible(destination.name))}`"
+def _warn(destination: Destination) -> None:
+    if not destination.tls.verify:
+        tell(f"{UNVERIFIED}: {UNVERIFIED_MEANS}")
 
 
 def _counted(waiting: int) -> str:

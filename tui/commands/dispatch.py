@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import click
 
-from tui.commands.session import Session, run_dispatcher, tell
+from tui.commands.session import Session, check_way_out, run_dispatcher, tell
 from tui.config import parse_address
 
 
@@ -14,8 +14,8 @@ from tui.config import parse_address
     "--grace",
     type=click.FloatRange(0, 3600),
     default=30,
-    show_default=True,
-    help="Seconds that what is in flight has to end when told to stop.",
+    metavar="SECONDS",
+    help="How long what is in flight has to end when told to stop. Default: 30.",
 )
 @click.option("--listen", metavar="HOST:PORT", help="Take alerts over HTTP, as POST /alerts.")
 @click.pass_obj
@@ -30,10 +30,12 @@ def dispatch(session: Session, drain: bool, grace: float, listen: str | None) ->
     config = replace(session.config, listen=parse_address(listen)) if listen else session.config
     if listen and drain:
         raise click.UsageError("--drain ends when all is delivered, and --listen goes on; give one of them")
-    with session.store(log_to_stderr=True) as store:
-        tell(f"delivering from {store.strategy.shown}" + ("" if drain else "; Ctrl-C to stop"))
-        if not run_dispatcher(store, config, grace_s=grace, until_empty=drain, endpoint=not drain):
+    check_way_out(config)
+    with session.store(create=True, log_to_stderr=True) as store:
+        told = f"delivering from {store.strategy.shown}" + ("" if drain else "; Ctrl-C to stop")
+        if not run_dispatcher(store, config, grace_s=grace, until_empty=drain, endpoint=not drain, told=told):
             raise click.exceptions.Exit(1)
         left = store.read(queries.summary).result()
         if left.waiting:
-            tell(f"{left.waiting} deliveries still wait, for a later time or a paused destination")
+            wait = "1 delivery still waits" if left.waiting == 1 else f"{left.waiting} deliveries still wait"
+            tell(f"{wait}, for a later time or a paused destination")

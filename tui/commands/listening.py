@@ -3,15 +3,22 @@
 import contextlib
 import errno
 import ipaddress
+import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tui.config import Config
 from tui.domain.secret import Secret
+from tui.domain.token import Standing
 from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
-    from tui.store.database import Store
+    from tui.intake.access import Access
+    from tui.intake.endpoint import Endpoint
+    from tui.serving import Refusals
+    from tui.store.database import ChangeNotice, Store
+
+log = logging.getLogger(__name__)
 
 _SHORTEST_TOKEN = 16
 
@@ -25,27 +32,65 @@ def listening(store: "Store", config: Config, nudge: Callable[[], object]) -> It
     if config.listen is None:
         yield None
         return
+    from tui.serving import Refusals, ServerThread, bind
+
     host, port = config.listen
-    token = _reveal(config.listen_token) if config.listen_token else None
-    if token is None and not ipaddress.ip_address(host).is_loopback:
-        raise CannotOpen(
-            f"whoever reaches {host} could send alerts; set TOCSIN_LISTEN_TOKEN (or token under [listen] in"
-            " the configuration) to a secret of 16 characters or more, or listen on 127.0.0.1"
-        )
+    with contextlib.closing(store.watch()) as notice:
+        refusals = Refusals()
+        endpoint = _endpoint(store, notice, config, nudge, refusals)
+        try:
+            sock = bind(host, port)
+        except OSError as error:
+            raise CannotOpen(_explain(error, host, port)) from None
+        with ServerThread(sock, endpoint.app(), name="endpoint", refusals=refusals) as server:
+            shown = f"[{host}]" if ":" in host else host
+            yield f"http://{shown}:{server.port}/alerts"
+        endpoint.access.record()
+
+
+def _endpoint(
+    store: "Store", notice: "ChangeNotice", config: Config, nudge: Callable[[], object], refusals: "Refusals"
+) -> "Endpoint":
+    from tui.intake.access import Access
     from tui.intake.endpoint import Endpoint
-    from tui.serving import ServerThread, bind
     from tui.store.database import wall_clock
 
-    try:
-        sock = bind(host, port)
-    except OSError as error:
-        raise CannotOpen(_explain(error, host, port)) from None
-    endpoint = Endpoint(
-        store, wall_clock, nudge, token=token, link_template=config.link_template, formats=config.formats
+    assert config.listen is not None
+    host, _ = config.listen
+    access = Access(
+        store,
+        notice,
+        wall_clock,
+        configured=_reveal(config.listen_token) if config.listen_token else None,
+        beyond=not ipaddress.ip_address(host).is_loopback,
+        rate=config.listen_rate,
     )
-    with ServerThread(sock, endpoint.app(), name="endpoint") as server:
-        shown = f"[{host}]" if ":" in host else host
-        yield f"http://{shown}:{server.port}/alerts"
+    _check_tokens(access, host)
+    return Endpoint(
+        store,
+        wall_clock,
+        access,
+        nudge,
+        hosts=config.listen_hosts,
+        link_template=config.link_template,
+        formats=config.formats,
+        refusals=refusals,
+    )
+
+
+def _check_tokens(access: "Access", host: str) -> None:
+    """Raises CannotOpen beyond this machine without a token.
+
+    One that has expired keeps nothing from starting: a dispatcher has deliveries to make, whoever may send.
+    """
+    standings = access.standings
+    if access.beyond and standings <= {Standing.REVOKED}:
+        raise CannotOpen(
+            f"whoever reaches {host} could send alerts; `tocsin token add NAME` makes a token for one who may"
+            " (or set TOCSIN_LISTEN_TOKEN to a secret of 16 characters or more), or listen on 127.0.0.1"
+        )
+    if access.asks and Standing.ACTIVE not in standings:
+        log.warning("no token lets anybody send alerts any more; `tocsin token add NAME` makes one")
 
 
 def _reveal(token: Secret) -> str:

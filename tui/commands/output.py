@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.commands.session import say
+from tui.domain.activity import percent
 from tui.domain.alert import Severity, format_time
 from tui.domain.explain import explain
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible, visible_lines
+from tui.domain.tls import UNVERIFIED
 
 if TYPE_CHECKING:
+    from tui.domain.destination import Destination
     from tui.store.views import (
         AlertDetails,
         AlertRow,
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
         DeliveryRow,
         DestinationRow,
         Exchange,
+        FoldRow,
         Record,
     )
 
@@ -117,11 +122,19 @@ def print_alerts(rows: "Sequence[AlertRow]") -> None:
             moment(row.created_at),
             row.severity,
             row.headline + (" (test)" if row.test else ""),
-            ", ".join(f"{d.destination} {state_of(d)}" for d in row.deliveries) or "not routed",
+            ", ".join(_stands(row)) or "not routed",
         )
         for row in rows
     )
     print_table(("ID", "CREATED", "SEVERITY", "ALERT", "DELIVERIES"), cells, shrink=3, state=4)
+
+
+def _stands(row: "AlertRow") -> list[str]:
+    """How the alert stands at each of its destinations."""
+    sent = [
+        f"{d.destination} {state_of(d)}" + (f" ×{d.folded + 1}" if d.folded else "") for d in row.deliveries
+    ]
+    return sent + [f"{fold.destination} folded" for fold in row.folds]
 
 
 def destination_cells(row: "DestinationRow") -> Sequence[str]:
@@ -131,8 +144,9 @@ def destination_cells(row: "DestinationRow") -> Sequence[str]:
         shown.name,
         shown.masked_url,
         listed(shown.severities, Severity),
-        "paused" if shown.paused else "failing" if row.health.failing_since else "active",
-        "" if row.success is None else f"{row.success:.0%}",
+        ("paused" if shown.paused else "failing" if row.health.failing_since else "active")
+        + ("" if shown.tls.verify else f" {UNVERIFIED}"),
+        "" if row.success is None else percent(row.success),
         "" if row.p95_ms is None else f"{row.p95_ms} ms",
         str(row.waiting),
         "" if last is None else f"{last.summary}, {moment(last.started_at)}",
@@ -143,7 +157,7 @@ def record_of(record: "Record") -> str:
     if record.success is None:
         return ""
     p95 = "" if record.p95_ms is None else f", p95 {record.p95_ms} ms"
-    return f"{record.success:.0%} of {record.attempts} delivered{p95}"
+    return f"{percent(record.success)} of {record.attempts} delivered{p95}"
 
 
 def listed(values: Collection[str], every: Iterable[str]) -> str:
@@ -179,9 +193,17 @@ def _print_alert(details: "AlertDetails") -> None:
             ("runbook", alert.runbook),
             ("context", bodies.body(alert.context.encode()).plain if alert.context != "{}" else ""),
             ("not routed", details.not_routed or ""),
+            ("dedup key", alert.dedup_key or ""),
+            ("folded", "\n".join(map(_folded, details.folds))),
         ),
         indent="  ",
     )
+
+
+def _folded(fold: "FoldRow") -> str:
+    into = fold.into_alert_id or "an alert that is gone"
+    stands = f" ({fold.into_standing} there)" if fold.into_standing else ""
+    return f"for {fold.destination} into {into}{stands}, {moment(fold.folded_at)}"
 
 
 def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange | None]") -> None:
@@ -194,6 +216,7 @@ def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange 
         (
             ("state", state_of(row)),
             ("next attempt", moment(due) if due is not None else ""),
+            ("folded", _counted_folds(row)),
             ("webhook-id", row.webhook_id),
             ("url", delivery.destination.masked_url),
             ("attempts", "\n".join(_attempt_lines(delivery))),
@@ -201,6 +224,12 @@ def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange 
         ),
         indent="  ",
     )
+
+
+def _counted_folds(row: "DeliveryRow") -> str:
+    if row.folded_at is None:
+        return ""
+    return f"×{row.folded + 1}: {row.folded:,} more, the last {moment(row.folded_at)}"
 
 
 def _attempt_lines(delivery: "DeliveryDetails") -> Iterator[str]:
@@ -219,3 +248,8 @@ def _painted(text: str) -> str:
     if os.environ.get("NO_COLOR"):
         return text
     return _STATE_WORD.sub(lambda match: click.style(match[0], fg=_COLOURS[match[0]]), text)
+
+
+def command_for(verb: str, destination: "Destination") -> str:
+    """The command with which a person does this to a destination, to be typed as it stands."""
+    return f"`tocsin destination {verb} {shlex.quote(visible(destination.name))}`"

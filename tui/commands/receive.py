@@ -3,22 +3,21 @@
 import contextlib
 import errno
 import functools
-import hmac
 import signal
 from typing import TYPE_CHECKING
 
 import click
 
 from tui.commands.session import say
-from tui.domain.errors import Invalid
-from tui.domain.secret import Secret, parse_secret
+from tui.commands.unseen import read_unseen
+from tui.domain.errors import Refused
+from tui.domain.secret import parse_secret, signing_key
+from tui.domain.text import visible
 from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
+    from tui.delivery.verification import Verifier
     from tui.receiver import Received
-
-_TOLERANCE_S = 300
-"""How far the sender's clock may be off, as Standard Webhooks has it."""
 
 
 @click.command()
@@ -26,18 +25,20 @@ _TOLERANCE_S = 300
     "--port",
     type=click.IntRange(0, 65535),
     default=8081,
-    show_default=True,
-    help="Listens on this port; 0 for any.",
+    metavar="PORT",
+    help="Listens on this port; 0 for any. Default: 8081.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Listens on this address.")
+@click.option(
+    "--host", default="127.0.0.1", metavar="ADDRESS", help="Listens on this address. Default: 127.0.0.1."
+)
 @click.option(
     "--status",
     type=click.IntRange(200, 599),
     default=200,
-    show_default=True,
-    help="Answers with this status.",
+    metavar="STATUS",
+    help="Answers with this status. Default: 200.",
 )
-@click.option("--body", default="success", show_default=True, help="Answers with this text.")
+@click.option("--body", default="success", help="Answers with this text. Default: success.")
 @click.option(
     "--delay", type=click.FloatRange(0, 3600), default=0, metavar="SECONDS", help="Waits before each answer."
 )
@@ -50,7 +51,11 @@ _TOLERANCE_S = 300
     metavar="SECONDS",
     help="Asks for this with every answer that is not 2xx.",
 )
-@click.option("--secret", metavar="SECRET", help="Verifies signatures with whsec_…, env:NAME or file:PATH.")
+@click.option(
+    "--secret",
+    metavar="SECRET",
+    help="Verifies signatures with whsec_…, env:NAME or file:PATH; - reads it from a prompt or a pipe.",
+)
 def receive(
     port: int,
     host: str,
@@ -70,7 +75,7 @@ def receive(
     from tui import receiver, serving
 
     behaviour = receiver.Behaviour(status, body, delay, fail_first=fail, retry_after=retry_after)
-    app = receiver.build_app({"/": behaviour}, functools.partial(_print, parse_secret(secret or "")))
+    app = receiver.build_app({"/": behaviour}, functools.partial(_print, _verifier(secret)))
     try:
         sock = serving.bind(host, port)
     except OSError as error:
@@ -81,38 +86,33 @@ def receive(
         serving.serve(sock, app)
 
 
-def _print(secret: Secret | None, received: "Received") -> None:
+def _verifier(given: str | None) -> "Verifier | None":
+    """Raises Invalid, and Refused for a reference behind which there is nothing."""
+    secret = parse_secret(read_unseen(given, "signing secret", "secret")) if given else None
+    if secret is None:
+        return None
+    from tui.delivery.secrets import SecretUnavailable, reveal
+    from tui.delivery.verification import Verifier
+
+    try:
+        value = reveal(secret)
+    except SecretUnavailable as problem:
+        raise Refused(str(problem)) from None
+    signing_key(value)
+    return Verifier(value)
+
+
+def _print(verifier: "Verifier | None", received: "Received") -> None:
     from tui import receiver
 
     head, *rest = receiver.describe(received)
-    verdict = [_verify(secret, received)] if secret else []
+    verdict = []
+    if verifier:
+        verdict = [visible(verifier.verdict(received.header, received.body, received.at // 1000))]
     try:
         say("\n".join((head, *verdict, *rest, "")))
     except OSError:  # whoever reads this has gone; nobody would see what else comes
         signal.raise_signal(signal.SIGTERM)
-
-
-def _verify(secret: Secret, received: "Received") -> str:
-    """Whether a request is signed with `secret`, and why not."""
-    from tui.delivery.request import signature
-    from tui.delivery.secrets import SecretUnavailable, reveal
-
-    webhook_id, timestamp = received.header("webhook-id"), received.header("webhook-timestamp")
-    given = received.header("webhook-signature").split()
-    if not (webhook_id and timestamp and given):
-        return "not signed: webhook-id, webhook-timestamp and webhook-signature belong together"
-    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
-        return "badly signed: webhook-timestamp is not a number of seconds"
-    late = received.at // 1000 - int(timestamp)
-    if abs(late) > _TOLERANCE_S:
-        return f"badly signed: webhook-timestamp is {abs(late)} s in the {'past' if late > 0 else 'future'}"
-    try:
-        right = signature(reveal(secret), webhook_id, int(timestamp), received.body)
-    except (SecretUnavailable, Invalid) as error:
-        return f"not verified: {error}"
-    if any(hmac.compare_digest(right.encode(), each.encode()) for each in given):
-        return "signed"
-    return "badly signed: with another secret, or the body was changed on its way"
 
 
 def _explain(error: OSError, host: str, port: int) -> str:

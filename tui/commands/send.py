@@ -1,27 +1,43 @@
 """`tocsin send`: queue alerts from flags, a file or a pipe."""
 
+import os
+import stat
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.commands.formats import LIST, format_option, list_formats, reader
-from tui.commands.session import JsonArray, Session, json_option, patiently, run_dispatcher, say, tell
+from tui.commands.pipe import Pipe
+from tui.commands.receipts import Receipts
+from tui.commands.rejects import Rejects, reject_option
+from tui.commands.session import (
+    Session,
+    check_way_out,
+    destination_named,
+    json_option,
+    patiently,
+    run_dispatcher,
+    stop_on_signals,
+    tell,
+)
 from tui.domain.alert import Alert, AlertType, Severity, decode_json
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
-from tui.domain.text import visible
-from tui.intake.documents import Item, read_items
+from tui.intake.documents import Input, Item, read_items
 
 if TYPE_CHECKING:
-    from tui.intake.formats import Reading, Skipped
+    from tui.intake.formats import Reading
     from tui.store.database import Store
     from tui.store.outbox import Receipt
+    from tui.store.views import DeliveryRow
 
 _FOR_EVER = "for ever"
+_AT_ONCE = 1_000
+"""Items in one transaction, so that a dispatcher beside us never waits long for the writer."""
 
 
 @click.command()
@@ -31,8 +47,8 @@ _FOR_EVER = "for ever"
 @click.option("--id", "id", help="Id of the rule or policy that fired.")
 @click.option("--type", "type", metavar="|".join(AlertType), help="Default: RULE.")
 @click.option("--name", help="Display name of the rule.")
-@click.option("--description")
-@click.option("--runbook")
+@click.option("--description", help="What happened, at length.")
+@click.option("--runbook", help="What is to be done about it.")
 @click.option("--tag", "tags", multiple=True, help="May be given several times.")
 @click.option("--context", "alertContext", metavar="JSON", help="A JSON object with anything that helps.")
 @format_option
@@ -44,8 +60,10 @@ _FOR_EVER = "for ever"
     is_flag=False,
     flag_value=_FOR_EVER,
     metavar="[SECONDS]",
-    help="Deliver, and wait for the end of every delivery; exit 1 if one failed or the time ran out.",
+    help="Deliver, and wait for the end of every delivery, through its retries: more than two hours, if not "
+    "limited to SECONDS. Exit 1 if one failed or the time ran out.",
 )
+@reject_option
 @json_option
 @click.pass_obj
 def send(
@@ -54,6 +72,7 @@ def send(
     format_name: str,
     wait: str | None,
     to: tuple[str, ...],
+    reject: Path | None,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -67,8 +86,12 @@ def send(
     tocsin send alerts.json
     tail -F /var/log/suricata/eve.json | tocsin send --format suricata -
 
-    An alert is stored before this returns. It is delivered by an open app, by `tocsin dispatch`, or,
+    An alert is stored before this tells of it. It is delivered by an open app, by `tocsin dispatch`, or,
     with --wait, by this command itself.
+
+    Lines are stored as they come; a bad one is named by its number, and the others go on. While the
+    database cannot take them, whoever writes to the pipe has to wait, however long. Ctrl-C stores what
+    has been written to it, and ends; a pipe keeps no more: of files, `tocsin watch` knows how far it came.
     """
     if format_name == LIST:
         list_formats(session, as_json=as_json)
@@ -81,78 +104,105 @@ def send(
     if file is not None and given:
         raise click.UsageError("give alerts in a file or with flags, not both")
     seconds = _seconds(wait)
-    from tui.intake.formats import Skipped
-
+    if wait is not None:
+        check_way_out(session.config)
     read = reader(session, "tocsin" if file is None else format_name)
-    batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
-    bad = 0
-    with session.store() as store, _Answer(as_json=as_json, at_the_end=wait is not None) as answer:
+    rejects = Rejects(reject, [Path(file)] if file not in (None, "-") else ())
+    pipe = None
+    if file == "-":
+        stream = _standard_input()
+        pipe, batches = stream if isinstance(stream, Pipe) else None, read_items(stream)
+    else:
+        batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
+    with (
+        session.store(create=True) as store,
+        Receipts(as_json=as_json, at_the_end=wait is not None) as answer,
+    ):
+        for name in to:  # once, and not for every line of a stream
+            destination_named(store, name)
+        keeper = _Keeper(store, read, to, answer, rejects, pipe)
         for batch in batches:
-            readings = [reading for item in batch for reading in read(item)]
-            for place, result in _submit(store, readings, to):
-                match result:
-                    case Invalid():
-                        bad += 1
-                        tell(f"tocsin: {place}: {result.message}" if place else f"tocsin: {result.message}")
-                    case Skipped():
-                        answer.skipped[result.reason] += 1
-                    case _:
-                        answer.stored(result)
-        if wait is not None:
-            answer.states = _deliver(session, store, answer.receipts, seconds)
-    if bad:
+            keeper.keep(batch)
+        stopped = pipe is not None and pipe.stopping.is_set()
+        if stopped:
+            tell(f"stopped: {answer.count} stored, {keeper.bad} bad")
+        elif wait is not None:
+            answer.ended = _deliver(session, store, answer.receipts, seconds)
+    if keeper.bad:
         raise click.exceptions.Exit(2)
-    if any(state != State.DELIVERED for state in answer.states.values()):
+    unsure = stopped and wait is not None
+    if unsure or any(row.state is not State.DELIVERED for row in answer.ended.values()):
         raise click.exceptions.Exit(1)
 
 
-class _Answer:
-    """What is told of the alerts that were stored: of each at once or, with --wait, when all have ended.
+@dataclass
+class _Keeper:
+    """Stores what is read, and tells of it."""
 
-    Nothing that is stored goes untold, whatever ends this early; and once nobody reads the answer any
-    more, the rest is stored all the same.
-    """
+    store: "Store"
+    read: "Callable[[Item], list[Reading]]"
+    to: tuple[str, ...]
+    answer: Receipts
+    rejects: Rejects
+    pipe: Pipe | None
+    bad: int = 0
 
-    def __init__(self, *, as_json: bool, at_the_end: bool) -> None:
-        self.receipts: list[Receipt] = []
-        self.states: dict[int, State] = {}
-        """How deliveries ended, where that is known."""
-        self.skipped: Counter[str] = Counter()
-        """How often there was no alert, by the reason."""
-        self._array = JsonArray() if as_json else None
-        self._at_the_end = at_the_end
-        self._unread: OSError | None = None
-
-    def stored(self, receipt: "Receipt") -> None:
-        self.receipts.append(receipt)
-        if not self._at_the_end:
-            self._write(self._say, receipt)
-
-    def __enter__(self) -> "_Answer":
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        for receipt in self.receipts if self._at_the_end else ():
-            self._write(self._say, receipt)
-        if self._array is not None:
-            self._write(self._array.close)
-        for reason, times in self.skipped.items():
-            tell(f"tocsin: skipped {times}: {reason}" if times > 1 else f"tocsin: skipped: {reason}")
-        if self._unread is not None and kind is None:
-            raise self._unread
-
-    def _say(self, receipt: "Receipt") -> None:
-        if self._array is not None:
-            self._array.append(_as_json(receipt, self.states))
-        else:
-            say(_describe(receipt, self.states))
-
-    def _write(self, words: Callable[..., None], *of: "Receipt") -> None:
-        if self._unread is None:
+    def keep(self, batch: Sequence[Item]) -> None:
+        """Raises StoreUnavailable, having told from where on nothing is stored."""
+        for start in range(0, len(batch), _AT_ONCE):
             try:
-                words(*of)
-            except OSError as error:
-                self._unread = error
+                self._keep(batch[start : start + _AT_ONCE])
+            except BaseException as error:
+                self._tell_of_unstored(batch[start:], error)
+                raise
+
+    def _keep(self, items: Sequence[Item]) -> None:
+        from tui.intake.formats import Skipped
+
+        read = [(item, reading) for item in items for reading in self.read(item)]
+        stored = self._submit([reading for _, reading in read])
+        bad: dict[str, Item] = {}
+        for item, reading in read:
+            result = next(stored) if isinstance(reading.result, Alert) else reading.result
+            match result:
+                case Invalid():
+                    self.bad += 1
+                    bad[item.place] = item
+                    tell(f"tocsin: {reading.place + ': ' if reading.place else ''}{result.message}")
+                case Skipped():
+                    self.answer.skip(result.reason)
+                case _:
+                    self.answer.stored(result)
+        self._reject(bad.values())
+
+    def _submit(self, readings: "Sequence[Reading]") -> "Iterator[Receipt | Invalid]":
+        """Store the alerts there are in one transaction; what became of each."""
+        from tui.intake.formats import ids_of_tools
+        from tui.store import outbox
+
+        alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
+        if self.to:
+            alerts = [replace(alert, destinations=self.to) for alert in alerts]
+        by_id = ids_of_tools(readings)
+        return iter(
+            patiently(
+                lambda: self.store.write(outbox.submit, alerts, by_id).result(),
+                as_long_as=self.pipe.goes_on if self.pipe else lambda: False,
+            )
+        )
+
+    def _tell_of_unstored(self, items: Sequence[Item], error: BaseException) -> None:
+        if items[0].place:
+            sure = "" if isinstance(error, Exception) else "known to be "  # Ctrl-C comes at any moment
+            tell(f"tocsin: not {sure}stored: {items[0].place} and what comes after it")
+        if self.pipe is not None:  # nobody else has them any more
+            self._reject(items)
+
+    def _reject(self, items: Iterable[Item]) -> None:
+        try:
+            self.rejects.keep(item.as_line() for item in items)
+        except OSError as error:
+            tell(f"tocsin: {self.rejects.path} cannot be written: {error.strerror}")
 
 
 def _seconds(wait: str | None) -> float | None:
@@ -180,12 +230,16 @@ def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _standard_input() -> Input:
+    if sys.stdin is None:
+        raise Invalid("file", "there is no standard input to read from")
+    descriptor = sys.stdin.fileno()
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):  # like one that is named: what is not read is still in it
+        return open(descriptor, "rb", closefd=False)
+    return Pipe(descriptor, stop_on_signals())
+
+
 def _from_file(name: str) -> Iterator[list[Item]]:
-    if name == "-":
-        if sys.stdin is None:
-            raise Invalid("file", "there is no standard input to read from")
-        yield from read_items(sys.stdin.buffer)
-        return
     try:
         with open(name, "rb") as stream:
             yield from read_items(stream)
@@ -193,61 +247,18 @@ def _from_file(name: str) -> Iterator[list[Item]]:
         raise Invalid("file", f"{name} cannot be read: {error.strerror}") from None
 
 
-def _submit(
-    store: "Store", readings: "list[Reading]", to: tuple[str, ...]
-) -> "Iterator[tuple[str, Receipt | Skipped | Invalid]]":
-    """Store the alerts there are in one transaction; the place of each reading with what became of it."""
-    from tui.intake.formats import ids_of_tools
-    from tui.store import outbox
-
-    alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
-    by_id = ids_of_tools(readings)
-    if to:
-        alerts = [replace(alert, destinations=to) for alert in alerts]
-    stored = iter(patiently(lambda: store.write(outbox.submit, alerts, by_id).result()))
-    for reading in readings:
-        yield reading.place, next(stored) if isinstance(reading.result, Alert) else reading.result
-
-
 def _deliver(
     session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None
-) -> dict[int, State]:
-    """Deliver until nothing of `receipts` waits or the time is over; the states in which that left them."""
+) -> "dict[int, DeliveryRow]":
+    """Deliver until nothing of `receipts` waits or the time is over; the deliveries, as that left them."""
     from tui.store import queries
 
     ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
     if ids:
-        run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds)
-    states = {row.id: row.state for row in store.read(queries.deliveries_by_id, ids).result()}
-    waiting = sum(state in (State.SCHEDULED, State.IN_FLIGHT) for state in states.values())
+        late = "waiting for the end of each delivery, retries included; Ctrl-C leaves them queued"
+        run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds, told_late=late)
+    ended = {row.id: row for row in store.read(queries.deliveries_by_id, ids).result()}
+    waiting = sum(row.state in (State.SCHEDULED, State.IN_FLIGHT) for row in ended.values())
     if waiting:
         tell(f"tocsin: stopped waiting; {waiting} still queued, for `tocsin dispatch` or an open app")
-    return states
-
-
-def _describe(receipt: "Receipt", states: dict[int, State]) -> str:
-    if receipt.not_routed:
-        return f"{visible(receipt.alert_id)}  stored, not routed: {receipt.not_routed}"
-    names = [
-        visible(destination.name) + (f" {states[delivery_id]}" if states else "")
-        for delivery_id, _, destination in receipt.deliveries
-    ]
-    queued = "stored before, for " if receipt.repeated else "queued for "
-    return f"{visible(receipt.alert_id)}  {'' if states else queued}{', '.join(names)}"
-
-
-def _as_json(receipt: "Receipt", states: dict[int, State]) -> dict[str, Any]:
-    return {
-        "alertId": receipt.alert_id,
-        "repeated": receipt.repeated,
-        "notRouted": receipt.not_routed,
-        "deliveries": [
-            {
-                "id": webhook_id,
-                "destination": destination.name,
-                "destinationId": destination.id,
-                "state": states.get(delivery_id, State.SCHEDULED),
-            }
-            for delivery_id, webhook_id, destination in receipt.deliveries
-        ],
-    }
+    return ended

@@ -2,24 +2,29 @@
 
 import contextlib
 import json
+import logging
 import random
 import re
 import signal
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tui import logs
 from tui.config import Config
+from tui.domain.network import PolicyName
 from tui.domain.text import is_control, visible
 
 if TYPE_CHECKING:
+    from tui.delivery.dialling import Dialler
     from tui.delivery.dispatcher import Dispatcher
     from tui.domain.destination import Destination
     from tui.store.database import Store
@@ -27,8 +32,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+log = logging.getLogger(__name__)
+
 PATIENCE_S = 60.0
 """How long a command asks again for a lock that others hold."""
+_AGAIN_S = 0.5
+_LATE_S = 1.0
 _NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
@@ -39,43 +48,67 @@ class Session:
     @cached_property
     def config(self) -> Config:
         """Read when a command needs it, so that one that is broken does not hide the help; raises Invalid."""
-        return self.load()
+        config = self.load()
+        if config.warning:
+            tell(f"warning: {config.warning}")
+        return config
 
     @contextlib.contextmanager
-    def store(self, *, log_to_stderr: bool = False) -> "Iterator[Store]":
-        """The store, open; the log set up. Raises CannotOpen."""
+    def store(self, *, create: bool = False, log_to_stderr: bool = False) -> "Iterator[Store]":
+        """The store, open; the log set up. Raises CannotOpen.
+
+        Only with `create` is a database made where there is none: to who asks what is stored, an empty one
+        would say that nothing is, when it was the path that was wrong.
+        """
         from tui.store.database import Store
         from tui.store.engines import strategy_for
 
         logs.set_up(self.config.log, to_stderr=log_to_stderr)
-        with patiently(lambda: Store(strategy_for(self.config.db))) as store:
+        with patiently(lambda: Store(strategy_for(self.config.db, create=create))) as store:
             yield store
 
 
-def patiently(work: "Callable[[], Result]") -> "Result":
+def patiently(work: "Callable[[], Result]", *, as_long_as: Callable[[], bool] = lambda: False) -> "Result":
     """The result of `work`, done again for as long as others hold the database's lock, up to a minute.
 
     SQLite gives its lock to whoever asks first once it is free, so among many one can be unlucky for
-    longer than a transaction waits. Raises what `work` raised last.
+    longer than a transaction waits. While `as_long_as` holds there is no end to it, whatever is wrong
+    with the database. Raises what `work` raised last.
     """
-    from tui.store.errors import Locked
+    from tui.store.errors import Locked, StoreUnavailable
 
     give_up = time.monotonic() + PATIENCE_S
-    told = False
+    told = ""
     while True:
         try:
             return work()
-        except Locked:
-            if time.monotonic() >= give_up:
+        except (Locked, StoreUnavailable) as error:
+            locked = isinstance(error, Locked)
+            if not as_long_as() and (not locked or time.monotonic() >= give_up):
                 raise
-        if not told:
-            tell("waiting: the database is locked by another process")
-            told = True
-        time.sleep(random.uniform(0.01, 0.2))  # not in step with the others who wait
+            trouble = "the database is locked by another process" if locked else str(error)
+        if trouble != told:
+            tell(f"waiting: {trouble}")
+            told = trouble
+        time.sleep(random.uniform(0.01, 0.2) if locked else _AGAIN_S)  # not in step with others who wait
+
+
+def stop_on_signals() -> threading.Event:
+    """Set once SIGTERM or SIGINT comes: what is under way comes to its end. A second one stops at once."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if stopping.is_set():
+            raise KeyboardInterrupt
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping
 
 
 def destination_named(store: "Store", reference: str) -> "Destination":
-    """The destination with this name or id; raises Invalid naming those there are."""
+    """The destination with this name or id; raises Unknown naming those there are."""
     from tui.domain.destination import resolve_destination
     from tui.store.destinations import all_destinations
 
@@ -89,7 +122,8 @@ def say(text: str = "") -> None:
 
 def tell(text: str) -> None:
     """A word beside the answer (progress, a warning), on stderr. Text from outside is made inert."""
-    click.echo(visible(text), err=True)
+    with contextlib.suppress(OSError):  # nobody reads it any more, and what is under way has to end well
+        click.echo(visible(text), err=True)
 
 
 def say_json(value: Any) -> None:
@@ -137,21 +171,27 @@ def run_dispatcher(
     until_empty: bool = True,
     within_s: float | None = None,
     endpoint: bool = False,
+    told: str = "",
+    told_late: str = "",
 ) -> bool:
     """Deliver in this process until told to stop; SIGTERM and SIGINT drain, a second one cuts off.
 
     With `only`, these deliveries and no others; `within_s` bounds the whole; with `endpoint`, alerts
-    are taken over HTTP meanwhile, where that is configured. Returns whether every answer that came is
-    recorded.
+    are taken over HTTP meanwhile, where that is configured. `told` is said once nothing keeps it from
+    beginning, `told_late` if it has not come to its end a second later.
+    Returns whether every answer that came is recorded.
     """
     import asyncio
 
     from tui.commands.listening import listening
-    from tui.delivery.dispatcher import Dispatcher, Limits
+    from tui.delivery.dispatcher import Dispatcher
     from tui.delivery.sender import Sender
+    from tui.delivery.slots import Limits
+
+    dialler = dialler_of(config)
 
     async def main() -> bool:
-        async with Sender() as sender:
+        async with Sender(dialler) as sender:
             dispatcher = Dispatcher(
                 store,
                 sender,
@@ -163,14 +203,34 @@ def run_dispatcher(
             if within_s is not None:
                 asyncio.get_running_loop().call_later(within_s, dispatcher.drain, 0)
             loop = asyncio.get_running_loop()
+            if told_late:
+                loop.call_later(_LATE_S, tell, told_late)
             beside = partial(listening, store, config, partial(loop.call_soon_threadsafe, dispatcher.nudge))
             with beside() if endpoint else contextlib.nullcontext() as url:
+                if told:
+                    tell(told)
                 if url:
                     tell(f"taking alerts at {url}")
                 await dispatcher.run(until_empty=until_empty)
             return not dispatcher.unrecorded
 
     return asyncio.run(main())
+
+
+def check_way_out(config: Config) -> None:
+    """Raises Invalid for a proxy that cannot be used: before anything is stored only to be left waiting."""
+    _ = config.proxies
+
+
+def dialler_of(config: Config) -> "Dialler":
+    """What opens connections, as configured; raises Invalid for a proxy that cannot be used."""
+    from tui.delivery.dialling import Dialler
+
+    proxies = config.proxies
+    if told := str(proxies):
+        level = logging.WARNING if config.network.name is PolicyName.PUBLIC else logging.INFO
+        log.log(level, "sending through %s: the network policy sees names there and no addresses", told)
+    return Dialler(config.network, proxies)
 
 
 def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:

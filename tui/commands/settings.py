@@ -1,26 +1,21 @@
 """The options that describe a destination, the same for `destination add` and `destination edit`."""
 
-import secrets
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from tui.commands import tls
+from tui.commands.unseen import GENERATE, read_header, read_secret, read_unseen
+from tui.domain import authorization
 from tui.domain.alert import AlertType, Severity
-from tui.domain.destination import (
-    Header,
-    parse_alert_types,
-    parse_headers,
-    parse_severities,
-    parse_timeout,
-)
-from tui.domain.errors import Invalid
+from tui.domain.destination import Destination, parse_alert_types, parse_severities, parse_timeout
+from tui.domain.folding import parse_fold
+from tui.domain.headers import Header, only_once, parse_headers
 from tui.domain.pacing import parse_rate
-from tui.domain.secret import format_secret, parse_secret
-
-GENERATE = "generate"
-_FROM_STDIN = "-"
+from tui.domain.routing import parse_destination_filter
+from tui.domain.secret import Secret, parse_secret
 
 _OPTIONS = (
     click.option(
@@ -39,11 +34,29 @@ _OPTIONS = (
         help="Takes only these types of alert; several after a comma, or 'all'.",
     ),
     click.option(
+        "--filter",
+        "filter",
+        metavar="TEXT",
+        help="Takes only what a filter as in the app lets through, like 'tag:aws -title'; '' takes all.",
+    ),
+    click.option(
         "--header",
         "headers",
         multiple=True,
         metavar="'NAME: VALUE'",
-        help="Sent along; several times for more. A VALUE env:NAME or file:PATH is read when it is sent.",
+        help="Sent along; several times for more. A VALUE env:NAME or file:PATH is read when it is sent; "
+        "- is read from a prompt or a pipe.",
+    ),
+    click.option(
+        "--bearer",
+        metavar="TOKEN",
+        help="Authorization by a token: a value, env:NAME or file:PATH; - reads it from a prompt or a pipe.",
+    ),
+    click.option(
+        "--basic",
+        metavar="USER:PASSWORD",
+        help="Authorization by user and password; the PASSWORD, or all of it, may be env:NAME, file:PATH "
+        "or -.",
     ),
     click.option(
         "--secret",
@@ -57,6 +70,13 @@ _OPTIONS = (
         metavar="PER-SECOND",
         help="Sends it at most so many requests a second; 0 is no limit, as at first.",
     ),
+    click.option(
+        "--fold",
+        metavar="SPAN",
+        help="For so long, like 10m, alerts of the same rule and title (or dedupKey) fold into the first; 0, "
+        "as at first, for not at all.",
+    ),
+    *tls.OPTIONS,
 )
 
 
@@ -71,10 +91,15 @@ def parse_settings(
     *,
     severities: Sequence[str],
     alert_types: Sequence[str],
+    filter: str | None,
     headers: Sequence[str],
+    bearer: str | None,
+    basic: str | None,
     secret: str | None,
     timeout: str | None,
     rate: str | None,
+    fold: str | None,
+    **others: Any,
 ) -> dict[str, Any]:
     """The fields of a destination that were given, and no others; raises Invalid for one that is wrong."""
     fields: dict[str, Any] = {}
@@ -82,18 +107,33 @@ def parse_settings(
         fields["severities"] = parse_severities(_chosen(severities, Severity))
     if alert_types:
         fields["alert_types"] = parse_alert_types(_chosen(alert_types, AlertType))
-    if headers:
-        fields["headers"] = parse_headers(headers)
+    if filter is not None:
+        fields["filter"] = parse_destination_filter(filter)
+    if given := (*parse_headers(map(read_header, headers)), *_authorization(bearer, basic)):
+        fields["headers"] = only_once(given)
     if timeout is not None:
         fields["timeout_ms"] = parse_timeout(timeout)
     if rate is not None:
         fields["rate"] = parse_rate(rate)
+    if fold is not None:
+        fields["fold_ms"] = parse_fold(fold)
     if secret is not None:
-        fields["secret"] = parse_secret(_typed(secret))
+        fields["secret"] = parse_secret(read_secret(secret))
+    if given_tls := tls.given_settings(**others):
+        fields["tls"] = given_tls
     return fields
 
 
-def merge_headers(current: Sequence[Header], given: Sequence[Header]) -> tuple[Header, ...]:
+def apply(changes: Mapping[str, Any], destination: Destination) -> Destination:
+    """`destination` with what `parse_settings` gave in place of what it had; raises Invalid."""
+    merged = {
+        "headers": _merge_headers(destination.headers, changes.get("headers", ())),
+        "tls": tls.merge(changes.get("tls", {}), destination.tls),
+    }
+    return replace(destination, **{**changes, **merged})
+
+
+def _merge_headers(current: Sequence[Header], given: Sequence[Header]) -> tuple[Header, ...]:
     """Those there are with those given in their place or beside them; one without a value goes."""
     headers = {header.name.lower(): header for header in (*current, *given)}
     return tuple(header for header in headers.values() if header.value.value)
@@ -109,16 +149,15 @@ def _chosen(given: Sequence[str], every: Iterable[str]) -> list[str]:
     return values
 
 
-def _typed(secret: str) -> str:
-    if secret == GENERATE:
-        return format_secret(secrets.token_bytes(32))
-    if secret != _FROM_STDIN:
-        return secret
-    if sys.stdin is None:
-        raise Invalid("secret", "there is no standard input to read the secret from")
-    if sys.stdin.isatty():
-        return click.prompt("Signing secret", hide_input=True, err=True)
-    typed = sys.stdin.readline().strip()
-    if not typed:
-        raise Invalid("secret", "no secret came from standard input")
-    return typed
+def _authorization(token: str | None, credentials: str | None) -> Iterator[Header]:
+    """Those given; one without a value for one that is to go."""
+    if "" in (token, credentials):
+        yield Header(authorization.NAME, Secret(""))
+    if token:
+        yield authorization.bearer(read_unseen(token, "bearer token", "bearer"))
+    if credentials:
+        user, colon, password = credentials.partition(":")
+        if not colon:
+            yield authorization.parse_basic(read_unseen(credentials, "USER:PASSWORD", "basic"))
+        else:
+            yield authorization.parse_basic(f"{user}:{read_unseen(password, 'password', 'basic')}")

@@ -1,14 +1,16 @@
-"""Alerts, attempts and destinations as JSON for programs: stable keys, camelCase as in the payload."""
+"""What commands print as JSON for programs: stable keys, camelCase as in the payload."""
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from tui.commands.tls import tls_json
 from tui.domain.alert import AlertType, Severity, format_time
 from tui.domain.lifecycle import State
 from tui.domain.secret import mask_location, mask_url
 
 if TYPE_CHECKING:
     from tui.domain.retry import RetryPolicy
+    from tui.domain.token import Token
     from tui.store.views import (
         AlertDetails,
         AlertRow,
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
         DeliveryRow,
         DestinationRow,
         Exchange,
+        FoldRow,
         Record,
     )
 
@@ -33,6 +36,7 @@ def alert_json(row: "AlertRow") -> dict[str, Any]:
         "test": row.test,
         "notRouted": row.not_routed,
         "deliveries": [_delivery_json(delivery) for delivery in row.deliveries],
+        "folded": [_fold_json(fold) for fold in row.folds],
     }
 
 
@@ -55,6 +59,7 @@ def alert_details_json(
         "version": alert.version,
         "alertContext": json.loads(alert.context),
         "test": alert.test,
+        "dedupKey": alert.dedup_key,
         "deliveries": [
             {
                 **_delivery_json(delivery.row),
@@ -65,6 +70,7 @@ def alert_details_json(
             }
             for delivery in details.deliveries
         ],
+        "folded": [_fold_json(fold) for fold in details.folds],
     }
 
 
@@ -80,6 +86,17 @@ def _delivery_json(row: "DeliveryRow") -> dict[str, Any]:
         "state": row.state,
         "round": row.round,
         "nextAttemptAt": _time(row.due_at if row.state is State.SCHEDULED else None),
+        "folded": row.folded,
+        "lastFoldedAt": _time(row.folded_at),
+    }
+
+
+def _fold_json(row: "FoldRow") -> dict[str, Any]:
+    return {
+        "destination": row.destination,
+        "destinationId": row.destination_id,
+        "into": row.into_alert_id,
+        "at": _time(row.folded_at),
     }
 
 
@@ -106,19 +123,24 @@ def attempt_json(attempt: "AttemptRow", exchange: "Exchange | None") -> dict[str
     }
 
 
-def destination_json(row: "DestinationRow", day: "Record") -> dict[str, Any]:
+def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str, Any]:
     """A destination as `destination list`, `show` and `add` give it; what is secret stays so."""
     shown, last = row.destination, row.last
+    old = shown.old_secret
     return {
         "id": shown.id,
         "name": shown.name,
         "url": shown.masked_url,
         "severities": [severity for severity in Severity if severity in shown.severities],
         "alertTypes": [kind for kind in AlertType if kind in shown.alert_types],
+        "filter": shown.filter,
         "headers": {header.name: header.value.shown for header in shown.headers},
         "secret": shown.secret.shown if shown.secret else None,
+        "oldSecretUntil": _time(old.until if old and old.signs_at(now) else None),
         "timeoutMs": shown.timeout_ms,
         "ratePerSecond": shown.rate,
+        "foldMs": shown.fold_ms,
+        "tls": tls_json(shown.tls),
         "paused": shown.paused,
         "failingSince": _time(row.health.failing_since),
         "failuresInARow": row.health.failures,
@@ -135,6 +157,19 @@ def destination_json(row: "DestinationRow", day: "Record") -> dict[str, Any]:
             "startedAt": format_time(last.started_at),
             "durationMs": last.duration_ms,
         },
+    }
+
+
+def token_json(token: "Token", now: int) -> dict[str, Any]:
+    """A token as `token list`, `add` and `revoke` give it: all but what it is checked by."""
+    return {
+        "name": token.name,
+        "state": token.standing(now).value,
+        "ratePerSecond": token.rate,
+        "createdAt": format_time(token.created_at),
+        "expiresAt": _time(token.expires_at),
+        "lastUsedAt": _time(token.last_used_at),
+        "revokedAt": _time(token.revoked_at),
     }
 
 

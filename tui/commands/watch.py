@@ -1,27 +1,26 @@
 """`tocsin watch`: follow files that other tools write, and queue what is added to them."""
 
 import logging
-import signal
 import socket
-import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
 from tui.commands.formats import LIST, format_option, list_formats, reader
-from tui.commands.session import Session, destination_named, patiently, tell
+from tui.commands.rejects import Rejects, reject_option
+from tui.commands.session import Session, destination_named, patiently, stop_on_signals, tell
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid
 from tui.domain.text import visible
 from tui.intake.documents import Item, read_line
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Iterator
 
-    from tui.intake.following import Chunk, FollowedFile, Line
+    from tui.intake.following import FollowedFile, PlacedLine
     from tui.intake.formats import Reading, Skipped
     from tui.store.database import Store
     from tui.store.following import Place
@@ -31,7 +30,7 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
 _AGAIN_S = 2.0
-"""After an error that may pass: a file that cannot be read, a database that does not answer."""
+"""After an error that may pass: a database that does not answer."""
 
 
 @click.command()
@@ -41,9 +40,7 @@ _AGAIN_S = 2.0
     "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
 )
 @click.option("--from-start", is_flag=True, help="At first read what is in the files already, too.")
-@click.option(
-    "--reject", metavar="FILE", type=click.Path(path_type=Path), help="Keep bad lines in this file."
-)
+@reject_option
 @click.pass_obj
 def watch(
     session: Session,
@@ -70,9 +67,10 @@ def watch(
     from tui.store import following
 
     read = reader(session, format_name)
-    with session.store(log_to_stderr=True) as store:
+    with session.store(create=True, log_to_stderr=True) as store:
         for name in to:
             destination_named(store, name)
+        rejects = Rejects(reject, files)
         watched: list[_Watched] = []
         for path in dict.fromkeys(file.absolute() for file in files):
             if path.exists() and not path.is_file():
@@ -80,38 +78,51 @@ def watch(
             source = f"{socket.gethostname()}:{path}"
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
-            watched.append(_Watched(store, file, source, place, read, to, reject))
-        tell(f"following {', '.join(str(one.file.path) for one in watched)}; Ctrl-C to stop")
-        _follow(watched, _stop_on_signals())
+            watched.append(_Watched(store, file, source, place, read, to, rejects))
+        tell(f"following {', '.join(_told(one.file.path) for one in watched)}; Ctrl-C to stop")
+        _follow(watched, stop_on_signals())
 
 
-def _stop_on_signals() -> threading.Event:
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return stopping
+def _told(path: Path) -> str:
+    """A tool may make its file later, so one that is missing is no mistake, but it may be misspelled."""
+    return str(path) if path.exists() else f"{path} (not there yet)"
 
 
-def _follow(watched: "list[_Watched]", stopping: threading.Event) -> None:
+def _follow(watched: "list[_Watched]", stopping: "threading.Event") -> None:
     from tui.store.errors import StoreUnavailable
 
-    trouble = ""
+    troubles: set[str] = set()
     while not stopping.is_set():
-        try:
-            busy = [one.step() for one in watched]
-        except (OSError, StoreUnavailable) as error:
-            if str(error) != trouble:
-                log.warning("waiting: %s", visible(str(error)))
-            trouble = str(error)
-            stopping.wait(_AGAIN_S)
-            continue
-        trouble = ""
-        if not any(busy):
+        busy, before, troubles = False, troubles, set()
+        for one in watched:
+            try:
+                busy |= one.step()
+            except OSError as error:  # of one file: those beside it are read all the same
+                _wait_for(str(error), troubles, before)
+            except StoreUnavailable as error:
+                _wait_for(str(error), troubles, before)
+                stopping.wait(_AGAIN_S)
+                break
+        if not busy:
             stopping.wait(_LOOK_S)
+
+
+def _wait_for(trouble: str, troubles: set[str], told: set[str]) -> None:
+    """Until it is over, told of once."""
+    if trouble not in troubles | told:
+        log.warning("waiting: %s", visible(trouble))
+    troubles.add(trouble)
+
+
+@dataclass
+class _Unstored:
+    """What was read and is to be stored. Kept as it is: what is stored already is known by its ids."""
+
+    place: "Place"
+    """The place behind it."""
+    read: "list[tuple[PlacedLine, Reading]]"
+    in_doubt: bool = False
+    """It was tried, and may be stored though no word of it came."""
 
 
 @dataclass
@@ -125,20 +136,20 @@ class _Watched:
     """Up to where its lines are stored."""
     read: "Callable[[Item], list[Reading]]"
     to: tuple[str, ...]
-    reject: Path | None
-    unstored: "Chunk | None" = None
+    rejects: Rejects
+    unstored: "_Unstored | None" = None
 
     def step(self) -> bool:
         """Store what was added; whether there was anything. Raises StoreUnavailable, and OSError."""
-        chunk = self.unstored = self.unstored or self.file.read()
-        if chunk is None:
+        if self.unstored is None and (chunk := self.file.read()) is not None:
+            for note in chunk.notes:
+                log.warning("%s", visible(note))
+            read = [(line, reading) for line in chunk.lines for reading in self._readings(line)]
+            self.unstored = _Unstored(chunk.place, read)
+        if self.unstored is None:
             return False
-        for note in chunk.notes:
-            log.warning("%s", visible(note))
-        chunk.notes.clear()
-        read = [(line, reading) for line in chunk.lines for reading in self._readings(line)]
-        stored = self._store(chunk, [reading for _, reading in read])
-        self.place, self.unstored = chunk.place, None
+        stored, read = self._store(self.unstored), self.unstored.read
+        self.place, self.unstored = self.unstored.place, None
         results = [
             (line, next(stored) if isinstance(reading.result, Alert) else reading.result)
             for line, reading in read
@@ -146,36 +157,40 @@ class _Watched:
         self._tell(results)
         return True
 
-    def _readings(self, line: "Line") -> "list[Reading]":
-        place = f"{self.file.path} at byte {line.at}"
-        if line.raw is None:
-            return self.read(Item(place, error="this line is longer than 1 MiB"))
-        return self.read(read_line(line.raw, place)) if line.raw.strip() else []
+    def _readings(self, line: "PlacedLine") -> "list[Reading]":
+        if line.raw is not None and not line.raw.strip():
+            return []
+        return self.read(read_line(line.raw, f"{self.file.path} at byte {line.at}"))
 
-    def _store(self, chunk: "Chunk", readings: "list[Reading]") -> "Iterator[Receipt | Invalid]":
+    def _store(self, unstored: "_Unstored") -> "Iterator[Receipt | Invalid]":
         from tui.intake.formats import ids_of_tools
         from tui.store import following
+        from tui.store.errors import StoreLocked, StoreUnavailable
 
+        readings = [reading for _, reading in unstored.read]
         alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
         if self.to:
             alerts = [replace(alert, destinations=self.to) for alert in alerts]
         by_id = ids_of_tools(readings)
-        write = self.store.write
-        return iter(
-            patiently(
-                lambda: write(following.take, self.source, self.place, chunk.place, alerts, by_id).result()
-            )
-        )
 
-    def _tell(self, results: "list[tuple[Line, Receipt | Skipped | Invalid]]") -> None:
+        def take() -> "list[Receipt | Invalid]":
+            what = self.source, self.place, unstored.place, alerts, by_id
+            try:
+                return self.store.write(following.take, *what, in_doubt=unstored.in_doubt).result()
+            except StoreUnavailable as error:
+                unstored.in_doubt |= not isinstance(error, StoreLocked)  # which has done nothing
+                raise
+
+        return iter(patiently(take))
+
+    def _tell(self, results: "list[tuple[PlacedLine, Receipt | Skipped | Invalid]]") -> None:
         from tui.store.outbox import Receipt
 
         bad = [(line, result) for line, result in results if isinstance(result, Invalid)]
         for line, result in bad:
             log.warning("%s at byte %d: %s", visible(str(self.file.path)), line.at, visible(result.message))
-        if bad and self.reject is not None:
-            with self.reject.open("ab") as rejected:
-                rejected.writelines(raw + b"\n" for raw in dict.fromkeys(line.raw or b"" for line, _ in bad))
+        if bad:
+            self.rejects.keep({line.at: line.raw for line, _ in bad}.values())
         if results:
             stored = sum(isinstance(result, Receipt) for _, result in results)
             log.info("%s: %d stored, %d bad", visible(str(self.file.path)), stored, len(bad))

@@ -1,0 +1,90 @@
+"""`tocsin destination rotate`: a new signing secret, and for a while the old one beside it."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tui.commands import output
+from tui.commands.session import Session, json_option, say, say_json
+from tui.commands.unseen import GENERATE, read_secret, say_generated
+from tui.domain.alert import format_time
+from tui.domain.destination import Destination, resolve_destination
+from tui.domain.errors import Refused
+from tui.domain.rotation import DEFAULT_OVERLAP_MS, parse_overlap
+from tui.domain.secret import parse_secret
+from tui.domain.text import visible
+
+if TYPE_CHECKING:
+    from tui.store.database import Transaction
+
+
+@click.command(short_help="Give a destination a new signing secret.")
+@click.argument("name")
+@click.option(
+    "--overlap",
+    metavar="SPAN",
+    help="How long the old secret signs beside the new one, like 90m or 7d; 24h at first, 0 is not at all.",
+)
+@click.option(
+    "--secret",
+    metavar="SECRET",
+    default=GENERATE,
+    help="The new one: whsec_…, env:NAME or file:PATH; - reads it from a prompt or a pipe. "
+    "By default one is made and shown once.",
+)
+@click.option("--end", is_flag=True, help="End the overlap now; the secret stays as it is.")
+@json_option
+@click.pass_obj
+def rotate(session: Session, name: str, overlap: str | None, secret: str, end: bool, as_json: bool) -> None:
+    """Give a destination a new signing secret, while the old one signs, too.
+
+    Until the overlap ends each request has both signatures, and the receiver may be changed over at any
+    time.
+
+    \b
+    tocsin destination rotate soc --overlap 7d
+    """
+    if end and (overlap or secret != GENERATE):
+        raise click.UsageError("--end stands alone: it changes no secret")
+    overlap_ms = DEFAULT_OVERLAP_MS if overlap is None else parse_overlap(overlap)
+    new = None if end else parse_secret(read_secret(secret))
+
+    def change(tx: "Transaction") -> Destination:
+        from tui.store import destinations
+
+        current = resolve_destination(name, destinations.all_destinations(tx.db))
+        old = current.old_secret
+        signs = old is not None and old.signs_at(tx.now)
+        if not end:
+            if old and signs and overlap_ms:
+                until = output.moment(old.until)
+                raise Refused(
+                    f"{current.name} is being rotated already, its old secret signs until {until}; "
+                    "--end ends that now, --overlap 0 replaces both secrets at once"
+                )
+            return destinations.edit(tx, replace(current, secret=new), overlap_ms=overlap_ms)
+        if not signs:
+            raise Refused(f"{current.name} is not being rotated: one secret signs")
+        return destinations.edit(tx, replace(current, old_secret=None))
+
+    with session.store() as store:
+        rotated = store.write(change).result()
+    generated = new.value if new and secret == GENERATE else None
+    if as_json:
+        say_json(_json(rotated) | ({"generatedSecret": generated} if generated else {}))
+        return
+    until = rotated.old_secret.until if rotated.old_secret else None
+    told = "one secret signs" if until is None else f"the old secret signs, too, until {output.moment(until)}"
+    say(f"{visible(rotated.name)}: {told}")
+    say_generated(generated)
+
+
+def _json(rotated: Destination) -> dict[str, Any]:
+    old = rotated.old_secret
+    return {
+        "id": rotated.id,
+        "name": rotated.name,
+        "secret": rotated.secret.shown if rotated.secret else None,
+        "oldSecretUntil": format_time(old.until) if old else None,
+    }

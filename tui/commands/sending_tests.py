@@ -1,0 +1,63 @@
+"""The test alert, sent from the command line, and how that went."""
+
+import secrets
+from typing import TYPE_CHECKING
+
+from tui.commands import output
+from tui.commands.session import Session, check_way_out, run_dispatcher, tell
+from tui.domain.alert import make_test_alert
+from tui.domain.destination import Destination
+from tui.domain.errors import Invalid, Refused
+from tui.domain.lifecycle import Outcome
+
+if TYPE_CHECKING:
+    from tui.store.database import Store
+    from tui.store.views import AttemptRow, Exchange
+
+
+def send_test(
+    session: Session, store: "Store", destination: Destination
+) -> "tuple[AttemptRow, Exchange | None]":
+    """Send the test alert from here and wait for its end; the one attempt and what came back."""
+    from tui.store import outbox, queries
+    from tui.store.database import wall_clock
+
+    check_way_out(session.config)
+    if destination.paused:
+        raise Refused(f"{destination.name} is paused; {output.command_for('resume', destination)} first")
+    alert = make_test_alert(
+        destination.name,
+        now=wall_clock(),
+        alert_id=secrets.token_hex(16),
+        link_template=session.config.link_template,
+    )
+    (receipt,) = store.write(outbox.submit, [alert]).result()
+    if isinstance(receipt, Invalid):
+        raise receipt
+    run_dispatcher(store, session.config, grace_s=5, only=[key for key, _, _ in receipt.deliveries])
+    key = store.read(queries.find_alert, alert.alert_id).result()
+    details = store.read(queries.alert_details, key).result()
+    attempts = details.deliveries[0].attempts if details else ()
+    if not attempts:
+        raise Refused("the test alert was not sent before this ended; it waits")
+    return attempts[0], store.read(queries.exchange, attempts[0].id).result()
+
+
+def conclude(
+    destination: Destination, attempt: "AttemptRow", exchange: "Exchange | None", *, as_json: bool
+) -> None:
+    """Tell people how the test went; raises Refused if the alert was not delivered."""
+    if not as_json:
+        output.print_fields(
+            (
+                ("dispatched", output.moment(attempt.started_at)),
+                ("answer", attempt.summary if attempt.status_code else ""),
+                ("took", f"{attempt.duration_ms} ms"),
+                ("body", output.body_of(exchange)),
+            )
+        )
+    told = output.explanation_of(attempt, exchange)
+    if attempt.outcome is not Outcome.DELIVERED:
+        raise Refused(f"{destination.name} did not get the test alert. {told}")
+    if told:
+        tell(told)

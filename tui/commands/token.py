@@ -1,0 +1,108 @@
+"""`tocsin token`: who may send alerts over HTTP."""
+
+import secrets
+
+import click
+
+from tui.commands import output, shapes
+from tui.commands.session import Session, json_option, say, say_json, tell
+from tui.domain.pacing import parse_rate
+from tui.domain.text import visible
+from tui.domain.token import SIZE, Standing, Token, digest_of, format_token, parse_expiry, parse_token_name
+
+
+@click.group(no_args_is_help=False)
+def token() -> None:
+    """Say who may send alerts over HTTP."""
+
+
+@token.command(short_help="Make a token for a sender, and print it.")
+@click.argument("name")
+@click.option(
+    "--rate",
+    metavar="PER-SECOND",
+    default="",
+    help="Takes at most so many requests a second from it; without it, as the configuration says.",
+)
+@click.option("--expires", metavar="SPAN", help="It ends after so long: 12h, 30d, 52w. Without it, never.")
+@json_option
+@click.pass_obj
+def add(session: Session, name: str, rate: str, expires: str | None, as_json: bool) -> None:
+    """Make a token for the sender called NAME, and print it: this once, for only its hash is kept.
+
+    \b
+    tocsin token add grafana
+    tocsin token add ci --rate 5 --expires 30d
+    """
+    from tui.store import tokens
+    from tui.store.database import wall_clock
+
+    made = format_token(secrets.token_bytes(SIZE))
+    new = Token(
+        parse_token_name(name),
+        digest_of(made),
+        parse_rate(rate),
+        None if expires is None else parse_expiry(expires, wall_clock()),
+    )
+    with session.store(create=True) as store:
+        first = not store.read(tokens.every_token).result()
+        added = store.write(tokens.add, new).result()
+    if as_json:
+        say_json({**shapes.token_json(added, wall_clock()), "token": made})
+    else:
+        say(made)
+    tell(f"added {added.name}; the token is shown this once, and sent as `Authorization: Bearer TOKEN`")
+    if first:
+        tell("from now on every endpoint on this database asks for a token, those on this machine too")
+
+
+@token.command("list")
+@click.option("--all", "revoked", is_flag=True, help="Those that were revoked, too.")
+@json_option
+@click.pass_obj
+def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
+    """List the tokens, with when each was last used, to the minute."""
+    from tui.store import tokens
+    from tui.store.database import wall_clock
+
+    now = wall_clock()
+    with session.store() as store:
+        every = store.read(tokens.every_token).result()
+    shown = [each for each in every if revoked or each.standing(now) is not Standing.REVOKED]
+    if as_json:
+        say_json([shapes.token_json(each, now) for each in shown])
+    elif shown:
+        headings = ("NAME", "STATE", "RATE", "ADDED", "EXPIRES", "LAST USED")
+        output.print_table(headings, [_cells(each, now) for each in shown], shrink=0, state=1)
+    else:
+        tell("there are no tokens; `tocsin token add NAME` makes one")
+
+
+@token.command()
+@click.argument("reference", metavar="NAME|TOKEN")
+@json_option
+@click.pass_obj
+def revoke(session: Session, reference: str, as_json: bool) -> None:
+    """Let nobody in with a token any more. Running endpoints know within a second.
+
+    It is given by its name; one that was found where it should not be, by itself.
+    """
+    from tui.store import tokens
+    from tui.store.database import wall_clock
+
+    with session.store() as store:
+        revoked = store.write(tokens.revoke, reference).result()
+        left = store.read(tokens.every_token).result()
+    if as_json:
+        say_json(shapes.token_json(revoked, wall_clock()))
+    else:
+        say(f"revoked {visible(revoked.name)}")
+    if all(each.standing(wall_clock()) is not Standing.ACTIVE for each in left):
+        tell("no token is left: endpoints refuse all but TOCSIN_LISTEN_TOKEN, until you add one")
+
+
+def _cells(token: Token, now: int) -> tuple[str, ...]:
+    moments = (token.created_at, token.expires_at, token.last_used_at)
+    added, expires, used = (output.moment(moment) if moment is not None else "" for moment in moments)
+    rate = f"{token.rate:g}/s" if token.rate is not None else ""
+    return (token.name, token.standing(now).value, rate, added, expires or "never", used or "never")

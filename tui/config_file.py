@@ -1,0 +1,112 @@
+"""The configuration file: which settings it may have, and whether its secrets are safe in it."""
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+import platformdirs
+
+from tui.domain.errors import Invalid
+from tui.domain.secret import Secret
+from tui.store.private import is_for_everybody
+
+if TYPE_CHECKING:
+    from tui.intake.formats import Formats
+
+_KEYS = (
+    "db",
+    "log",
+    "link_template",
+    "retry.delays",
+    "dispatch.concurrency",
+    "dispatch.per_destination",
+    "listen.address",
+    "listen.token",
+    "listen.rate",
+    "listen.hosts",
+    "network.policy",
+    "network.allow",
+    "keys",
+    "filters",
+)
+
+
+def default_path() -> Path:
+    return platformdirs.user_config_path("tocsin") / "config.toml"
+
+
+def read(asked: Path | None) -> dict[str, Any]:
+    """The settings in it by their dotted names, unread but for the formats; raises Invalid.
+
+    A file that was asked for has to be there; the default one need not.
+    """
+    path = asked or default_path()
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        if asked is None:
+            return {}
+        raise Invalid("config", f"there is no configuration file {path}") from None
+    except OSError as error:
+        raise Invalid("config", f"the configuration file {path} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
+    settings: dict[str, Any] = {}
+    if "formats" in tables:
+        settings["formats"] = _formats(path, tables.pop("formats"))
+    for name, value in tables.items():
+        entries = (
+            {f"{name}.{key}": inner for key, inner in value.items()}
+            if isinstance(value, dict) and name not in ("keys", "filters")
+            else {name: value}
+        )
+        settings |= entries
+    known = (*_KEYS, "formats")
+    for key in settings:
+        if key not in known:
+            close = get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(known)}"
+            raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
+    return settings
+
+
+def exposure(path: Path, settings: Mapping[str, Any]) -> str:
+    """That everybody can read secrets in the file `path`; empty if there is none, or not everybody can.
+
+    Told and not mended: the file is its owner's, and who may read it may be some tool's business.
+    """
+    secret = [
+        key
+        for key, is_secret in (("db", _has_password), ("listen.token", _is_written_out))
+        if isinstance(value := settings.get(key), str) and is_secret(value)
+    ]
+    if not secret or not is_for_everybody(path):
+        return ""
+    return (
+        f"everybody on this machine can read the secret in {path} ({', '.join(secret)}); "
+        "make it private: chmod 600"
+    )
+
+
+def _has_password(db: str) -> bool:
+    try:
+        parts = urlsplit(db)
+        return parts.password is not None or "password" in parse_qs(parts.query)
+    except ValueError:  # refused elsewhere
+        return True
+
+
+def _is_written_out(token: str) -> bool:
+    return bool(token) and not Secret(token).is_reference
+
+
+def _formats(path: Path, tables: object) -> "Formats":
+    from tui.intake.formats import parse_formats
+
+    try:
+        return parse_formats(tables)
+    except Invalid as error:
+        raise Invalid("config", f"{path}: {error.message}") from None
