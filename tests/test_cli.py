@@ -15,8 +15,8 @@ from tests.commands.conftest import PATIENCE_S, TOCSIN, Tocsin, complaint
 from tests.conftest import alert
 from tui.cli import cli, main
 
-HEAVY = ("peewee", "httpx", "aiohttp", "starlette", "uvicorn", "textual", "rich")
-COMMANDS = ("demo", "send", "watch", "dispatch", "receive", "destination", "alert", "db")
+HEAVY = ("peewee", "httpx", "httptools", "starlette", "uvicorn", "textual", "rich")
+COMMANDS = ("demo", "send", "watch", "dispatch", "receive", "destination", "alert", "token", "db")
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_help_names_every_command_without_loading_what_they_need(tocsin: Tocsin)
     *help, loaded = done.stdout.splitlines()
     assert loaded == "loaded []"
     commands = help[help.index("Commands:") + 1 :]
-    assert tuple(line.split()[0] for line in commands if line.strip()) == COMMANDS
+    assert tuple(line.split()[0] for line in commands[: commands.index("")]) == COMMANDS
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
@@ -51,7 +51,29 @@ def test_version_is_told(tocsin: Tocsin) -> None:
 
 
 def test_an_unknown_command_is_wrong_use(tocsin: Tocsin) -> None:
-    assert complaint(tocsin("sned"), 2).startswith("No such command 'sned'")
+    assert complaint(tocsin("sned"), 2) == "No such command 'sned'; did you mean send?"
+    assert complaint(tocsin("zzz"), 2) == "No such command 'zzz'; see `tocsin --help`"
+
+
+def test_an_unknown_option_is_wrong_use(tocsin: Tocsin) -> None:
+    assert complaint(tocsin("send", "--titel", "x"), 2) == "No such option '--titel'; did you mean --title?"
+    assert complaint(tocsin("send", "--zzz"), 2) == "No such option '--zzz'; see `tocsin send --help`"
+
+
+@pytest.mark.parametrize("option", ["--db", "--config", "--log"])
+def test_an_option_for_every_command_that_comes_after_one_is_told_where_it_belongs(
+    tocsin: Tocsin, option: str
+) -> None:
+    said = complaint(tocsin("alert", "list", option, "x"), 2)
+    assert said == f"{option} comes before the command: tocsin {option} … alert list"
+
+
+@pytest.mark.parametrize("group", [(), ("destination",), ("alert",), ("token",), ("db",)], ids=" ".join)
+def test_what_a_command_does_is_said_whole_in_the_list_of_commands(
+    tocsin: Tocsin, group: tuple[str, ...]
+) -> None:
+    _, commands = tocsin(*group, "--help").stdout.split("Commands:")
+    assert "..." not in commands
 
 
 def words_of(command: click.Command, name: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -116,6 +138,7 @@ def test_keys_that_make_no_sense_stop_the_app_and_no_command(tocsin: Tocsin, tmp
     config = tmp_path / "config.toml"
     config.write_text('[keys]\n"alerts.resnd" = "x"\n')
     tocsin.environment["TOCSIN_CONFIG"] = str(config)
+    tocsin.add()
     assert tocsin("alert", "list").returncode == 0
     ours, theirs = pty.openpty()
     with tocsin.start(stdin=theirs, stdout=theirs) as process:

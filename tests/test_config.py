@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui import config
+from tui import config, config_file
 from tui.config import Config
 from tui.domain.errors import Invalid
+from tui.domain.network import NetworkPolicy, PolicyName, parse_allow
+from tui.domain.proxy import Proxy
 from tui.domain.retry import DEFAULT_DELAYS_MS
 from tui.intake.formats import built_in
 
@@ -78,6 +80,32 @@ def test_each_goes_before_the_next() -> None:
     assert load(file, environment, db="/flag.db").db == "/flag.db"
 
 
+def test_the_network_may_be_set_in_each_way() -> None:
+    file = '[network]\npolicy = "public"\nallow = ["10.0.0.0/8", "fd12::7"]\n'
+    wide = parse_allow(["10.0.0.0/8", "fd12::7"])
+    assert load().network == NetworkPolicy(PolicyName.LOCAL)
+    assert load(file).network == NetworkPolicy(PolicyName.PUBLIC, wide)
+    environment = {"TOCSIN_NETWORK_POLICY": "local", "TOCSIN_NETWORK_ALLOW": "10.1.0.0/16, 127.0.0.1"}
+    assert load(file, environment).network == NetworkPolicy(
+        PolicyName.LOCAL, parse_allow(["10.1.0.0/16", "127.0.0.1"])
+    )
+    assert load(file, environment, network_policy="public", network_allow="::1").network == NetworkPolicy(
+        PolicyName.PUBLIC, parse_allow(["::1"])
+    )
+
+
+def test_proxies_come_from_the_environment_and_are_not_shown() -> None:
+    loaded = load(environment={"HTTPS_PROXY": "http://me:hunter2@proxy.example:3128"})
+    assert loaded.proxies.https == Proxy("proxy.example", 3128, "Basic bWU6aHVudGVyMg==")
+    assert "hunter2" not in repr(loaded)
+
+
+def test_a_proxy_that_cannot_be_used_is_no_concern_of_who_sends_nothing() -> None:
+    loaded = load(environment={"ALL_PROXY": "socks5://127.0.0.1:1080"})
+    with pytest.raises(Invalid, match="ALL_PROXY names a proxy spoken to in socks5://"):
+        _ = loaded.proxies
+
+
 def test_formats_of_ones_own_come_before_those_built_in() -> None:
     loaded = load('[formats.acme.alert]\ntitle = "what"\n[formats.wazuh.severities]\nHIGH = [10]\n')
     assert list(loaded.formats) == ["acme", *load().formats]
@@ -89,7 +117,7 @@ def test_an_empty_variable_is_none_at_all() -> None:
 
 
 def test_the_default_file_is_read_if_it_is_there(home: Path) -> None:
-    path = config.default_config_path()
+    path = config_file.default_path()
     assert path.is_relative_to(home)
     path.parent.mkdir(parents=True)
     path.write_text('db = "/default.db"')
@@ -126,13 +154,14 @@ def test_no_delays_are_no_retries() -> None:
 @pytest.mark.parametrize(
     ("text", "field", "words"),
     [
-        ("db = 5", "db", "db is a text in quotation marks, not 5"),
+        ("db = 5", "db", "db is a text in quotation marks"),
         ('db = "a\\u0000b"', "db", "db is a text"),
         ('db = "~nobody-of-that-name/a.db"', "db", "nobody's home"),
         ('log = "~nobody-of-that-name/a.log"', "log", "nobody's home"),
         ('db = "https://example.com"', "db", "takes the path of a file, or a postgresql:// URL"),
+        ('db = "postgresql:/soc:pw@db/tocsin"', "db", "takes the path of a file, or a postgresql:// URL"),
         ("keys = 5", "keys", "keys is a table of texts"),
-        ("[keys]\n'alerts.resend' = 5", "alerts.resend", "a text in quotation marks, not 5"),
+        ("[keys]\n'alerts.resend' = 5", "alerts.resend", "a text in quotation marks"),
         ("retry = 5", "config", "unknown setting retry; "),
         ("[retry]\ndelays = 5", "retry.delays", "a list of seconds"),
         ("[retry]\ndelays = {a = 1}", "retry.delays", "a list of seconds"),
@@ -193,3 +222,27 @@ def test_a_filter_that_makes_no_sense_is_named(text: str, words: str) -> None:
     with pytest.raises(Invalid) as caught:
         load(text)
     assert words in caught.value.message
+
+
+class TestTheEndpoint:
+    def test_is_limited_and_named_by_nothing_unless_told(self) -> None:
+        assert (load().listen_rate, load().listen_hosts) == (None, frozenset())
+
+    def test_by_the_file(self) -> None:
+        loaded = load('[listen]\nrate = 2.5\nhosts = ["Alerts.Example.com.", "tocsin"]\n')
+        assert (loaded.listen_rate, loaded.listen_hosts) == (2.5, {"alerts.example.com", "tocsin"})
+
+    def test_by_the_environment(self) -> None:
+        given = {"TOCSIN_LISTEN_RATE": "10", "TOCSIN_LISTEN_HOSTS": "alerts.example.com, tocsin"}
+        loaded = load(environment=given)
+        assert (loaded.listen_rate, loaded.listen_hosts) == (10.0, {"alerts.example.com", "tocsin"})
+
+    @pytest.mark.parametrize("rate", ["-1", '"fast"', "true", "[]"])
+    def test_not_by_what_is_no_rate(self, rate: str) -> None:
+        with pytest.raises(Invalid, match=r"listen.rate: the rate is 0.01 to 1000 requests a second"):
+            load(f"[listen]\nrate = {rate}\n")
+
+    @pytest.mark.parametrize("hosts", ['["a b"]', '["http://a"]', '["a:80"]', '["*"]', "[7]", "7", '[""]'])
+    def test_not_by_what_is_no_name(self, hosts: str) -> None:
+        with pytest.raises(Invalid, match=r"listen.hosts is a list of names"):
+            load(f"[listen]\nhosts = {hosts}\n")

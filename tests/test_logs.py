@@ -1,8 +1,11 @@
 """The log: a line an event, nothing in it that a terminal acts on, no secrets."""
 
+import fcntl
 import logging
+import os
 import re
 import stat
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +108,50 @@ def test_a_log_that_has_grown_too_long_is_put_aside(path: Path) -> None:
     assert "a new leaf" in path.read_text(encoding="utf-8")
     assert path.stat().st_size < 1000
     assert path.with_suffix(".log.1").stat().st_size > 10_000_000
+
+
+def test_a_log_that_grows_too_long_while_it_is_written_is_put_aside(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_ROTATE_AT", 1000)
+    logs.set_up(path, to_stderr=False)
+    for number in range(100):
+        LOG.info("line %d", number)
+    assert path.stat().st_size < 1200
+    assert path.read_text(encoding="utf-8").endswith("line 99\n")
+    assert path.with_suffix(".log.1").stat().st_size > 1000
+
+
+def test_of_two_who_find_it_too_long_one_puts_it_aside(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_ROTATE_AT", 50)
+    logs.set_up(path, to_stderr=False)
+    LOG.info("the old leaf, which is all too long")
+    mine = threading.Thread(target=LOG.info, args=("mine",))
+    with path.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        mine.start()
+        waits = re.compile(rf"-> FLOCK .*:{path.stat().st_ino} ")
+        for _ in range(1000):
+            if waits.search(Path("/proc/locks").read_text(encoding="utf-8")):
+                break
+            mine.join(0.01)
+        assert mine.is_alive(), "it waits for who came first"
+        path.rename(path.with_suffix(".log.1"))
+        path.write_text("theirs\n", encoding="utf-8")
+    mine.join()
+    assert "the old leaf" in path.with_suffix(".log.1").read_text(encoding="utf-8")
+    assert re.fullmatch("theirs\n.* mine\n", path.read_text(encoding="utf-8"))
+
+
+def test_only_its_owner_may_read_what_is_made_where_it_was_taken_away(path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        logs.set_up(path, to_stderr=False)
+        path.rename(path.with_suffix(".log.1"))
+        LOG.info("after")
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_lines_go_on_where_another_tocsin_put_the_log_aside(path: Path) -> None:

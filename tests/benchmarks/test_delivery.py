@@ -20,8 +20,9 @@ import httpx
 import pytest
 
 from tests.conftest import alert, answer, claimed, write
-from tui.delivery.dispatcher import Dispatcher, Limits
+from tui.delivery.dispatcher import Dispatcher
 from tui.delivery.sender import Sender
+from tui.delivery.slots import Limits
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox, queries

@@ -6,6 +6,7 @@ Both in one interleaved run, the clients in a process of their own.
 """
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from tests.conftest import write
 from tui.domain.destination import Destination
+from tui.intake.access import Access
 from tui.intake.endpoint import Endpoint
 from tui.intake.group_commit import GroupCommit
 from tui.serving import ServerThread, bind
@@ -22,13 +24,17 @@ from tui.store.database import Store, wall_clock
 from tui.store.sqlite import Sqlite
 
 CLIENTS, REQUESTS, RUNS = 64, 4_000, 5
+TOKEN = "0123456789abcdef"
 
-LOAD = """
+LOAD = (
+    f"token = {TOKEN!r}"
+    + """
 import asyncio, sys, time
 port, clients, requests = map(int, sys.argv[1:])
 left = iter(range(requests))
 body = b'{"title": "Root login", "alertContext": {"detail": "' + b"x" * 1_900 + b'"}}'
-lines = b"POST /alerts HTTP/1.1", b"Host: x", b"Content-Type: application/json", b"Content-Length: %d"
+lines = [b"POST /alerts HTTP/1.1", b"Host: localhost", b"Content-Type: application/json"]
+lines += [b"Authorization: Bearer " + token.encode(), b"Content-Length: %d"]
 head = b"\\r\\n".join(lines) + b"\\r\\n" * 2
 async def client():
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -44,6 +50,7 @@ async def main():
     print(requests / (time.perf_counter() - begun))
 asyncio.run(main())
 """
+)
 
 
 class CommitEach(GroupCommit):
@@ -55,8 +62,13 @@ class CommitEach(GroupCommit):
 
 
 def per_second(store: Store, commits: type[GroupCommit]) -> float:
-    endpoint = Endpoint(store, wall_clock)
-    endpoint._commits = commits(store, lambda: None)
+    with contextlib.closing(store.watch()) as notice:
+        endpoint = Endpoint(store, wall_clock, Access(store, notice, wall_clock, configured=TOKEN))
+        endpoint._commits = commits(store, lambda: None)
+        return _measure(endpoint)
+
+
+def _measure(endpoint: Endpoint) -> float:
     with ServerThread(bind("127.0.0.1", 0), endpoint.app()) as server:
         arguments = map(str, (server.port, CLIENTS, REQUESTS))
         done = subprocess.run(

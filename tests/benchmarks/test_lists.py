@@ -37,11 +37,12 @@ FILTERS = (
 def fill(store: Store, count: int) -> None:
     write(store, destinations.add, Destination(name="soc", url="http://localhost/"))
     titles = ("Root login from 203.0.113.9", "Brute force on vpn-3", "S3 bucket made public")
+    rare = {0: "Oldest of all", count // 2: "Zebra crossing"}
     severities = [*Severity] * 20
     for start in range(0, count, 1_000):
         batch = [
             alert(
-                title="Zebra crossing" if number == count // 2 else titles[number % 3],
+                title=rare.get(number, titles[number % 3]),
                 severity=severities[number % 100],
                 tags=("aws",) if number % 2 else (),
             )
@@ -53,7 +54,7 @@ def fill(store: Store, count: int) -> None:
         store,
         lambda tx: tx.db.execute_sql(
             "UPDATE delivery SET due_at = NULL, attempts = 1, number = 1,"
-            " state = CASE WHEN id % 200 = 0 THEN 'failed' ELSE 'delivered' END"
+            " state = CASE WHEN id = id / 200 * 200 THEN 'failed' ELSE 'delivered' END"
         ),
     )
 

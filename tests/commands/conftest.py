@@ -3,11 +3,12 @@
 import json
 import os
 import sqlite3
+import ssl
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -155,6 +156,7 @@ class Receiver:
     """Answers every request alike, and keeps it."""
 
     port: int
+    scheme: str = "http"
     status: int = 200
     body: bytes = b"success"
     headers: dict[str, str] = field(default_factory=dict)
@@ -162,7 +164,7 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/alerts"
+        return f"{self.scheme}://127.0.0.1:{self.port}/alerts"
 
 
 class _Server(ThreadingHTTPServer):
@@ -195,8 +197,16 @@ def tocsin(tmp_path: Path) -> Tocsin:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
+    with receiving() as receiver:
+        yield receiver
+
+
+@contextmanager
+def receiving(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
     with _Server(("127.0.0.1", 0), _Answer) as server:
-        server.receiver = Receiver(server.server_port)
+        if tls:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.receiver = Receiver(server.server_port, scheme="https" if tls else "http")
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server.receiver

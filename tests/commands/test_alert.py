@@ -1,6 +1,8 @@
 """`tocsin alert`: look at alerts and their deliveries, send them again, withdraw them."""
 
 import re
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -25,9 +27,14 @@ ALERT_KEYS = {
     "version",
     "alertContext",
     "test",
+    "dedupKey",
     "deliveries",
+    "folded",
 }
-DELIVERY_KEYS = {"id", "destination", "destinationId", "state", "round", "nextAttemptAt"}
+DELIVERY_KEYS = {"id", "destination", "destinationId", "state", "round", "nextAttemptAt"} | {
+    "folded",
+    "lastFoldedAt",
+}
 REJECTED = answer(Outcome.REJECTED, status_code=503, reason="Service Unavailable")
 
 
@@ -87,6 +94,7 @@ class TestList:
             "name": None,
             "test": False,
             "notRouted": None,
+            "folded": [],
         }
         assert delivery.keys() == DELIVERY_KEYS
         assert (delivery["destination"], delivery["state"], delivery["round"]) == ("pager", "scheduled", 1)
@@ -119,7 +127,7 @@ class TestList:
     def test_says_when_there_are_more_than_it_shows(self, tocsin: Tocsin) -> None:
         done = tocsin("alert", "list", "--limit", "1")
         assert len(done.stdout.splitlines()) == 2
-        assert "more than these 1" in done.stderr
+        assert done.stderr == "there are more; --limit shows more than 1\n"
 
     def test_says_when_nothing_matches(self, tocsin: Tocsin) -> None:
         done = tocsin("alert", "list", "--search", "nowhere")
@@ -199,6 +207,7 @@ class TestShow:
         assert shown.splitlines()[-1] == "  not routed  there was no destination yet"
 
     def test_of_an_unknown_id_fails(self, tocsin: Tocsin) -> None:
+        tocsin.add()
         assert "there is no alert 'x'" in complaint(tocsin("alert", "show", "x"), 1)
 
 
@@ -260,12 +269,30 @@ class TestResend:
             (["alert-1", "--failed"], "give the id of one alert, or --failed"),
             (["--since", "1d"], "say which deliveries"),
             (["--failed", "--to", "soc"], "--to and --all belong to the id of one alert"),
-            (["alert-1", "--to", "pager"], "this alert did not go to 'pager'; it went to soc"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
     def test_refuses_what_is_not_clear(self, tocsin: Tocsin, given: list[str], words: str) -> None:
         assert words in complaint(tocsin("alert", "resend", *given), 2)
+
+    def test_to_where_it_did_not_go_it_is_sent_all_the_same(self, tocsin: Tocsin) -> None:
+        resend = ("alert", "resend", "alert-1", "--to", "Pager")
+        assert tocsin(*resend, "--dry-run").stdout == "would send to pager, where it did not go\n"
+        assert self.waiting(tocsin) == []
+        done = tocsin(*resend)
+        assert (done.returncode, done.stdout) == (0, "queued for pager, where it had not gone\n")
+        assert self.waiting(tocsin) == [("alert-1", "pager")]
+
+    def test_what_went_nowhere_is_sent_where_it_is_told(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "delete", "soc", "--yes")
+        tocsin.submit(alert(alert_id="alert-3"))
+        refusal = complaint(tocsin("alert", "resend", "alert-3"), 1)
+        assert refusal.startswith("this alert went nowhere: ")
+        assert refusal.endswith("; --to NAME sends it there")
+        assert "there is pager" in complaint(tocsin("alert", "resend", "alert-3", "--to", "x"), 1)
+        assert tocsin("alert", "resend", "alert-3", "--to", "pager").returncode == 0
+        assert self.waiting(tocsin) == [("alert-3", "pager")]
+        assert tocsin("db", "check").returncode == 0
 
 
 class TestCancel:
@@ -303,3 +330,91 @@ def test_list_still_finds_what_went_to_a_destination_that_is_gone(tocsin: Tocsin
     tocsin.submit(alert())
     assert tocsin("destination", "delete", "soc", "--yes").returncode == 0
     assert len(tocsin.json("alert", "list", *given)) == 1
+
+
+class TestFolded:
+    @pytest.fixture(autouse=True)
+    def a_storm(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "add", "pager", "http://localhost", "--fold", "10m")
+        for number in range(3):
+            sent = tocsin("send", "--title", "Shell in a container", "--id", "falco.shell", "--json")
+            assert sent.returncode == 0, number
+
+    def test_the_first_tells_how_many_the_others_into_what(self, tocsin: Tocsin) -> None:
+        third, second, first = tocsin.json("alert", "list")
+        [delivery] = first["deliveries"]
+        assert (delivery["folded"], first["folded"]) == (2, [])
+        for folded in (second, third):
+            assert folded["deliveries"] == []
+            assert folded["notRouted"] is None
+            [fold] = folded["folded"]
+            assert (fold["destination"], fold["into"]) == ("pager", first["alertId"])
+        assert [row["alertId"] for row in tocsin.json("alert", "list", "--state", "folded")] == [
+            third["alertId"],
+            second["alertId"],
+        ]
+        assert "pager scheduled ×3" in tocsin("alert", "list").stdout.replace("waiting", "scheduled")
+        assert "×3: 2 more, the last " in tocsin("alert", "show", first["alertId"]).stdout
+        told = tocsin("alert", "show", third["alertId"]).stdout
+        assert f"for pager into {first['alertId']} (waiting there)" in told
+
+    def test_send_says_into_which_it_folded(self, tocsin: Tocsin) -> None:
+        *_, first = tocsin.json("alert", "list")
+        again = tocsin("send", "--title", "Shell in a container", "--id", "falco.shell")
+        assert again.stdout.endswith(f"  folded for pager into {first['alertId']}\n")
+        other = tocsin("send", "--title", "Another", "--id", "falco.shell")
+        assert other.stdout.endswith("queued for pager\n")
+
+    def test_one_is_sent_on_its_own_if_that_is_asked_for(self, tocsin: Tocsin) -> None:
+        third, second, first = (row["alertId"] for row in tocsin.json("alert", "list"))
+        assert f"this alert folded into {first}; `tocsin alert resend ID --all`" in complaint(
+            tocsin("alert", "resend", third), 1
+        )
+        assert tocsin("alert", "resend", third, "--all", "--dry-run").stdout == (
+            "would send on their own: 1 folded\n"
+        )
+        assert tocsin("alert", "resend", third, "--to", "pager").stdout == "queued on their own: 1 folded\n"
+        assert tocsin("alert", "resend", "--state", "folded").stdout == "queued on their own: 1 folded\n"
+        assert tocsin.json("alert", "list", "--state", "folded") == []
+        assert {row["alertId"] for row in tocsin.json("alert", "list", "--state", "waiting")} == {
+            first,
+            second,
+            third,
+        }
+
+    def test_what_failed_stands_for_what_folded_into_it(self, tocsin: Tocsin) -> None:
+        tocsin.deliver(pager=REJECTED)
+        told = "2 alerts folded into what is sent again, which stands for them\n"
+        dry = tocsin("alert", "resend", "--failed", "--dry-run")
+        assert (dry.stdout, dry.stderr) == ("would send again: 1 delivery, 1 to pager\n", told)
+        done = tocsin("alert", "resend", "--failed")
+        assert (done.stdout, done.stderr) == ("queued again: 1 delivery, 1 to pager\n", told)
+
+    def test_what_folded_where_the_first_is_filtered_out_is_told_of(self, tocsin: Tocsin) -> None:
+        tocsin.deliver(pager=REJECTED)
+        first = tocsin.json("alert", "list")[-1]["alertId"]
+        with closing(sqlite3.connect(tocsin.database)) as db, db:
+            db.execute("UPDATE alert SET created_at = 0 WHERE alert_id = ?", (first,))
+        done = tocsin("alert", "resend", "--failed", "--since", "1h", "--destination", "pager")
+        assert done.stdout == "queued again: no delivery\n"
+        assert done.stderr == (
+            "2 alerts that match folded into failed deliveries of others, which do not match;"
+            f" `tocsin alert resend ID` sends these again: {first}\n"
+        )
+        own = tocsin("alert", "resend", "--state", "folded", "--since", "1h")
+        assert own.stdout == "queued on their own: 2 folded\n"
+        assert tocsin("alert", "resend", "--failed", "--since", "1h").stderr == ""
+        assert tocsin("alert", "resend", first).stderr == "", "each is delivered on its own by now"
+
+    @pytest.mark.parametrize("ends", ["waits", "has lost its destination"])
+    def test_what_folded_into_what_cannot_be_sent_again_is_not_told_of(
+        self, tocsin: Tocsin, ends: str
+    ) -> None:
+        if ends != "waits":
+            tocsin.deliver(pager=REJECTED)
+            tocsin("destination", "delete", "pager", "--yes")
+        first = tocsin.json("alert", "list")[-1]["alertId"]
+        with closing(sqlite3.connect(tocsin.database)) as db, db:
+            db.execute("UPDATE alert SET created_at = 0 WHERE alert_id = ?", (first,))
+        done = tocsin("alert", "resend", "--failed", "--since", "1h")
+        assert (done.stdout, done.stderr) == ("queued again: no delivery\n", "")

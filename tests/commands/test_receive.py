@@ -6,8 +6,11 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPResponse
 from itertools import takewhile
+
+from standardwebhooks.webhooks import Webhook
 
 from tests.commands.conftest import PATIENCE_S, Tocsin, complaint
 from tests.commands.test_destination import SECRET
@@ -58,15 +61,25 @@ def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
         tocsin.add(destination(name="signed", url=url, secret=Secret(SECRET)))
         tocsin.add(destination(name="other", url=url, secret=Secret(format_secret(b"another" * 4))))
         assert tocsin("send", "--title", "x", "--wait").returncode == 0
-        post(url, **{"webhook-id": "a", "webhook-timestamp": "1000000000", "webhook-signature": "v1,x"})
+        signed = Webhook(SECRET).sign("a", datetime.fromtimestamp(1_000_000_000, UTC), '{"title": "x"}')
+        post(url, **{"webhook-id": "a", "webhook-timestamp": "1000000000", "webhook-signature": signed})
         post(url)
         verdicts = [list(takewhile(str.strip, process.stdout))[1].strip() for _ in range(4)]
     assert sorted(verdicts[:2]) == [
-        "badly signed: with another secret, or the body was changed on its way",
+        "badly signed: with another secret, or the webhook-id, the time or the body was changed on its way",
         "signed",
     ]
-    assert re.fullmatch(r"badly signed: webhook-timestamp is \d+ s in the past", verdicts[2])
-    assert verdicts[3].startswith("not signed: ")
+    late = r"badly signed: the signature is right, but webhook-timestamp is \d+ s in the past, .*"
+    assert re.fullmatch(late, verdicts[2])
+    assert verdicts[3].startswith("not signed: there is no webhook-id and ")
+
+
+def test_takes_the_secret_from_a_pipe_and_refuses_one_that_cannot_be_had(tocsin: Tocsin) -> None:
+    assert "no signing secret came" in complaint(tocsin("receive", "--secret", "-"), 2)
+    assert "starts with whsec_" in complaint(tocsin("receive", "--secret", "-", input="hunter2\n"), 2)
+    assert "TOKEN is not set" in complaint(tocsin("receive", "--secret", "env:TOKEN"), 1)
+    refusal = complaint(tocsin("receive", "--secret", "env:TOKEN", env={"TOKEN": "hunter2"}), 2)
+    assert refusal == "a signing secret starts with whsec_, followed by base64"
 
 
 def test_ends_with_ctrl_c(tocsin: Tocsin) -> None:

@@ -1,9 +1,10 @@
 """`tocsin send`: alerts from flags, a file or a pipe."""
 
-import io
 import json
+import stat
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.commands.conftest import PATIENCE_S, Receiver, Tocsin
 from tests.conftest import destination
 from tui import cli, logs
+from tui.commands import send
 from tui.store import outbox
 from tui.store.errors import StoreUnavailable
 
@@ -130,10 +132,85 @@ def test_stores_a_line_as_soon_as_it_comes(tocsin: Tocsin) -> None:
     assert titles(tocsin) == ["first", "second"]
 
 
+@pytest.mark.parametrize("first", ["}", "Starting …", '{"a": ', "[2026-01-31 09:15:00] ready"])
+def test_a_bad_line_at_the_head_of_a_pipe_holds_nothing_up(tocsin: Tocsin, first: str) -> None:
+    with tocsin.start("send", "-", stdin=-1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(f"{first}\n" + '{"title": "x", "alertId": "x"}\n{"title": "y"}\n')
+        process.stdin.flush()
+        assert process.stdout.readline().startswith("x  stored")
+        _, complaint = process.communicate()
+    assert process.returncode == 2
+    assert complaint.startswith("tocsin: line 1: this is not JSON")
+
+
+class TestReject:
+    def test_keeps_bad_lines_as_they_came_to_be_mended_and_sent_again(
+        self, tocsin: Tocsin, tmp_path: Path
+    ) -> None:
+        bad = ['{"title": "oops', '{"titel": "slip"}', '{"title": "x", "severity": "loud"}']
+        text = "\n".join(['{"title": "good"}', *bad, '{"title": "too"}'])
+        rejected = tmp_path / "rejected"
+        for times in (1, 2):
+            done = tocsin("send", "--reject", str(rejected), "-", input=text)
+            assert done.returncode == 2
+            assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+                "line 2",
+                "line 3",
+                "line 4",
+            ]
+            assert rejected.read_text().splitlines() == bad * times
+        assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
+        rejected.write_text('{"title": "mended"}\n')
+        assert tocsin("send", str(rejected)).returncode == 0
+        assert titles(tocsin) == ["good", "too", "good", "too", "mended"]
+
+    def test_keeps_a_bad_entry_of_an_array_as_a_line(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        text = '[{"title": "good"},\n {"titel":\n "slip ü"}]'
+        assert tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text).returncode == 2
+        assert (tmp_path / "rejected").read_text() == '{"titel":"slip ü"}\n'
+
+    def test_a_line_that_is_too_long_is_named_and_not_kept(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        long = '{"title": "' + "x" * 1024 * 1024 + '"}'
+        text = '{"title": "good"}\n' + long + '\n{"title": "too"}\n'
+        done = tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text)
+        assert done.stderr == "tocsin: line 2: this line is longer than 1 MiB\n"
+        assert titles(tocsin) == ["good", "too"]
+        assert (tmp_path / "rejected").read_text() == ""
+
+    def test_is_another_file_than_the_alerts(self, tocsin: Tocsin, file: Callable[[str], str]) -> None:
+        given = file('{"title": "one"}\n')
+        for command in ("send", "watch"):
+            done = tocsin(command, "--reject", given, given)
+            assert (done.returncode, done.stderr) == (
+                2,
+                f"tocsin: {given} is what the alerts are read from; --reject takes another file\n",
+            )
+
+    def test_is_tried_before_anything_is_read(self, tocsin: Tocsin, tmp_path: Path) -> None:
+        done = tocsin("send", "--reject", str(tmp_path / "no" / "where"), "-", input='{"title": "one"}')
+        assert done.returncode == 2
+        assert (
+            done.stderr
+            == f"tocsin: {tmp_path / 'no' / 'where'} cannot be written: No such file or directory\n"
+        )
+        assert tocsin.stored()["alert"] == 0
+
+
 def test_to_goes_to_those_it_names_and_no_others(tocsin: Tocsin) -> None:
     tocsin.add(destination(), destination(name="pager", severities=frozenset()), destination(name="mail"))
     (sent,) = tocsin.json("send", "--title", "for two", "--to", "PAGER", "--to", "soc")
     assert [delivery["destination"] for delivery in sent["deliveries"]] == ["pager", "soc"]
+
+
+def test_to_nobody_is_said_once_before_anything_is_stored(tocsin: Tocsin) -> None:
+    done = tocsin("send", "-", "--to", "soc", input='{"title": "a"}\n{"title": "b"}\n')
+    assert (done.returncode, done.stderr) == (
+        1,
+        "tocsin: no destination is called 'soc'; there is none yet\n",
+    )
+    assert tocsin.stored()["alert"] == 0
 
 
 def test_json_says_where_each_alert_goes(tocsin: Tocsin) -> None:
@@ -164,7 +241,11 @@ def test_json_of_nothing_stored_is_an_empty_array(tocsin: Tocsin) -> None:
 
 @pytest.mark.parametrize("more", [[], ["--wait"]], ids=" ".join)
 def test_what_is_stored_is_told_although_the_database_fails_half_way(
-    tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], more: list[str]
+    tocsin: Tocsin,
+    file: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
 ) -> None:
     tocsin.add(destination())
     stores = iter([outbox.submit])
@@ -176,12 +257,16 @@ def test_what_is_stored_is_told_although_the_database_fails_half_way(
 
     monkeypatch.setattr(outbox, "submit", submit)
     monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)  # it is for the whole process
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"title": "a"}\n{"title": "b"}')))
-    monkeypatch.setattr(sys, "argv", ["tocsin", "--db", str(tocsin.database), "send", "-", "--json", *more])
+    monkeypatch.setattr(send, "_AT_ONCE", 1)
+    given = file('{"title": "a"}\n{"title": "b"}')
+    monkeypatch.setattr(sys, "argv", ["tocsin", "--db", str(tocsin.database), "send", given, "--json", *more])
     with pytest.raises(SystemExit) as ended:
         cli.main()
     answer, complaint = capsys.readouterr()
-    assert (ended.value.code, complaint) == (1, "tocsin: the disk is full\n")
+    assert (ended.value.code, complaint) == (
+        1,
+        "tocsin: not stored: line 2 and what comes after it\ntocsin: the disk is full\n",
+    )
     (told,) = json.loads(answer)
     assert told["alertId"] == tocsin.json("alert", "list")[0]["alertId"]
     assert told["deliveries"][0]["state"] == "scheduled"
@@ -217,6 +302,29 @@ class TestWait:
         (sent,) = tocsin.json("send", "--title", "in vain", "--wait", "0.01", code=1)
         assert sent["deliveries"][0]["state"] == "scheduled"
 
+    def test_says_that_it_waits_once_it_has_for_a_second(self, tocsin: Tocsin, receiver: Receiver) -> None:
+        receiver.status = 503
+        tocsin.add(destination(url=receiver.url))
+        soon, late = (tocsin("send", "--title", "in vain", "--wait", span) for span in ("0.01", "1.5"))
+        told = "waiting for the end of each delivery, retries included; Ctrl-C leaves them queued"
+        assert told not in soon.stderr
+        assert late.stderr.splitlines()[0] == told
+
+    def test_says_how_deliveries_stand_in_the_words_of_lists(
+        self, tocsin: Tocsin, receiver: Receiver
+    ) -> None:
+        receiver.status = 503
+        tocsin.add(
+            destination(url=receiver.url), destination(name="pager", url="http://127.0.0.1:1", paused=True)
+        )
+        _, said = tocsin("send", "--title", "in vain", "--wait", "0.5").stdout.rstrip().split("  ")
+        pager, soc = said.split(", ")
+        assert pager == "pager paused"
+        assert soc in ("soc waiting", "soc retrying")  # as far as half a second goes
+        listed = tocsin("alert", "list").stdout
+        assert pager in listed
+        assert soc in listed
+
     def test_delivers_nothing_but_its_own(self, tocsin: Tocsin, receiver: Receiver) -> None:
         tocsin.add(destination(url=receiver.url))
         tocsin("send", "--title", "other")
@@ -250,14 +358,13 @@ class TestFormats:
     def test_each_item_of_a_document_is_named_by_its_place(self, tocsin: Tocsin) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
         alerts = [{"labels": {"alertname": "a"}}, "b", {"labels": {"alertname": "c"}}]
-        done = tocsin("send", "-", "--to", "soc", input=json.dumps({**group, "alerts": alerts}) + "\n{}")
+        done = tocsin("send", "-", input=json.dumps({**group, "alerts": alerts}) + "\n{}")
         assert done.returncode == 2
         assert done.stderr.splitlines() == [
-            "tocsin: line 1, item 1: no destination is called 'soc'; there is none yet",
             "tocsin: line 1, item 2: an alert is a JSON object, not a string",
-            "tocsin: line 1, item 3: no destination is called 'soc'; there is none yet",
             "tocsin: line 2: an alert needs a title, a name or an id",
         ]
+        assert titles(tocsin) == ["a", "c"]
 
     def test_what_a_tool_sends_again_is_stored_once(self, tocsin: Tocsin) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}

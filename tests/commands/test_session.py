@@ -1,9 +1,11 @@
 """A command waits for its turn at the database, says so, and gives up in the end."""
 
 import contextlib
-import io
+import os
+import signal
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from tests.commands.conftest import Tocsin
 from tui import logs
 from tui.cli import cli
 from tui.commands import session
+from tui.commands.pipe import Pipe
 from tui.store import sqlite
 from tui.store.errors import OpenLocked, StoreLocked
 
@@ -46,49 +49,57 @@ def lock(tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lock]:
         yield lock
 
 
-class LocksAsItIsRead(io.BytesIO):
-    """Alerts on standard input that come just when somebody else takes the lock."""
-
-    def __init__(self, text: bytes, lock: Lock) -> None:
-        super().__init__(text)
-        self._lock = lock
-
-    def readline(self, size: int | None = -1) -> bytes:
-        self._lock.take()
-        return super().readline(size)
-
-
 def send(tocsin: Tocsin, *args: str) -> None:
     cli.main(["--db", str(tocsin.database), "send", *args], standalone_mode=False)
 
 
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two alerts on standard input, and nobody who could write more."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    reader, writer = os.pipe()
+    os.write(writer, b'{"title": "one"}\n{"title": "two"}\n')
+    os.close(writer)
+    with os.fdopen(reader) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture(params=["to open", "to write"])
 def locked_out(
-    request: pytest.FixtureRequest, lock: Lock, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, lock: Lock, piped: None, monkeypatch: pytest.MonkeyPatch
 ) -> type[Exception]:
     """A producer that finds the database locked; the error with which it gives up."""
-    text = b'{"title": "one"}\n{"title": "two"}\n'
     if request.param == "to open":
         lock.take()
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
         return OpenLocked
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(LocksAsItIsRead(text, lock)))
+    read = Pipe.read1
+
+    def locked_as_it_is_read(pipe: Pipe, size: int, /) -> bytes:
+        lock.take()
+        return read(pipe, size)
+
+    monkeypatch.setattr(Pipe, "read1", locked_as_it_is_read)
     return StoreLocked
 
 
 @pytest.mark.usefixtures("locked_out")
 def test_a_producer_waits_until_the_lock_is_given_back_and_says_so_once(
-    tocsin: Tocsin, lock: Lock, monkeypatch: pytest.MonkeyPatch
+    tocsin: Tocsin, lock: Lock, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said: list[str] = []
+    waited: list[float] = []
 
-    def hear(text: str) -> None:
-        said.append(text)
-        lock.give_back()
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            lock.give_back()
 
-    monkeypatch.setattr(session, "tell", hear)
+    monkeypatch.setattr(time, "sleep", wait)
     send(tocsin, "-")
-    assert said == [WAITING]
+    assert len(waited) == 3
+    assert capsys.readouterr().err == f"{WAITING}\n"
     assert tocsin.stored()["alert"] == 2
 
 
@@ -104,4 +115,5 @@ def test_it_gives_up_in_the_end_and_has_stored_nothing(
         send(tocsin, "-")
     lock.give_back()
     assert tocsin.stored()["alert"] == 0
-    assert capsys.readouterr().err == ""
+    unstored = "tocsin: not stored: line 1 and what comes after it\n"
+    assert capsys.readouterr().err == (unstored if locked_out is StoreLocked else "")

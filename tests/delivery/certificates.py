@@ -4,8 +4,10 @@ import os
 import shutil
 import ssl
 import subprocess
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -18,9 +20,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 def make_certificates(directory: Path) -> dict[str, Path]:
     """Each in a file with its key; `trusted.pem` beside them holds those that are trusted."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("openssl is not installed")
+    openssl = find_openssl()
     make = partial(make_certificate, openssl, directory)
     made = {
         "honest": make("honest", "IP:127.0.0.1"),
@@ -31,8 +31,16 @@ def make_certificates(directory: Path) -> dict[str, Path]:
     }
     (directory / "trusted.pem").write_text("".join(path.read_text() for path in made.values()))
     made["self-signed"] = make("self", "IP:127.0.0.1")
-    made["unknown issuer"] = issue_certificate(openssl, directory, issuer="Our Own CA")
+    made["unknown issuer"] = issue_certificate(directory, issuer="Our Own CA")
     return made
+
+
+def find_openssl() -> str:
+    """Its path; where it is missing the test is skipped, but in CI it fails."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("openssl is not installed")
+    return openssl
 
 
 def make_certificate(
@@ -61,19 +69,45 @@ def make_certificate(
     return path
 
 
-def issue_certificate(openssl: str, directory: Path, issuer: str) -> Path:
-    """For 127.0.0.1, signed by an authority of this name."""
-    new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    authority, key = directory / "authority.pem", directory / "authority-key.pem"
-    issued, own_key = directory / "issued.pem", directory / "issued-key.pem"
-    for command in (
-        [*new, "-subj", f"/CN={issuer}", "-keyout", str(key), "-out", str(authority)],
-        [
-            *new,
-            *("-subj", "/CN=receiver", "-addext", "subjectAltName=IP:127.0.0.1"),
-            *("-CA", str(authority), "-CAkey", str(key), "-keyout", str(own_key), "-out", str(issued)),
-        ],
-    ):
-        subprocess.run([openssl, *command], check=True, capture_output=True)
-    issued.write_text(issued.read_text() + own_key.read_text())
-    return issued
+def issue_certificate(directory: Path, issuer: str) -> Path:
+    """For 127.0.0.1, signed by an authority of this name; with its key."""
+    return Authority.make(directory, issuer).issue("issued").both
+
+
+class Issued(NamedTuple):
+    certificate: Path
+    key: Path
+    both: Path
+
+
+@dataclass(frozen=True)
+class Authority:
+    """Its certificate is `file`; what it issues lies beside that."""
+
+    openssl: str
+    file: Path
+    key: Path
+
+    @classmethod
+    def make(cls, directory: Path, name: str) -> "Authority":
+        made = cls(find_openssl(), directory / "authority.pem", directory / "authority-key.pem")
+        made._run("-subj", f"/CN={name}", "-keyout", made.key, "-out", made.file)
+        return made
+
+    def issue(self, stem: str, password: str = "", names: str = "IP:127.0.0.1") -> Issued:
+        """A certificate for these names, and its key, encrypted if there is a password."""
+        certificate, key = self.file.with_name(f"{stem}.crt"), self.file.with_name(f"{stem}.key")
+        self._run(
+            *("-subj", f"/CN={stem}", "-addext", f"subjectAltName={names}"),
+            *("-CA", self.file, "-CAkey", self.key, "-keyout", key, "-out", certificate),
+            password=password,
+        )
+        both = self.file.with_name(f"{stem}.pem")
+        both.touch(mode=0o600)
+        both.write_text(certificate.read_text() + key.read_text())
+        return Issued(certificate, key, both)
+
+    def _run(self, *options: str | Path, password: str = "") -> None:
+        new = ("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1")
+        keep = ("-passout", f"pass:{password}") if password else ("-nodes",)
+        subprocess.run([self.openssl, *new, *keep, *options], check=True, capture_output=True)

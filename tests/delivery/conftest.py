@@ -6,6 +6,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 
 from tests.conftest import Clock, alert, claimed, destination
 from tests.delivery.scripted import Receive, open_receivers
+from tui.delivery.dialling import Dialler
 from tui.delivery.sender import Sender
 from tui.domain.attempt import Answer
+
+Send = Callable[..., Awaitable[Answer]]
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +47,26 @@ async def sender(clock: Clock) -> AsyncIterator[Sender]:
 
 
 @pytest.fixture
-def send(sender: Sender) -> Callable[..., Awaitable[Answer]]:
+def send(sender: Sender) -> Send:
     """Sends an alert with this context to a destination of these fields, for the first time."""
 
+    return sending(sender)
+
+
+@pytest.fixture
+async def send_by() -> AsyncIterator[Callable[[Dialler], Send]]:
+    """The same with a dialler of the test's own."""
+    async with AsyncExitStack() as senders:
+
+        def by(dialler: Dialler) -> Send:
+            sender = Sender(dialler)
+            senders.push_async_exit(sender)
+            return sending(sender)
+
+        yield by
+
+
+def sending(sender: Sender) -> Send:
     def send_to(
         url: str, *, webhook_id: str = "dlv_1", context: str = "{}", **fields: Any
     ) -> Awaitable[Answer]:

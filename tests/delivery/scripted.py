@@ -75,10 +75,12 @@ async def open_receivers() -> AsyncIterator[Receive]:
     """Starts receivers that play a script, or give one answer; raises at the end what failed in them."""
     running: list[tuple[asyncio.Server, Receiver]] = []
 
-    async def start(script: Script | bytes, tls: ssl.SSLContext | None = None) -> Receiver:
+    async def start(
+        script: Script | bytes, tls: ssl.SSLContext | None = None, *, host: str = "127.0.0.1", port: int = 0
+    ) -> Receiver:
         script = answering(script) if isinstance(script, bytes) else script
         receiver = Receiver(script, scheme="https" if tls else "http")
-        server = await asyncio.start_server(receiver.accept, "127.0.0.1", 0, ssl=tls)
+        server = await asyncio.start_server(receiver.accept, host, port, ssl=tls)
         receiver.port = server.sockets[0].getsockname()[1]
         running.append((server, receiver))
         return receiver

@@ -14,20 +14,23 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
-from tests.conftest import Clock, alert, destination, open_store, write
+from tests.conftest import Clock, alert, destination, new_database, open_store, strategy, write
 from tests.delivery.scripted import Peer, Receiver, answering, hang, keep_answering, response
+from tui.delivery import dispatcher, slots
 from tui.delivery.background import BackgroundDispatcher
-from tui.delivery.dispatcher import Dispatcher, Limits
+from tui.delivery.dispatcher import Dispatcher
 from tui.delivery.sender import Sender
+from tui.delivery.slots import Limits
 from tui.domain.alert import Alert, Severity, make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, build_app
 from tui.serving import ServerThread, bind
-from tui.store import database, destinations, outbox
-from tui.store.database import Store
+from tui.store import destinations, outbox, sqlite
+from tui.store.database import Store, wall_clock
 from tui.store.errors import StoreUnavailable
 from tui.store.outbox import LEASE_MARGIN_MS
 from tui.store.rows import fetch
@@ -76,8 +79,10 @@ async def eventually(condition: Callable[[], object]) -> None:
 async def settle(dispatcher: Dispatcher) -> None:
     """Wait until everything in flight has ended, then record it."""
     await eventually(lambda: not dispatcher.in_flight)
-    while dispatcher.unrecorded:
-        await dispatcher.step()
+    for _ in range(20):
+        if dispatcher.unrecorded:
+            await dispatcher.step()
+    assert not dispatcher.unrecorded
 
 
 def add(store: Store, receiver: Receiver, name: str = "soc", **fields: Any) -> Destination:
@@ -225,6 +230,48 @@ class TestARound:
         assert attempts(store) == [(1, 1, "rejected", 503), (2, 1, "delivered", 200)]
 
 
+async def test_an_answer_that_the_database_refuses_takes_no_other_along(store, receive, make, monkeypatch):
+    """As one with a NUL in its text is by PostgreSQL, if it ever got so far."""
+    monkeypatch.setattr("tui.delivery.sender.decode_header", lambda raw: raw.decode("latin-1"))
+    add(store, await receive(answering(b"HTTP/1.1 500 a\xff\x00b\r\nContent-Length: 0\r\n\r\n")), "odd")
+    add(store, await receive(keep_answering), "healthy")
+    submit(store, alert(), alert())
+    dispatcher = make(policy=ONCE)
+
+    await dispatcher.run(until_empty=True)
+
+    assert states(store) == {"delivered": 2, "failed": 2}
+    assert (1, 1, "rejected", 500) in attempts(store)
+    assert dispatcher.trouble is None
+
+
+async def test_an_answer_that_is_refused_is_kept_when_the_database_then_goes_away(
+    store, receive, make, monkeypatch
+):
+    monkeypatch.setattr("tui.delivery.sender.decode_header", lambda _: "\ud800")
+    receiver = await receive(answering(response()))
+    add(store, receiver)
+    submit(store, alert())
+    dispatcher = make(policy=ONCE)
+    await dispatcher.step()
+    await eventually(lambda: not dispatcher.in_flight)
+    write = store.write
+
+    def go_away_once(work: Callable[..., Any], *rest: Any, **more: Any) -> Future[Any]:
+        if work is not outbox.finish:  # the turn, of which each answer is then recorded by itself
+            return write(work, *rest, **more)
+        monkeypatch.undo()
+        lost: Future[Any] = Future()
+        lost.set_exception(StoreUnavailable("the database server does not answer"))
+        return lost
+
+    monkeypatch.setattr(store, "write", go_away_once)
+    await settle(dispatcher)
+
+    assert len(receiver.requests) == 1
+    assert deliveries(store) == [("delivered", 1, 1, 1)]
+
+
 class TestManyDestinations:
     async def test_get_no_more_requests_at_once_than_the_cap(self, store, receive, make):
         gate = Gate()
@@ -241,6 +288,55 @@ class TestManyDestinations:
         await run
 
         assert (in_flight, gate.most, len(receiver.requests)) == (3, 3, 10)
+
+    async def test_are_claimed_for_ahead_as_fast_as_they_answer(self, store, receive, make):
+        healthy, stuck = await receive(keep_answering), await receive(hang)
+        add(store, healthy, "healthy")
+        add(store, stuck, "stuck")
+        for name in ("healthy", "stuck"):
+            submit(store, *[alert(destinations=(name,)) for _ in range(10)])
+        dispatcher = make(limits=Limits(concurrency=4, per_destination=2))
+
+        await dispatcher.step()
+        await eventually(lambda: dispatcher.unrecorded == 2)
+        await dispatcher.step()
+        claimed = states(store)
+        await eventually(lambda: dispatcher.unrecorded == 4)
+        await dispatcher.step()
+
+        # Two in flight to each; to the one that answered, two more that wait for nothing but a slot.
+        assert claimed == {"delivered": 2, "in_flight": 2 + 4, "scheduled": 20 - 8}
+        assert (len(healthy.requests), len(stuck.requests)) == (6, 2)
+        dispatcher.drain(grace_s=0)
+        await dispatcher.run()
+
+    async def test_are_not_claimed_for_while_others_hang_in_every_slot(self, store, receive, make):
+        """A claim made then would only wait, and another dispatcher may have a slot."""
+        add(store, await receive(hang), "stuck")
+        add(store, await receive(keep_answering), "healthy")
+        submit(store, *[alert(destinations=("stuck",)) for _ in range(2)])
+        dispatcher = make(limits=Limits(concurrency=2, per_destination=2))
+        await dispatcher.step()
+        submit(store, alert(destinations=("healthy",)))
+        await dispatcher.step()
+        claimed = states(store)
+        dispatcher.drain(grace_s=0)
+        await dispatcher.run()
+
+        assert claimed == {"in_flight": 2, "scheduled": 1}
+
+    async def test_are_not_claimed_for_ahead_by_what_was_given_back(self, store, receive, make, monkeypatch):
+        """No receiver was that fast: nothing was sent."""
+        monkeypatch.setattr(slots, "_LATEST_START_S", -1)
+        add(store, await receive(keep_answering))
+        submit(store, *[alert() for _ in range(8)])
+        dispatcher = make(limits=Limits(concurrency=2, per_destination=8))
+
+        await dispatcher.step()
+        first = dispatcher.unrecorded
+        await dispatcher.step()
+
+        assert (first, dispatcher.unrecorded) == (2, 2)
 
     async def test_do_not_wait_for_one_that_hangs(self, store, receive, make):
         stuck, healthy = await receive(hang), await receive(keep_answering)
@@ -336,7 +432,7 @@ class TestDraining:
 class TestALockedDatabase:
     @pytest.fixture
     def store(self, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-        monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.05)
+        monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.05)
         with open_store("sqlite", tmp_path, clock) as store:
             yield store
 
@@ -577,3 +673,21 @@ class TestInTheBackground:
         assert background.trouble == "the dispatcher stopped: ZeroDivisionError; restart Tocsin, see the log"
         background.nudge()
         background.drain(grace_s=0)
+
+
+async def test_a_turn_that_a_server_keeps_waiting_for_long_is_broken_off_and_tried_anew(
+    tmp_path: Path, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SILENCE_S", "_LONGEST_SILENCE_S", "_LOOK_S"):
+        monkeypatch.setattr(dispatcher, name, 0.05)
+    address = new_database("postgresql", tmp_path)
+    with Store(strategy("postgresql", address, wall_clock)) as store:
+        with psycopg.connect(address) as other:
+            other.execute("LOCK TABLE delivery")
+            running = Dispatcher(store, sender, policy=ONCE)
+            task = asyncio.create_task(running.run())
+            # Not the lock's own timeout, of which it says another thing.
+            await eventually(lambda: running.trouble == "the database server does not answer")
+        await eventually(lambda: running.trouble is None)
+        running.drain(0)
+        await task

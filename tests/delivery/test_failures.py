@@ -56,6 +56,13 @@ async def test_a_name_that_does_not_resolve(tell: Tell) -> None:
     assert told.startswith("The name HERE does not resolve. Is the name spelled right")
 
 
+async def test_an_address_that_the_network_policy_refuses(tell: Tell) -> None:
+    assert await tell("http://169.254.169.254") == (
+        "Nothing was sent: HERE is a link-local address (cloud metadata); never sent to. "
+        "If it is meant all the same, name this one address in `allow` under [network]."
+    )
+
+
 async def test_a_receiver_that_keeps_silent(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(hang)).url, timeout_ms=300)
     assert told.startswith("No answer within 0.3 s. It took the request and kept silent")
@@ -85,9 +92,9 @@ CERTIFICATES = {
     "many names": "is for a.example, *.b.example, c.example and 1 more, not for 127.0.0.1."
     " Put the receiver's own name in the URL.",
     "self-signed": "is self-signed: nobody this machine trusts vouches for it."
-    " If it is your own, name it in SSL_CERT_FILE where Tocsin runs.",
+    " If it is your own, give it as the destination's CA file.",
     "unknown issuer": "was issued by Our Own CA, whom this machine does not trust."
-    " If it is your own, name its certificate in SSL_CERT_FILE.",
+    " If it is your own, give its certificate as the destination's CA file.",
 }
 
 

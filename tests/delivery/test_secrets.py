@@ -1,5 +1,6 @@
 """Secrets are read when a request is sent; what cannot be had is said, and never shown."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from tui.domain.secret import Secret
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return tmp_path / "secret"
+    path = tmp_path / "secret"
+    path.touch(mode=0o600)
+    return path
 
 
 def refusal(reference: str) -> str:
@@ -29,6 +32,17 @@ def test_a_reference_is_read_anew_each_time(monkeypatch, file):
         file.write_text(f"{value}\n")
 
         assert reveal(Secret("env:TOKEN")) == reveal(Secret(f"file:{file}")) == value
+
+
+def test_a_reference_behind_a_scheme_is_read_and_the_scheme_stays(monkeypatch, file):
+    monkeypatch.setenv("PASSWORD", "pässword")
+    file.write_text("t0ken\n")
+
+    assert reveal(Secret(f"Bearer file:{file}")) == "Bearer t0ken"
+    assert reveal(Secret("Basic soc:env:PASSWORD")) == (
+        "Basic " + base64.b64encode("soc:pässword".encode()).decode()
+    )
+    assert refusal("Bearer env:NO_SUCH_VARIABLE") == "the environment variable NO_SUCH_VARIABLE is not set"
 
 
 def test_a_file_may_lie_at_home(monkeypatch, file):
@@ -55,6 +69,24 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch):
 )
 def test_a_file_that_cannot_be_read_is_named_with_the_reason(name, why):
     assert refusal(f"file:{name}") == f"the file {name} cannot be read: {why}"
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o644, 0o444])
+def test_a_file_that_everybody_can_read_is_refused_unread(file, mode):
+    file.write_text("hunter2")
+    file.chmod(mode)
+
+    assert refusal(f"file:{file}") == (
+        f"the file {file} can be read by everybody on this machine; make it private: chmod 600"
+    )
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o660])
+def test_its_group_may_read_a_file(file, mode):
+    file.write_text("value")
+    file.chmod(mode)
+
+    assert reveal(Secret(f"file:{file}")) == "value"
 
 
 def test_a_file_that_is_not_text_is_refused_unseen(file):

@@ -14,7 +14,7 @@ from tests.conftest import NOW
 from tests.delivery.scripted import Peer, answering, hang, keep_answering, pouring, response
 from tui.delivery.failures import describe
 from tui.domain.attempt import BODY_LIMIT
-from tui.domain.destination import Header
+from tui.domain.headers import Header
 from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret
 
@@ -119,6 +119,33 @@ class TestTheAcknowledgement:
         assert {("X-Latin", "café"), ("X-Utf", "€")} < set(reply.response_headers)
         assert reply.response_body == b"\xff\x00"
 
+    async def test_so_will_a_reason_in_pieces_with_a_nul_in_it(self, receive, send):
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            for piece in (b"HTTP/1.1 200 Al", b"l \xff\x00", b"well\r\nContent-Length: 2\r\n\r\nok"):
+                await peer.send(piece)
+                await asyncio.sleep(0)
+
+        reply = await send((await receive(script)).url)
+
+        assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
+        assert reply.reason.startswith("All ÿ")
+        assert "\0" not in reply.reason
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"HTTP/1.1 200 OK\r\nX-Said: \x1b[2J\x07\x9b\r\nContent-Length: 2\r\n\r\nok",
+            b"HTTP/1.1 200 OK\nX-Said: a\nContent-Length: 2\n\nok",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \r\nok\r\n0\r\n\r\n",
+        ],
+        ids=["control characters in a header", "lines that end in LF", "a space behind a chunk's size"],
+    )
+    async def test_so_will_one_that_is_sloppily_written(self, receive, send, raw):
+        reply = await send((await receive(raw)).url)
+
+        assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
+
 
 class TestWhatIsKept:
     async def test_the_answer_and_who_gave_it(self, receive, send):
@@ -170,6 +197,12 @@ class TestWhatIsKept:
         reply = await send((await receive(response(b"ok", *large))).url)
 
         assert [name for name, _ in reply.response_headers] == ["Content-Length", "X-0", "X-1"]
+        assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
+
+    async def test_not_even_a_single_one_that_is_larger(self, receive, send):
+        reply = await send((await receive(response(b"ok", f"X: {'a' * 70_000}"))).url)
+
+        assert [name for name, _ in reply.response_headers] == ["Content-Length"]
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
 
 
@@ -280,8 +313,8 @@ class TestUnreachable:
     @pytest.mark.parametrize(
         ("host", "error"),
         [
-            *((host, f"cannot reach {host}:80") for host in ("☃.net", "256.256.256.256", "a..b", "1")),
-            ("xn--zzzzzz.invalid", "the name xn--zzzzzz.invalid does not resolve"),
+            *((host, f"cannot reach {host}:80") for host in ("☃.net", "256.256.256.256")),
+            *((host, f"the name {host} does not resolve") for host in ("a..b", "xn--zzzzzz.invalid")),
         ],
     )
     async def test_where_the_host_cannot_be_a_host(self, send, host, error):
@@ -342,14 +375,15 @@ class TestUnreachable:
     @pytest.mark.parametrize(
         ("raw", "why"),
         [
-            (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "Bad status line"),
-            (bytes(range(256)), "Bad status line"),
+            (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", "expected http/"),
+            (bytes(range(256)), "expected http/"),
+            (b"HTTP/1.1 200 OK\r\nno header\r\n\r\n", "invalid header token"),
             (
-                b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000 + b"\r\n\r\n",
-                "Got more than 65536 bytes when reading",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+                "duplicate content-length",
             ),
         ],
-        ids=["another protocol", "noise", "a header without end"],
+        ids=["another protocol", "noise", "no header", "two lengths"],
     )
     async def test_where_the_answer_is_not_http(self, receive, send, raw, why):
         receiver = await receive(raw)
@@ -363,9 +397,10 @@ class TestUnreachable:
         ("start", "rest"),
         [
             (b"HTTP/1.1 200 OK\r\n", b"X: " + b"a" * 60_000 + b"\r\n"),
+            (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n" * 1000),
             (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
         ],
-        ids=["of the answer", "of early answers"],
+        ids=["of the answer", "small ones", "of early answers"],
     )
     async def test_where_headers_have_no_end(self, receive, send, start, rest):
         receiver = await receive(pouring(start, rest))
@@ -437,6 +472,40 @@ class TestConnections:
             await send(receiver.url)
 
         assert (len(receiver.requests), len(receiver.connections)) == (3, 1)
+
+    async def test_on_which_more_came_than_belongs_to_an_answer_are_not(self, receive, send):
+        receiver = await receive(answering(response(b"ok") + response(b"a lie"), response(b"ok")))
+
+        replies = [await send(receiver.url) for _ in range(2)]
+
+        assert [reply.response_body for reply in replies] == [b"ok", b"ok"]
+        assert len(receiver.connections) == 2
+
+    async def test_on_which_something_comes_that_nobody_asked_for_are_not(self, receive, send):
+        said = asyncio.Event()
+
+        async def script(peer: Peer) -> None:
+            await peer.request()
+            await peer.send(response(b"ok"))
+            if len(peer.receiver.connections) == 1:
+                await peer.send(response(b"a lie"))
+                await peer.reader.read()  # until it is closed
+                said.set()
+
+        receiver = await receive(script)
+        first = await send(receiver.url)
+        await said.wait()
+        second = await send(receiver.url)
+
+        assert [first.response_body, second.response_body] == [b"ok", b"ok"]
+        assert len(receiver.connections) == 2
+
+    async def test_are_made_to_the_address_that_listens_of_several(self, receive, send):
+        receiver = await receive(keep_answering)
+
+        reply = await send(receiver.url.replace("127.0.0.1", "localhost"))
+
+        assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"127.0.0.1:{receiver.port}")
 
     async def test_carry_no_cookie_from_one_alert_to_the_next(self, receive, send):
         cookie = response(b"", "Set-Cookie: session=1; Path=/")

@@ -1,9 +1,10 @@
 """Activity: spans that make up a day, read once, and what they tell together."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.domain.activity import DAY, HOUR, MINUTE_MS, Activity, Ended, Span, Tally, all_of
+from tui.domain.activity import DAY, HOUR, MINUTE_MS, Activity, Ended, Span, Tally, all_of, percent
 from tui.domain.lifecycle import Outcome
 
 NOW = 1_769_851_830_000
@@ -87,6 +88,13 @@ def test_by_the_minute_all_destinations_are_counted_together() -> None:
         (0, 0),
         (3, 4),
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, "0%"), (0.29, "29%"), (208 / 237, "87%"), (0.999, "99%"), (1.0, "100%")]
+)
+def test_a_share_is_never_told_as_more_than_it_is(share: float, said: str) -> None:
+    assert percent(share) == said
 
 
 def test_nothing_ended_has_no_percentiles_and_no_success() -> None:

@@ -40,6 +40,7 @@ EVERYTHING = {
     "tags": ["aws", "identity"],
     "version": "7",
     "destinations": ["soc", "3"],
+    "dedupKey": "root-console",
 }
 
 LAST_MOMENT = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -79,6 +80,7 @@ def test_every_key_is_read() -> None:
         tags=("aws", "identity"),
         version="7",
         destinations=("soc", "3"),
+        dedup_key="root-console",
         test=False,
     )
 
@@ -100,7 +102,8 @@ def test_any_one_of_title_name_and_id_is_enough(key: str) -> None:
 
 
 def test_null_stands_for_a_text_or_a_list_that_is_not_there() -> None:
-    optional = ("id", "link", "name", "alertId", "description", "runbook", "tags", "version", "destinations")
+    texts = ("id", "link", "name", "alertId", "description", "runbook", "version", "dedupKey")
+    optional = (*texts, "tags", "destinations")
     assert parse({"title": "x", **dict.fromkeys(optional)}) == parse({"title": "x"})
 
 

@@ -54,6 +54,13 @@ def test_a_status_says_what_to_do(status: int, reason: str, said: str) -> None:
     assert said in told
 
 
+@pytest.mark.parametrize(
+    "page", [b"<center>No required SSL certificate was sent</center>", b"<h1>The SSL certificate error</h1>"]
+)
+def test_a_page_that_asks_for_a_client_certificate_is_told(page: bytes) -> None:
+    assert "It wants a client certificate, or another one" in answered(400, "Bad Request", (), page)
+
+
 def test_what_the_receiver_allows_instead_of_a_post_is_told() -> None:
     assert "This URL takes GET, HEAD and no POST" in answered(405, "", (("Allow", "GET, HEAD"),))
 
@@ -125,7 +132,10 @@ def test_a_port_that_speaks_tls_is_recognised_by_the_page_it_gives(page: bytes) 
         ("nothing is listening on h:80", HERE, "Is the receiver running, and is the port right?"),
         ("h:80 closed the connection without answering", "http://h/", "does it expect https://?"),
         ("nothing was sent: the environment variable KEY is not set", HERE, "Set it where Tocsin runs"),
-        ("TLS failed with h:443: tlsv13 alert certificate required", HERE, "a certificate of the sender"),
+        ("h:443 closed the connection without answering", HERE, "does it want a client certificate"),
+        ("h:443 wants a client certificate, and none is set", HERE, "with `--client-cert`"),
+        ("h:443 refused the TLS handshake", HERE, "It may want a client certificate, or another one"),
+        ("h:443 speaks only TLS older than 1.2", HERE, "who runs the receiver has to update it"),
     ],
 )
 def test_without_an_answer_the_recorded_error_is_told_and_what_to_do(error: str, url: str, said: str) -> None:
@@ -135,11 +145,8 @@ def test_without_an_answer_the_recorded_error_is_told_and_what_to_do(error: str,
 
 
 def test_where_there_is_no_advice_the_error_stands_alone() -> None:
-    closed = "h:443 closed the connection without answering"
-    assert (
-        explain(Attempt(Outcome.UNREACHABLE, error=closed))
-        == "H:443 closed the connection without answering."
-    )
+    odd = "TLS failed with h:443: tlsv1 alert internal error"
+    assert explain(Attempt(Outcome.UNREACHABLE, error=odd)) == f"{odd}."
     assert explain(Attempt(Outcome.ABANDONED)) == "Abandoned."
 
 

@@ -1,7 +1,7 @@
 """A rate limit lets through no more than it says, and no less than it must."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW, result_or_refusal
@@ -48,6 +48,20 @@ def test_who_always_comes_back_when_it_may_gets_all_of_the_rate(rate: float) -> 
 def test_a_long_silence_earns_no_more_than_the_slack(rate: float, silence: int) -> None:
     pace = Pace(rate, NOW - silence)
     assert pace.allowance(NOW) == 1 + int(SLACK_MS * rate / 1000)
+
+
+@given(rates, st.integers(0, 300_000), st.integers(1, 500))
+def test_who_has_run_out_knows_when_to_come_back(rate: float, slack: int, requests: int) -> None:
+    pace = Pace(rate, 0, slack).after(requests, NOW)
+    assume(not pace.allowance(NOW))
+    assert pace.allowance(pace.opens_at - 1) == 0
+    assert pace.allowance(pace.opens_at) > 0
+
+
+def test_with_a_second_of_slack_a_second_of_requests_comes_at_once() -> None:
+    pace = Pace(5, 0, 1000)
+    assert pace.allowance(NOW) == 6
+    assert pace.after(6, NOW).allowance(NOW) == 0
 
 
 def test_a_clock_set_back_stops_nobody_for_longer_than_it_was_ahead() -> None:

@@ -5,7 +5,8 @@
 `DRILL_CRASH_AT` is one of POINTS, with `:3` behind it for the third time it is reached; the process
 ends there by SIGKILL, as `kill -9` does it. `DRILL_CLOCK` is a file with the milliseconds by which the
 wall clock is wrong; it may be written while the program runs. `DRILL_POLL_S` is how often a dispatcher
-looks for work of which nothing has told it, `DRILL_PATIENCE_S` how long a command asks for a lock.
+looks for work of which nothing has told it, `DRILL_PATIENCE_S` how long a command asks for a lock,
+`DRILL_SILENCE_S` how long a database may keep silent.
 """
 
 import os
@@ -21,8 +22,9 @@ from tui.cli import main
 from tui.commands import session
 from tui.delivery import dispatcher
 from tui.delivery.sender import Sender
-from tui.store import outbox
+from tui.store import database, outbox, prune
 from tui.store.database import Store
+from tui.store.sqlite import Sqlite
 
 POINTS = {
     "claiming": "a claim is written, not committed",
@@ -32,6 +34,8 @@ POINTS = {
     "finished": "the answer is committed",
     "storing": "a batch of alerts is written, not committed",
     "stored": "a batch of alerts is committed, nobody is told",
+    "removing": "a prune has removed some alerts, and not committed that",
+    "copying": "a backup is copied, not checked, and has no name yet",
 }
 
 
@@ -53,6 +57,7 @@ def plant(crash: _Crash) -> None:
     """Put the points around the real functions."""
     claim, finish, submit = outbox.claim, outbox.finish, outbox.submit
     send, write = Sender.send, Store.write
+    remove, copy = prune.step, Sqlite.backup
 
     def claiming(*args: Any, **kwargs: Any) -> Any:
         claims = claim(*args, **kwargs)
@@ -69,6 +74,14 @@ def plant(crash: _Crash) -> None:
         receipts = submit(*args, **kwargs)
         crash.reached("storing")
         return receipts
+
+    def removing(*args: Any, **kwargs: Any) -> Any:
+        removed = remove(*args, **kwargs)
+        crash.reached("removing")
+        return removed
+
+    def copying(*args: Any, **kwargs: Any) -> Any:
+        return copy(*args, **{**kwargs, "progress": lambda *_: crash.reached("copying")})
 
     async def sending(sender: Sender, claimed: outbox.Claim) -> Any:
         crash.reached("claimed")
@@ -94,6 +107,8 @@ def plant(crash: _Crash) -> None:
         (outbox, "submit", storing),
         (Sender, "send", sending),
         (Store, "write", writing),
+        (prune, "step", removing),
+        (Sqlite, "backup", copying),
     ):
         setattr(owner, name, wrapped)
 
@@ -113,4 +128,6 @@ if __name__ == "__main__":
         dispatcher.POLL_S = float(seconds)
     if seconds := os.environ.get("DRILL_PATIENCE_S"):
         session.PATIENCE_S = float(seconds)
+    if seconds := os.environ.get("DRILL_SILENCE_S"):
+        dispatcher.SILENCE_S = database.SILENCE_S = float(seconds)
     main()

@@ -92,19 +92,23 @@ class Installation:
 
     # --- processes
 
-    def start(self, *args: str, input: str = "", crash_at: str = "") -> Program:
-        """Start `tocsin ARGS`, to be killed at a point of crashing.py."""
+    def start(self, *args: str, input: str | int = "", crash_at: str = "", **drilled: str) -> Program:
+        """Start `tocsin ARGS`, to be killed at a point of crashing.py.
+
+        Its standard input is a file with this text, or what `subprocess` takes; `drilled` are variables of
+        crashing.py.
+        """
         number = len(self._started)
         given = self.directory / f"{number}.stdin"
-        given.write_text(input)
+        given.write_text(input if isinstance(input, str) else "")
         stderr = self.directory / f"{number}.stderr"
-        environment = self.environment | ({"DRILL_CRASH_AT": crash_at} if crash_at else {})
+        environment = self.environment | drilled | ({"DRILL_CRASH_AT": crash_at} if crash_at else {})
         with given.open("rb") as stdin, stderr.open("wb") as errors:
             process = subprocess.Popen(
                 [*_program(environment), *args],
                 env=environment,
                 cwd=ROOT,
-                stdin=stdin,
+                stdin=input if isinstance(input, int) else stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
             )
@@ -160,6 +164,8 @@ class Installation:
         for program in self._started:
             if program.process.poll() is None:
                 program.kill()
+            if program.process.stdin is not None:
+                program.process.stdin.close()
 
     # --- the database
 

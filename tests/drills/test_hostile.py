@@ -8,17 +8,20 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import write
-from tests.drills.installation import Installation
+from tests.drills.installation import ROOT, Installation
 from tests.drills.terminal import CONTROL, Terminal
 from tests.hostile import EVERYTHING, INVISIBLE, MARKUP, SEQUENCES, SURROGATE
 from tui.domain.destination import Destination
+from tui.domain.secret import Secret, format_secret
 from tui.domain.text import storable, visible
-from tui.store import destinations
+from tui.domain.token import Token, digest_of
+from tui.store import destinations, tokens
 from tui.store.database import Store
 from tui.store.sqlite import Sqlite
 
@@ -288,28 +291,138 @@ COMMANDS = (
     ("alert", "list", "--search", f"{MARKUP[0]}{SEQUENCES[4]}"),
     ("alert", "list", "--state", SEQUENCES[5]),
     (SEQUENCES[3],),
+    ("destination", "rotate", NAMES["takes"]),
+    ("destination", "rotate", NAMES["takes"]),
+    ("destination", "rotate", NAMES["refuses"]),
+    ("destination", "test", NAMES["refuses"]),
+    ("destination", "test", NAMES["babbles"]),
+    ("destination", "edit", NAMES["takes"], "--timeout", SEQUENCES[0]),
+    ("destination", "edit", NAMES["takes"], "--name", ONE_LINE.replace("\0", "")),
+    ("destination", "pause", NAMES["takes"]),
+    ("destination", "resume", NAMES["takes"]),
+    ("destination", "add", "x", f"http://127.0.0.1/{SEQUENCES[9]}"),
+    ("alert", "resend", "--failed", "--to", NAMES["refuses"], "--limit", "3"),
+    ("alert", "cancel", "[@click=app.quit]0[/nope]"),
+    ("token", "list"),
+    ("token", "add", SEQUENCES[0]),
+    ("token", "revoke", f"{MARKUP[0]}{SEQUENCES[0]}"),
+    ("db", "check"),
+    ("db", "prune", "--older-than", SEQUENCES[3]),
+    ("db", "prune", "--older-than", "1d", "--state", SEQUENCES[3]),
+    ("db", "backup", f"hostile/{SEQUENCES[3]}"),
+    ("--db", f"hostile/{SEQUENCES[4]}.db", "alert", "list"),
+    ("--db", f"hostile/{SEQUENCES[4]}.db", "db", "migrate"),
+    ("--db", f"hostile/{SEQUENCES[4]}.db", "db", "check"),
+    ("--db", f"hostile/{SEQUENCES[4]}.db", "dispatch", "--drain"),
+    ("--db", "hostile", "db", "check"),
+    ("--log", f"{SEQUENCES[4]}/x/\x9b", "--db", "hostile", "alert", "list"),
+    ("--config", SEQUENCES[2], "alert", "list"),
+    ("--config", "hostile.toml", "alert", "list"),
+    ("receive", "--host", SEQUENCES[6]),
+    ("receive", "--secret", f"file:{SEQUENCES[6]}"),
+    ("send", SEQUENCES[5]),
+    ("send", "hostile.jsonl"),
+    ("send", "hostile.jsonl", "--wait", "--to", NAMES["takes"]),
+    ("send", "hostile.jsonl", "--to", SEQUENCES[0]),
+    ("send", "hostile.jsonl", "--format", SEQUENCES[0]),
+    ("send", "bad.jsonl", "--reject", f"hostile/{SEQUENCES[9]}"),
+    ("send", "bad.jsonl", "--reject", f"{SEQUENCES[9]}/x"),
+    ("send", "--title", "x", "--wait", SEQUENCES[0]),
+    ("send", "--title", "x", "--context", SEQUENCES[0]),
+    ("watch", f"hostile/{SEQUENCES[0]}", "--to", SEQUENCES[1].replace("\0", "")),
+    ("destination", "delete", NAMES["babbles"], "--yes"),
+)
+
+AS_JSON = (
+    ("alert", "show", "[@click=app.quit]0[/nope]"),
+    ("alert", "show", f"[@click=app.quit]{len(EVERYTHING) - 1}[/nope]"),
+    ("alert", "list", "--limit", "100"),
+    ("destination", "list"),
+    ("destination", "show", NAMES["takes"]),
+    ("destination", "test", NAMES["refuses"]),
+    ("destination", "rotate", NAMES["takes"]),
+    ("token", "list"),
+    ("send", "hostile.jsonl"),
+    ("send", "hostile.jsonl", "--wait", "--to", NAMES["takes"]),
+    ("send", "bad.jsonl"),
 )
 
 
+@pytest.fixture
+def files(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hostile files where the commands run: alerts, what is none, and a configuration."""
+    directory = installation.directory
+    (directory / "hostile").mkdir()
+    alerts = [_alert(100 + number, text) for number, text in enumerate(EVERYTHING)]
+    (directory / "hostile.jsonl").write_text("".join(f"{json.dumps(alert)}\n" for alert in alerts))
+    bad = [
+        {"title": "x", key: text} for key in ("severity", "type", "createdAt", "tags") for text in EVERYTHING
+    ]
+    bad += [{text: 1} for text in EVERYTHING] + [
+        {"title": "x", "destinations": [text]} for text in EVERYTHING
+    ]
+    lines = [json.dumps(each) for each in bad] + [text.replace("\r", "") for text in EVERYTHING]
+    (directory / "bad.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    keys = "\n".join(f"{json.dumps(text)} = 1" for text in EVERYTHING)
+    (directory / "hostile.toml").write_text(keys, encoding="utf-8")
+    with closing(Store(Sqlite(Path(installation.database)))) as store:
+        write(store, tokens.add, Token(f"{MARKUP[0]}{SEQUENCES[0]}{INVISIBLE[0]}", digest_of("x")))
+        for each in store.read(destinations.all_destinations).result():
+            if each.name == NAMES["takes"]:
+                write(store, destinations.edit, replace(each, secret=Secret(format_secret(b"k" * 32))))
+    monkeypatch.chdir(directory)
+    monkeypatch.setattr("tests.drills.terminal.ROOT", directory)
+    monkeypatch.setattr("tests.drills.installation.ROOT", directory)
+    installation.environment["PYTHONPATH"] = str(ROOT)
+
+
+def on_terminal(installation: Installation, *command: str) -> str:
+    """All that a command writes there."""
+    with closing(Terminal([sys.executable, "-m", "tui", *command], installation.environment)) as terminal:
+        terminal.exit_code()
+    return terminal.text
+
+
+@pytest.mark.usefixtures("files")
 def test_commands_print_it_as_text(installation: Installation) -> None:
     installation.run("dispatch", "--drain")
     for command in COMMANDS:
-        terminal = Terminal([sys.executable, "-m", "tui", *command], installation.environment)
-        terminal.exit_code()
-        terminal.close()
-        assert_nothing_acts(terminal.text)
-        assert "Traceback" not in terminal.text
+        written = on_terminal(installation, *command)
+        assert_nothing_acts(written)
         piped = installation.ask(*command)
         assert "\x1b" not in piped.stdout + piped.stderr
         assert_nothing_acts(piped.stdout + piped.stderr)
+        for said in (written, piped.stderr):
+            assert "Traceback" not in said, command
+            assert "this is a bug" not in said, (command, said)
+            assert "No such command" not in said or command[0] == SEQUENCES[3], said
     listed = installation.run("alert", "list", "--limit", "100")
     assert not [text for text in SHOWN if text not in listed]
 
 
+@pytest.mark.usefixtures("files")
 def test_json_gives_back_what_was_sent_in_and_nothing_in_it_acts(installation: Installation) -> None:
     printed = installation.run("alert", "list", "--limit", "100", "--json")
-    assert_nothing_acts(printed)
     assert {alert["title"] for alert in json.loads(printed)} >= {storable(text) for text in EVERYTHING}
+    for command in AS_JSON:
+        piped = installation.ask(*command, "--json")
+        assert_nothing_acts(piped.stdout + piped.stderr)
+        assert json.loads(piped.stdout) is not None
+        assert_nothing_acts(on_terminal(installation, *command, "--json"))
+
+
+@pytest.mark.usefixtures("files")
+def test_what_is_followed_is_told_of_as_text(installation: Installation) -> None:
+    command = [sys.executable, "-m", "tui", "watch", "--from-start", "bad.jsonl", "hostile.jsonl"]
+    with closing(Terminal(command, installation.environment, (400, 200))) as terminal:
+        terminal.was_told(f"{len(EVERYTHING)} stored, 0 bad")
+        terminal.press("\x03")
+        assert terminal.exit_code() == 0
+        assert_nothing_acts(terminal.text)
+
+
+def test_the_walk_of_the_demo_is_text(installation: Installation) -> None:
+    assert_nothing_acts(installation.run("demo"))
 
 
 def test_the_receiver_prints_it_as_text(installation: Installation) -> None:

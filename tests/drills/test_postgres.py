@@ -1,11 +1,12 @@
 """A PostgreSQL server stops, crashes and cuts connections, dispatchers share one: nothing is lost."""
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGCONT, SIGSTOP, SIGTERM
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.drills.receiver import Receiver
 
 PASSWORD = "hunter2"
 NO_ANSWER = "the database server does not answer"
+SOON_SILENT = {"DRILL_SILENCE_S": "0.5", "DRILL_POLL_S": "0.1"}
 
 
 class Server:
@@ -44,6 +46,20 @@ class Server:
             yield
         finally:
             self._server.ensure_postgres_running()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """As where its disk hangs: it keeps silent, and every connection to it stays open."""
+        first = (self._server.pgdata / "postmaster.pid").read_text().split()[0]
+        others = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        processes = [int(process) for process in (first, *others)]
+        for process in processes:
+            os.kill(process, SIGSTOP)
+        try:
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, SIGCONT)
 
     def close(self) -> None:
         self._server.cleanup()
@@ -121,6 +137,30 @@ def test_a_dispatcher_told_to_stop_while_the_server_is_down_says_what_it_could_n
     assert_nothing_lost(installation, receiver, alerts)
 
 
+def test_frozen_while_requests_are_in_flight_and_others_wait(
+    installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None]
+):
+    installation.environment |= SOON_SILENT
+    silent = "the database does not answer"
+    alerts = names("alert", 3 * CAP)
+    told = ride_out(
+        installation, receiver, server.frozen(), alerts=alerts, reason=silent, refusals=(NO_ANSWER,), sends=1
+    )
+    report(told)
+
+
+def test_a_dispatcher_told_to_stop_while_the_server_is_frozen_stop(
+    installation: Installation, server: Server
+):
+    installation.environment |= SOON_SILENT
+    dispatcher = installation.dispatcher("--grace", "0.1")
+    with server.frozen():
+        dispatcher.wait_until_said(TROUBLE)
+        dispatcher.signal(SIGTERM)
+        assert dispatcher.exit_code() == 1
+    assert NO_ANSWER in dispatcher.said()
+
+
 def test_connections_cut_again_and_again_under_load(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
@@ -160,6 +200,7 @@ def test_send_while_the_server_is_down_stores_nothing_and_says_so_in_a_sentence(
 
 
 def test_this_server_keeps_what_it_has_committed(installation: Installation):
+    installation.run("db", "migrate")
     assert installation.ask("db", "check").stderr == "", "no caveat: fsync is on"
 
 

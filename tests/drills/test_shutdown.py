@@ -139,6 +139,38 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     assert_nothing_lost(installation, receiver, IN_FLIGHT)
 
 
+INTERRUPTED_WHILE_IT_SAYS_SO = """
+import os, signal, sys
+from tui import cli
+from tui.commands import app
+
+say = app.tell
+
+def tell(text):
+    say(text)
+    os.kill(os.getpid(), signal.SIGINT)
+
+app.tell = tell
+sys.argv = ["tocsin"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
+def test_ctrl_c_is_heard_from_the_moment_it_is_named(installation: Installation, receiver: Receiver):
+    terminal = Terminal([sys.executable, "-c", INTERRUPTED_WHILE_IT_SAYS_SO], installation.environment)
+    try:
+        receiver.wait_for_requests(64)
+        terminal.was_told("64 in flight")
+        terminal.press("q")
+        terminal.was_told("quitting finishes that first")
+        terminal.press("y")
+        assert terminal.exit_code() == 0
+    finally:
+        terminal.close()
+    assert_given_back(installation, 64)
+
+
 @pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
 def test_sigterm_ends_the_app_and_finishes_what_is_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal

@@ -1,13 +1,17 @@
 """The app gives the terminal back as it found it, and takes every key it was given."""
 
+import os
+import pty
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.drills.installation import Installation
+from tests.drills.installation import ROOT, Installation
+from tests.drills.receiver import PATIENCE_S
 from tests.drills.terminal import Terminal
 
 
@@ -31,6 +35,30 @@ def test_a_signal_gives_the_terminal_back(terminal: Terminal, number: signal.Sig
     terminal.assert_restored()
 
 
+def test_a_terminal_that_goes_without_a_signal_ends_the_app(installation: Installation) -> None:
+    master, slave = pty.openpty()
+    # Not the terminal that controls it: that one would send SIGHUP.
+    app = subprocess.Popen(
+        [sys.executable, "-m", "tui"],
+        env=installation.environment,
+        cwd=ROOT,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    )
+    os.close(slave)
+    written = b""
+    while b"Welcome" not in written:
+        written += os.read(master, 65536)
+    os.close(master)
+    try:
+        assert app.wait(PATIENCE_S) == 128 + signal.SIGHUP
+    finally:
+        app.kill()
+        app.wait()
+
+
 def test_keys_that_come_before_the_first_painting_are_taken(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.sees("Destinations · 0")
@@ -52,24 +80,27 @@ def test_what_was_chosen_is_there_at_the_next_start(installation: Installation, 
     again.close()
 
 
-def test_no_color_leaves_shades_of_grey(installation: Installation) -> None:
+def test_no_color_leaves_no_colour(installation: Installation) -> None:
     environment = installation.environment | {"NO_COLOR": "1", "COLORTERM": "truecolor"}
     terminal = Terminal([sys.executable, "-m", "tui"], environment, (100, 30))
     terminal.sees("Welcome to Tocsin")
     terminal.press("q")
     assert terminal.exit_code() == 0
     terminal.close()
-    colours = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", terminal.text))
-    assert colours
-    assert all(red == green == blue for red, green, blue in colours)
+    styles = {code for codes in re.findall(r"\x1b\[([\d;]+)m", terminal.text) for code in codes.split(";")}
+    assert styles
+    assert not [code for code in styles if re.fullmatch(r"3[0-8]|4[0-8]|9\d|10[0-7]", code)]
 
 
-CRASHING = """
+CRASHING = r"""
 import tui.app
 
 async def crash(self):
     password = "hunter" + str(2)
-    raise RuntimeError("crashed")
+    try:
+        raise ValueError(f"from http://soc:{password}@127.0.0.1/{password}in-the-path")
+    except ValueError as cause:
+        raise RuntimeError(f"crashed at http://127.0.0.1/?key={password}\nDETAIL: {password}") from cause
 
 tui.app.TocsinApp.action_help = crash
 from tui.cli import main
@@ -84,5 +115,6 @@ def test_a_crash_tells_no_values_and_gives_the_terminal_back(installation: Insta
     assert terminal.exit_code() == 1
     terminal.assert_restored()
     terminal.close()
-    assert terminal.has_told("RuntimeError: crashed")
+    assert terminal.has_told("ValueError: from http://127.0.0.1/…path")
+    assert terminal.has_told("RuntimeError: crashed at http://127.0.0.1/…")
     assert not terminal.has_told("hunter2")

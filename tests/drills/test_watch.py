@@ -71,6 +71,31 @@ def test_bad_lines_are_named_and_kept_and_records_that_are_no_alerts_are_skipped
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_file_that_is_not_there_yet_is_told_of_and_followed_when_it_comes(
+    installation: Installation, tmp_path: Path
+):
+    log = tmp_path / "eve.json"
+    watch = installation.start("watch", str(log))
+    watch.wait_until_said(f"following {log} (not there yet)")
+    append(log, 0, 1)
+    watch.wait_until_said("1 stored")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_file_that_cannot_be_read_keeps_none_beside_it_waiting(installation: Installation, tmp_path: Path):
+    loop, log = tmp_path / "loop", tmp_path / "eve.json"
+    loop.symlink_to(loop)
+    append(log, 0, 1)
+    watch = installation.start("watch", "--from-start", str(loop), str(log))
+    watch.wait_until_said("1 stored")
+    append(log, 1, 1)
+    eventually(lambda: installation.count("alert") == 2, watch.said)
+    assert watch.said().count(f"waiting: [Errno 40] Too many levels of symbolic links: '{loop}'") == 1
+    loop.unlink()
+    append(loop, 2, 1)
+    eventually(lambda: installation.count("alert") == 3, watch.said)
+
+
 def test_a_second_watch_of_the_same_file_ends_instead_of_storing_it_twice(
     installation: Installation, tmp_path: Path
 ):

@@ -3,7 +3,7 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,59 +12,15 @@ import httpx
 import pytest
 
 from tests.conftest import NOW, Clock, alert, write
+from tests.intake.conftest import Post, stored
 from tests.store.bench import Bench
-from tui.intake import endpoint
-from tui.intake.endpoint import BODY_LIMIT, MOST_ALERTS, Endpoint
-from tui.serving import ServerThread, bind
+from tui.intake.bodies import BODY_LIMIT
+from tui.intake.endpoint import MOST_ALERTS
 from tui.store import outbox
 from tui.store.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
 
 TOKEN = "t0ken"
-Post = Callable[..., httpx.Response]
-
-
-@pytest.fixture
-def bench(store: Store, clock: Clock) -> Bench:
-    return Bench(store, clock)
-
-
-@pytest.fixture
-def serve(store: Store, clock: Clock) -> Iterator[Callable[..., httpx.Client]]:
-    """Starts an endpoint and gives a client of it."""
-    running: list[Any] = []
-
-    def start(**settings: Any) -> httpx.Client:
-        server = ServerThread(bind("127.0.0.1", 0), Endpoint(store, clock, **settings).app())
-        server.start()
-        client = httpx.Client(base_url=f"http://127.0.0.1:{server.port}", trust_env=False, timeout=20)
-        running.extend((client.close, server.stop))
-        return client
-
-    yield start
-    for end in running:
-        end()
-
-
-@pytest.fixture
-def client(serve: Callable[..., httpx.Client]) -> httpx.Client:
-    return serve()
-
-
-@pytest.fixture
-def post(client: httpx.Client) -> Post:
-    """Posts a value as JSON, or bytes as they are."""
-
-    def post(body: object, **headers: str) -> httpx.Response:
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return client.post("/alerts", content=content, headers={"Content-Type": "application/json"} | named)
-
-    return post
-
-
-def stored(bench: Bench) -> list[str]:
-    return [title for (title,) in bench.rows("SELECT title FROM alert ORDER BY id")]
 
 
 class TestAlertsThatAreTaken:
@@ -82,6 +38,7 @@ class TestAlertsThatAreTaken:
                     "repeated": False,
                     "notRouted": None,
                     "deliveries": [{"id": webhook_id, "destination": "soc", "destinationId": soc.id}],
+                    "folded": [],
                 }
             ],
         )
@@ -315,47 +272,61 @@ class TestWhatIsRefused:
         wrong = client.get("/alerts")
         assert (wrong.status_code, wrong.headers["allow"]) == (405, "POST")
 
-    def test_a_body_that_does_not_come(
-        self, bench: Bench, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(endpoint, "_READ_S", 0.01)
-        with socket.create_connection(("127.0.0.1", client.base_url.port)) as slow:
-            slow.sendall(b"POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{")
-            assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
-
     def test_a_body_that_breaks_off_stores_nothing(self, bench: Bench, client: httpx.Client) -> None:
         with socket.create_connection(("127.0.0.1", client.base_url.port)) as gone:
-            gone.sendall(b'POST /alerts HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{"title": "x"}')
+            gone.sendall(b"POST /alerts HTTP/1.1\r\nHost: localhost\r\nContent-Length: 200\r\n\r\n")
+            gone.sendall(b'{"title": "x"}')
         assert client.get("/healthz").status_code == 200
         assert stored(bench) == []
 
 
-class TestTheToken:
-    @pytest.mark.parametrize(
-        "given",
-        [
-            {},
-            {"Authorization": "Bearer wrong"},
-            {"Authorization": f"Basic {TOKEN}"},
-            {"Authorization": "Bearer"},
-        ],
-        ids=str,
-    )
-    def test_is_asked_for(
-        self, bench: Bench, serve: Callable[..., httpx.Client], given: dict[str, str]
-    ) -> None:
-        answer = serve(token=TOKEN).post("/alerts", json={"title": "x"}, headers=given)
-        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
-        assert TOKEN not in answer.text
+class TestCloudEventsInBinaryMode:
+    HEADERS = {
+        "ce-specversion": "1.0",
+        "ce-id": "e-7",
+        "ce-source": "/scanner/%C3%BC",
+        "ce-type": "com.example.finding",
+        "ce-time": "2026-01-31T09:15:00.25Z",
+    }
+
+    def test_the_data_is_the_alert_and_the_headers_say_the_rest(self, bench: Bench, post: Post) -> None:
+        for _ in range(2):
+            answer = post({"title": "Open port", "severity": "HIGH"}, **self.HEADERS)
+            assert answer.status_code == 202
+        [receipt] = answer.json()
+        assert receipt["repeated"]
+        assert bench.rows("SELECT title, severity, created_at, tags FROM alert") == [
+            ("Open port", "HIGH", 1_769_850_900_250, '["/scanner/ü"]')
+        ]
+
+    def test_is_the_same_alert_as_in_structured_mode(self, bench: Bench, post: Post) -> None:
+        data = {"answer": 42}
+        event = {name.removeprefix("ce-"): value for name, value in self.HEADERS.items()}
+        event |= {"source": "/scanner/ü", "data": data}
+        post(data, **self.HEADERS)
+        [receipt] = post(event, **{"Content-Type": "application/cloudevents+json"}).json()
+        assert receipt["repeated"]
+        [(title, context)] = bench.rows("SELECT title, context FROM alert")
+        assert (title, json.loads(context)) == ("com.example.finding", event)
+
+    def test_in_a_batch_they_are_an_array(self, bench: Bench, post: Post) -> None:
+        events = [
+            {"specversion": "1.0", "id": id, "source": "/s", "type": "t", "data": {"title": id}}
+            for id in "ab"
+        ]
+        kind = {"Content-Type": "application/cloudevents-batch+json"}
+        assert post(events, **kind).status_code == 202
+        assert stored(bench) == ["a", "b"]
+
+    def test_without_data_the_headers_are_all_there_is(self, bench: Bench, post: Post) -> None:
+        assert post(b"", **self.HEADERS).status_code == 202
+        assert bench.rows("SELECT title FROM alert") == [("com.example.finding",)]
+
+    def test_data_that_is_no_json_is_refused(self, bench: Bench, post: Post) -> None:
+        answer = post(b"{oops}", **self.HEADERS)
+        assert answer.status_code == 422
+        assert "this is not JSON" in answer.json()["error"]
         assert stored(bench) == []
-
-    def test_lets_in(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
-        headers = {"Authorization": f"Bearer {TOKEN}"}
-        assert serve(token=TOKEN).post("/alerts", json={"title": "x"}, headers=headers).status_code == 202
-        assert stored(bench) == ["x"]
-
-    def test_is_not_asked_for_how_it_is(self, serve: Callable[..., httpx.Client]) -> None:
-        assert serve(token=TOKEN).get("/healthz").status_code == 200
 
 
 class TestWhenNothingCanBeStored:
@@ -390,6 +361,25 @@ class TestWhenNothingCanBeStored:
 
         assert (full.status_code, full.headers["retry-after"], room.status_code) == (429, "5", 202)
         assert full.json()["error"] == "2 deliveries wait already; come back when some are delivered"
+
+    @pytest.mark.parametrize(
+        ("header", "status"),
+        [
+            ({"User-Agent": "Alertmanager/0.25.0"}, 503),
+            ({"User-Agent": "Grafana"}, 503),
+            ({"x-amz-sns-message-type": "Notification"}, 503),
+            ({"User-Agent": "curl/8.5"}, 429),
+        ],
+        ids=["Alertmanager", "Grafana", "SNS", "anybody else"],
+    )
+    def test_who_gives_up_at_any_4xx_is_told_so_by_a_5xx(
+        self, bench: Bench, serve: Callable[..., httpx.Client], header: dict[str, str], status: int
+    ) -> None:
+        bench.add()
+        client = serve(queue_limit=1)
+        bench.submit()
+        full = client.post("/alerts", json={"title": "x"}, headers=header)
+        assert (full.status_code, full.headers["retry-after"]) == (status, "5")
 
     def test_a_mistake_of_ours_answers_500_and_the_next_request_goes_on(
         self, bench: Bench, post: Post, monkeypatch: pytest.MonkeyPatch
@@ -448,10 +438,10 @@ def until_gathered(client: httpx.Client) -> None:
 
 def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
     plain = serve().get("/openapi.json").json()
-    guarded = serve(token=TOKEN).get("/openapi.json").json()
-    assert set(plain["paths"]) == {"/alerts", "/healthz"}
+    guarded = serve(configured=TOKEN).get("/openapi.json").json()
+    assert set(plain["paths"]) == {"/alerts", "/healthz", "/openapi.json"}
     assert "security" not in plain["paths"]["/alerts"]["post"]
-    assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}]
+    assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}, {"password": []}]
 
 
 def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:

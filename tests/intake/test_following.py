@@ -1,15 +1,21 @@
 """A followed file gives each line once: as it grows, is rotated and truncated, and after a restart."""
 
+import contextlib
+import errno
 import gzip
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.intake.following import LONGEST_LINE, SETTLED, Chunk, FollowedFile
+from tui.intake.following import SETTLED, Chunk, FollowedFile
+from tui.intake.lines import LONGEST_LINE
 from tui.store.following import Place
 
 
@@ -110,6 +116,15 @@ def test_at_first_only_what_is_added_from_now_on(log: Path, follow: Follow) -> N
     assert reader.catch_up() == [b"half of a line", b"new"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_what_is_added_before_the_first_look_is_new(log: Path, follow: Follow, there: bool) -> None:
+    if there:
+        append(log, "old\n")
+    reader = follow(from_start=False)
+    append(log, "new\n")
+    assert reader.catch_up() == [b"new"]
+
+
 def test_a_restart_goes_on_where_the_last_stored_line_ends(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\nb\nc")
@@ -146,6 +161,69 @@ def test_files_rotated_while_nobody_watched_are_read_in_their_order(log: Path, f
     assert reader.notes == []
 
 
+def test_rotated_files_last_changed_in_the_same_moment_are_read_once_each(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    for line in ("b", "c"):
+        rotate(log)
+        append(log, f"{line}\n")
+    for file in log.parent.iterdir():
+        os.utime(file, ns=(5 * 10**9, 5 * 10**9))
+    rotate(log)
+    append(log, "d\n")
+    assert sorted(map(bytes, reader.catch_up())) == [b"a", b"b", b"c", b"d"]
+    assert reader.notes == []
+
+
+def test_a_file_beside_it_that_is_not_ours_to_read_keeps_nobody_waiting(
+    log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    append(log, "b\n")
+    rotate(log)
+    append(log, "c\n")
+    theirs = log.with_name("eve.json-theirs")
+    theirs.write_text("secret")
+    os.utime(theirs, ns=(1, 1))
+    refuse_to_open(theirs, monkeypatch)
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+
+
+def test_what_comes_next_is_waited_for_while_it_cannot_be_read(
+    log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = follow()
+    append(log, "a\nb")
+    reader.look()
+    for line in ("c", "d"):
+        rotate(log)
+        append(log, f"{line}\n")
+        os.utime(log, ns=(2 * 10**18, 2 * 10**18))
+    with monkeypatch.context() as patch:
+        refuse_to_open(log.with_name("eve.json.1"), patch)
+        for _ in range(2 * SETTLED):
+            with contextlib.suppress(PermissionError):
+                reader.look()
+    assert reader.lines == [b"a"]
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d"]
+
+
+def refuse_to_open(refused: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for a user who may not: the tests may run as root, who may."""
+    opened = Path.open
+
+    def refuse(path: Path, *args: Any, **named: Any) -> Any:
+        if path == refused:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *args, **named)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+
 def test_a_file_that_was_taken_away_meanwhile_is_told_of(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
@@ -176,6 +254,18 @@ def test_what_was_compressed_meanwhile_is_told_of(log: Path, follow: Follow) -> 
     assert reader.notes == [f"{middle}.gz was compressed before it was read: what is in it is not stored"]
 
 
+def test_what_is_compressed_after_it_was_read_is_not_told_of(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    rotate(log)
+    rotated = log.with_name("eve.json.1")
+    append(log, "b\n")
+    subprocess.run(["gzip", rotated], check=True)
+    assert reader.catch_up() == [b"a", b"b"]
+    assert reader.notes == []
+
+
 @pytest.mark.parametrize("again", ["c\n", "c\nd and more than there was before\n"], ids=["shorter", "longer"])
 def test_a_truncated_file_is_read_from_its_start(log: Path, follow: Follow, again: str) -> None:
     reader = follow()
@@ -184,6 +274,39 @@ def test_a_truncated_file_is_read_from_its_start(log: Path, follow: Follow, agai
     log.write_text(again)
     assert reader.catch_up() == [b"a", b"b", *again.encode().splitlines()]
     assert reader.notes == [f"{log} was truncated; it is read from its start"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_was_copied_before_it_was_truncated_is_read_from_the_copy(
+    log: Path, follow: Follow, restarted: bool
+) -> None:
+    reader = follow()
+    append(log, "a\nb")
+    reader.look()
+    append(log, "\nc\n")
+    for line in ("d", "e"):  # twice, as of a watch that was down for days
+        for number in (2, 1):
+            older = log.with_name(f"eve.json.{number}")
+            if older.exists():
+                older.rename(log.with_name(f"eve.json.{number + 1}"))
+        copy = shutil.copy(log, log.with_name("eve.json.1"))
+        log.write_text(f"{line}\n")
+        os.utime(copy, ns=(ord(line) * 10**18, ord(line) * 10**18))
+    if restarted:
+        reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d", b"e"]
+    assert reader.notes == [
+        f"{log} was truncated; what was not read of it yet is read from {log.with_name('eve.json.2')}"
+    ]
+
+
+def test_a_copy_of_what_was_read_already_is_left_alone(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    shutil.copy(log, log.with_name("eve.json.1"))
+    log.write_text("c\n")
+    assert reader.catch_up() == [b"a", b"b", b"c"]
 
 
 def test_a_line_without_an_end_does_not_fill_the_memory(log: Path, follow: Follow) -> None:
@@ -213,6 +336,7 @@ STEPS = st.lists(
 def test_no_line_is_lost_and_none_comes_twice(tmp_path_factory: pytest.TempPathFactory, steps) -> None:
     log = tmp_path_factory.mktemp("followed") / "eve.json"
     log.touch()
+    os.utime(log, ns=(0, 0))  # before all that comes, as it is
     reader = Reader(log)
     reader.look()
     written, number, clock = "", 0, 1

@@ -16,7 +16,7 @@ from tests.conftest import Clock
 from tests.screens.user import User, user_at
 from tests.store.bench import Bench
 from tui.delivery.background import BackgroundDispatcher
-from tui.delivery.dispatcher import Limits
+from tui.delivery.slots import Limits
 from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, Received, build_app
 from tui.screens import alerts, live

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from rich.style import Style
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Clock
@@ -13,6 +14,7 @@ from tests.screens.conftest import Opens
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
+from tui.screens.activity import DestinationFigures
 from tui.screens.widgets.destination_list import DestinationList
 
 MINUTE, HOUR = 60_000, 3_600_000
@@ -54,6 +56,24 @@ async def test_the_hour_and_the_day(viewer: Opens, snapshot: SnapshotAssertion) 
         await user.press("4")
         await user.sees("vault", "2 timeout")
         await looks(user, snapshot, NARROW, WIDE, VAST)
+
+
+@pytest.mark.usefixtures("history")
+async def test_in_the_terminals_own_colours_red_is_not_on_blue(viewer: Opens) -> None:
+    async with viewer() as user:
+        user.app.theme = "ansi-dark"
+        await user.press("4")
+        await user.sees("2 timeout")
+        figures = user.app.screen.query_one(DestinationFigures)
+
+        def chosen() -> list[Style]:
+            lines = [figures.render_line(line) for line in range(2)]
+            return [
+                segment.style for line in lines for segment in line if segment.style and segment.text.strip()
+            ]
+
+        await user.until(lambda: chosen() and all(style.underline for style in chosen()))
+        assert not [style.bgcolor for style in chosen() if style.bgcolor and not style.bgcolor.is_default]
 
 
 async def test_without_destinations(viewer: Opens, snapshot: SnapshotAssertion) -> None:
@@ -128,4 +148,5 @@ async def test_a_database_that_is_gone_is_said_and_what_it_holds_then_is_read_an
             await user.sees("✗ no such table: attempt; trying again")
             other.execute("ALTER TABLE elsewhere RENAME TO attempt")
         await user.hears("the database answers again")
-        await user.misses("trying again")
+        # The status line; the toast that said so stays for as long as toasts do.
+        await user.until(lambda: "trying again" not in user.screen.splitlines()[0])

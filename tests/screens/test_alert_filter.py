@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +40,9 @@ def three(bench: Bench) -> None:
     ):
         bench.submit(title=title, severity=severity, alert_id=title.lower())
         end(bench)
+
+
+Settle = Callable[[User], Awaitable[None]]
 
 
 def filter_text(user: User) -> str:
@@ -111,6 +115,17 @@ async def test_an_empty_field_offers_what_there_is_to_ask_for(viewer: Opens, ben
         assert filter_text(user) == ""
         await user.press("escape")
         await user.misses("tab severity:")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize("settle", [lambda user: user.paste(" "), lambda user: user.press("enter")])
+async def test_a_key_half_typed_is_no_word_yet(viewer: Opens, settle: Settle) -> None:
+    async with viewer() as user:
+        await user.filter("sev")
+        await user.sees("tab severity:", "Alerts · 3")
+        assert user.current is not None
+        await settle(user)
+        await user.sees("No alert matches this filter")
 
 
 @pytest.mark.usefixtures("three")

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from tests.conftest import NOW
 from tui.domain.alert import AlertType, Severity
 from tui.domain.lifecycle import State
-from tui.screens.widgets.alert_line import alert_line, brief_width, cut, most_brief
+from tui.screens.widgets.alert_line import alert_line, brief, brief_width, cut, most_brief
 from tui.store.views import AlertRow, DeliveryRow
 
 FAMILY, FLAGS, ACCENTS = "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301e\u0301e\u0301"
@@ -105,6 +105,14 @@ def test_deliveries_without_room_are_counted() -> None:
             row("Title", ("a", State.DELIVERED), ("b", State.DELIVERED)), 80, 20, NOW, selected=False
         ).plain
     )
+
+
+def test_of_an_alert_to_hundreds_only_what_may_have_room_is_drawn_and_all_are_counted() -> None:
+    one = row("Title", *[(f"destination-{n}", State.DELIVERED) for n in range(300)])
+    assert len(brief(one, NOW)) < 50  # each takes its time, on every line of the screen, every second
+    assert alert_line(one, 80, 22, NOW, selected=False).plain.rstrip().endswith("✓ destination-0 +299")
+    assert alert_line(one, 80, 7, NOW, selected=False).plain.rstrip().endswith("  ✓ dest…")
+    assert "✓ destination-4 +295 " in alert_line(one, 200, 90, NOW, selected=False).plain
 
 
 def test_what_tells_most_comes_first_with_what_happens_next() -> None:

@@ -7,14 +7,16 @@ import pytest
 from textual.selection import Selection
 from textual.widget import Widget
 
+from tests.conftest import NOW, write
 from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import NARROW, VAST, User
+from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
 from tui.domain.text import is_control
-from tui.screens.widgets.alert_pane import AlertPane
+from tui.screens.widgets.alert_pane import PRUNED, AlertPane
 from tui.screens.widgets.lines import LineView
+from tui.store import prune
 
 TALL = (200, 90)
 
@@ -91,6 +93,16 @@ async def test_what_the_receiver_answered_is_shown_as_it_reads_best(
     reject(bench, **{"response_length": None, **seen})
     async with viewer(VAST) as user:
         await user.sees("RESPONSE  503 Service Unavailable", *shown)
+
+
+async def test_a_proxy_that_it_went_through_is_not_taken_for_the_receiver(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench, remote_address="through proxy 127.0.0.1:3128")
+    async with viewer(VAST) as user:
+        await user.sees("answered through proxy 127.0.0.1:3128")
 
 
 async def test_a_receiver_that_did_not_answer_is_told_from_one_that_refused(
@@ -277,7 +289,6 @@ async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer:
         await user.press("enter")
         await user.sees("NOT SENT")
         for key, reason in (
-            ("r", "This alert was sent nowhere: there is nothing to send again."),
             ("c", "This alert was sent nowhere: there is nothing to cancel."),
             ("equals_sign", "There is no attempt yet: nothing to compare."),
             ("m", "There is no attempt yet: nothing to compare."),
@@ -285,8 +296,27 @@ async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer:
             await user.press(key)
             await user.hears(reason)
         enabled = {key: active.enabled for key, active in user.app.screen.active_bindings.items()}
-        assert not any(enabled[key] for key in ("r", "c", "equals_sign", "m"))
+        assert not any(enabled[key] for key in ("c", "equals_sign", "m"))
+        assert enabled["r"]
         assert enabled["y"]
+
+
+async def test_r_sends_what_went_nowhere_to_a_destination_that_is_chosen(viewer: Opens, bench: Bench) -> None:
+    bench.submit()
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("NOT SENT", "r sends this one to one of them")
+        await user.press("r")
+        await user.hears("There is no destination to send it to: add one first.")
+        for name in ("pager", "soc"):
+            bench.add(name=name)
+        await user.press("r")
+        await user.sees("This alert was sent nowhere. Send to", "1  pager", "2  soc")
+        await user.press("2")
+        await user.hears("Sending to soc")
+        await user.misses("NOT SENT")
+        await user.sees("soc", "waits to be sent")
+    assert [claim.destination.name for claim in bench.claim().claims] == ["soc"]
 
 
 async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench) -> None:
@@ -337,6 +367,7 @@ async def test_hostile_text_is_laid_out_inert_wherever_it_is_shown(viewer: Opens
         await user.sees("[bold]x[/]", "RESPONSE HEADERS", "RUNBOOK", "CONTEXT")
         for id in ("deliveries", "exchange"):
             view = user.app.screen.query_one(f"#{id}", LineView)
+            await user.until(lambda view=view: view.size.height)
             strips = [view.render_line(y) for y in range(view.size.height)]
             text = "".join(segment.text for strip in strips for segment in strip)
             assert "[@click=app.quit]y[/]" in text
@@ -401,3 +432,41 @@ async def test_what_a_line_looks_like_after_the_filter_is_kept_with_the_line(vie
     """By the identity of the filter: another at every painting would do the work anew and keep it all."""
     async with viewer() as user:
         assert user.app.get_line_filters()[-1] is user.app.get_line_filters()[-1]
+
+
+# --- no longer stored
+
+
+async def test_an_alert_that_was_pruned_meanwhile_says_so_on_its_page(viewer: Opens, bench: Bench) -> None:
+    bench.submit(title="Old", created_at=NOW - 90 * 86_400_000)
+    bench.submit(title="New")  # the newest is never pruned
+    async with viewer(NARROW) as user:
+        await user.press("j", "enter")
+        await user.sees("Not sent anywhere", "Old")
+        write(bench.store, prune.step, NOW - 86_400_000, prune.ENDS, after=0, limit=10)
+        user.app.screen.reload()
+        await user.sees("This alert is no longer stored: it has been pruned.")
+        await user.press("r")
+        await user.hears("no longer stored")
+        await user.press("y")
+        await user.until(lambda: len(user.toasts) == 2)
+        assert user.app.screen.query_one(AlertPane).why_not("compare") == PRUNED
+        await user.press("escape")
+        await user.sees("Alerts · 1")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+async def test_text_is_selected_by_the_mouse(viewer: Opens, bench: Bench, size: tuple[int, int]) -> None:
+    bench.add()
+    bench.submit(title="Root login")
+    async with viewer(size) as user:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.sees("WHAT COMES NEXT")
+        await user.settles()
+        line = next(y for y, line in enumerate(user.screen.splitlines()) if "WHAT COMES NEXT" in line)
+        start = user.screen.splitlines()[line].index("WHAT")
+        await user.pilot.mouse_down(offset=(start, line))
+        await user.pilot.hover(offset=(start + 8, line))
+        await user.pilot.mouse_up(offset=(start + 8, line))
+        assert user.app.screen.get_selected_text() == "WHAT COME"

@@ -1,5 +1,6 @@
 """The list of alerts: live, as long as the database, and all of it at hand by the keyboard."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,13 @@ from tests.screens.history import deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
-from tui.store import listing, outbox
+from tui.domain.lifecycle import Outcome
+from tui.screens import alerts
+from tui.screens.alert_details import AlertDetailsScreen
+from tui.screens.widgets.alert_list import AlertList
+from tui.screens.widgets.alert_pane import AlertPane
+from tui.screens.widgets.status_line import StatusLine
+from tui.store import listing, outbox, queries
 from tui.store.database import Store
 from tui.store.sqlite import Sqlite
 
@@ -145,7 +152,7 @@ async def test_a_retry_is_counted_down(viewer: Opens, bench: Bench, clock: Clock
     bench.submit()
     reject(bench)
     async with viewer(VAST) as user:
-        await user.sees("↻ soc 5s", "1 of 2  retry in 5s, at 09:30:05")
+        await user.sees("↻ soc 5s", "1 of 2  retry in 5s")
         clock.advance(2_000)
         await user.sees("↻ soc 3s", "retry in 3s")
         clock.advance(3_000)
@@ -198,6 +205,95 @@ async def test_ten_thousand_alerts_are_read_a_window_at_a_time(
     assert max(sizes) < 200
 
 
+# --- what comes first
+
+
+async def test_the_first_rows_do_not_wait_for_the_sums_of_the_status_line(
+    viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.submit(title="Root login")
+    summed = asyncio.Event()
+    monkeypatch.setattr(StatusLine, "load", lambda _: summed.wait())
+    async with viewer() as user:
+        await user.sees("Root login", "reading…")
+        summed.set()
+
+
+@pytest.fixture
+def two_told_apart(bench: Bench) -> None:
+    for number in range(2):
+        bench.submit(title=f"Number {number}", description=f"What happened {number} times")
+
+
+@pytest.mark.usefixtures("two_told_apart")
+async def test_details_come_though_the_cursor_never_rests(
+    viewer: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a burst that is followed: the newest alert is another one each time."""
+    monkeypatch.setattr(alerts, "DETAILS_AFTER_S", 3_600)
+    monkeypatch.setattr(alerts, "DETAILS_AT_LATEST_S", 0.2)
+    async with viewer(WIDE) as user:
+        await user.sees("What happened 1 times")
+        await user.press("j")
+        await user.sees("What happened 0 times")
+
+
+@pytest.mark.usefixtures("two_told_apart")
+async def test_details_wait_until_the_cursor_rests(viewer: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with viewer(WIDE) as user:
+        await user.sees("What happened 1 times")
+        monkeypatch.setattr(alerts, "DETAILS_AFTER_S", 3_600)
+        monkeypatch.setattr(alerts, "DETAILS_AT_LATEST_S", 3_600)
+        await user.press("j")
+        await user.is_on("Number 0")
+        await user.settles()
+        assert "What happened 1 times" in user.screen
+
+
+@pytest.mark.usefixtures("two_told_apart")
+async def test_details_that_take_long_do_not_take_the_place_of_those_asked_for_later(
+    viewer: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show, asked, read = AlertPane.show, asyncio.Event(), asyncio.Event()
+
+    async def show_the_first_late(pane: AlertPane, key: int | None) -> None:
+        if not asked.is_set():
+            asked.set()
+            await read.wait()
+        await show(pane, key)
+
+    async with viewer(WIDE) as user:
+        await user.sees("What happened 1 times")
+        monkeypatch.setattr(AlertPane, "show", show_the_first_late)
+        await user.press("j")
+        await user.until(asked.is_set)
+        await user.press("k", "enter")
+        await user.settles()
+        read.set()
+        await user.is_at("exchange")
+        await user.settles()
+        assert "What happened 1 times" in user.screen
+
+
+async def test_details_follow_to_the_alert_on_which_the_cursor_came_to_rest(
+    viewer: Opens, bench: Bench
+) -> None:
+    for number in range(5):
+        bench.submit(title=f"Number {number}", description=f"What happened {number} times")
+    async with viewer(WIDE) as user:
+        await user.press("j", "j", "j", "j")
+        await user.sees("What happened 0 times")
+
+
+async def test_in_the_terminals_own_colours_the_cursor_is_turned_round(viewer: Opens, bench: Bench) -> None:
+    bench.submit(title="Root login", severity=Severity.CRITICAL)
+    async with viewer() as user:
+        for theme, is_turned in (("tocsin", False), ("ansi-dark", True)):
+            user.app.theme = theme
+            line = user.app.screen.query_one(AlertList).render_line(0)
+            assert any(segment.style and segment.style.reverse for segment in line) is is_turned
+
+
 # --- opening
 
 
@@ -229,14 +325,31 @@ async def test_alerts_that_stream_in_meanwhile_disturb_neither_opening_nor_closi
 ) -> None:
     bench.submit(title="Opened again and again")
     async with viewer(NARROW) as user:
+        await user.press("enter")  # before that the cursor goes along with what is new
+        await user.sees("Opened again and again", "Not sent anywhere")
+        await user.press("escape")
         for number in range(10):
+            await user.until(lambda: len(user.app.screen_stack) == 1)
             bench.submit(title=f"Number {number}")
             await user.press("enter")
             await user.sees("Opened again and again", "Not sent anywhere")
             bench.submit(title=f"Number {number} too")
             user.app.screen.reload()
             await user.press("escape")
-            await user.until(lambda: len(user.app.screen_stack) == 1)
+        await user.until(lambda: len(user.app.screen_stack) == 1)
+
+
+async def test_a_change_that_comes_before_a_page_has_its_widgets_ends_nothing(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.submit(alert_id="to-be-opened")
+    key = bench.store.read(queries.find_alert, "to-be-opened").result()
+    async with viewer(NARROW) as user:
+        await user.is_at("alerts")
+        page = AlertDetailsScreen(user.app.context, key)
+        user.app.push_screen(page)
+        page.reload()
+        await user.sees("Not sent anywhere")
 
 
 async def test_a_terminal_made_wider_shows_the_details_beside_the_list(viewer: Opens, bench: Bench) -> None:
@@ -351,6 +464,25 @@ async def test_r_where_nothing_failed_asks_first(viewer: Opens, bench: Bench) ->
             await user.sees(standing)
 
 
+async def test_r_where_one_is_being_retried_leaves_alone_what_was_delivered(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    bench.submit()
+    deliver(bench)
+    bench.add(name="pager")
+    bench.submit(title="to both")
+    soc, pager = sorted(bench.claim().claims, key=lambda claim: claim.destination.name, reverse=True)
+    bench.finish(soc)
+    bench.finish(pager, Outcome.REJECTED)
+    async with viewer() as user:
+        await user.is_on("to both")
+        await user.press("r")
+        await user.sees("Nothing failed. Send again to pager (retrying)?")
+        await user.press("y")
+        await user.sees("○ pager", "✓ soc")
+
+
 async def test_r_says_when_there_is_nothing_to_send_again(viewer: Opens, bench: Bench) -> None:
     bench.submit(title="Sent nowhere")
     bench.add()
@@ -358,9 +490,25 @@ async def test_r_says_when_there_is_nothing_to_send_again(viewer: Opens, bench: 
     bench.claim()
     async with viewer() as user:
         await user.press("r")
-        await user.hears("It is being sent right now: there is nothing to send again")
-        await user.press("j", "r")
-        await user.hears("This alert was sent nowhere: there is nothing to send again")
+        await user.hears("It is being sent right now: wait for the answer, then try again")
+
+
+async def test_r_asks_where_to_send_what_went_nowhere(viewer: Opens, bench: Bench) -> None:
+    for title in ("One", "Two"):
+        bench.submit(title=title)
+    bench.add()
+    async with viewer() as user:
+        await user.sees("Alerts · 2")
+        await user.press("space", "space", "r")
+        await user.sees("2 alerts were sent nowhere. Send to", "1  soc")
+        await user.press("escape")
+        await user.misses("Send to")
+        assert bench.claim().claims == []
+        await user.press("r")
+        await user.sees("Send to")
+        await user.press("enter")
+        await user.hears("Sending to soc")
+    assert {claim.alert.title for claim in bench.claim().claims} == {"One", "Two"}
 
 
 @pytest.mark.usefixtures("two_failed")
@@ -392,7 +540,9 @@ async def test_space_selects_and_deselects_and_esc_drops_the_selection(viewer: O
 
 
 async def test_a_selection_without_a_failure_says_so(viewer: Opens, bench: Bench) -> None:
-    fill(bench, 2)
+    bench.add()
+    bench.submit()
+    bench.submit()
     async with viewer() as user:
         await user.press("space", "space", "r")
         await user.hears("None of the 2 selected alerts has a failed delivery")

@@ -47,6 +47,7 @@ async def test_where_the_terminal_is_narrow_one_stands_below_the_other(viewer: O
 async def test_what_is_equal_is_hidden_by_d_and_comes_back(viewer: Opens, tried: Bench) -> None:
     async with viewer(WIDE) as user:
         await user.press("enter")
+        await user.is_at("deliveries")
         await user.sees("ATTEMPT 2")
         await user.press("equals_sign")
         await user.sees("took: 84 ms")

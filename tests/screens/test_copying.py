@@ -13,7 +13,7 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, reject
 from tests.screens.user import NARROW, VAST
 from tests.store.bench import Bench
-from tui.domain.destination import Header
+from tui.domain.headers import Header
 from tui.domain.secret import Secret
 
 SIGNING = "whsec_czNjcmV0LXNpZ25pbmcta2V5LW9mLWFsbA=="
@@ -55,7 +55,9 @@ async def test_y_copies_response_and_id_and_esc_copies_nothing(
             await user.sees("response body of this attempt")
             await user.press(key)
             await user.hears(toast)
-        await user.press("y", "escape")
+        await user.press("y")
+        await user.sees("payload, as it is sent")
+        await user.press("escape")
         await user.misses("payload, as it is sent")
     assert clipboard == ['{"ok": true}', "alert-to-copy"]
 
@@ -224,3 +226,21 @@ async def test_without_an_alert_there_is_nothing_to_copy(viewer: Opens) -> None:
     async with viewer() as user:
         await user.press("y")
         await user.hears("There is no alert to copy from")
+
+
+async def test_text_to_select_by_hand_stands_alone_in_its_lines_with_the_hint_below(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    bench.submit(title="Root login")
+    deliver(bench, response_body="\n".join(f"line {number}" for number in range(300)).encode())
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("DELIVERY STATUS")
+        for key, shown in (("y", "as text on the screen"), ("t", "Show as text")):
+            await user.press(key)
+            await user.sees(shown)
+        await user.press("r")
+        await user.sees("the response", "esc closes · select with the mouse")
+        await user.settles()
+        assert "line 7" in user.screen.splitlines()

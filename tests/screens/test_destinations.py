@@ -5,14 +5,19 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.conftest import write
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import NARROW, VAST, User
+from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
-from tui.domain.destination import Destination, Header
+from tui.domain.destination import Destination
+from tui.domain.headers import Header
+from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret
+from tui.screens.live import LiveScreen
 from tui.screens.widgets.destination_list import DestinationList
+from tui.store.database import Store
 
 
 @asynccontextmanager
@@ -30,6 +35,62 @@ async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
         await user.sees("No destinations yet.")
         await user.press("n")
         await user.sees("Display name")
+
+
+async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_leaves(
+    viewer: Opens, store: Store
+) -> None:
+    async with viewer(NARROW) as user:
+        await user.sees("Welcome to Tocsin")
+        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
+        await user.press("2")
+        await user.sees("no such table: destination; trying again. Press q to quit.")
+        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
+        await user.sees("No destinations yet. Press n to set one up")
+
+
+async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever_modes_have_lost_it(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(name="pager")
+    async with viewer(WIDE) as user:
+        seen: list[LiveScreen] = []
+        for key, sight in (("2", "pager"), ("1", "Alerts · 0")):
+            await user.press(key)
+            await user.sees(sight)
+            assert isinstance(user.app.screen, LiveScreen)
+            seen.append(user.app.screen)
+        destinations, alerts = seen
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
+        await user.until(lambda: alerts.was_lost)
+        await user.press("2")
+        await user.until(lambda: destinations.was_lost)
+        await user.settles()
+        assert len([toast for toast in user.toasts if "trying again" in toast]) == 1
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
+        await user.until(lambda: not alerts.was_lost and not destinations.was_lost)
+        await user.hears("answers again")
+        await user.settles()
+        assert len([toast for toast in user.toasts if "answers again" in toast]) == 1
+
+
+async def test_the_cursor_stays_in_sight_and_follows_the_mouse_where_each_takes_two_lines(
+    viewer: Opens, bench: Bench
+) -> None:
+    for number in range(30):
+        bench.add(name=f"pager-{number:02d}")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("pager-00")
+        listed = user.app.screen.query_one(DestinationList)
+        await user.press("pagedown")
+        await user.until(lambda: listed.cursor == listed.size.height // 2 - 1)
+        await user.press("G")
+        await user.sees("pager-29")
+        await user.settles()
+        lines = user.screen.splitlines()
+        await user.pilot.click(offset=(10, next(y for y, line in enumerate(lines) if "pager-27" in line)))
+        await user.until(lambda: listed.cursor == 27)
 
 
 async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, bench: Bench) -> None:
@@ -59,9 +120,10 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
         await user.hears("soc is paused: its deliveries wait")
-        await user.sees("‖ paused")
+        await user.sees("‖ paused", "nothing waits; p resumes it")
         bench.submit()
         await user.sees("1 waits until p resumes it")
+        assert "t sends it a test alert" not in user.screen  # it would wait, too
         await user.press("t")
         await user.hears("It is paused; press p to resume it, then test")
         await user.press("p")
@@ -256,3 +318,55 @@ async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench
     async with at_destinations(viewer, 1) as user:
         await user.sees("▲ failing 2h", "✗ 410 Gone  1h ago")
         await user.sees("failing  since 09:30:00; its retries go on", "make a new URL there and put it here.")
+
+
+async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar(
+    viewer: Opens, bench: Bench
+) -> None:
+    for number in range(9):
+        bench.add(name=f"{number}", filter=" ".join(["-title"] * 12), fold_ms=600_000)
+    bench.submit()
+    for claim in bench.claim().claims:
+        bench.finish(claim, Outcome.UNREACHABLE, error="the name hooks.example.com does not resolve at all")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 9", "24 h     0%")
+        await user.settles()
+        lines = user.screen.splitlines()
+        takes = next(y for y, line in enumerate(lines) if "takes " in line)
+        assert lines[takes + 1].startswith("│          -title")
+        assert "…" in user.screen.split("the name hooks.example", 1)[1].splitlines()[0]
+
+
+async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 1")
+        await user.press("p")
+        await user.hears("soc is paused: its deliveries wait")
+        [toast] = user.app.screen.query("Toast")
+        assert toast.region.height == 1
+
+
+async def test_one_that_was_set_up_is_found_again_however_its_test_was_left(
+    viewer: Opens, bench: Bench
+) -> None:
+    for name in ("a", "z"):
+        bench.add(name=name)
+    async with viewer() as user:
+        await user.press("2")
+        await user.sees("╭─ a ─")
+        await user.press("n")
+        await user.is_at("name")
+        await user.paste("m")
+        await user.press("tab")
+        await user.paste("http://localhost:8081")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+        await user.press("escape")
+        await user.sees("Destinations · 3", "╭─ m ─")
+        await user.press("n")
+        await user.is_at("name")
+        await user.press("escape")
+        await user.sees("╭─ m ─")

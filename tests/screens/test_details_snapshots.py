@@ -120,6 +120,17 @@ def a_test_alert(bench: Bench) -> None:
     fail(bench)
 
 
+def storm(bench: Bench) -> None:
+    """The first of a storm, with the others above it in the list."""
+    bench.add(name="archive")
+    bench.add(name="pager", fold_ms=600_000)
+    submit(bench)
+    deliver(bench)
+    for number in range(3):
+        bench.clock.advance(4_000)
+        bench.submit(alert_id=f"again-{number}", destinations=("pager",))
+
+
 SCENES: dict[str, Callable[[Bench], None]] = {
     "delivered": delivered,
     "retrying": retrying,
@@ -132,6 +143,7 @@ SCENES: dict[str, Callable[[Bench], None]] = {
     ),
     "one long line": lambda bench: answered(bench, b"lorem ipsum " * 5_000),
     "500 attempts": many_attempts,
+    "folded": storm,
 }
 
 

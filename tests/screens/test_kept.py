@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens.user import NARROW, user_at
+from tests.screens.user import NARROW, WIDE, user_at
 from tests.store.bench import Bench
 from tui.screens.context import Context
 from tui.screens.kept import Kept
@@ -15,7 +15,7 @@ from tui.screens.kept import Kept
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "kept.json"
-    kept = Kept(theme="tocsin-light", screen="log", filter="severity:high", split=40)
+    kept = Kept(theme="tocsin-light", screen="log", filter="severity:high", history=["Zürich"], split=40)
     kept.write(path)
     assert Kept.read(path) == kept
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -39,7 +39,9 @@ def test_a_broken_file_is_ignored_with_a_line_in_the_log(
 
 def test_entries_that_are_not_ours_or_make_no_sense_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
-    path.write_text(json.dumps({"theme": 5, "split": True, "filter": "x", "of a newer one": 1}))
+    path.write_text(
+        json.dumps({"theme": 5, "split": True, "filter": "x", "history": ["y", 1], "of a newer one": 1})
+    )
     assert Kept.read(path) == Kept(filter="x")
 
 
@@ -61,12 +63,48 @@ async def test_the_app_begins_as_it_was_left(context: Context, bench: Bench) -> 
         user.app.theme = "tocsin-light"
         await user.press("2")
         await user.sees("Destinations · 0")
-        await user.until(lambda: kept == Kept(theme="tocsin-light", screen="destinations", filter="the one"))
+        left = Kept(theme="tocsin-light", screen="destinations", filter="the one", history=["the one"])
+        await user.until(lambda: kept == left)
         await user.press("1")
         await user.until(lambda: kept.screen == "alerts")
     async with user_at(replace(context, kept=kept), NARROW) as user:
         await user.sees("Alerts · 1", "the one")
         assert user.app.theme == "tocsin-light"
+
+
+async def test_filters_used_before_come_back_with_up(context: Context) -> None:
+    kept = Kept(history=["state:failed", "severity:high"])
+    async with user_at(replace(context, kept=kept)) as user:
+        await user.press("slash", "up", "up")
+        await user.sees("│ state:failed ")
+        await user.filter("login")
+        await user.press("enter")
+    assert kept.history == ["state:failed", "severity:high", "login"]
+
+
+def test_the_history_stays_small() -> None:
+    kept = Kept()
+    for number in range(60):
+        kept.remember(f"word{number}")
+    kept.remember("x" * 10_000)
+    kept.remember("word20")
+    assert (len(kept.history), kept.history[0], kept.history[-1]) == (50, "word10", "word20")
+
+
+async def test_the_split_is_moved_by_keys_and_kept(context: Context) -> None:
+    kept = Kept()
+    async with user_at(replace(context, kept=kept), WIDE) as user:
+        before = user.app.screen.query_one("#pane").outer_size.width
+        await user.press("less_than_sign", "less_than_sign")
+        await user.until(lambda: kept.split == 50)
+        await user.until(lambda: user.app.screen.query_one("#pane").outer_size.width == 60 > before)
+        await user.press(*["greater_than_sign"] * 20)
+        await user.until(lambda: user.app.screen.query_one("#pane").outer_size.width == 24)
+    async with user_at(replace(context, kept=kept), WIDE) as user:
+        assert user.app.screen.query_one("#pane").outer_size.width == 24
+    async with user_at(replace(context, kept=kept), NARROW) as user:
+        await user.press("less_than_sign")
+        await user.hears("beside the list from 110 columns on")
 
 
 async def test_a_theme_and_a_screen_that_are_gone_are_ours_again(context: Context) -> None:

@@ -1,5 +1,6 @@
 """The log, followed as it is written."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -123,6 +124,20 @@ async def test_enter_opens_the_alert_that_a_line_is_about(viewer: Opens, bench: 
         await user.sees("Not sent anywhere", "Root login")
         await user.press("escape")
         await user.sees("Log · ")
+
+
+async def test_a_narrow_screen_shows_where_an_attempt_went_and_how_it_ended(viewer: Opens, log: Path) -> None:
+    ids = f"alert={'0' * 36} destination={json.dumps('the soc')}"
+    write(log, line("INFO", f'attempt {ids} round=1 number=2 outcome=timeout error="no alert=1"'))
+    write(log, line("ERROR", f"delivery failed for good {ids} attempts=11"))
+    write(log, line("WARNING", "of no alert=1"))
+    async with viewer(NARROW) as user:
+        await user.press("3")
+        await user.sees('dispatcher: attempt destination="the soc" outcome=timeout')
+        await user.sees('dispatcher: delivery failed for good destination="the soc"')
+        await user.sees("of no alert=1")
+        await user.press("g")  # below it stands as it was written
+        await user.sees(f"dispatcher: attempt alert={'0' * 36}")
 
 
 async def test_a_click_chooses_a_line_and_two_open_its_alert(viewer: Opens, bench: Bench, log: Path) -> None:

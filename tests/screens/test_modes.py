@@ -1,20 +1,24 @@
 """What holds on every screen: modes, help, palette, quitting, and a database that does not answer."""
 
+import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual import events
 
+from tests.conftest import write
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import fail
-from tests.screens.user import NARROW, VAST, user_at
+from tests.screens.user import NARROW, VAST, User, user_at
 from tests.store.bench import Bench
 from tui.delivery.background import BackgroundDispatcher
 from tui.screens.context import Context
+from tui.screens.jump import Letter
 
 
 async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:
@@ -98,7 +102,7 @@ async def test_enter_twice_in_the_palette_ends_nothing_but_the_palette(viewer: O
     async with viewer() as user:
         await user.press("ctrl+p")
         await user.paste("activity")
-        await user.sees("Activity: Activity")
+        await user.sees("Screen: Activity")
         await user.settles()
         await user.press("down")
         for _ in range(3):
@@ -129,24 +133,30 @@ async def test_f10_chooses_a_theme(viewer: Opens) -> None:
         await user.until(lambda: user.app.theme == "tocsin-light")
 
 
+def letters(user: User) -> list[str]:
+    """Those that jump mode shows, by which it can be told from a screen that happens to show the like."""
+    return [label.letter for label in user.app.screen.query(Letter)]
+
+
 @pytest.mark.parametrize("key", ["semicolon", "ctrl+j"])
 async def test_jump_mode_goes_to_a_part_by_its_letter(viewer: Opens, bench: Bench, key: str) -> None:
     bench.add()
     bench.submit()
     async with viewer() as user:
         await user.sees("DELIVERY STATUS")
+        await user.settles()  # only what is laid out gets a letter
         await user.press(key)
-        await user.sees(" a ", " s ", " d ")
+        await user.until(lambda: letters(user) == ["a", "s", "d"])
         await user.press("s")
         await user.is_at("deliveries")
         await user.press(key)
-        await user.sees(" d ")
+        await user.until(lambda: letters(user))
         await user.press("d")
         await user.is_at("exchange")
         await user.press(key)
-        await user.sees(" a ")
+        await user.until(lambda: letters(user))
         await user.press("escape")
-        await user.misses(" s ")
+        await user.until(lambda: not letters(user))
         await user.is_at("exchange")
 
 
@@ -155,6 +165,7 @@ async def test_jump_mode_by_mouse(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer() as user:
         await user.sees("DELIVERY STATUS")
+        await user.settles()
         await user.press("semicolon")
         await user.sees(" s ")
         await user.settles()
@@ -227,7 +238,7 @@ async def test_q_with_deliveries_in_flight_asks(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a lock gives up at once."""
-    monkeypatch.setattr("tui.store.database.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("tui.store.sqlite.BUSY_TIMEOUT_S", 0.01)
 
 
 @pytest.fixture
@@ -325,3 +336,44 @@ async def test_a_dispatcher_that_has_stopped_is_said_in_the_status_line(context:
 async def test_a_viewer_says_that_it_only_looks(viewer: Opens) -> None:
     async with viewer() as user:
         await user.sees("○ viewing")
+
+
+async def test_until_it_is_read_a_screen_says_what_it_reads(
+    viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.add(name="pager")
+    bench.submit(title="Root login")
+    read, answers = Context.read, asyncio.Event()
+
+    async def read_late(*work: Any, **how: Any) -> Any:
+        await answers.wait()
+        return await read(*work, **how)
+
+    async with viewer(NARROW) as user:
+        await user.sees("Root login")
+        monkeypatch.setattr(Context, "read", read_late)
+        await user.press("enter")
+        await user.sees("Reading the alert…")
+        await user.press("escape", "2")
+        await user.sees("Destinations · reading…")
+        answers.set()
+        await user.sees("Destinations · 1", "pager")
+        await user.is_at("destinations")
+
+
+async def test_an_outage_outlives_the_page_that_met_it_first(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.is_at("deliveries")
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
+        await user.hears("trying again")
+        await user.press("escape", "4")
+        await user.sees("✗ no such table", "Activity")
+        await user.settles()
+        assert len([toast for toast in user.toasts if "trying again" in toast]) == 1
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
+        await user.hears("answers again")
+        await user.misses("✗ no such table")
+        assert not user.app.context.lost

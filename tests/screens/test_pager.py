@@ -53,6 +53,7 @@ async def test_the_answer_is_paged_indented_and_inert(
 ) -> None:
     async with viewer(VAST) as user:
         await user.press("enter")
+        await user.is_at("deliveries")
         await user.sees("RESPONSE  503")
         assert await opens(user, seen, "o") == '{\n  "error": "\\u001b[31m \\u202e"\n}'
     assert stat.S_IMODE((tmp_path / "given").stat().st_mode) == 0o600
@@ -84,6 +85,7 @@ async def test_a_body_that_is_no_json_keeps_its_lines_and_loses_its_escapes(
     )
     async with viewer(VAST) as user:
         await user.press("enter")
+        await user.is_at("deliveries")
         await user.sees("RESPONSE  503")
         assert await opens(user, seen, "o") == "one\n␛[2Jtwo␀"
 
@@ -107,6 +109,7 @@ async def test_without_a_pager_a_toast_says_so(
     monkeypatch.setenv("PAGER", pager)
     async with viewer(VAST) as user:
         await user.press("enter")
+        await user.is_at("deliveries")
         await user.sees("RESPONSE  503")
         if path:
             monkeypatch.setenv("PATH", path)
@@ -120,6 +123,7 @@ async def test_a_terminal_that_cannot_be_handed_over_says_so(
     monkeypatch.setenv("PAGER", "cat")
     async with viewer(VAST) as user:
         await user.press("enter")
+        await user.is_at("deliveries")
         await user.sees("RESPONSE  503")
         await user.press("o")
         await user.hears("This terminal cannot be handed to a pager")

@@ -3,21 +3,30 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
-from tests.conftest import write
+from tests.conftest import NOW, alert, write
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
-from tests.screens.user import VAST, User, user_at
+from tests.screens.user import NARROW, VAST, User, user_at
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
-from tui.domain.destination import Destination, Header
+from tui.domain.destination import Destination
+from tui.domain.headers import Header
+from tui.domain.network import NetworkPolicy, PolicyName
 from tui.domain.retry import RetryPolicy
+from tui.domain.rotation import OldSecret
 from tui.domain.secret import Secret
 from tui.screens.context import Context
-from tui.store import destinations
+from tui.screens.destination_setup import DestinationSetup
+from tui.screens.jump import Letter
+from tui.screens.widgets.destination_form import DestinationForm
+from tui.screens.widgets.header_rows import HeaderRow, HeaderRows
+from tui.store import destinations, outbox
 from tui.store.destinations import all_destinations
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -45,7 +54,7 @@ async def configure(user: User, name: str, url: str) -> None:
 
 
 async def open_advanced(user: User) -> None:
-    await user.go_to("type-POLICY")
+    await user.go_to("filter")
     await user.press("tab", "enter")
     await user.sees("Add a header")
 
@@ -73,16 +82,19 @@ async def test_tab_walks_the_fields_in_their_order(viewer: Opens) -> None:
     severities = [f"severity-{severity}" for severity in reversed(Severity)]
     types = [f"type-{kind}" for kind in AlertType]
     advanced = None
-    assert walked == ["name", "url", *severities, *types, advanced, "save", "cancel"]
+    assert walked == ["name", "url", *severities, *types, "filter", advanced, "save", "cancel"]
 
 
-async def test_advanced_opens_to_headers_secret_timeout_and_rate(viewer: Opens) -> None:
+async def test_advanced_opens_to_what_few_destinations_need(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         assert "Timeout" not in user.screen.replace("timeout", "")
         await open_advanced(user)
         await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests a second")
-        for field in ("add-header", "secret", "generate", "timeout", "rate", "save"):
+        for field in (
+            *("add-header", "authorization", "secret", "generate", "timeout", "rate", "fold"),
+            *("verify", "ca-file", "certificate", "key", "key-password", "save"),
+        ):
             await user.press("tab")
             await user.is_at(field)
 
@@ -111,6 +123,30 @@ async def test_a_header_is_a_row_that_can_be_added_and_removed(viewer: Opens, be
     assert stored(bench)[0].headers == (Header("X-Second", Secret("two")),)
 
 
+async def test_a_header_row_that_is_only_being_made_is_blank(viewer: Opens) -> None:
+    """A click on the button that adds it takes the focus from another, which is then looked at with all."""
+    async with viewer() as user:
+        await begin(user)
+        await open_advanced(user)
+        rows = user.app.screen.query_one(HeaderRows)
+        rows.mount(HeaderRow(), before="#add-header")
+        assert rows.read() == ()
+        rows.mask()
+
+
+async def test_jump_mode_has_a_letter_for_each_field_in_sight_and_for_no_other(viewer: Opens) -> None:
+    async with viewer(NARROW) as user:
+        await begin(user)
+        await open_advanced(user)
+        await user.go_to("timeout")
+        await user.settles()
+        await user.press("ctrl+j")
+        await user.until(lambda: user.app.screen.query(Letter))
+        targets = {letter.target.id for letter in user.app.screen.query(Letter)}
+        assert {"timeout", "save", "cancel"} <= targets
+        assert "key-password" not in targets  # it is scrolled behind the buttons
+
+
 async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await begin(user)
@@ -128,6 +164,8 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
         await user.paste(SECRET)
         await user.go_to("timeout")
         await user.press("end", "ctrl+u", "5")
+        await user.go_to("fold")
+        await user.press(*"10m")
         await user.go_to("save")
         await user.press("enter")
         await user.is_at("send-test")
@@ -141,6 +179,7 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
             headers=(Header("Authorization", Secret("Bearer abc")), Header("X-Team", Secret("soc"))),
             secret=Secret(SECRET),
             timeout_ms=5000,
+            fold_ms=600_000,
         )
     ]
 
@@ -165,6 +204,72 @@ async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer:
         assert "it gets only alerts that name it" not in user.screen
         await user.press("space")
         await user.sees("None chosen: it gets only alerts that name it.")
+
+
+async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
+    viewer: Opens, bench: Bench
+) -> None:
+    titles = ("Root login", "Root login", "Bucket public")
+    alerts = [alert(title=title, destinations=(), tags=("aws",)) for title in titles]
+    write(bench.store, outbox.submit, [*alerts, alert(test=True), alert(severity=Severity.LOW)])
+    async with viewer() as user:
+        await begin(user)
+        await user.sees("would have matched 4 of the last 4 alerts")
+        await user.go_to("filter")
+        await user.press(*"-buck")
+        await user.sees("would have matched 3 of the last 4 alerts")
+        await user.go_to("severity-LOW")
+        await user.press("space")
+        await user.sees("would have matched 2 of the last 4 alerts")
+        await user.go_to("filter")
+        await user.press("end", "ctrl+u", *"state:failed")
+        await user.misses("would have matched")
+        await user.press("tab")
+        await user.sees("state: has no place here: an alert that comes in has no delivery yet")
+        await user.go_to("filter")
+        await user.press("end", "ctrl+u", *"tag:aws")
+        await user.sees("would have matched 3 of the last 4 alerts")
+        await user.misses("has no place here")
+        await user.go_to("name")
+        await user.paste("soc")
+        await user.press("tab")
+        await user.paste("http://127.0.0.1:9")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench)[0].filter == "tag:aws"
+
+
+async def test_a_filter_is_completed_by_a_key_that_leaves_tab_to_the_form(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.go_to("filter")
+        await user.sees("→ complete")
+        field = user.app.screen.query_one("#filter", Input)
+        for typed, completed in (
+            ("se", "severity:"),
+            (">=h", "severity:>=high"),
+            (" ty", "severity:>=high type:"),
+        ):
+            await user.press(*typed)
+            await user.sees(completed)
+            await user.press("right")
+            await user.until(lambda completed=completed: field.value == completed)
+        await user.press("end", "ctrl+u", *"sta")
+        await user.settles()
+        await user.press("right", "tab")
+        await user.misses("→ complete")
+        assert (
+            field.value == "sta"
+        )  # nothing has a state yet that comes in: the list's `state:` is not for here
+
+
+async def test_before_any_alert_a_filter_has_nothing_to_tell(viewer: Opens) -> None:
+    async with viewer() as user:
+        await begin(user)
+        await user.go_to("filter")
+        await user.press(*"tag:aws")
+        await user.settles()
+        assert "would have matched" not in user.screen
 
 
 async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
@@ -195,16 +300,41 @@ async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
     assert stored(bench)[0].secret == Secret(shown)
 
 
+async def test_a_generated_secret_is_seen_whole_where_there_is_little_room(viewer: Opens) -> None:
+    async with viewer(NARROW) as user:
+        await begin(user)
+        await open_advanced(user)
+        await user.go_to("generate")
+        await user.press("enter")
+        await user.is_at("copy-secret")
+        secret = user.app.screen.query_one("#secret", Input).value
+        await user.sees(secret)
+        await user.press("shift+tab", "end", "backspace")
+        await user.sees("Generate")
+
+
+async def test_what_is_wrong_with_tls_says_of_which_row(viewer: Opens) -> None:
+    async with viewer(VAST) as user:
+        await begin(user)
+        await open_advanced(user)
+        await user.go_to("certificate")
+        await user.paste("client.pem")
+        await user.press("tab")
+        await user.sees("Client cert: give the whole path")
+        await user.go_to("certificate")
+        await user.press("end", "ctrl+u")
+        await user.paste("/nowhere/client.pem")
+        await user.press("tab")
+        await user.sees("Client cert: the file /nowhere/client.pem cannot be read")
+
+
 async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Bench) -> None:
     bench.add(secret=Secret(SECRET))
     async with viewer() as user:
         await edit(user)
         await open_advanced(user)
         await user.go_to("remove-secret")
-        button = user.app.screen.query_one("#remove-secret")
         for shown in ("none; whsec_…", "kept; type to replace", "none; whsec_…"):
-            # A button takes no second press while it still shows the first.
-            await user.until(lambda: not button.has_class("-active"))
             await user.press("enter")
             await user.sees(shown)
         await user.press("ctrl+s")
@@ -248,6 +378,25 @@ async def test_keys_that_are_faster_than_the_form_are_kept(viewer: Opens) -> Non
         await user.until(lambda: user.app.screen.query_one("#name").value == "Ops team")
 
 
+@pytest.mark.parametrize("opened", [False, True], ids=["with the form", "in the form"])
+async def test_keys_that_come_in_one_burst_land_in_their_fields(viewer: Opens, opened: bool) -> None:
+    async with viewer() as user:
+        if opened:
+            await begin(user)
+        else:
+            await user.press("n")
+        for key in "soc\thttp\t":
+            user.app.post_message(events.Key("tab", key) if key == "\t" else events.Key(key, key))
+        if opened:
+            await user.is_at("severity-CRITICAL")
+        else:
+            await user.is_at("url")
+            await user.press(*"s")
+        name, url = (user.app.screen.query_one(id, Input) for id in ("#name", "#url"))
+        await user.until(lambda: name.value == "soc")
+        await user.until(lambda: url.value == ("http" if opened else "https"))
+
+
 # --- what is wrong
 
 WRONG = {
@@ -281,6 +430,36 @@ async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then
             await user.sees(message)
         await user.press("ctrl+s")
         await user.is_at("name")
+        assert stored(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "url", "refused"),
+    [
+        (
+            "local",
+            "http://169.254.169.254/latest",
+            "169.254.169.254 is a link-local address (cloud metadata)",
+        ),
+        ("public", "http://127.0.0.1:8081", "is a loopback address, which the network policy public refuses"),
+    ],
+)
+async def test_an_address_that_the_network_policy_refuses_is_said_as_it_is_typed(
+    context: Context, bench: Bench, policy: str, url: str, refused: str
+) -> None:
+    guarded = replace(context, network=NetworkPolicy(PolicyName(policy)))
+    async with user_at(guarded, VAST) as user:
+        await begin(user)
+        await user.paste("soc")
+        await user.press("tab")
+        await user.paste(url)
+        await user.go_to("save")
+        await user.sees(refused)
+        await user.press("enter")
+        await user.is_at("url")
+        await user.press("end", "ctrl+u")
+        await user.paste("https://hooks.example.com")
+        await user.misses(refused)
         assert stored(bench) == []
 
 
@@ -358,7 +537,7 @@ async def test_esc_asks_before_what_was_typed_is_lost(viewer: Opens, bench: Benc
         await begin(user)
         await user.paste("soc")
         await user.press("escape")
-        await user.sees("Discard what you typed?")
+        await user.sees("Discard what you typed?", "y discard · n keep editing")
         await user.press("escape")
         await user.misses("Discard what you typed?")
         await user.is_at("name")
@@ -403,7 +582,7 @@ def guarded(bench: Bench) -> Destination:
     """A destination full of secrets."""
     return bench.add(
         url=TOKEN_URL,
-        headers=(Header("Authorization", Secret("Bearer s3cret")), Header("X-Key", Secret("env:TOCSIN_KEY"))),
+        headers=(Header("X-Auth", Secret("s3cret")), Header("X-Key", Secret("env:TOCSIN_KEY"))),
         secret=Secret(SECRET),
     )
 
@@ -423,7 +602,7 @@ async def test_editing_never_shows_a_secret_and_keeps_what_is_not_typed_anew(
         await edit(user)
         await user.press("end", *" 2")
         await open_advanced(user)
-        await user.sees("Authorization", "X-Key", "env:TOCSIN_KEY", "••••••  kept; type to replace")
+        await user.sees("X-Auth", "X-Key", "env:TOCSIN_KEY", "••••••  kept; type to replace")
         assert not any(secret in user.screen for secret in ("s3cret", SECRET))
         await user.press("ctrl+s")
         await user.sees("soc 2 is saved")
@@ -458,7 +637,7 @@ async def test_a_stored_value_goes_with_the_header_that_is_renamed(
         await user.paste("X-Token")
         await user.press("ctrl+s")
         await user.is_at("send-test")
-    renamed = Header("X-Token", Secret("Bearer s3cret"))
+    renamed = Header("X-Token", Secret("s3cret"))
     assert stored(bench) == [replace(guarded, headers=(renamed, guarded.headers[1]))]
 
 
@@ -494,8 +673,10 @@ async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens
 
 
 async def test_one_that_somebody_else_deleted_can_be_added_anew(
-    viewer: Opens, bench: Bench, guarded: Destination
+    viewer: Opens, bench: Bench, guarded: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # It is saving that finds out: had the form looked before, this would be the second time.
+    monkeypatch.setattr(DestinationSetup, "_look_elsewhere", AsyncMock())
     async with viewer() as user:
         await edit(user)
         await user.press("end", *"-2")
@@ -551,6 +732,29 @@ async def test_a_receiver_that_refuses_is_quoted(tocsin: Opens, receive: Callabl
         await user.press("enter")
         await user.sees("✗ Not delivered", "The receiver answered 500 Internal Server Error.")
         await user.sees("500 Internal Server Error", "out of order")
+
+
+async def test_a_long_answer_is_read_with_the_keys_that_scroll(
+    tocsin: Opens, receive: Callable[..., Receiver]
+) -> None:
+    body = "\n".join(f"line {number}." for number in range(200))
+    async with tocsin(NARROW) as user:
+        await configure(user, "soc", receive(body=body).url)
+        await user.press("enter")
+        await user.sees("✓ Delivered", "line 5.")
+        for key, seen in (
+            ("end", "line 199."),
+            ("home", "✓ Delivered"),
+            ("pagedown", "line 20."),
+            ("pageup", "✓ Delivered"),
+        ):
+            await user.press(key)
+            await user.sees(seen)
+        await user.press(*"jjjjjj")
+        await user.misses("✓ Delivered")
+        await user.press(*"GgG")
+        await user.sees("line 199.")
+        assert user.focused == "finish"
 
 
 async def test_after_a_failure_it_can_be_sent_again(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
@@ -634,6 +838,14 @@ async def test_going_back_while_the_test_is_under_way_leaves_the_form_alone(
         assert "Finish Setup" not in user.screen
 
 
+async def test_which_keys_there_are_is_known_while_the_form_is_made_anew(viewer: Opens) -> None:
+    """Going back takes a moment, in which the footer may ask."""
+    async with viewer() as user:
+        await configure(user, "soc", "https://hooks.example.com/alerts")
+        await user.app.screen.query_one(DestinationForm).remove()
+        assert not user.app.screen.check_action("save", ())
+
+
 async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         for number in range(5):
@@ -654,3 +866,93 @@ async def test_a_viewer_says_when_nobody_takes_the_test_up(
         await user.sees("Nobody has taken it up yet: is `tocsin dispatch` running on this database?")
         deliver(bench)
         await user.sees("✓ Delivered", "success")
+
+
+# --- rotating the signing secret
+
+
+@pytest.fixture
+def rotating(bench: Bench) -> Destination:
+    """The first of a rotation: it ends tomorrow."""
+    return bench.add(secret=Secret(SECRET), old_secret=OldSecret(Secret("env:OLD"), NOW + DAY_MS))
+
+
+DAY_MS = 24 * 3600 * 1000
+TOMORROW = "01 Feb 09:30"
+
+
+async def test_a_secret_is_rotated_with_a_button_and_both_sign_for_a_day(
+    viewer: Opens, bench: Bench, clipboard: list[str]
+) -> None:
+    soc = bench.add(secret=Secret(SECRET))
+    async with viewer(VAST) as user:
+        await edit(user)
+        await open_advanced(user)
+        assert "Generate" not in user.screen
+        await user.go_to("rotate")
+        await user.press("enter")
+        await user.sees("Copy it into the receiver now", f"Until {TOMORROW} the old one signs, too.")
+        await user.is_at("copy-secret")
+        await user.press("enter")
+        await user.hears("Copied the signing secret")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+        await user.go_to("back")
+        await user.press("enter", "enter")
+        await user.sees("Save Changes")
+        await open_advanced(user)
+        await user.sees(f"The old one signs, too, until {TOMORROW}.", "End overlap")
+        assert "Rotate" not in user.screen
+    [new] = clipboard
+    assert stored(bench) == [
+        replace(soc, secret=Secret(new), old_secret=OldSecret(Secret(SECRET), NOW + DAY_MS))
+    ]
+
+
+async def test_a_secret_that_is_pasted_takes_the_place_at_once_unless_it_is_rotated(
+    viewer: Opens, bench: Bench
+) -> None:
+    soc = bench.add(secret=Secret(SECRET))
+    async with viewer(VAST) as user:
+        await edit(user)
+        await open_advanced(user)
+        await user.go_to("secret")
+        await user.paste("env:NEW")
+        await user.sees("It takes the place of the old one at once; Rotate lets both sign for 24 h.")
+        await user.go_to("rotate")
+        await user.press("enter")
+        await user.sees(f"Until {TOMORROW} the old one signs, too.")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    old = OldSecret(Secret(SECRET), NOW + DAY_MS)
+    assert stored(bench) == [replace(soc, secret=Secret("env:NEW"), old_secret=old)]
+
+
+async def test_an_edit_keeps_an_overlap_that_nobody_ends(
+    viewer: Opens, bench: Bench, rotating: Destination
+) -> None:
+    async with viewer(VAST) as user:
+        await edit(user)
+        await user.press("end", *" 2", "ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench) == [replace(rotating, name="soc 2")]
+
+
+async def test_an_overlap_is_ended_with_a_button(viewer: Opens, bench: Bench, rotating: Destination) -> None:
+    async with viewer(VAST) as user:
+        await edit(user)
+        await open_advanced(user)
+        await user.go_to("end-overlap")
+        await user.press("enter")
+        await user.sees(f"The old one signs no more; else it would until {TOMORROW}.", "Keep both")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+    assert stored(bench) == [replace(rotating, old_secret=None)]
+
+
+async def test_what_is_known_of_a_destination_says_until_when_the_old_secret_signs(
+    viewer: Opens, rotating: Destination
+) -> None:
+    async with viewer(VAST) as user:
+        await user.press("2")
+        await user.sees(f"signed · with the old secret, too, until {TOMORROW}")

@@ -16,7 +16,7 @@ from tui.screens.widgets.alert_list import AlertList
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (200, 50)
 
-_PAUSE_S, _PATIENCE = 0.01, 300
+_PAUSE_S, _PATIENCE = 0.01, 1000
 """Pauses, and how many; only a test that would wait for ever meets the last."""
 _STILL = 8
 _HOPS = 50
@@ -123,8 +123,13 @@ class User:
     # --- what is done
 
     async def press(self, *keys: str) -> None:
-        """Press keys, each once the one before was taken in; the pilot's own waits for much more."""
+        """Press keys, each once the one before was taken in; the pilot's own waits for much more.
+
+        A button that has just been pressed takes no second press for a fifth of a second, however soon
+        what it did is done: a person is not as fast.
+        """
         for key in keys:
+            await self.until(lambda: not (self.app.focused and self.app.focused.has_class("-active")))
             await self._give(events.Key(key, key if len(key) == 1 else None))
 
     async def paste(self, text: str) -> None:

@@ -1,5 +1,6 @@
 """The outbox as a test drives it: each call is one committed transaction, each look a fresh read."""
 
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,16 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
-from tui.store import destinations, outbox
+from tui.store import destinations, outbox, queries
 from tui.store.database import Store
 from tui.store.outbox import Claim, Claims, Finish, Finished, Receipt
 from tui.store.rows import fetch
 
 ONE_ROUND = RetryPolicy().limit(test=False)
+
+WAITING_FOR_A_LOCK = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,18 @@ class Bench:
     def resend(self, delivery: int) -> Refused | None:
         return write(self.store, outbox.resend, [delivery])[delivery]
 
+    def send_to(self, alert_id: str, destination: int) -> list[int]:
+        """The delivery that a stored alert became by hand, if it became one."""
+        before = self._ids()
+        key = self.store.read(queries.find_alert, alert_id).result()
+        refused = write(self.store, outbox.send_to, [key], destination)[key]
+        made = sorted(self._ids() - before)
+        assert bool(refused) != bool(made)
+        return made
+
+    def _ids(self) -> set[int]:
+        return {key for (key,) in self.store.read(fetch, "SELECT id FROM delivery").result()}
+
     def cancel(self, delivery: int) -> Refused | None:
         return write(self.store, outbox.cancel, [delivery])[delivery]
 
@@ -82,6 +99,10 @@ class Bench:
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         return self.store.read(fetch, sql, values).result()
+
+    def until_waiting(self, count: int) -> None:
+        """Returns when so many transactions wait for another's lock, on PostgreSQL."""
+        assert any(self.rows(WAITING_FOR_A_LOCK)[0][0] >= count or time.sleep(0.01) for _ in range(400))
 
     def progress(self, delivery: int) -> Progress:
         return self.all_progress()[delivery]

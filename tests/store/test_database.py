@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import shutil
 import sqlite3
 import stat
@@ -21,9 +22,10 @@ from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome, State
 from tui.store import outbox, sqlite
 from tui.store.database import ChangeNotice, Store, Transaction
-from tui.store.errors import CannotOpen, StoreUnavailable
+from tui.store.errors import CannotOpen, Deadlocked, NotStorable, StoreUnavailable
 from tui.store.outbox import Finish
 from tui.store.postgres import Postgres
+from tui.store.rows import execute
 from tui.store.sqlite import Sqlite
 
 
@@ -68,6 +70,26 @@ def test_writes_are_carried_out_one_after_the_other_in_the_order_given(bench: Be
     futures = [bench.store.write(outbox.submit, [one]) for one in sent]
     assert all(isinstance(future.result()[0], outbox.Receipt) for future in futures)
     assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [(one.alert_id,) for one in sent]
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800"])
+def test_a_value_that_no_column_takes_is_not_storable(store: Store, value: object) -> None:
+    kind = "bigint" if isinstance(value, int) else "text"
+    with pytest.raises(NotStorable):
+        store.write(lambda tx: execute(tx.db, f"SELECT CAST(? AS {kind})", (value,))).result()
+
+
+def test_what_is_ended_for_a_deadlock_is_begun_anew_and_not_for_ever(store: Store) -> None:
+    begun: list[int] = []
+
+    def wait_for_who_waits(tx: Transaction) -> None:
+        begun.append(tx.now)
+        if len(begun) < 10:
+            raise Deadlocked("the database is locked by another process")
+
+    with pytest.raises(Deadlocked):
+        store.write(wait_for_who_waits).result()
+    assert len(begun) == 4
 
 
 def test_a_transaction_has_one_time(store: Store, clock: Clock) -> None:
@@ -288,6 +310,7 @@ from tests.conftest import alert
 from tui.store import outbox
 from tui.store.database import Store
 from tui.store.postgres import Postgres
+from tui.store.rows import execute
 from tui.store.sqlite import Sqlite
 print("ready", flush=True)
 sys.stdin.readline()
@@ -383,6 +406,71 @@ def test_a_result_that_the_full_disk_refused_can_be_stored_when_there_is_room_ag
         write(store, leave_room, 1_000)
         write(store, outbox.finish, [large], bench.policy)
         assert bench.progress(delivery).state is State.DELIVERED
+
+
+def alerts_in(store: Store) -> int:
+    return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()
+
+
+def test_nothing_is_stored_in_a_file_that_was_taken_away(path: Path) -> None:
+    with Store(Sqlite(path)) as store:
+        write(store, outbox.submit, [alert()])
+        aside = path.rename(path.with_name("aside"))
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="the database file is not there any more"):
+                write(store, outbox.submit, [alert()])
+        assert not path.exists()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{aside}{suffix}").rename(path.with_name(path.name + suffix))
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 2
+
+
+def test_what_is_stored_goes_into_the_file_that_was_put_in_its_place(path: Path) -> None:
+    other = path.with_name("other")
+    with Store(Sqlite(other)) as store:
+        write(store, outbox.submit, [alert(), alert()])
+    with Store(Sqlite(path)) as store:
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 1
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+        other.rename(path)
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 3
+        assert store.check() == []
+    with Store(Sqlite(path)) as store:
+        assert alerts_in(store) == 3
+        assert store.check() == []
+
+
+def test_a_file_that_was_put_in_its_place_is_a_change_and_so_is_what_is_written_there(path: Path) -> None:
+    other = path.with_name("other")
+    Sqlite(other).open()
+    with Store(Sqlite(path)) as store, contextlib.closing(store.watch()) as notice:
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        assert not notice.changed()
+        assert not path.exists(), "none is made to look at"
+        other.rename(path)
+        assert notice.changed()
+        assert not notice.changed()
+        write(store, outbox.submit, [alert()])
+        assert notice.changed()
+
+
+def test_why_a_database_cannot_be_made_is_not_hidden_by_the_rollback_that_fails_as_well(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(CannotOpen, match=r"cannot open the database .*: disk I/O error"):
+            Sqlite(path).open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with Store(Sqlite(path)) as store:
+        assert store.check() == []
 
 
 def test_a_row_that_points_nowhere_is_found(made: Path) -> None:

@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conftest import NOW, write
+from tests.conftest import NOW, Clock, write
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
-from tui.domain.destination import Destination, Header
+from tui.domain.destination import Destination
 from tui.domain.errors import Invalid, Refused
+from tui.domain.headers import Header
 from tui.domain.lifecycle import State
+from tui.domain.rotation import OldSecret
 from tui.domain.secret import Secret
+from tui.domain.tls import TlsSettings
 from tui.store import destinations
 
 
@@ -28,6 +31,13 @@ def test_a_destination_comes_back_as_it_was_added(bench: Bench) -> None:
         secret=Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         timeout_ms=2_500,
         paused=True,
+        tls=TlsSettings(
+            ca_file="/etc/ca.pem",
+            certificate="/etc/client.pem",
+            key="/etc/client.key",
+            key_password=Secret("env:KEY_PASSWORD"),
+            verify=False,
+        ),
     )
     assert added.id > 0
     assert stored(bench) == [added]
@@ -155,3 +165,58 @@ def test_nothing_can_be_done_to_a_deleted_destination(bench: Bench, soc: Destina
     ):
         with pytest.raises(Refused, match="this destination has been deleted"):
             write(bench.store, work, *arguments)
+
+
+# --- rotating the signing secret
+
+FIRST, SECOND, THIRD = (Secret(f"env:{name}") for name in ("FIRST", "SECOND", "THIRD"))
+HOUR = 3_600_000
+
+
+def rotate(bench: Bench, soc: Destination, new: Secret | None, overlap_ms: int = HOUR) -> Destination:
+    return write(bench.store, destinations.edit, replace(soc, secret=new), overlap_ms=overlap_ms)
+
+
+def test_a_secret_that_is_rotated_is_kept_until_the_overlap_ends(bench: Bench) -> None:
+    soc = bench.add(secret=FIRST)
+    rotated = rotate(bench, soc, SECOND)
+    assert rotated == replace(soc, secret=SECOND, old_secret=OldSecret(FIRST, NOW + HOUR))
+    assert stored(bench) == [rotated]
+
+
+def test_an_edit_of_something_else_keeps_the_old_secret_and_drops_it_when_its_time_is_over(
+    bench: Bench, clock: Clock
+) -> None:
+    soc = rotate(bench, bench.add(secret=FIRST), SECOND)
+    edited = write(bench.store, destinations.edit, replace(soc, name="pager"))
+    assert edited.old_secret == OldSecret(FIRST, NOW + HOUR)
+    clock.advance(HOUR)
+    write(bench.store, destinations.edit, edited)
+    assert [each.old_secret for each in stored(bench)] == [None]
+    assert bench.rows("SELECT old_secret FROM destination") == [(None,)]
+
+
+def test_a_secret_that_is_replaced_makes_way_at_once_and_one_that_is_removed_takes_the_old_one_along(
+    bench: Bench,
+) -> None:
+    soc = rotate(bench, bench.add(secret=FIRST), SECOND)
+    replaced = write(bench.store, destinations.edit, replace(soc, secret=THIRD))
+    assert (replaced.secret, replaced.old_secret) == (THIRD, OldSecret(FIRST, NOW + HOUR))
+    assert write(bench.store, destinations.edit, replace(replaced, secret=None)).old_secret is None
+
+
+def test_rotating_twice_within_an_overlap_is_refused_and_without_one_ends_it(bench: Bench) -> None:
+    soc = rotate(bench, bench.add(secret=FIRST), SECOND)
+    with pytest.raises(Refused, match="being rotated already"):
+        rotate(bench, soc, THIRD)
+    assert stored(bench) == [soc]
+    assert rotate(bench, soc, THIRD, 0) == replace(soc, secret=THIRD, old_secret=None)
+
+
+def test_who_edits_what_was_rotated_meanwhile_undoes_nothing(bench: Bench) -> None:
+    seen = bench.add(secret=FIRST)
+    rotated = rotate(bench, seen, SECOND)
+    edited = write(bench.store, destinations.edit, replace(seen, name="pager"), seen=seen)
+    assert edited == replace(rotated, name="pager")
+    with pytest.raises(destinations.Clash, match="signing secret"):
+        write(bench.store, destinations.edit, replace(seen, secret=THIRD), seen=seen, overlap_ms=HOUR)

@@ -9,6 +9,7 @@ from tests.store.bench import Bench
 from tui.domain.errors import Invalid, Refused
 from tui.store import following
 from tui.store.following import Place
+from tui.store.outbox import Receipt
 
 START = Place(device=1, inode=7, position=0, head="", head_size=0)
 FURTHER = replace(START, position=100, head="ab", head_size=100)
@@ -51,4 +52,21 @@ def test_who_is_behind_another_stores_nothing(bench: Bench, before: Place | None
     with pytest.raises(Refused, match=r"another `tocsin watch` follows host:/eve.json"):
         take(bench, before, replace(START, position=50), alert())
     assert place(bench) == FURTHER
+    assert bench.rows("SELECT count(*) FROM alert") == [(0,)]
+
+
+def test_what_was_stored_though_no_word_of_it_came_is_told_again_and_not_stored_twice(bench: Bench) -> None:
+    alerts = [alert(), alert(destinations=("nowhere",))]
+    first, _ = take(bench, None, FURTHER, *alerts)
+    assert isinstance(first, Receipt)
+    again = write(bench.store, following.take, "host:/eve.json", None, FURTHER, alerts, in_doubt=True)
+    assert again[0] == replace(first, repeated=True)
+    assert isinstance(again[1], Invalid)
+    assert bench.rows("SELECT count(*) FROM alert") == [(1,)]
+
+
+def test_who_is_in_doubt_and_behind_another_stores_nothing(bench: Bench) -> None:
+    take(bench, None, FURTHER)
+    with pytest.raises(Refused):
+        write(bench.store, following.take, "host:/eve.json", None, START, [alert()], in_doubt=True)
     assert bench.rows("SELECT count(*) FROM alert") == [(0,)]

@@ -15,12 +15,27 @@ SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, nam
 def schema(db: peewee.Database) -> list[tuple[str, ...]]:
     """What SQLite was told to create for the models.
 
-    That is not the record of migrations, nor the index of words, nor what it adds by itself.
+    That is not the record of migrations, nor the index of words, nor what it adds by itself. A column
+    that was added later stands last in its table, which makes no difference.
     """
     others = ("schema_migration", "alert_words", "sqlite_")
     return [
-        row for row in fetch(db, SCHEMA) if not row[1].startswith(others) and not row[2].startswith(others)
+        (kind, name, table, *(sorted(definitions(sql)) if kind == "table" else [sql]))
+        for kind, name, table, sql in fetch(db, SCHEMA)
+        if not name.startswith(others) and not table.startswith(others)
     ]
+
+
+def definitions(sql: str) -> list[str]:
+    """The columns and checks of a CREATE TABLE."""
+    parts, depth = [""], 0
+    for character in sql:
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if (depth, character) in ((1, "("), (1, ","), (0, ")")):
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 def test_the_migrations_make_the_tables_of_the_models() -> None:

@@ -55,6 +55,8 @@ def sent(bench: Bench) -> Bench:
         "UPDATE alert SET type = 'INCIDENT'",
         "UPDATE destination SET timeout_ms = 999",
         "UPDATE destination SET timeout_ms = 120001",
+        "UPDATE destination SET old_secret = 'x'",
+        "UPDATE destination SET old_secret_until = 1",
     ],
 )
 def test_a_row_that_cannot_be_is_refused(sent: Bench, sql: str) -> None:

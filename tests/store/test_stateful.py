@@ -108,6 +108,19 @@ class OutboxMachine(RuleBasedStateMachine):
     def submit_a_test(self) -> None:
         self.submit_and_note([alert(test=True)], LIMIT_OF_A_TEST)
 
+    @precondition(lambda self: len(self.active) > 1)
+    @rule(which=any_one)
+    def send_to_another(self, which: int) -> None:
+        """An alert that named one destination goes to a second by hand, and there only once."""
+        first = one_of(self.active, which)
+        second = one_of(self.active.keys() - {first}, which)
+        receipt = self.bench.receive(alert(destinations=(self.active[first].name,)))
+        [(named, _, _)] = receipt.deliveries
+        [by_hand] = self.bench.send_to(receipt.alert_id, second)
+        for delivery, destination in ((named, first), (by_hand, second)):
+            self.seen[delivery] = Seen(destination, LIMIT, claimable_from=self.clock.now)
+            assert self.bench.send_to(receipt.alert_id, destination) == []
+
     @rule(dispatcher=st.sampled_from("AB"), slots=st.integers(1, 6), cap=st.integers(1, 2))
     def claim(self, dispatcher: str, slots: int, cap: int) -> None:
         busy = Counter(claim.destination.id for claim in self.in_hand[dispatcher])

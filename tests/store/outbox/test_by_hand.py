@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, write
+from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
+from tui.domain.alert import Severity
 from tui.domain.destination import Destination
-from tui.domain.lifecycle import Outcome, Progress, State
-from tui.store import outbox
+from tui.domain.lifecycle import Outcome, Progress, State, submitted
+from tui.store import outbox, queries
 
 
 def bring_to(bench: Bench, state: State) -> int:
@@ -110,3 +111,67 @@ def test_of_many_deliveries_each_gets_its_own_answer(bench: Bench) -> None:
 
 def test_no_deliveries_are_no_trouble(bench: Bench) -> None:
     assert write(bench.store, outbox.resend, []) == {}
+
+
+# --- to where it did not go
+
+
+@pytest.mark.parametrize("test", [False, True])
+def test_what_went_nowhere_is_sent_to_a_destination_that_came_later(bench: Bench, *, test: bool) -> None:
+    sent = bench.receive(alert(test=test, severity=Severity.LOW))
+    soc = bench.add(severities=frozenset({Severity.CRITICAL}))
+    [delivery] = bench.send_to(sent.alert_id, soc.id)
+    assert bench.progress(delivery) == submitted(NOW)
+    assert bench.store.check() == [], "it is no longer one that was not routed"
+    claim = bench.claim_one()
+    assert (claim.delivery_id, claim.alert.alert_id, claim.alert.test) == (delivery, sent.alert_id, test)
+    bench.finish(claim, Outcome.REJECTED)
+    bench.clock.advance(3_600_000)
+    claims = bench.claim().claims
+    assert len(claims) == (0 if test else 1), "a test alert has one attempt"
+
+
+def test_what_went_to_one_destination_is_sent_to_another_and_to_none_twice(
+    bench: Bench, soc: Destination
+) -> None:
+    sent = bench.receive(alert())
+    pager = bench.add(name="pager")
+    [delivery] = bench.send_to(sent.alert_id, pager.id)
+    assert {claim.destination.name for claim in bench.claim().claims} == {"soc", "pager"}
+    before = bench.books()
+    key = bench.store.read(queries.find_alert, sent.alert_id).result()
+    for destination in (soc, pager):
+        refused = write(bench.store, outbox.send_to, [key], destination.id)
+        assert str(refused[key]) == "it went there already"
+    assert bench.books() == before
+    assert bench.progress(delivery).state is State.IN_FLIGHT
+
+
+def test_a_new_delivery_is_as_urgent_as_its_alert(bench: Bench) -> None:
+    sent = [
+        bench.receive(alert(severity=severity, test=test))
+        for severity, test in ((Severity.LOW, False), (Severity.CRITICAL, False), (Severity.INFO, True))
+    ]
+    soc = bench.add()
+    for each in sent:
+        bench.send_to(each.alert_id, soc.id)
+    first = [bench.claim(slots=1).claims[0].alert.alert_id for _ in sent]
+    assert first == [each.alert_id for each in reversed(sent)]
+
+
+def test_nothing_is_sent_to_a_destination_that_is_gone_nor_of_an_alert_that_is(
+    bench: Bench, soc: Destination
+) -> None:
+    pager = bench.add(name="pager")
+    sent = bench.receive(alert(destinations=("soc",)))
+    key = bench.store.read(queries.find_alert, sent.alert_id).result()
+    gone = write(bench.store, outbox.send_to, [key + 1], pager.id)
+    assert {each: str(refused) for each, refused in gone.items()} == {key + 1: "it is there no more"}
+    bench.delete(pager)
+    before = bench.books()
+    for destination, reason in (
+        (pager.id, "its destination 'pager' has been deleted"),
+        (99, "it is there no more"),
+    ):
+        assert str(write(bench.store, outbox.send_to, [key], destination)[key]) == reason
+    assert bench.books() == before

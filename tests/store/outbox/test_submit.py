@@ -1,18 +1,26 @@
 """An alert is stored together with its deliveries, or not at all."""
 
+import contextlib
 from dataclasses import replace
+from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, alert, write
+from tests.conftest import NOW, Clock, alert, new_database, write
 from tests.store.bench import Bench
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.destination import Destination
-from tui.domain.errors import Conflict, Invalid
+from tui.domain.errors import Conflict, Invalid, Unknown
 from tui.domain.lifecycle import submitted
 from tui.store import outbox
+from tui.store.database import Store, Transaction
 from tui.store.outbox import Group, Receipt, Rejected
+from tui.store.postgres import Postgres
+
+PATIENCE_S = 4
+"""Less than a transaction waits for a lock."""
 
 
 def test_an_alert_becomes_a_delivery_for_each_destination_that_takes_it(bench: Bench) -> None:
@@ -91,7 +99,7 @@ def test_an_alert_that_goes_somewhere_keeps_no_reason(bench: Bench) -> None:
 def test_of_an_alert_that_names_an_unknown_destination_nothing_is_stored(bench: Bench) -> None:
     good, bad, also_good = alert(), alert(destinations=("soc", "nowhere")), alert()
     answers = write(bench.store, outbox.submit, [good, bad, also_good])
-    assert [type(answer) for answer in answers] == [Receipt, Invalid, Receipt]
+    assert [type(answer) for answer in answers] == [Receipt, Unknown, Receipt]
     assert str(answers[1]) == "no destination is called 'nowhere'; there is soc"
     assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [(good.alert_id,), (also_good.alert_id,)]
     assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
@@ -210,7 +218,7 @@ def test_an_id_that_a_refused_group_wanted_is_free(bench: Bench, soc: Destinatio
 def test_an_alert_refused_for_its_destination_leaves_its_id_free(bench: Bench, soc: Destination) -> None:
     refused, sent = alert(alert_id="a-1", destinations=("nowhere",)), alert(alert_id="a-1")
     answers = write(bench.store, outbox.submit, [refused, sent])
-    assert [type(answer) for answer in answers] == [Invalid, Receipt]
+    assert [type(answer) for answer in answers] == [Unknown, Receipt]
 
 
 @pytest.mark.usefixtures("soc")
@@ -235,6 +243,45 @@ def test_a_deleted_destination_gets_nothing_more(bench: Bench, soc: Destination)
     bench.delete(soc)
     assert bench.submit() == []
     assert bench.rows("SELECT not_routed FROM alert") == [("there was no destination yet",)]
+
+
+class Never(Exception):
+    """Ends a transaction that is not to be committed."""
+
+
+def test_on_postgresql_the_same_alerts_in_another_order_at_once_are_stored_once(
+    tmp_path: Path, clock: Clock
+) -> None:
+    """Each waits for an id that the other has just inserted; the server ends one, which then begins anew."""
+    address = new_database("postgresql", tmp_path)
+    stores = [Store(Postgres(address, clock)) for _ in range(3)]
+    with contextlib.ExitStack() as closing:
+        first, second, third = (closing.enter_context(store) for store in stores)
+        bench = Bench(first, clock)
+        bench.add()
+        a, between, z = (alert(alert_id=name) for name in ("a", "between", "z"))
+        held, may_end = Event(), Event()
+
+        def hold(tx: Transaction) -> None:
+            outbox.submit(tx, [between])
+            held.set()
+            may_end.wait(PATIENCE_S)
+            raise Never
+
+        holding = third.write(hold)
+        assert held.wait(PATIENCE_S)
+        forwards = first.write(outbox.submit, [a, between, z])  # has a, waits in the middle
+        bench.until_waiting(1)
+        backwards = second.write(outbox.submit, [z, a])  # has z, waits for a
+        bench.until_waiting(2)
+        may_end.set()  # now the first goes on to z
+
+        with pytest.raises(Never):
+            holding.result()
+        receipts = [*forwards.result(), *backwards.result()]
+        assert all(isinstance(receipt, Receipt) for receipt in receipts)
+        assert sorted(bench.rows("SELECT alert_id FROM alert")) == [("a",), ("between",), ("z",)]
+        assert bench.rows("SELECT count(*) FROM delivery") == [(3,)]
 
 
 def test_no_alerts_are_no_trouble(bench: Bench) -> None:

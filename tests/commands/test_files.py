@@ -1,0 +1,128 @@
+"""Files of Tocsin are their owner's, whatever the umask, and also where they were others' before."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import TOCSIN, Tocsin, complaint
+from tests.drills.terminal import Terminal
+
+STATE, DATA = ".local/state/tocsin", ".local/share/tocsin"
+FILES = {
+    f"{DATA}/tocsin.db",
+    f"{STATE}/log/tocsin.log",
+    f"{STATE}/log/tocsin.log.1",
+    f"{STATE}/kept.json",
+    "bad.jsonl",
+    "copy.db",
+}
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_whatever_the_umask_files_and_directories_are_their_owners(tocsin: Tocsin, umask: int) -> None:
+    home = tocsin.home / "home"
+    home.mkdir()
+    tocsin.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm-256color"}
+    for args, given in (
+        (("destination", "add", "soc", "http://127.0.0.1:1"), ""),
+        (("send", "-", "--reject", str(home / "bad.jsonl")), '{"title": "x"}\n{"severity": 1}\n'),
+        (("db", "backup", str(home / "copy.db")), ""),
+    ):
+        tocsin(*args, input=given, umask=umask)
+    with (home / STATE / "log/tocsin.log").open("r+b") as log:
+        log.truncate(11 * 1024 * 1024)  # and is put aside by the next
+    umasked = ["sh", "-c", f'umask {umask:o}; exec "$@"', "sh", *TOCSIN]
+    app = Terminal(umasked, tocsin.environment, (100, 30))
+    app.sees("Alerts · 1")
+    app.press("q")
+    assert app.exit_code() == 0
+    app.close()
+
+    made = list(home.rglob("*"))
+    assert {str(path.relative_to(home)) for path in made if path.is_file()} >= FILES
+    assert [path for path in made if path.is_file() and mode(path) != 0o600] == []
+    assert [path for path in made if path.is_dir() and mode(path) != 0o700] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(0o666, 0o660), (0o644, 0o640), (0o640, 0o640), (0o600, 0o600)]
+)
+def test_a_database_and_a_log_that_everybody_may_read_are_closed_to_them(
+    tocsin: Tocsin, before: int, after: int
+) -> None:
+    tocsin("destination", "add", "soc", "http://127.0.0.1:1")
+    for path in (tocsin.database, tocsin.log):
+        os.chmod(path, before)
+    assert tocsin("destination", "list").returncode == 0
+    assert {mode(path) for path in (tocsin.database, tocsin.log)} == {after}
+
+
+@pytest.fixture
+def stranger() -> int:
+    """Somebody else's user id, and the right to make files theirs."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a link somebody else's")
+    return 65534
+
+
+@pytest.mark.parametrize("name", ["tocsin.db", "tocsin.log", "bad.jsonl"])
+def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
+    tocsin: Tocsin, stranger: int, name: str
+) -> None:
+    link, aim = tocsin.home / name, tocsin.home / "aim"
+    aim.touch()
+    link.symlink_to(aim)
+    send = ("send", "-", "--reject", str(tocsin.home / "bad.jsonl"))
+    os.chown(link, stranger, stranger, follow_symlinks=False)
+    told = complaint(tocsin(*send, input='{"title": "x"}'), 3 if name == "tocsin.db" else 2)
+    assert f"{link}" in told
+    assert "it is a symbolic link that belongs to somebody else" in told
+    assert aim.read_bytes() == b""
+    os.chown(link, os.geteuid(), -1, follow_symlinks=False)
+    assert tocsin(*send, input='{"title": "x"}').returncode == 0
+
+
+class TestAConfigurationThatEverybodyCanRead:
+    @pytest.mark.parametrize(
+        ("text", "named"),
+        [
+            ('[listen]\ntoken = "of-the-endpoint-itself"', "listen.token"),
+            ('db = "postgresql://soc:hunter2@127.0.0.1:1/tocsin"', "db"),
+            ('db = "postgresql://127.0.0.1:1/tocsin?password=hunter2"', "db"),
+        ],
+    )
+    def test_is_told_of_where_there_is_a_secret_in_it(self, tocsin: Tocsin, text: str, named: str) -> None:
+        tocsin.add()
+        path = configured(tocsin, text, 0o644)
+        done = tocsin("destination", "list")
+        warning = (
+            f"warning: everybody on this machine can read the secret in {path} ({named}); "
+            "make it private: chmod 600"
+        )
+        assert done.returncode == 0
+        assert done.stderr.splitlines()[0] == warning
+        assert "hunter2" not in done.stderr
+        path.chmod(0o640)
+        assert "warning" not in tocsin("destination", "list").stderr
+
+    @pytest.mark.parametrize(
+        "text", ['[listen]\ntoken = "env:TOKEN"', 'db = "postgresql:///tocsin"', "[retry]\ndelays = [1]"]
+    )
+    def test_is_nobodys_concern_where_there_is_none(self, tocsin: Tocsin, text: str) -> None:
+        tocsin.add()
+        configured(tocsin, text, 0o644)
+        assert "warning" not in tocsin("destination", "list").stderr
+
+
+def configured(tocsin: Tocsin, text: str, mode: int) -> Path:
+    path = tocsin.home / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    tocsin.environment["TOCSIN_CONFIG"] = str(path)
+    return path

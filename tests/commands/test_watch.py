@@ -1,0 +1,85 @@
+"""`tocsin watch` where the word of a commit is lost; as a process: tests/drills/test_watch.py."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tui.commands.rejects import Rejects
+from tui.commands.watch import _Watched
+from tui.domain.errors import Refused
+from tui.intake.documents import Item
+from tui.intake.following import FollowedFile
+from tui.intake.formats import built_in, read
+from tui.store.database import Store
+from tui.store.errors import StoreLocked, StoreUnavailable
+
+LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'
+
+
+class WithoutAWord:
+    """A store that first carries out something else than it is told, or nothing, and says `error`."""
+
+    def __init__(self, store: Store, error: StoreUnavailable, meanwhile: Callable[..., object]) -> None:
+        self._store, self._error, self._meanwhile = store, error, meanwhile
+        self._lost = False
+
+    def write(self, *work: Any, **named: Any) -> Future[Any]:
+        if self._lost:
+            return self._store.write(*work, **named)
+        self._lost = True
+        self._meanwhile(*work, **named)
+        answer: Future[Any] = Future()
+        answer.set_exception(self._error)
+        return answer
+
+
+def watched(store: object, log: Path) -> _Watched:
+    numbers = iter(range(1000))
+
+    def reading(item: Item) -> Any:
+        return read(item.value, None, built_in(), now=1, new_id=lambda: f"{id(numbers)}-{next(numbers)}")
+
+    file = FollowedFile(log, None, from_start=True)
+    return _Watched(cast("Store", store), file, "host:eve.json", None, reading, (), Rejects(None))
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_lines_are_stored_once_when_the_word_of_that_is_lost(
+    store: Store, tmp_path: Path, committed: bool
+) -> None:
+    def commit(*work: Any, **named: Any) -> None:
+        if committed:
+            store.write(*work, **named).result()
+
+    log = tmp_path / "eve.json"
+    log.write_text(LINE * 2)
+    one = watched(WithoutAWord(store, StoreUnavailable("gone"), commit), log)
+    with pytest.raises(StoreUnavailable):
+        one.step()
+    assert one.step()
+    with log.open("a") as file:
+        file.write(LINE)
+    assert one.step()
+    one.file.close()
+    assert alerts_in(store) == 3
+
+
+def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
+    store: Store, tmp_path: Path
+) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(LINE)
+    other = watched(store, log)
+    one = watched(WithoutAWord(store, StoreLocked("locked"), lambda *_, **__: other.step()), log)
+    with pytest.raises(Refused, match="another `tocsin watch` follows"):
+        one.step()
+    for each in (one, other):
+        each.file.close()
+    assert alerts_in(store) == 1
+
+
+def alerts_in(store: Store) -> int:
+    return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()

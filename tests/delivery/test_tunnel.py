@@ -1,0 +1,293 @@
+"""Requests by way of a proxy: tunnels for https, whole URLs for http, and whose failure it is."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.delivery.certificates import Authority
+from tests.delivery.certificates import tls as presenting
+from tests.delivery.conftest import Send
+from tests.delivery.scripted import Peer, Receive, Receiver, Script, keep_answering, response
+from tui.delivery.dialling import Dialler
+from tui.domain.attempt import Answer
+from tui.domain.explain import advise
+from tui.domain.lifecycle import Outcome
+from tui.domain.network import Address, NetworkPolicy, PolicyName
+from tui.domain.proxy import parse_proxies
+from tui.domain.tls import TlsSettings
+
+
+class Ended(NamedTuple):
+    """An attempt, as far as advice needs it."""
+
+    outcome: Outcome
+    status_code: int | None
+    reason: str | None
+    error: str | None
+    url: str
+    ended_at: int
+
+
+By = Callable[[Dialler], Send]
+
+HTTPS, HTTP = "https://hooks.example.com/alerts", "http://hooks.example.com/alerts"
+ME, MY_HEADER = "me:hunter2@", b"Proxy-Authorization: Basic bWU6aHVudGVyMg=="
+
+
+async def nobody_asks(host: str) -> Sequence[Address]:
+    raise AssertionError(f"{host} was looked up here")
+
+
+def by_way_of(proxy: Receiver | int, user: str = "", policy: str = "local", **variables: str) -> Dialler:
+    port = proxy if isinstance(proxy, int) else proxy.port
+    proxies = parse_proxies({"all_proxy": f"http://{user}127.0.0.1:{port}", **variables})
+    return Dialler(NetworkPolicy(PolicyName(policy)), proxies, resolve=nobody_asks)
+
+
+def tunnelling(to: Receiver, heads: list[bytes]) -> Script:
+    """A proxy that takes every name for that of one receiver."""
+
+    async def script(peer: Peer) -> None:
+        heads.append(await peer.reader.readuntil(b"\r\n\r\n"))
+        reader, writer = await asyncio.open_connection("127.0.0.1", to.port)
+        await peer.send(b"HTTP/1.1 200 Connection established\r\nVia: 1.1 proxy\r\n\r\n")
+        await asyncio.gather(pump(peer.reader, writer), pump(reader, peer.writer))
+
+    return script
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+    finally:
+        writer.close()
+
+
+def saying(said: bytes) -> Script:
+    async def script(peer: Peer) -> None:
+        await peer.reader.readuntil(b"\r\n\r\n")
+        await peer.send(said)
+
+    return script
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("authority"), "Our Own CA")
+
+
+@pytest.fixture(scope="session")
+def named(authority: Authority) -> Path:
+    return authority.issue("named", names="DNS:hooks.example.com").both
+
+
+class TestATunnel:
+    async def test_is_asked_for_and_then_tls_is_spoken_with_the_receiver(
+        self, receive: Receive, send_by: By, authority: Authority, named: Path
+    ) -> None:
+        receiver, heads = await receive(keep_answering, presenting(named)), list[bytes]()
+        proxy = await receive(tunnelling(receiver, heads))
+        send = send_by(by_way_of(proxy, ME))
+
+        replies = [await send(HTTPS, tls=TlsSettings(ca_file=str(authority.file))) for _ in range(2)]
+
+        assert [reply.outcome for reply in replies] == [Outcome.DELIVERED] * 2
+        assert replies[0].remote_address == f"through proxy 127.0.0.1:{proxy.port}"
+        assert [head.split(b"\r\n")[:3] for head in heads] == [
+            [b"CONNECT hooks.example.com:443 HTTP/1.1", b"Host: hooks.example.com:443", MY_HEADER]
+        ]
+        assert receiver.requests[0].startswith(b"POST /alerts HTTP/1.1\r\nHost: hooks.example.com\r\n")
+        assert b"proxy" not in receiver.requests[0].lower()
+
+    async def test_is_no_way_around_the_certificate(
+        self, receive: Receive, send_by: By, authority: Authority
+    ) -> None:
+        other = presenting(authority.issue("other").both)
+        receiver = await receive(keep_answering, other)
+        proxy = await receive(tunnelling(receiver, []))
+
+        reply = await send_by(by_way_of(proxy))(HTTPS, tls=TlsSettings(ca_file=str(authority.file)))
+
+        assert (reply.outcome, reply.error) == (
+            Outcome.UNREACHABLE,
+            "the certificate of hooks.example.com:443 is for 127.0.0.1, not for hooks.example.com",
+        )
+
+    @pytest.mark.parametrize(
+        ("user", "said", "told"),
+        [
+            (
+                "",
+                b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+                "wants a user and a password: 407 Proxy Authentication Required",
+            ),
+            (ME, b"HTTP/1.1 407 No\r\n\r\n", "does not accept the user or the password: 407 No"),
+            (ME, b"HTTP/1.0 401 No\r\n\r\n", "does not accept the user or the password: 401 No"),
+            (
+                "",
+                b"HTTP/1.0 403 Filtered\r\n\r\n",
+                "refuses to connect to hooks.example.com:443: 403 Filtered",
+            ),
+            ("", b"HTTP/1.1 404\r\n\r\n", "refuses to connect to hooks.example.com:443: 404"),
+            (
+                "",
+                b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
+                "could not connect to hooks.example.com:443: 502 Bad Gateway",
+            ),
+            ("", b"", "closed the connection without an answer"),
+            ("", b"\x05\x00\r\n\r\n", "does not answer as a proxy does"),
+            ("", b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer as a proxy does"),
+            ("", b"HTTP/1.1 200 OK\r\n", "does not answer as a proxy does"),
+            ("", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n!", "does not answer as a proxy does"),
+            ("", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, "does not answer as a proxy does"),
+        ],
+    )
+    async def test_that_is_not_granted_is_told_of_as_the_proxys_doing(
+        self, receive: Receive, send_by: By, user: str, said: bytes, told: str
+    ) -> None:
+        proxy = await receive(saying(said))
+
+        reply = await send_by(by_way_of(proxy, user))(HTTPS)
+
+        assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
+        assert reply.error == f"the proxy 127.0.0.1:{proxy.port} {told}"
+
+    async def test_reset_by_the_proxy_is_told_of_as_that(self, receive: Receive, send_by: By) -> None:
+        async def reset(peer: Peer) -> None:
+            await peer.reader.readuntil(b"\r\n\r\n")
+            peer.reset()
+
+        proxy = await receive(reset)
+
+        reply = await send_by(by_way_of(proxy))(HTTPS)
+
+        assert reply.error == f"the proxy 127.0.0.1:{proxy.port} closed the connection"
+
+    async def test_that_never_opens_ends_at_the_deadline(self, receive: Receive, send_by: By) -> None:
+        async def hang(peer: Peer) -> None:
+            await peer.reader.read()
+
+        proxy = await receive(hang)
+
+        reply = await send_by(by_way_of(proxy))(HTTPS, timeout_ms=200)
+
+        assert (reply.outcome, reply.error) == (
+            Outcome.TIMEOUT,
+            f"no connection to hooks.example.com:443 through the proxy 127.0.0.1:{proxy.port} within 0.2 s",
+        )
+
+
+class TestAForwarder:
+    async def test_is_told_the_whole_url_on_a_connection_that_is_kept(
+        self, receive: Receive, send_by: By
+    ) -> None:
+        proxy = await receive(keep_answering)
+        send = send_by(by_way_of(proxy, ME))
+
+        replies = [await send(f"{HTTP}?a=b") for _ in range(2)]
+
+        assert [reply.outcome for reply in replies] == [Outcome.DELIVERED] * 2
+        assert replies[0].remote_address == f"through proxy 127.0.0.1:{proxy.port}"
+        assert (len(proxy.connections), len(proxy.requests)) == (1, 2)
+        lines = proxy.requests[1].split(b"\r\n")
+        assert lines[:2] == [b"POST http://hooks.example.com/alerts?a=b HTTP/1.1", b"Host: hooks.example.com"]
+        assert MY_HEADER in lines
+        assert "bWU6aHVudGVyMg" not in repr(replies)
+        assert "hunter2" not in repr(replies)
+
+    async def test_may_be_the_one_who_answers(self, receive: Receive, send_by: By) -> None:
+        proxy = await receive(response(b"blocked", status="403 Filtered"))
+
+        reply = await send_by(by_way_of(proxy))(HTTP)
+
+        assert (reply.outcome, reply.summary) == (Outcome.REJECTED, "403 Filtered")
+        assert reply.error == f"the receiver or the proxy 127.0.0.1:{proxy.port} answered 403 Filtered"
+
+    async def test_that_goes_away_is_told_of_as_that(self, receive: Receive, send_by: By) -> None:
+        async def leave(peer: Peer) -> None:
+            await peer.request()
+
+        proxy = await receive(leave)
+
+        reply = await send_by(by_way_of(proxy))(HTTP)
+
+        assert reply.error == (
+            f"by way of a proxy: 127.0.0.1:{proxy.port} closed the connection without answering"
+        )
+
+
+def advice(reply: Answer) -> str:
+    return advise(Ended(reply.outcome, reply.status_code, reply.reason, reply.error, HTTPS, 0))
+
+
+async def test_what_to_do_about_a_proxy_is_said_beside_what_it_did(
+    receive: Receive, send_by: By, free_port: int
+) -> None:
+    wanting = await receive(saying(b"HTTP/1.1 407 No\r\n\r\n"))
+    refusing = await receive(saying(b"HTTP/1.1 403 No\r\n\r\n"))
+    failing = await receive(saying(b"HTTP/1.1 503 No\r\n\r\n"))
+    other = await receive(saying(b"220 smtp.example.com ESMTP\r\n"))
+
+    for dialler, words in (
+        (by_way_of(free_port), "Is it running, and is HTTPS_PROXY or HTTP_PROXY right"),
+        (by_way_of(wanting), "Put them into the proxy's URL"),
+        (by_way_of(wanting, ME), "Check them in the proxy's URL"),
+        (by_way_of(refusing), "Who runs the proxy decides what it lets through"),
+        (by_way_of(failing), "does the proxy get through to it?"),
+        (by_way_of(other), "Does HTTPS_PROXY name a proxy that speaks HTTP?"),
+    ):
+        assert words in advice(await send_by(dialler)(HTTPS))
+
+
+@pytest.mark.parametrize("url", [HTTPS, HTTP])
+class TestAnyProxy:
+    async def test_that_is_down_is_told_of_as_that(self, send_by: By, url: str, free_port: int) -> None:
+        reply = await send_by(by_way_of(free_port))(url)
+
+        assert (reply.outcome, reply.error) == (
+            Outcome.UNREACHABLE,
+            f"the proxy cannot be reached: nothing is listening on 127.0.0.1:{free_port}",
+        )
+
+    @pytest.mark.parametrize(
+        ("policy", "host", "told"),
+        [
+            ("local", "169.254.169.254", "a link-local address (cloud metadata); never sent to"),
+            ("local", "2852039166", "2852039166 is 169.254.169.254, a link-local address"),
+            ("local", "metadata.google.internal", "the name of a cloud's metadata service; never sent to"),
+            ("public", "10.0.0.7", "a private address, which the network policy public refuses"),
+            ("public", "wiki", "a name of a private network, which the network policy public refuses"),
+        ],
+    )
+    async def test_is_not_asked_for_what_the_policy_refuses(
+        self, receive: Receive, send_by: By, url: str, policy: str, host: str, told: str
+    ) -> None:
+        proxy = await receive(keep_answering)
+
+        reply = await send_by(by_way_of(proxy, policy=policy))(url.replace("hooks.example.com", host))
+
+        assert reply.outcome is Outcome.BLOCKED
+        assert told in (reply.error or "")
+        assert proxy.connections == []
+
+
+async def test_a_host_that_cannot_be_one_is_not_the_proxys_fault(send_by: By, free_port: int) -> None:
+    reply = await send_by(by_way_of(free_port))("http://☃.net/")
+
+    assert (reply.error or "").startswith("cannot reach ☃.net:80: ")
+
+
+async def test_this_machine_and_what_no_proxy_names_are_reached_without_a_proxy(
+    receive: Receive, send_by: By
+) -> None:
+    receiver, proxy = await receive(keep_answering), await receive(keep_answering)
+    send = send_by(by_way_of(proxy, no_proxy="127.0.0.0/8"))
+
+    for host in ("127.0.0.1", "localhost"):
+        reply = await send(f"http://{host}:{receiver.port}/")
+        assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"127.0.0.1:{receiver.port}")
+    assert proxy.connections == []

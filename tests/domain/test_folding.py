@@ -1,0 +1,71 @@
+"""Which alert folds into which, and for how long."""
+
+import pytest
+
+from tests.conftest import NOW, alert
+from tui.domain.alert import Severity
+from tui.domain.errors import Invalid
+from tui.domain.folding import Window, fold_key, format_fold, parse_fold
+
+MINUTE = 60_000
+
+
+@pytest.mark.parametrize(
+    ("typed", "span"),
+    [("10m", 10 * MINUTE), (" 90s ", 90_000), ("2H", 120 * MINUTE), ("7d", 7 * 24 * 60 * MINUTE)],
+)
+def test_a_span_is_understood(typed: str, span: int) -> None:
+    assert parse_fold(typed) == span
+    assert parse_fold(format_fold(span)) == span
+
+
+@pytest.mark.parametrize("typed", ["", " ", "0"])
+def test_nothing_is_no_folding(typed: str) -> None:
+    assert parse_fold(typed) is None
+    assert format_fold(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [
+        ("soon", "folding takes a time span like 30m, 2h or 7d, not 'soon'"),
+        ("0m", "alerts fold for 1s to 7d, or 0 for not at all"),
+        ("8d", "alerts fold for 1s to 7d, or 0 for not at all"),
+    ],
+)
+def test_what_is_no_span_is_refused(typed: str, says: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_fold(typed)
+    assert (caught.value.field, caught.value.message) == ("fold", says)
+
+
+def test_what_says_the_same_has_the_same_key() -> None:
+    def same(one: dict[str, str], other: dict[str, str]) -> bool:
+        return fold_key(alert(**one), 1) == fold_key(alert(**other), 1)
+
+    assert same({}, {})
+    assert not same({}, {"title": "other"})
+    assert not same({}, {"rule_id": "other"})
+    assert not same({"rule_id": "a", "title": "bc"}, {"rule_id": "ab", "title": "c"})
+    assert same({"dedup_key": "vpn-3"}, {"dedup_key": "vpn-3", "title": "other", "rule_id": "other"})
+    assert not same({"dedup_key": "vpn-3"}, {"dedup_key": "vpn-4"})
+    assert not same({}, {"dedup_key": "AWS.Root.Login"})
+    assert fold_key(alert(), 1) != fold_key(alert(), 2)
+
+
+@pytest.mark.parametrize(
+    ("severity", "after", "alive", "takes"),
+    [
+        (Severity.HIGH, 0, True, True),
+        (Severity.LOW, 10 * MINUTE - 1, True, True),
+        (Severity.HIGH, 10 * MINUTE, True, False),
+        (Severity.CRITICAL, 1, True, False),
+        (Severity.HIGH, 1, False, False),
+        (Severity.HIGH, -1, True, False),
+    ],
+)
+def test_a_window_takes_what_is_no_worse_while_it_lasts(
+    severity: Severity, after: int, alive: bool, takes: bool
+) -> None:
+    window = Window(NOW, Severity.HIGH, alive)
+    assert window.takes(severity, NOW + after, 10 * MINUTE) is takes

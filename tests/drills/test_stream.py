@@ -1,0 +1,150 @@
+"""A pipe into `tocsin send`: stopped, killed, held up by the database; what was read is stored or told of."""
+
+import json
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.drills.installation import Installation, Program, eventually
+
+SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def tables(installation: Installation) -> None:
+    installation.queue([])
+
+
+def line(number: int) -> str:
+    return json.dumps({"alertId": f"n-{number}", "title": "x"}) + "\n"
+
+
+def lines(first: int, count: int) -> str:
+    return "".join(map(line, range(first, first + count)))
+
+
+def write(program: Program, text: str) -> None:
+    assert program.process.stdin is not None
+    program.process.stdin.write(text.encode())
+    program.process.stdin.flush()
+
+
+def close(program: Program) -> None:
+    assert program.process.stdin is not None
+    program.process.stdin.close()
+
+
+def stored(installation: Installation) -> list[int]:
+    return sorted(int(row[0].removeprefix("n-")) for row in installation.sql("SELECT alert_id FROM alert"))
+
+
+@contextmanager
+def locked(installation: Installation) -> Iterator[None]:
+    """Another process is in a transaction, and stays there."""
+    with closing(sqlite3.connect(installation.database, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def test_told_to_stop_it_stores_what_was_written_to_the_pipe_by_then(installation: Installation):
+    sender = installation.start("send", "-", input=subprocess.PIPE)
+    write(sender, line(0))
+    eventually(lambda: stored(installation) == [0], sender.said)
+    installation.stop(sender)
+    write(sender, lines(1, 900))
+    sender.signal(signal.SIGINT)
+    sender.signal(signal.SIGCONT)
+    assert sender.exit_code() == 0
+    assert stored(installation) == list(range(901))
+    assert sender.said().splitlines()[-1] == "stopped: 901 stored, 0 bad"
+
+
+@SQLITE
+def test_a_line_that_had_not_ended_when_it_was_stopped_is_named_and_kept(
+    installation: Installation, tmp_path: Path
+):
+    rejected = tmp_path / "rejected"
+    sender = installation.start("send", "--reject", str(rejected), "-", input=subprocess.PIPE)
+    write(sender, line(0) + '{"alertId": "n-1", "ti')
+    eventually(lambda: stored(installation) == [0], sender.said)
+    sender.signal(signal.SIGTERM)
+    assert sender.exit_code() == 2
+    assert "tocsin: line 2: this is not JSON" in sender.said()
+    assert rejected.read_text() == '{"alertId": "n-1", "ti\n'
+    assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
+
+
+@SQLITE
+def test_of_a_file_that_is_not_read_to_its_end_none_is_told_to_be_all(
+    installation: Installation, tmp_path: Path
+):
+    rejected = tmp_path / "rejected"
+    sender = installation.start("send", "--reject", str(rejected), "-", input=lines(0, 200_000))
+    eventually(lambda: installation.count("alert"), sender.said)
+    sender.signal(signal.SIGINT)
+    assert sender.exit_code() == 130
+    assert "stopped: " not in sender.said()
+    assert rejected.read_text() == "", "who sent it has it still, and no line is taken for half a one"
+    assert stored(installation) == list(range(installation.count("alert")))
+
+
+def test_killed_it_has_stored_whole_transactions_of_a_thousand(installation: Installation):
+    sender = installation.start("send", "-", input=lines(0, 5_000), crash_at="storing:3")
+    assert sender.exit_code() == -signal.SIGKILL
+    assert stored(installation) == list(range(2_000))
+    assert installation.damage() == []
+
+
+@SQLITE
+def test_while_the_database_is_locked_the_writer_has_to_wait_and_nothing_is_lost(installation: Installation):
+    sender = installation.start("send", "-", input=subprocess.PIPE, DRILL_PATIENCE_S="0.1")
+    write(sender, line(0))
+    eventually(lambda: stored(installation) == [0], sender.said)
+    written = 1
+    with locked(installation):
+        assert sender.process.stdin is not None
+        os.set_blocking(sender.process.stdin.fileno(), False)
+        pending = b""
+        while "waiting: the database is locked" not in sender.said() or not pending:
+            pending = pending or line(written).encode()
+            try:
+                sent = os.write(sender.process.stdin.fileno(), pending)
+            except BlockingIOError:
+                continue
+            pending = pending[sent:]
+            written += not pending
+        assert written * len(line(0)) < 1024 * 1024, "what cannot be stored is not read into memory"
+        assert sender.process.poll() is None
+    os.set_blocking(sender.process.stdin.fileno(), True)
+    write(sender, pending.decode())
+    close(sender)
+    assert sender.exit_code() == 0
+    assert stored(installation) == list(range(written + 1))
+
+
+@SQLITE
+def test_a_pipe_that_has_ended_is_not_waited_for_for_ever_and_what_it_brought_is_kept(
+    installation: Installation, tmp_path: Path
+):
+    rejected = tmp_path / "rejected"
+    sender = installation.start(
+        "send", "--reject", str(rejected), "-", input=subprocess.PIPE, DRILL_PATIENCE_S="0.1"
+    )
+    write(sender, line(0))
+    eventually(lambda: stored(installation) == [0], sender.said)
+    with locked(installation):
+        write(sender, lines(1, 20))
+        sender.wait_until_said("waiting: the database is locked")
+        close(sender)
+        assert sender.exit_code() == 1
+    assert "tocsin: not stored: line 2 and what comes after it\n" in sender.said()
+    assert rejected.read_text() == lines(1, 20)
+    installation.run("send", str(rejected))
+    assert stored(installation) == list(range(21))

@@ -1,0 +1,223 @@
+"""Old alerts go for good when a person asks for it: whole, with all that hangs on them, or not at all."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import peewee
+import pytest
+
+from tests.conftest import NOW, Clock, alert, write
+from tests.store.bench import WAITING_FOR_A_LOCK, Bench
+from tui.domain.destination import Destination
+from tui.domain.filter import parse_filter
+from tui.domain.lifecycle import Outcome
+from tui.store import listing, outbox, prune
+from tui.store.database import Store, Transaction
+from tui.store.postgres import Postgres
+from tui.store.prune import ENDS, Old
+from tui.store.rows import fetch
+from tui.store.words import is_postgres
+
+DAY = 86_400_000
+PATIENCE_S = 4
+"""Less than a transaction waits for a lock."""
+
+
+def submit(bench: Bench, alert_id: str, *, age: int = 100, **changes: object) -> list[int]:
+    return bench.submit(alert_id=alert_id, created_at=NOW - age * DAY, **changes)
+
+
+def pruned(bench: Bench, *ends: str, days: int = 90, limit: int = 2) -> list[str]:
+    """The ids of the alerts that a prune leaves, made of as many transactions as it takes."""
+    after: int | None = 0
+    while after is not None:
+        before = bench.clock.now - days * DAY
+        after = write(bench.store, prune.step, before, ends or ENDS, after=after, limit=limit).looked_up_to
+    return [row[0] for row in bench.rows("SELECT alert_id FROM alert ORDER BY id")]
+
+
+def test_an_alert_goes_with_its_deliveries_and_attempts(bench: Bench, soc: Destination) -> None:
+    for number in range(5):
+        submit(bench, f"old-{number}")
+        bench.finish(bench.claim_one())
+    submit(bench, "newest")
+    bench.clock.advance(100 * DAY)
+
+    assert pruned(bench) == ["newest"]
+    assert bench.rows("SELECT count(*) FROM delivery") == [(1,)]
+    assert bench.rows("SELECT count(*) FROM attempt") == [(0,)]
+    assert bench.store.check() == []
+
+
+def test_what_waits_is_on_its_way_or_is_young_stays(bench: Bench, soc: Destination) -> None:
+    submit(bench, "in flight")
+    bench.claim_one()
+    submit(bench, "waiting")
+    submit(bench, "young", age=89, destinations=())
+    submit(bench, "old", destinations=())
+    submit(bench, "newest")
+
+    assert pruned(bench) == ["in flight", "waiting", "young", "newest"]
+
+
+def test_an_old_alert_that_was_tried_lately_stays(bench: Bench, soc: Destination) -> None:
+    (old,) = submit(bench, "sent again lately")
+    bench.finish(bench.claim_one())
+    bench.clock.advance(100 * DAY)
+    bench.resend(old)
+    bench.finish(bench.claim_one())
+    submit(bench, "newest")
+
+    assert pruned(bench) == ["sent again lately", "newest"]
+    bench.clock.advance(91 * DAY)
+    assert pruned(bench) == ["newest"]
+
+
+def test_an_alert_ends_as_the_worst_of_its_deliveries(bench: Bench) -> None:
+    soc, pager = bench.add(), bench.add(name="pager")
+    submit(bench, "delivered to both")
+    submit(bench, "failed at one")
+    submit(bench, "cancelled at one")
+    submit(bench, "unrouted", destinations=())
+    for _ in range(12):
+        for claim in bench.claim().claims:
+            match claim.alert.alert_id, claim.destination.id:
+                case "cancelled at one", soc.id:
+                    bench.finish(claim, Outcome.REJECTED)
+                    bench.cancel(claim.delivery_id)
+                case "failed at one", pager.id:
+                    bench.finish(claim, Outcome.REJECTED)
+                case _:
+                    bench.finish(claim)
+        bench.clock.advance(DAY)
+    submit(bench, "newest", destinations=())
+    bench.clock.advance(100 * DAY)
+
+    counted = bench.store.read(prune.count_old, bench.clock.now - 90 * DAY).result()
+    assert counted == {
+        "unrouted": Old(1, 0, 0),
+        "delivered": Old(1, 2, 2),
+        "cancelled": Old(1, 2, 2),
+        "failed": Old(1, 2, 12),
+    }
+    assert pruned(bench, "cancelled") == ["delivered to both", "failed at one", "unrouted", "newest"]
+    assert pruned(bench, "delivered", "unrouted") == ["failed at one", "newest"]
+    assert pruned(bench, "failed") == ["newest"]
+
+
+def test_an_alert_that_folded_ends_as_what_stands_for_it(bench: Bench) -> None:
+    bench.add(name="pager", fold_ms=3_600_000)
+    for title, outcome in (("came", Outcome.DELIVERED), ("did not", Outcome.REJECTED), ("waits", None)):
+        submit(bench, title, title=title)
+        submit(bench, f"{title}, again", title=title)
+        if outcome is Outcome.REJECTED:
+            bench.fail_until_exhausted()
+        elif outcome is not None:
+            bench.finish(bench.claim_one(), outcome)
+    submit(bench, "newest", destinations=())
+    bench.clock.advance(100 * DAY)
+
+    assert pruned(bench, "folded", "delivered") == [
+        "did not",
+        "did not, again",
+        "waits",
+        "waits, again",
+        "newest",
+    ]
+    assert pruned(bench, "failed") == ["waits", "waits, again", "newest"]
+
+
+def test_an_alert_that_folded_stays_when_only_the_first_goes(bench: Bench) -> None:
+    bench.add(name="pager", fold_ms=3_600_000)
+    submit(bench, "first")
+    submit(bench, "again")
+    bench.finish(bench.claim_one())
+    submit(bench, "newest", destinations=())
+    bench.clock.advance(100 * DAY)
+
+    assert pruned(bench, "delivered") == ["again", "newest"]
+    assert bench.store.check() == []
+    assert pruned(bench, "folded") == ["newest"]
+
+
+def test_keys_are_not_given_out_again(bench: Bench) -> None:
+    before = [bench.receive(alert(created_at=0, destinations=())).alert_id for _ in range(3)]
+    keys = [row[0] for row in bench.rows("SELECT id FROM alert")]
+    assert pruned(bench) == before[-1:]
+    submit(bench, "next", destinations=())
+    assert bench.rows("SELECT max(id) FROM alert") != [(max(keys),)]
+
+
+def test_what_is_gone_is_not_found_and_what_stays_is(bench: Bench, soc: Destination) -> None:
+    same = {"tags": ("aws", "Big Corp"), "name": "BruteForce", "destinations": ()}
+    submit(bench, "gone", title="Häufige Logins 日本 vpn-3", **same)
+    submit(bench, "stays", age=1, title="Häufige Logins 日本 vpn-7", **same)
+    submit(bench, "newest", destinations=())
+    assert pruned(bench) == ["stays", "newest"]
+
+    for asked in ("häuf", "force", "日本", "tag:aws", 'tag:"big corp"', "vpn", "vpn-7"):
+        page = bench.store.read(
+            listing.page_of_alerts, parse_filter(asked), NOW, up_to=1 << 60, limit=10
+        ).result()
+        assert [row.alert_id for row in page] == ["stays"], asked
+    assert bench.store.read(words_kept, ["vpn", "3", "7", "gone"]).result() == ["7", "vpn"]
+
+
+def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
+    """Which of `words` are still anywhere in the index itself."""
+    if is_postgres(db):
+        rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
+    else:
+        db.execute_sql("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'alert_words', 'row')")
+        rows = fetch(db, "SELECT term FROM temp.vocabulary")
+    return sorted(row[0] for row in rows if row[0] in words)
+
+
+def test_an_alert_that_comes_again_afterwards_is_a_new_one(bench: Bench, soc: Destination) -> None:
+    again = alert(created_at=0)
+    bench.receive(again)
+    bench.finish(bench.claim_one())
+    submit(bench, "newest", destinations=())
+    bench.clock.advance(100 * DAY)
+    assert pruned(bench) == ["newest"]
+    assert not bench.receive(again).repeated
+
+
+@pytest.mark.parametrize("engine", ["postgresql"])  # SQLite has one writer anyway
+def test_one_that_is_just_sent_again_stays(bench: Bench, soc: Destination, clock: Clock) -> None:
+    (delivery,) = submit(bench, "old")
+    bench.finish(bench.claim_one())
+    submit(bench, "newest", destinations=())
+    clock.advance(100 * DAY)
+    in_hand, may_end = Event(), Event()
+
+    def resend(tx: Transaction) -> None:
+        outbox.resend(tx, [delivery])
+        in_hand.set()
+        may_end.wait(PATIENCE_S)
+
+    assert isinstance(bench.store.strategy, Postgres)
+    with Store(bench.store.strategy) as other, ThreadPoolExecutor(1) as pool:
+        resent = other.write(resend)
+        in_hand.wait(PATIENCE_S)
+        left = pool.submit(pruned, bench)
+        while not bench.rows(WAITING_FOR_A_LOCK)[0][0]:
+            assert not left.done()
+        may_end.set()
+        resent.result()
+        assert left.result() == ["old", "newest"]
+
+
+def test_the_room_is_free_for_what_comes_and_can_be_given_back(bench: Bench, engine: str) -> None:
+    for number in range(100):
+        submit(bench, f"old-{number}", destinations=(), description="x" * 5000)
+    submit(bench, "newest", destinations=(), title="Root login")
+    free = bench.store.strategy.free_bytes
+    assert pruned(bench, limit=50) == ["newest"]
+    assert engine != "sqlite" or (bench.store.read(free).result() or 0) > 400_000
+
+    bench.store.compact().result()
+
+    assert not bench.store.read(free).result()
+    assert bench.rows("SELECT alert_id FROM alert") == [("newest",)]
+    assert bench.store.check() == []
