@@ -1,0 +1,205 @@
+"""Draws the pictures of this directory: `uv run python docs/pictures.py`.
+
+The app is opened on a store of its own, in which four hours went by under a clock that this script
+turns: sample alerts, real claims and retries, and receivers of which the script knows the answers.
+Nothing is sent and no chance is left in it: the same code draws the same pictures.
+"""
+
+import asyncio
+import os
+import random
+import re
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from tui.app import TocsinApp
+from tui.commands.samples import SAMPLES
+from tui.domain.alert import parse_alert
+from tui.domain.attempt import Answer
+from tui.domain.destination import Destination, parse_destination
+from tui.domain.lifecycle import Outcome
+from tui.domain.retry import RetryPolicy
+from tui.screens.context import Context
+from tui.store import destinations, outbox
+from tui.store.database import Store
+from tui.store.outbox import Claim, Finish
+from tui.store.sqlite import Sqlite
+
+HERE = Path(__file__).parent
+
+SECOND, MINUTE = 1_000, 60_000
+NOW = 1_769_851_800_000  # 2026-01-31T09:30:00Z
+BEGIN = NOW - 240 * MINUTE
+TICKETS_BACK, PAGER_BUSY = NOW - 25 * MINUTE, NOW - 6 * MINUTE
+
+# A picture: its file's name, how wide and high it is, what is pressed, and what is then to be read.
+PICTURES: tuple[tuple[str, tuple[int, int], tuple[str, ...], str], ...] = (
+    ("alerts", (120, 30), ("j", "j"), "WHAT COMES NEXT"),
+    ("destinations", (120, 24), ("2",), "attempts delivered"),
+    ("activity", (120, 24), ("4",), "LAST 24 HOURS"),
+)
+
+
+class Clock:
+    """Milliseconds since 1970, standing still until turned."""
+
+    now = BEGIN
+
+    def __call__(self) -> int:
+        return self.now
+
+
+class Idle:
+    """A dispatcher that has nothing to do: what was due has been answered by this script."""
+
+    trouble: str | None = None
+    in_flight: int = 0
+
+    def nudge(self) -> None:
+        pass
+
+
+# --- what happened
+
+
+def set_up() -> list[Destination]:
+    """One that has been overloaded for minutes, one that was away for hours, one that is well."""
+    return [
+        parse_destination(
+            name="pager",
+            url="https://hooks.example.com/services/T0/a1b2c3d4",
+            severities=["CRITICAL", "HIGH"],
+            secret="env:PAGER_SECRET",  # noqa: S106 - names one
+        ),
+        parse_destination(
+            name="tickets",
+            url="http://tickets.example.com:8080/hook",
+            severities=["CRITICAL"],
+            timeout="10",
+        ),
+        parse_destination(name="siem", url="https://siem.example.com/in"),
+    ]
+
+
+def ending(claim: Claim, now: int, luck: random.Random) -> Answer:
+    """What the destination made of this attempt."""
+    name = claim.destination.name
+    if name == "tickets" and now < TICKETS_BACK:
+        error = "nothing is listening on tickets.example.com:8080"
+        return Answer(outcome=Outcome.UNREACHABLE, ended_at=now + 1, duration_ms=1, error=error)
+    busy = name == "pager" and now > PAGER_BUSY
+    took = luck.randint(900, 1_400) if busy else luck.randint(25, 90)
+    code, reason, body = (
+        (503, "Service Unavailable", b'{"error":"overloaded"}') if busy else (200, "OK", b'{"ok":true}')
+    )
+    return Answer(
+        outcome=Outcome.REJECTED if busy else Outcome.DELIVERED,
+        ended_at=now + took,
+        duration_ms=took,
+        status_code=code,
+        reason=reason,
+        error=f"the receiver answered {code} {reason}" if busy else None,
+        remote_address="203.0.113.80:443",
+        response_headers=(("Content-Type", "application/json"),),
+        response_body=body,
+        response_length=len(body),
+    )
+
+
+def raised(luck: random.Random) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Sample alerts, with when each was raised."""
+    at, number = BEGIN, 0
+    while at <= NOW - 2 * SECOND:
+        yield at, SAMPLES[number % len(SAMPLES)]
+        at += luck.randint(5, 40) * SECOND
+        number += 1
+
+
+def live_through(store: Store, clock: Clock, policy: RetryPolicy) -> None:
+    """Send every alert when it is raised, and try every delivery when it is due."""
+    luck = random.Random(1)
+    for destination in set_up():
+        store.write(destinations.add, destination).result()
+    for number, (at, sample) in enumerate(raised(luck)):
+        deliver_until(store, clock, policy, at, luck)
+        alert = parse_alert(sample, now=at, alert_id=f"{number:032x}")
+        store.write(outbox.submit, [alert]).result()
+    deliver_until(store, clock, policy, NOW, luck)
+
+
+def deliver_until(store: Store, clock: Clock, policy: RetryPolicy, until: int, luck: random.Random) -> None:
+    while True:
+        claims = store.write(outbox.claim, policy=policy, slots=64, cap=64, busy={}).result()
+        ended = [Finish(claim, ending(claim, clock.now, luck), luck.random()) for claim in claims.claims]
+        if ended:
+            store.write(outbox.finish, ended, policy).result()
+        elif claims.next_due is None or claims.next_due > until:
+            clock.now = until
+            return
+        else:
+            clock.now = claims.next_due
+
+
+# --- what is drawn
+
+
+def own(picture: str) -> str:
+    """The SVG, asking nobody for a font, and with its blanks kept by whatever draws it."""
+    picture = re.sub(r"\s*@font-face \{.*?\}", "", picture, flags=re.DOTALL)
+    return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
+
+
+async def draw(context: Context, size: tuple[int, int], keys: Sequence[str], text: str) -> str:
+    """The screen after these keys, once it shows `text` and stands still."""
+    notice = context.store.watch()
+    try:
+        app = TocsinApp(context, notice)
+        app.animation_level = "none"
+        async with app.run_test(size=size) as pilot:
+            await standing_still(pilot, "DELIVERY STATUS")
+            await pilot.press(*keys)
+            return own(await standing_still(pilot, text))
+    finally:
+        notice.close()
+
+
+async def standing_still(pilot: Pilot[None], text: str) -> str:
+    alike: list[str] = []
+    for _ in range(600):
+        await pilot.pause(0.05)
+        picture = pilot.app.export_screenshot()
+        alike = [*alike, picture] if alike[-1:] == [picture] else [picture]
+        if len(alike) >= 8 and text in picture.replace("&#160;", " "):
+            return picture
+    raise SystemExit(f"the screen never came to rest with {text!r} on it")
+
+
+def main(into: Path = HERE) -> None:
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    clock, policy = Clock(), RetryPolicy()
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-pictures-") as directory,
+        Store(Sqlite(Path(directory) / "pictures.db", clock)) as store,
+    ):
+        live_through(store, clock, policy)
+        for name, size, keys, text in PICTURES:
+            context = Context(
+                store=store,
+                clock=clock,
+                policy=policy,
+                link_template="",
+                log=Path(directory) / "pictures.log",
+                dispatcher=Idle(),
+            )
+            picture = asyncio.run(draw(context, size, keys, text))
+            (into / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
