@@ -5,7 +5,8 @@ import fcntl
 import os
 import select
 import termios
-import threading
+
+from tui.commands.stopping import Stopping
 
 _LOOK_S = 0.25
 """How soon it is noticed that it is to stop, where nothing comes."""
@@ -18,7 +19,7 @@ class Pipe:
     writes has to wait while we cannot keep up.
     """
 
-    def __init__(self, descriptor: int, stopping: threading.Event) -> None:
+    def __init__(self, descriptor: int, stopping: Stopping) -> None:
         self._descriptor = descriptor
         self.stopping = stopping
         self._left: int | None = None

@@ -21,9 +21,9 @@ from tui.commands.session import (
     json_option,
     patiently,
     run_dispatcher,
-    stop_on_signals,
     tell,
 )
+from tui.commands.stopping import stop_on_signals
 from tui.domain.alert import Alert, AlertType, Severity, decode_json
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State

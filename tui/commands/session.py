@@ -8,12 +8,10 @@ import re
 import signal
 import sys
 import textwrap
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -91,20 +89,6 @@ def patiently(work: "Callable[[], Result]", *, as_long_as: Callable[[], bool] = 
             tell(f"waiting: {trouble}")
             told = trouble
         time.sleep(random.uniform(0.01, 0.2) if locked else _AGAIN_S)  # not in step with others who wait
-
-
-def stop_on_signals() -> threading.Event:
-    """Set once SIGTERM or SIGINT comes: what is under way comes to its end. A second one stops at once."""
-    stopping = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if stopping.is_set():
-            raise KeyboardInterrupt
-        stopping.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    return stopping
 
 
 def destination_named(store: "Store", reference: str) -> "Destination":

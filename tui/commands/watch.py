@@ -10,14 +10,14 @@ import click
 
 from tui.commands.formats import LIST, format_option, list_formats, reader
 from tui.commands.rejects import Rejects, reject_option
-from tui.commands.session import Session, destination_named, patiently, stop_on_signals, tell
+from tui.commands.session import Session, destination_named, patiently, tell
+from tui.commands.stopping import Stopping, stop_on_signals
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid
 from tui.domain.text import visible
 from tui.intake.documents import Item, read_line
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterator
 
     from tui.intake.following import FollowedFile, PlacedLine
@@ -88,7 +88,7 @@ def _told(path: Path) -> str:
     return str(path) if path.exists() else f"{path} (not there yet)"
 
 
-def _follow(watched: "list[_Watched]", stopping: "threading.Event") -> None:
+def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
     from tui.store.errors import StoreUnavailable
 
     troubles: set[str] = set()
