@@ -131,6 +131,19 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
         await user.sees("● active", "✓ 200 OK")
 
 
+async def test_what_was_told_is_what_the_next_key_finds(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    bench.add(url=receive().url)
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("p")
+        await user.hears("soc is paused: its deliveries wait")
+        await user.press("p")
+        await user.hears("soc is active again")
+        await user.press("t")
+        await user.sees("✓ Delivered")
+
+
 async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, bench: Bench) -> None:
     bench.add()
     for _ in range(2):

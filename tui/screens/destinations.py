@@ -226,6 +226,8 @@ class DestinationsScreen(LiveScreen):
         except (StoreUnavailable, Refused) as error:
             self.notify(f"Nothing changed: {error}", severity="error", markup=False)
             return
+        # Before it is told: the next key counts on what the list shows.
+        await self.load_once()
         name = visible(destination.name)
         self.notify(
             f"{name} is paused: its deliveries wait" if paused else f"{name} is active again", markup=False

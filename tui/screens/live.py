@@ -111,14 +111,15 @@ class LiveScreen(ReadingScreen):
         try:
             while self._stale:
                 self._stale = False
-                await self._load_once()
+                await self.load_once()
                 await asyncio.sleep(RELOAD_EVERY_S)
         finally:
             self._loading = False
 
     _loading = False
 
-    async def _load_once(self) -> None:
+    async def load_once(self) -> None:
+        """Read now, and whether or not it can be read, say how the database answers."""
         try:
             await self.load()
             await self.query_one(StatusLine).load()  # its sums take long: what was asked for comes first
