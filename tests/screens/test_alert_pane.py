@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from tests.conftest import NOW, write
 from tests.screens.conftest import Opens
-from tests.screens.history import deliver, fail, reject
+from tests.screens.history import BUSY, OK, deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
@@ -59,6 +59,25 @@ async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: B
         await user.press("j", "enter")
         await user.sees("2  09:30:05  ✗ 503 Service Unavailable", "1  09:30:00  ✗ 503 Service Unavailable")
         await user.sees("ATTEMPT 2", "overloaded", "New Alert: Root login from 203.0.113.9")
+
+
+async def test_the_cursor_begins_on_the_delivery_that_the_list_tells_of_first(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(name="archive")
+    bench.add(name="soc")
+    bench.submit()
+    archive, soc = sorted(bench.claim().claims, key=lambda claim: claim.destination.name)
+    bench.finish(archive, **OK)
+    bench.finish(soc, Outcome.REJECTED, **BUSY)
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("✓ archive  200", "↻ soc  503")
+        pane = user.app.screen.query_one(AlertPane)
+        assert pane.chosen is not None and pane.chosen.delivery.row.destination == "soc"
+        await user.sees("overloaded")
+        await user.press("k", "k", "k")
+        await user.sees("success")
 
 
 @pytest.mark.parametrize(

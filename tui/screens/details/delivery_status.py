@@ -47,6 +47,12 @@ def choices(deliveries: Sequence[DeliveryDetails]) -> dict[str, Chosen]:
     return chosen
 
 
+def opening(deliveries: Sequence[DeliveryDetails]) -> str:
+    """The key of the line to begin with: the delivery that the list tells of first."""
+    first = min(deliveries, key=lambda each: words.ORDER.index(each.row.standing), default=None)
+    return _delivery_key(first) if first else ""
+
+
 def _delivery_key(delivery: DeliveryDetails) -> str:
     return f"delivery-{delivery.row.id}"
 

@@ -24,6 +24,7 @@ from tui.screens.details.delivery_status import (
     delivery_status,
     fold_at,
     links,
+    opening,
 )
 from tui.screens.details.exchange import REQUEST, exchange_lines
 from tui.screens.details.overview import CONTEXT, header, not_sent, overview
@@ -65,6 +66,8 @@ class AlertPane(Reasons, Vertical):
         self._marked: AttemptRow | None = None
         self._key: int | None = None
         self._choices: dict[str, Chosen] = {}
+        self._opening = ""
+        """The line of the deliveries that the cursor was on when the alert was opened."""
         self._rounds: Rounds = {}
         self._header: list[Content] = []
         self._overview: list[Line] = []
@@ -84,8 +87,8 @@ class AlertPane(Reasons, Vertical):
 
     @property
     def chosen(self) -> Chosen | None:
-        """What the cursor is on; the first delivery before it was moved."""
-        return self._choose(self._choices)
+        """What the cursor is on."""
+        return self._choose(self._choices, self._opening)
 
     @property
     def is_pruned(self) -> bool:
@@ -115,17 +118,18 @@ class AlertPane(Reasons, Vertical):
         details = await self.context.read(queries.alert_details, key) if key is not None else None
         found = choices(details.deliveries if details else ())
         is_other = key != self._key
+        begins_on = opening(details.deliveries if details else ()) if is_other else self._opening
         if details is not None:  # all that is to be read is read before anything is drawn
             if is_other:
                 self._overview = await asyncio.to_thread(overview, details)  # never changes, and may be long
                 self._shown = None
-            await self._read_exchange(details, self._choose(found, anew=is_other))
+            await self._read_exchange(details, self._choose(found, begins_on, anew=is_other))
         if is_other:
             self._marked = None
             self._deliveries.forget_folds()
             self._exchange_view.forget_folds()
         is_changed = self.details is None or details is None or self.details.deliveries != details.deliveries
-        self._key, self.details, self._choices = key, details, found
+        self._key, self.details, self._choices, self._opening = key, details, found, begins_on
         if is_changed or is_other:
             self._make_rounds()
         with self.app.batch_update():  # one painting for all of it
@@ -180,7 +184,7 @@ class AlertPane(Reasons, Vertical):
                 now=self.context.clock(),
             )
         self._deliveries.display = self.query_one("#status-heading").display = bool(lines)
-        self._deliveries.show(lines, from_top=from_top)
+        self._deliveries.show(lines, from_top=from_top, cursor_on=self._opening)
 
     async def _draw_attempt(self) -> None:
         """Show the exchange of the attempt under the cursor, if it is not shown already."""
@@ -189,9 +193,9 @@ class AlertPane(Reasons, Vertical):
             await self._read_exchange(self.details, self.chosen)
         self._draw_document(from_top=before is None or self._shown is None or before[0] != self._shown[0])
 
-    def _choose(self, found: dict[str, Chosen], *, anew: bool = False) -> Chosen | None:
+    def _choose(self, found: dict[str, Chosen], opening: str, *, anew: bool = False) -> Chosen | None:
         """Of these what the cursor is on, or will be `anew`."""
-        first, line = next(iter(found.values()), None), self._deliveries.current
+        first, line = found.get(opening), self._deliveries.current
         if self.chosen_fold is not None and not anew:
             return None
         return first if line is None or anew else found.get(line.key, first)

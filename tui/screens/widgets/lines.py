@@ -132,21 +132,28 @@ class LineView(ScrollView, can_focus=True):
         above = (row.line.key for row in reversed(self._rows[: self._cursor + 1]) if row.line.heading)
         return next(above, "")
 
-    def show(self, lines: Sequence[Line], *, from_top: bool = False) -> None:
-        """Show these lines in place of the others; the cursor stays with its line."""
+    def show(self, lines: Sequence[Line], *, from_top: bool = False, cursor_on: str = "") -> None:
+        """Show these lines in place of the others; the cursor stays with its line.
+
+        `from_top` they are shown as if for the first time, with the cursor on the line of this key, else
+        on the first.
+        """
         self._lines = lines
-        self._lay_out(from_top=from_top)
+        self._lay_out(from_top=from_top, cursor_on=cursor_on)
 
     def forget_folds(self) -> None:
         self._folds.clear()
 
     # --- laying out
 
-    def _lay_out(self, *, from_top: bool = False) -> None:
+    def _lay_out(self, *, from_top: bool = False, cursor_on: str = "") -> None:
         before, rows = self._rows, list(self._make_rows())
         while rows and not rows[-1].content:
             rows.pop()  # the space after a section, which there is nothing to keep apart from
-        place = 0 if from_top else self._place_of_cursor(rows)
+        if from_top:
+            place = next((y for y, row in enumerate(rows) if row.line.key == cursor_on), 0)
+        else:
+            place = self._place_of_cursor(rows)
         was, self._rows, self._cursor = self.current, rows, place
         if len(rows) != len(before) or self.virtual_size.width != self._width:
             self.virtual_size = Size(self._width, len(rows))
@@ -157,6 +164,7 @@ class LineView(ScrollView, can_focus=True):
                     self.refresh_line(y)
         if from_top:
             self.scroll_to(y=0, animate=False)
+            self._bring_into_sight()
             self.refresh()
         if (was.key if was else None) != (self.current.key if self.current else None):
             self.post_message(self.Moved(self, self.current))
