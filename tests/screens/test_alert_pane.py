@@ -74,7 +74,8 @@ async def test_the_cursor_begins_on_the_delivery_that_the_list_tells_of_first(
         await user.press("enter")
         await user.sees("✓ archive  200", "↻ soc  503")
         pane = user.app.screen.query_one(AlertPane)
-        assert pane.chosen is not None and pane.chosen.delivery.row.destination == "soc"
+        assert pane.chosen is not None
+        assert pane.chosen.delivery.row.destination == "soc"
         await user.sees("overloaded")
         await user.press("k", "k", "k")
         await user.sees("success")

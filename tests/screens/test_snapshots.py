@@ -95,7 +95,7 @@ async def test_no_alert_that_matches(viewer: Opens, bench: Bench, snapshot: Snap
 @pytest.mark.usefixtures("every_standing")
 async def test_alerts_of_every_standing(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(WIDE) as user:
-        await user.sees("Alerts · 7", "ATTEMPT 1 OF ROUND 2")
+        await user.sees("Alerts · 7", "It failed for good after 1 attempt")
         await looks(user, snapshot, NARROW, WIDE, VAST)
 
 
@@ -103,7 +103,7 @@ async def test_alerts_of_every_standing(viewer: Opens, snapshot: SnapshotAsserti
 async def test_the_details_of_an_alert(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(NARROW) as user:
         await user.press("enter")
-        await user.sees("ATTEMPT 1 OF ROUND 2")
+        await user.sees("It failed for good after 1 attempt")
         await looks(user, snapshot, NARROW, VAST)
 
 

@@ -80,7 +80,7 @@ async def test_all_that_the_screens_write_can_be_read(viewer: Opens, theme: str)
     async with viewer(WIDE) as user:
         user.app.theme = theme
         for keys, sight in (
-            ((), "ATTEMPT 1 OF ROUND 2"),
+            ((), "It failed for good after 1 attempt"),
             (("slash",), "severity:>=high"),
             (("escape", "2"), "Destinations · 3"),
             (("n",), "SOC on-call"),
@@ -99,7 +99,7 @@ async def test_where_no_colour_is_wanted_none_is_written_and_the_cursor_is_turne
     monkeypatch.setenv("NO_COLOR", "1")
     async with viewer(WIDE) as user:
         for keys, sight in (
-            ((), "ATTEMPT 1 OF ROUND 2"),
+            ((), "It failed for good after 1 attempt"),
             (("2",), "Destinations · 3"),
             (("n",), "SOC on-call"),
         ):
