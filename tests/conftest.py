@@ -144,14 +144,25 @@ def databases_dropped() -> Iterator[None]:
 
 def new_database(engine: str, directory: Path) -> str:
     """What `--db` takes for a database on `engine` that nobody has used."""
-    return str(directory / "tocsin.db") if engine == "sqlite" else create_database(postgres())
+    if engine == "sqlite":
+        return str(directory / "tocsin.db")
+    return create_database(postgres(), template=_database_with_tables())
 
 
-def create_database(server: str) -> str:
-    """The URL of an empty database on the PostgreSQL server with this URL."""
+@cache
+def _database_with_tables() -> str:
+    """The name of one that others are copied from: that takes a third of the time of making the tables."""
+    url = create_database(postgres())
+    Store(Postgres(url)).close()
+    del _servers[url]
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+def create_database(server: str, template: str = "template0") -> str:
+    """The URL of a database on the PostgreSQL server with this URL, empty unless told otherwise."""
     name = f"tocsin_{os.getpid()}_{next(_databases)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
     parts = conninfo_to_dict(server)
     url = f"postgresql://{parts['user']}@/{name}?host={quote(str(parts['host']), safe='')}"
     _servers[url] = server
