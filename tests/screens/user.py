@@ -132,6 +132,11 @@ class User:
             await self.until(lambda: not (self.app.focused and self.app.focused.has_class("-active")))
             await self._give(events.Key(key, key if len(key) == 1 else None))
 
+    async def press_at_once(self, *keys: str) -> None:
+        """Keys that come in one piece, as from quick fingers over a slow line."""
+        for key in keys:
+            self.app.post_message(events.Key(key, key if len(key) == 1 else None))
+
     async def paste(self, text: str) -> None:
         """Put a text into the field that has the focus, in place of what is selected in it."""
         await self._give(events.Paste(text))

@@ -82,8 +82,8 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
         if not self.query_one(AlertPane).drop_mark():
             self.dismiss()
 
-    def action_resend(self) -> None:
-        self.begin(self._resend, "action")
+    async def action_resend(self) -> None:
+        await self.ask(self._resend)
 
     async def _resend(self) -> None:
         pane = await self._read_pane()
@@ -94,8 +94,8 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
         else:
             await self._with_delivery(alert_actions.resend_delivery)
 
-    def action_cancel(self) -> None:
-        self.begin(lambda: self._with_delivery(alert_actions.cancel_delivery), "action")
+    async def action_cancel(self) -> None:
+        await self.ask(lambda: self._with_delivery(alert_actions.cancel_delivery))
 
     async def _with_delivery(
         self, action: Callable[["AlertDetailsScreen", Context, DeliveryRow], Awaitable[object]]
@@ -106,8 +106,8 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
             return
         await action(self, self.context, chosen.delivery.row)
 
-    def action_copy(self) -> None:
-        self.begin(self._copy, "action")
+    async def action_copy(self) -> None:
+        await self.ask(self._copy)
 
     async def _copy(self) -> None:
         await copy_from(self, self.context, await self._read_pane())

@@ -270,18 +270,16 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     def on_descendant_focus(self) -> None:
         self.tell_reasons()
 
-    def action_resend(self) -> None:
+    async def action_resend(self) -> None:
         pane = self.query_one(AlertPane)
         fold = pane.chosen_fold
         if fold is not None and self.focused is not None and pane in self.focused.ancestors:
-            self.begin(partial(alert_actions.send_folded, self, self.context, [fold]), "action")
+            await self.ask(partial(alert_actions.send_folded, self, self.context, [fold]))
             return
-        resend = partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts)
-        self.begin(resend, "action")
+        await self.ask(partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts))
 
-    def action_cancel(self) -> None:
-        cancel = partial(self._act, alert_actions.cancel_delivery, alert_actions.cancel_alerts)
-        self.begin(cancel, "action")
+    async def action_cancel(self) -> None:
+        await self.ask(partial(self._act, alert_actions.cancel_delivery, alert_actions.cancel_alerts))
 
     async def _act(
         self,
@@ -299,12 +297,11 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         if rows and await on_alerts(self, self.context, rows):
             alerts.clear_selection()
 
-    def action_resend_all(self) -> None:
-        resend = partial(alert_actions.resend_all_failed, self, self.context, self._filter_bar.filter)
-        self.begin(resend, "action")
+    async def action_resend_all(self) -> None:
+        await self.ask(partial(alert_actions.resend_all_failed, self, self.context, self._filter_bar.filter))
 
-    def action_copy(self) -> None:
-        self.begin(self._copy, "action")
+    async def action_copy(self) -> None:
+        await self.ask(self._copy)
 
     async def _copy(self) -> None:
         pane, current = self.query_one(AlertPane), self.query_one(AlertList).current

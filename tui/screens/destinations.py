@@ -233,9 +233,9 @@ class DestinationsScreen(LiveScreen):
             f"{name} is paused: its deliveries wait" if paused else f"{name} is active again", markup=False
         )
 
-    def action_delete(self) -> None:
+    async def action_delete(self) -> None:
         if self._current is not None:
-            self.run_worker(partial(self._delete, self._current), group="action", exclusive=True)
+            await self.ask(partial(self._delete, self._current))
 
     async def _delete(self, destination: Destination) -> None:
         waiting = next((row.waiting for row in self._list.rows if row.destination.id == destination.id), 0)

@@ -1,7 +1,7 @@
 """Short questions over a screen: yes or no, what to copy."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -67,6 +67,9 @@ class Choose(ModalScreen[str | None], ClosesOnce[str | None]):
         """`choices`: what is returned, the key, the words."""
         super().__init__()
         self._title, self._choices = title, choices
+        for id, key, _ in choices:
+            if key.strip():
+                self._bindings.bind(key, f"dismiss({id!r})", show=False)
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
@@ -77,12 +80,6 @@ class Choose(ModalScreen[str | None], ClosesOnce[str | None]):
                     for id, key, text in self._choices
                 )
             )
-
-    def on_key(self, event: Any) -> None:
-        for id, key, _ in self._choices:
-            if event.key == key:
-                event.stop()
-                self.dismiss(id)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)

@@ -1,6 +1,7 @@
 """A screen that follows the database: it is told of changes and of every second that passes."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar
@@ -8,6 +9,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.messages import Prune
+from textual.worker import Worker
 
 from tui.screens.closing import ClosesOnce
 from tui.screens.context import Context
@@ -15,6 +17,8 @@ from tui.screens.widgets.keys import Keys
 from tui.screens.widgets.status_line import StatusLine
 from tui.store.errors import StoreUnavailable
 
+_ASKED_WITHIN_S = 0.5
+_LOOK_S = 0.005
 RELOAD_EVERY_S = 0.25
 """After one read, what changes meanwhile waits for the next: a burst leaves time for keys."""
 
@@ -71,9 +75,18 @@ class LiveScreen(ReadingScreen):
         if self.is_mounted and not self._pruned:
             self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
 
-    def begin(self, work: Callable[[], Awaitable[object]], group: str) -> None:
+    def begin(self, work: Callable[[], Awaitable[object]], group: str) -> Worker[None]:
         """Start what reads the store and need not be waited for, in place of the last of its group."""
-        self.run_worker(partial(self._attempt, work), group=group, exclusive=True)
+        return self.run_worker(partial(self._attempt, work), group=group, exclusive=True)
+
+    async def ask(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Begin what may ask a question; the keys typed behind it wait for that, though not for long.
+
+        They are answers: `y` `c` typed at once copies a command and is not to cancel anything.
+        """
+        action, give_up = self.begin(work, "action"), time.monotonic() + _ASKED_WITHIN_S
+        while not action.is_finished and self.app.screen is self and time.monotonic() < give_up:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_S)
 
     async def _attempt(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
