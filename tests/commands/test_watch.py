@@ -67,6 +67,22 @@ def test_lines_are_stored_once_when_the_word_of_that_is_lost(
     assert alerts_in(store) == 3
 
 
+def test_a_bad_line_is_kept_once_there_is_room_for_it(store: Store, tmp_path: Path) -> None:
+    log, rejected = tmp_path / "eve.json", tmp_path / "rejected"
+    log.write_text(f"{LINE}half a line\n{LINE}")
+    one = watched(store, log)
+    one.rejects = Rejects(Path("/dev/full"))
+    for _ in range(2):
+        with pytest.raises(OSError, match="No space left"):
+            one.step()
+        assert alerts_in(store) == 2
+    one.rejects = Rejects(rejected)
+    assert not one.step()
+    assert not one.step()
+    one.file.close()
+    assert rejected.read_text() == "half a line\n"
+
+
 def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
     store: Store, tmp_path: Path
 ) -> None:

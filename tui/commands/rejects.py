@@ -1,5 +1,6 @@
 """`--reject FILE`: where the lines go of which no alert can be made, to be mended and sent again."""
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -38,13 +39,27 @@ class Rejects:
             raise Invalid("reject", f"{path} cannot be written: {error.strerror}") from None
 
     def keep(self, lines: Iterable[bytes | None]) -> int:
-        """How many were kept: of a line that was too long there is nothing. Raises OSError."""
+        """How many were kept: of a line that was too long there is nothing. All of them, or OSError."""
         if self.path is None:
             return 0
         kept = [raw + b"\n" for raw in lines if raw is not None]
         refuse_planted_link(self.path)
         # Opened each time, so that it can be moved away meanwhile.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with open(descriptor, "ab") as file:
-            file.writelines(kept)
+        try:
+            _append(descriptor, b"".join(kept))
+        finally:
+            os.close(descriptor)
         return len(kept)
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    before = os.fstat(descriptor).st_size
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    except OSError:
+        # A disk that is full takes a part: what is added once there is room is no end of that line.
+        with contextlib.suppress(OSError):  # a pipe or a terminal keeps what it was given
+            os.ftruncate(descriptor, before)
+        raise

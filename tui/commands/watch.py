@@ -2,7 +2,7 @@
 
 import logging
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,9 +138,12 @@ class _Watched:
     to: tuple[str, ...]
     rejects: Rejects
     unstored: "_Unstored | None" = None
+    rejected: "list[bytes | None]" = field(default_factory=list["bytes | None"])
+    """Bad lines that are not in the file for them yet."""
 
     def step(self) -> bool:
         """Store what was added; whether there was anything. Raises StoreUnavailable, and OSError."""
+        self._keep_rejected()  # which a full disk may have refused
         if self.unstored is None and (chunk := self.file.read()) is not None:
             for note in chunk.notes:
                 log.warning("%s", visible(note))
@@ -155,7 +158,13 @@ class _Watched:
             for line, reading in read
         ]
         self._tell(results)
+        self._keep_rejected()
         return True
+
+    def _keep_rejected(self) -> None:
+        if self.rejected:
+            self.rejects.keep(self.rejected)
+            self.rejected.clear()
 
     def _readings(self, line: "PlacedLine") -> "list[Reading]":
         if line.raw is not None and not line.raw.strip():
@@ -189,8 +198,7 @@ class _Watched:
         bad = [(line, result) for line, result in results if isinstance(result, Invalid)]
         for line, result in bad:
             log.warning("%s at byte %d: %s", visible(str(self.file.path)), line.at, visible(result.message))
-        if bad:
-            self.rejects.keep({line.at: line.raw for line, _ in bad}.values())
+        self.rejected += {line.at: line.raw for line, _ in bad}.values()
         if results:
             stored = sum(isinstance(result, Receipt) for _, result in results)
             log.info("%s: %d stored, %d bad", visible(str(self.file.path)), stored, len(bad))
