@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from rich.segment import Segment
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.color import Color
@@ -35,6 +35,7 @@ from tui.screens.jump import Jump
 from tui.screens.live import LiveScreen
 from tui.screens.log import LogScreen
 from tui.screens.themes import DARK, LIGHT, readable
+from tui.screens.typed_ahead import TypedAhead
 from tui.store.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1
@@ -67,7 +68,7 @@ class Palette(CommandPalette):
         return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
 
 
-class TocsinApp(App[None]):
+class TocsinApp(TypedAhead):
     TITLE = "Tocsin"
     CSS_PATH = style_sheet()
     ENABLE_COMMAND_PALETTE = True

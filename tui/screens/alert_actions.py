@@ -17,6 +17,7 @@ from tui.screens.dialogs import Choose, Confirm
 from tui.store import destinations, outbox, queries
 from tui.store.views import AlertRow, DeliveryRow, FoldRow
 
+_MOST_NAMED = 5
 NOWHERE = "This alert was sent nowhere"
 
 
@@ -78,7 +79,9 @@ async def _resend_though_not_failed(
     ready = _ready(deliveries)
     # What was delivered beside one that is being retried would only come twice.
     ready = [delivery for delivery in ready if delivery.standing is Standing.RETRYING] or ready
-    names = ", ".join(f"{visible(d.destination)} ({d.standing})" for d in ready[:5])
+    names = ", ".join(f"{visible(d.destination)} ({d.standing})" for d in ready[:_MOST_NAMED])
+    if len(ready) > _MOST_NAMED:
+        names += f" and {len(ready) - _MOST_NAMED:,} more"
     if not await _confirm(screen, f"Nothing failed. Send again to {names}?", "Send again"):
         return False
     await _resend(screen, context, ready)

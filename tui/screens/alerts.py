@@ -137,6 +137,8 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     def on_resize(self) -> None:
         if self._is_wide:
             self.begin(self._show_details, "details")
+        elif self._is_in_pane:
+            self.query_one(AlertList).focus()  # or the keys would be those of what is not to be seen
 
     async def _show_details(self) -> None:
         async with self._showing:
@@ -221,7 +223,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     def action_leave(self) -> None:
         """Esc takes back one thing at a time: the pane, the selection, the filter."""
         alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
-        if self.focused is not None and pane in self.focused.ancestors:
+        if self._is_in_pane:
             if not pane.drop_mark():
                 alerts.focus()
         elif alerts.selected and self.focused is alerts:
@@ -261,8 +263,11 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     def _chosen(self) -> DeliveryRow | None:
         """The delivery the pane's cursor is on, while the keys are the pane's."""
         pane = self.query_one(AlertPane)
-        is_inside = self.focused is not None and pane in self.focused.ancestors
-        return pane.chosen.delivery.row if pane.chosen and is_inside else None
+        return pane.chosen.delivery.row if pane.chosen and self._is_in_pane else None
+
+    @property
+    def _is_in_pane(self) -> bool:
+        return self.focused is not None and self.query_one(AlertPane) in self.focused.ancestors
 
     def on_line_view_moved(self) -> None:
         self.tell_reasons()
@@ -273,7 +278,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     async def action_resend(self) -> None:
         pane = self.query_one(AlertPane)
         fold = pane.chosen_fold
-        if fold is not None and self.focused is not None and pane in self.focused.ancestors:
+        if fold is not None and self._is_in_pane:
             await self.ask(partial(alert_actions.send_folded, self, self.context, [fold]))
             return
         await self.ask(partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts))

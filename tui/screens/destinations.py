@@ -215,9 +215,9 @@ class DestinationsScreen(LiveScreen):
             told = f"{visible(destination.name)} {verdict}. {end.explanation}".rstrip()
             self.app.notify(told, severity="information" if end.delivered else "error", markup=False)
 
-    def action_pause(self) -> None:
+    async def action_pause(self) -> None:
         if self._current is not None:
-            self.run_worker(partial(self._pause, self._current), group="action", exclusive=True)
+            await self.ask(partial(self._pause, self._current))
 
     async def _pause(self, destination: Destination) -> None:
         paused = not destination.paused
