@@ -112,14 +112,16 @@ class DestinationForm(Vertical):
     def type_early(self, text: str) -> None:
         """Put in place what was typed before the first field had the focus; after a tab, in the second.
 
-        Nobody has been seen to type further ahead.
+        Nobody has been seen to type further ahead than to the end of that.
         """
-        first, tab, second = text.partition("\t")
-        self._put_in_front("name", first)
-        if tab:
+        name, *more = text.split("\t")
+        self._put_in_front("name", name)
+        if more:
             url = self.query_one("#url", Input)
             self.screen.set_focus(url)
-            url.call_later(self._put_in_front, "url", second.partition("\t")[0])  # once all in it is selected
+            url.call_later(self._put_in_front, "url", more[0])  # once all in it is selected
+            if more[1:]:
+                url.call_later(self.screen.focus_next)
 
     def _put_in_front(self, id: str, text: str) -> None:
         """Before what was typed since; what else was in the field was selected then."""
