@@ -90,6 +90,20 @@ class TestToldApart:
         assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
         assert json.loads(alert.context) == {"title": "x", "created_at": "2026-01-31T09:15:00Z"}
 
+    @pytest.mark.parametrize(
+        ("named", "routed"),
+        [
+            (["pager", "soc"], ("pager", "soc")),
+            ([], None),
+            ("pager", None),
+            ([{"ip": "203.0.113.9"}], None),
+            (["pager", 5], None),
+        ],
+    )
+    def test_plain_json_may_name_destinations_too(self, named: object, routed: object) -> None:
+        alert = alert_of({"title": "x", "host": "db1", "destinations": named, "dedupKey": "root on db1"})
+        assert (alert.destinations, alert.dedup_key) == (routed, "root on db1")
+
     def test_a_persons_own_format_is_looked_for_first(self) -> None:
         own = formats(
             '[formats.acme]\ndetect = "host"\n[formats.acme.alert]\ntitle = "message"\nid = "\'acme\'"'
