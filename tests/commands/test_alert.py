@@ -250,6 +250,15 @@ class TestResend:
         assert done.stdout == "would send again: 2 deliveries, 2 to soc\n"
         assert self.waiting(tocsin) == []
 
+    def test_those_of_tests_are_sent_again_only_if_they_are_asked_for(self, tocsin: Tocsin) -> None:
+        tocsin("alert", "resend", "--failed")
+        tocsin.deliver(soc=answer())
+        tocsin.submit(alert(alert_id="test-1", test=True))
+        tocsin.deliver(soc=answer(Outcome.REJECTED, status_code=500))
+        failed = ("alert", "resend", "--failed", "--dry-run")
+        assert tocsin(*failed).stdout.startswith("would send again: no delivery")
+        assert tocsin(*failed, "--filter", "test:yes").stdout == "would send again: 1 delivery, 1 to soc\n"
+
     def test_of_an_alert_without_a_failure_needs_all(self, tocsin: Tocsin) -> None:
         tocsin.submit(alert(alert_id="alert-3"))
         tocsin.deliver(soc=answer())

@@ -562,3 +562,20 @@ async def test_capital_r_sends_all_that_failed_under_the_filter_again(viewer: Op
         await user.hears("No delivery has failed under this filter")
         await user.press("escape", "R")
         await user.sees("Send 1 failed delivery again?")
+
+
+async def test_a_test_that_failed_is_no_failure_to_count_or_to_send_again(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    bench.submit()
+    bench.submit(test=True)
+    fail(bench)
+    async with viewer() as user:
+        await user.sees("Alerts · 2", "1 failed")
+        await user.press("R")
+        await user.sees("Send 1 failed delivery again?")
+        await user.press("n")
+        await user.filter("test:yes")
+        await user.press("enter", "R")
+        await user.sees("Send 1 failed delivery under this filter again?")

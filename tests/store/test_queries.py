@@ -36,6 +36,16 @@ def test_the_start_of_several_is_refused(bench: Bench) -> None:
         find(bench, "inciden")
 
 
+def test_failures_are_counted_without_those_of_tests(bench: Bench) -> None:
+    bench.add()
+    for test in (True, False, False):
+        [delivery] = bench.submit(test=test)
+        bench.fail_until_exhausted()
+    assert bench.store.read(queries.summary).result().failed == 2
+    bench.resend(delivery)
+    assert bench.store.read(queries.summary).result().failed == 1
+
+
 @pytest.fixture
 def on_postgresql(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
     with open_store("postgresql", tmp_path, clock) as store:

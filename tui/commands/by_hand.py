@@ -11,7 +11,7 @@ from tui.commands.alert_selection import details_of, filter_of, filter_options
 from tui.commands.session import Session, say, tell
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Refused, Unknown
-from tui.domain.filter import Filter
+from tui.domain.filter import Filter, without_tests
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible
 
@@ -34,7 +34,11 @@ _PART = 500
     help="Only to this destination, however it stands there, even where it did not go.",
 )
 @click.option("--all", "everything", is_flag=True, help="Also what was delivered already.")
-@click.option("--failed", is_flag=True, help="Every failed delivery of the alerts the filters let through.")
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Every failed delivery of the alerts the filters let through; of tests only with --filter test:yes.",
+)
 @filter_options
 @click.option("--dry-run", is_flag=True, help="Only say what would be sent again.")
 @click.pass_obj
@@ -79,7 +83,7 @@ def resend(
                 rows = _to_resend(sent, named=to is not None, everything=everything)
         else:
             filters["states"] = (*filters["states"], *(("failed",) if failed else ()))
-            filter = filter_of(store, **filters)
+            filter = without_tests(filter_of(store, **filters))
             rows, folds = _matching(store, filter), _matching_folds(store, filter)
             _tell_of_folds_left_out(store, filter, rows)
         if dry_run:

@@ -112,6 +112,12 @@ def term(key: Key, *values: str, negated: bool = False) -> Filter:
     return Filter((Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated),))
 
 
+def without_tests(filter: Filter) -> Filter:
+    """What many are chosen by: test alerts are none of them, unless the filter speaks of them."""
+    spoken_of = any(term.key is Key.TEST for term in filter.terms)
+    return filter if spoken_of else filter + term(Key.TEST, "no")
+
+
 def _parse_term(match: re.Match[str]) -> Term:
     word, value = match["key"], match["value"].replace('"', "")
     negated = bool(match["minus"])

@@ -7,7 +7,7 @@ from typing import Any
 from textual.screen import Screen
 
 from tui.domain.errors import Refused
-from tui.domain.filter import Filter, Key, term
+from tui.domain.filter import Filter, Key, term, without_tests
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible
 from tui.screens import words
@@ -140,7 +140,7 @@ async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequ
 
 async def resend_all_failed(screen: Screen[Any], context: Context, filter: Filter) -> None:
     """Send again every failed delivery of the alerts that match, after a confirmation that counts them."""
-    wanted = filter + term(Key.STATE, Standing.FAILED)
+    wanted = without_tests(filter) + term(Key.STATE, Standing.FAILED)
     ids = await context.read(queries.matching_deliveries, wanted, context.clock())
     under = " under this filter" if filter else ""
     if not ids:

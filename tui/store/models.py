@@ -165,6 +165,9 @@ Delivery.add_index(
 # In the order of the alerts, so that the newest in trouble are found without a look at the others.
 Delivery.add_index(Delivery.index(Delivery.alert, name="delivery_failed", where=SQL("state = 'failed'")))
 Delivery.add_index(
+    Delivery.index(Delivery.alert, name="delivery_failed_test", where=SQL("state = 'failed' AND test"))
+)
+Delivery.add_index(
     Delivery.index(
         Delivery.alert, name="delivery_retrying", where=SQL("state = 'scheduled' AND attempts > 0")
     )

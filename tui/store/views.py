@@ -160,6 +160,7 @@ class Summary:
     in_flight: int
     waiting: int
     failed: int
+    """But for test alerts."""
 
 
 @dataclass(frozen=True, slots=True)
