@@ -42,6 +42,11 @@ def turn(before: int, ahead: int = 0) -> Turn:
         ),
         (replace(RETRYING, due_at=NOW), "The retry is due now"),
         (
+            replace(WAITING, due_at=NOW - 48 * SECOND),
+            "Due for 48s: no dispatcher has taken it. Does one run (tocsin dispatch)?",
+        ),
+        (replace(RETRYING, due_at=NOW - 48 * SECOND), "The retry is due for 48s: no dispatcher has"),
+        (
             replace(RETRYING, attempts=9),
             "Attempt 10 of 11 at 09:30:30, then about 10:36:30; gives up about 10:36:30.",
         ),

@@ -10,6 +10,8 @@ from tui.screens.widgets.lines import Line
 from tui.store.turns import MOST_BEFORE
 from tui.store.views import DeliveryDetails, Turn
 
+_LATE_MS = 10_000
+"""A dispatcher that runs has taken up by then what it has room for, or is very busy."""
 _SHOWN = 3
 """Moments that are named before the last."""
 
@@ -35,11 +37,11 @@ def _sentence(delivery: DeliveryDetails, limit: int, now: int) -> str:
         case Standing.WAITING | Standing.RETRYING if delivery.turn is not None and _is_due(delivery, now):
             return _turn(delivery.turn, now)
         case Standing.WAITING:
-            return "Due now: it is sent as soon as a dispatcher has room for it."
+            return _due("Due", row.due_at, now)
         case Standing.RETRYING if row.due_at is not None and row.due_at > now:
             return f"Tried again in {words.until(row.due_at, now)}, unless it is cancelled (c)."
         case Standing.RETRYING:
-            return "The retry is due now: it is sent as soon as a dispatcher has room for it."
+            return _due("The retry is due", row.due_at, now)
         case Standing.SENDING:
             return _sending(delivery, limit, now)
         case Standing.FAILED if row.deleted:
@@ -50,6 +52,13 @@ def _sentence(delivery: DeliveryDetails, limit: int, now: int) -> str:
             return "Cancelled: its destination has been deleted."
         case _:
             return "Cancelled; r sends it again."
+
+
+def _due(what: str, due_at: int | None, now: int) -> str:
+    late = now - (now if due_at is None else due_at)
+    if late < _LATE_MS:
+        return f"{what} now: it is sent as soon as a dispatcher has room for it."
+    return f"{what} for {words.span(late)}: no dispatcher has taken it. Does one run (tocsin dispatch)?"
 
 
 def _is_due(delivery: DeliveryDetails, now: int) -> bool:
