@@ -34,7 +34,7 @@ def turn(before: int, ahead: int = 0) -> Turn:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (WAITING, "Due now: it is sent as soon as a dispatcher has room for it."),
+        (WAITING, "It is due now: it is sent as soon as a dispatcher has room for it."),
         (
             RETRYING,
             "Tried again in 30s, unless it is cancelled (c). Attempt 3 of 11 at 09:30:30,"
@@ -43,9 +43,9 @@ def turn(before: int, ahead: int = 0) -> Turn:
         (replace(RETRYING, due_at=NOW), "The retry is due now"),
         (
             replace(WAITING, due_at=NOW - 48 * SECOND),
-            "Due for 48s: no dispatcher has taken it. Does one run (tocsin dispatch)?",
+            "It was due 48s ago and no dispatcher has taken it. Does one run (tocsin dispatch)?",
         ),
-        (replace(RETRYING, due_at=NOW - 48 * SECOND), "The retry is due for 48s: no dispatcher has"),
+        (replace(RETRYING, due_at=NOW - 48 * SECOND), "The retry was due 48s ago and no dispatcher"),
         (
             replace(RETRYING, attempts=9),
             "Attempt 10 of 11 at 09:30:30, then about 10:36:30; gives up about 10:36:30.",

@@ -37,11 +37,11 @@ def _sentence(delivery: DeliveryDetails, limit: int, now: int) -> str:
         case Standing.WAITING | Standing.RETRYING if delivery.turn is not None and _is_due(delivery, now):
             return _turn(delivery.turn, now)
         case Standing.WAITING:
-            return _due("Due", row.due_at, now)
+            return _due(row.due_at, now)
         case Standing.RETRYING if row.due_at is not None and row.due_at > now:
             return f"Tried again in {words.until(row.due_at, now)}, unless it is cancelled (c)."
         case Standing.RETRYING:
-            return _due("The retry is due", row.due_at, now)
+            return _due(row.due_at, now, what="The retry")
         case Standing.SENDING:
             return _sending(delivery, limit, now)
         case Standing.FAILED if row.deleted:
@@ -54,11 +54,11 @@ def _sentence(delivery: DeliveryDetails, limit: int, now: int) -> str:
             return "Cancelled; r sends it again."
 
 
-def _due(what: str, due_at: int | None, now: int) -> str:
+def _due(due_at: int | None, now: int, *, what: str = "It") -> str:
     late = now - (now if due_at is None else due_at)
     if late < _LATE_MS:
-        return f"{what} now: it is sent as soon as a dispatcher has room for it."
-    return f"{what} for {words.span(late)}: no dispatcher has taken it. Does one run (tocsin dispatch)?"
+        return f"{what} is due now: it is sent as soon as a dispatcher has room for it."
+    return f"{what} was due {words.span(late)} ago and no dispatcher has taken it. Does one run (tocsin dispatch)?"
 
 
 def _is_due(delivery: DeliveryDetails, now: int) -> bool:
