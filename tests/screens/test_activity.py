@@ -76,6 +76,37 @@ async def test_in_the_terminals_own_colours_red_is_not_on_blue(viewer: Opens) ->
         assert not [style.bgcolor for style in chosen() if style.bgcolor and not style.bgcolor.is_default]
 
 
+@pytest.mark.usefixtures("history")
+async def test_it_looks_right_at_any_size(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+    """Names are to be read, no line is broken in two, and there is a row to put the cursor on."""
+    async with viewer() as user:
+        await user.press("4")
+        await user.sees("vault", "2 timeout")
+        for width in (10, 30, 40, 47, 48, 50, 60, 67, 68, 75, 79, 80, 120):
+            for height in (5, 10, 15, 24):
+                await user.pilot.resize_terminal(width, height)
+                await user.settles()
+                if width >= 30 and height >= 10:
+                    assert [line for line in user.screen.splitlines() if "soc [@" in line]
+        await looks(user, snapshot, (40, 10), (60, 24), (75, 24), (80, 10))
+
+
+async def test_the_cursor_is_in_sight_and_the_scrollbar_over_no_figure(viewer: Opens, bench: Bench) -> None:
+    for number in range(12):
+        bench.add(name=f"d{number:02}")
+    bench.submit()
+    for claim in bench.claim().claims:
+        bench.finish(claim, Outcome.DELIVERED, ended_at=NOW, duration_ms=13)
+    async with viewer() as user:
+        await user.press("4")
+        await user.sees("d11")
+        await user.press("G")
+        for width, height in ((80, 24), (80, 10), (70, 15)):
+            await user.pilot.resize_terminal(width, height)
+            await user.settles()
+            assert user.line_with("d11").count("13ms") == (6 if width == 80 else 3)
+
+
 async def test_without_destinations(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await user.press("4")

@@ -22,8 +22,8 @@ _REFRESH_S = 2
 _AT_ONCE = 3
 """Spans in one read, so that other reads need not wait for all of them."""
 _AXIS = 9
-_TALL = 34
-"""Lines from which the charts are taller."""
+_SHORT, _TALL = 20, 34
+"""Lines below which there are no charts, for the table needs them, and from which they are taller."""
 _SHARES = (0.50, 0.95, 0.99)
 _FAILED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELIVERED)
 
@@ -32,6 +32,9 @@ class DestinationFigures(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select", "destination", id="activity.open", tooltip="Show it among all")
     ]
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.scroll_to_highlight)
 
 
 class ActivityScreen(LiveScreen):
@@ -97,12 +100,12 @@ class ActivityScreen(LiveScreen):
     def _draw(self) -> None:
         now = self.context.clock()
         hour, day = self._activity.hour, self._activity.day
+        short = self.size.height < _SHORT
         width = self.query_one("#list").content_size.width - 2  # padding
         self.query_one("#charts", Static).update(
             Content("\n").join(
                 [
-                    *self._charts(self._activity.by_minute, width, now),
-                    Content(""),
+                    *([] if short else [*self._charts(self._activity.by_minute, width, now), Content("")]),
                     *_headings(width),
                     _row(Content.styled("all", "bold"), all_of(hour), all_of(day), width),
                 ]
@@ -158,7 +161,7 @@ def _heading(title: str, counts: Sequence[int]) -> Content:
 
 
 def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[Content]:
-    lines = chart(values, max(width - _AXIS, HOUR // 2), height)
+    lines = chart(values, width - _AXIS, height)
     labels = [f"{max(values):,}", *[""] * (height - 2), "0"]
     return [
         Content.assemble((f"{label:>{_AXIS - 2}} ┤", words.MUTED), (line, style))
@@ -166,36 +169,52 @@ def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[C
     ]
 
 
-# --- the table: a name, then the same columns for the hour and for the day
+# --- the table: a name, then the same columns for the hour and for the day, as far as there is room
 
 _COLUMNS = ("attempts", "ok", "p50", "p95", "p99")
 _CELLS = (9, 5, 6, 6, 6)
+_SPANS = ("LAST HOUR", "LAST 24 HOURS")
+_LEAST_NAME, _MOST_NAME = 12, 40
+"""Cells of a name: what tells it from others, and no more than lets the eye find its figures."""
+
+
+def _shown(width: int) -> tuple[int, int]:
+    """How many of the spans there is room for beside a name, and how many of their columns."""
+    room = width - _LEAST_NAME
+    if room >= len(_SPANS) * sum(_CELLS):
+        return len(_SPANS), len(_CELLS)
+    return 1, len(_CELLS) if room >= sum(_CELLS) else 2
 
 
 def _name_cells(width: int) -> int:
-    """What the figures leave, and no more than lets the eye find them."""
-    return min(width - 2 * sum(_CELLS), 40)
+    """What the figures leave."""
+    spans, columns = _shown(width)
+    return max(_LEAST_NAME, min(width - spans * sum(_CELLS[:columns]), _MOST_NAME))
 
 
 def _headings(width: int) -> list[Content]:
-    name = _name_cells(width)
-    columns = "".join(f"{title:>{cells}}" for title, cells in zip(_COLUMNS, _CELLS, strict=True))
-    spans = "".join(f"{title:>{sum(_CELLS)}}" for title in ("LAST HOUR", "LAST 24 HOURS"))
+    (spans, columns), name = _shown(width), _name_cells(width)
+    above = "".join(f"{title:>{sum(_CELLS[:columns])}}" for title in _SPANS[:spans])
+    titles = _in_columns(_COLUMNS[:columns]) * spans
     return [
-        Content.styled(" " * name + spans, "bold $text-primary"),
-        Content.styled(f"{'destination':<{name}}{columns * 2}", words.MUTED),
+        Content.styled(" " * name + above, "bold $text-primary"),
+        Content.styled(f"{'destination':<{name}}{titles}", words.MUTED),
     ]
 
 
 def _row(name: Content, hour: Tally, day: Tally, width: int) -> Content:
-    room = _name_cells(width)
+    (spans, columns), room = _shown(width), _name_cells(width)
     cut = name.truncate(min(name.cell_length, room - 1), ellipsis=True)
-    return Content.assemble(cut, " " * (room - cut.cell_length), _figures(hour), _figures(day))
+    figures = [_in_columns(_figures(tally)[:columns]) for tally in (hour, day)[:spans]]
+    return Content.assemble(cut, " " * (room - cut.cell_length), *figures)
 
 
-def _figures(tally: Tally) -> str:
+def _figures(tally: Tally) -> Sequence[str]:
     if tally.success is None:
-        return "".join(f"{text:>{cells}}" for text, cells in zip("0––––", _CELLS, strict=True))
+        return "0––––"
     taken = [words.brief_duration(ms) for ms in tally.percentiles(*_SHARES)]
-    texts = (f"{tally.attempts:,}", percent(tally.success), *taken)
-    return "".join(f"{text:>{cells}}" for text, cells in zip(texts, _CELLS, strict=True))
+    return f"{tally.attempts:,}", percent(tally.success), *taken
+
+
+def _in_columns(texts: Sequence[str]) -> str:
+    return "".join(f"{text:>{cells}}" for text, cells in zip(texts, _CELLS, strict=False))
