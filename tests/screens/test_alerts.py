@@ -294,6 +294,17 @@ async def test_in_the_terminals_own_colours_the_cursor_is_turned_round(viewer: O
             assert any(segment.style and segment.style.reverse for segment in line) is is_turned
 
 
+async def test_the_cursor_stays_in_sight_in_a_terminal_that_gets_lower(viewer: Opens, bench: Bench) -> None:
+    fill(bench, 9)
+    async with viewer(VAST) as user:
+        await user.sees("Number 0001")
+        await user.press("G")
+        await user.is_on("Number 0001")
+        await user.pilot.resize_terminal(80, 10)
+        await user.misses("Number 0009")
+        await user.sees("Number 0001")
+
+
 # --- opening
 
 

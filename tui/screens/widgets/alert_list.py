@@ -299,6 +299,8 @@ class AlertList(AlertRows):
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, self._window.total)
         self._paint_anew()
+        if not self._following:
+            self.keep_in_sight()
         if self._loaded and not self._covers_screen():
             self._begin(self._load_around, "window")
 
