@@ -137,6 +137,38 @@ async def test_a_receiver_that_did_not_answer_is_told_from_one_that_refused(
         assert "RESPONSE" not in user.screen
 
 
+@pytest.mark.parametrize("size", [NARROW, (100, 30), WIDE])
+async def test_what_failed_last_of_many_is_in_sight_with_its_attempts(
+    viewer: Opens, bench: Bench, size: tuple[int, int]
+) -> None:
+    last_of_many_fails(bench)
+    async with viewer(size) as user:
+        await user.press("enter")
+        await user.sees("↻ d30  503  84 ms  1 of 2", "1  09:30:00  ✗ 503 Service Unavailable")
+
+
+async def test_the_cursor_is_in_sight_in_a_terminal_that_gets_lower(viewer: Opens, bench: Bench) -> None:
+    last_of_many_fails(bench)
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("↻ d30  503")
+        for size in ((80, 12), (40, 10), (40, 8)):
+            await user.pilot.resize_terminal(*size)
+            await user.settles()
+            assert "↻ d30" in user.screen
+
+
+def last_of_many_fails(bench: Bench) -> None:
+    for number in range(1, 31):
+        bench.add(name=f"d{number:02}")
+    bench.submit()
+    for claim in bench.claim().claims:
+        if claim.destination.name == "d30":
+            bench.finish(claim, Outcome.REJECTED, **BUSY)
+        else:
+            bench.finish(claim, **OK)
+
+
 async def test_what_is_under_way_and_what_waits_say_so(viewer: Opens, bench: Bench) -> None:
     bench.add(name="soc")
     bench.add(name="pager", paused=True)

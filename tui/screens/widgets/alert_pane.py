@@ -35,6 +35,8 @@ from tui.screens.widgets.lines import Line, LineView
 from tui.store import queries
 from tui.store.views import AlertDetails, AttemptRow, FoldRow
 
+_SHORT = 12
+"""Lines below which the deliveries have none to spare for a heading."""
 PRUNED = "This alert is no longer stored: it has been pruned"
 
 
@@ -230,6 +232,9 @@ class AlertPane(Reasons, Vertical):
         )
 
     # --- keys
+
+    def on_resize(self) -> None:
+        self.set_class(self.size.height < _SHORT, "-short")
 
     def on_line_view_moved(self, event: LineView.Moved) -> None:
         if event.view is self._deliveries:

@@ -164,7 +164,7 @@ class LineView(ScrollView, can_focus=True):
                     self.refresh_line(y)
         if from_top:
             self.scroll_to(y=0, animate=False)
-            self._bring_into_sight()
+            self._bring_into_sight(self._held)
             self.refresh()
         if (was.key if was else None) != (self.current.key if self.current else None):
             self.post_message(self.Moved(self, self.current))
@@ -212,7 +212,7 @@ class LineView(ScrollView, can_focus=True):
         if self._width != width:
             self._width = width
             self._lay_out()
-        self._bring_into_sight()
+        self._bring_into_sight(self._held)
 
     # --- drawing
 
@@ -292,9 +292,22 @@ class LineView(ScrollView, can_focus=True):
         if was is not self.current:
             self.post_message(self.Moved(self, self.current))
 
-    def _bring_into_sight(self) -> None:
+    @property
+    def _held(self) -> int:
+        """The rows below the cursor's that belong to its line: those of what it holds."""
+        line = self.current
+        if line is None or not line.holds:
+            return 0
+        index = next(index for index, each in enumerate(self._lines) if each is line)
+        after = next(iter(self._lines[index + line.holds + 1 :]), None)
+        below = range(self._cursor + 1, len(self._rows))
+        end = next((y for y in below if self._rows[y].line is after), len(self._rows))
+        return end - self._cursor - 1
+
+    def _bring_into_sight(self, held: int = 0) -> None:
+        """Scroll to the cursor, and to the rows it holds as far as there is room below it."""
         top, height = self.scroll_offset.y, self.size.height
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False)
-        elif self._cursor >= top + height > top:
-            self.scroll_to(y=self._cursor - height + 1, animate=False)
+        elif self._cursor + held >= top + height > top:
+            self.scroll_to(y=min(self._cursor, self._cursor + held - height + 1), animate=False)
