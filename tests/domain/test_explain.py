@@ -91,7 +91,12 @@ def test_a_wait_that_makes_no_sense_is_not() -> None:
         ("http://me:pw@h.example/hook", "https://h.example/hook/", "Write https:// instead of http://."),
         ("https://h.example/hook", "/hook/", "Put a slash at the end of the URL."),
         ("https://h.example/hook", "https://h.example/v2", "Use the URL it points to: https://h.example/v2"),
-        (HERE, "/services/T000/an0ther-t0ken", "Use the URL it points to: https://hooks.example.com/…0ken"),
+        (
+            HERE,
+            "/services/T000/an0ther-t0ken",
+            "Use the URL it points to, in full in the answer's Location header (see the alert's details): "
+            "https://hooks.example.com/…0ken",
+        ),
         ("https://h.example/hook", "/login?next=/hook", "It points to a page to log in at"),
         ("https://h.example/hook", "", "It does not say where to."),
         ("https://h.example/hook", "https://[bad", "Where it points to is no URL."),

@@ -172,7 +172,10 @@ def _advice_on_redirect(url: str, location: str) -> str:
         return "Write https:// instead of http://."
     if _same(here, there) and there.path == f"{here.path}/":
         return "Put a slash at the end of the URL."
-    return f"Use the URL it points to: {mask_url(there.geturl())[:200]}"
+    whole = there.geturl()
+    shown = mask_url(whole)[:200]
+    where = "" if shown == whole else ", in full in the answer's Location header (see the alert's details)"
+    return f"Use the URL it points to{where}: {shown}"
 
 
 def _same(here: SplitResult, there: SplitResult) -> bool:
