@@ -730,6 +730,18 @@ async def test_a_receiver_that_refuses_is_quoted(tocsin: Opens, receive: Callabl
         await user.sees("500 Internal Server Error", "out of order")
 
 
+async def test_it_says_what_is_tested_and_what_was_kept_of_a_long_answer(
+    tocsin: Opens, receive: Callable[..., Receiver]
+) -> None:
+    body = json.dumps({"error": "overloaded", "log": "x" * 80 * 1024})
+    receiver = receive(status=500, body=body)
+    async with tocsin() as user:
+        await configure(user, "soc", receiver.url)
+        await user.press("enter")
+        await user.sees("✗ Not delivered", f"soc  {receiver.url}")
+        await user.sees("Response body  kept 64 KiB of 80 KiB", '  "error": "overloaded",')
+
+
 async def test_a_long_answer_is_read_with_the_keys_that_scroll(
     tocsin: Opens, receive: Callable[..., Receiver]
 ) -> None:
@@ -816,6 +828,20 @@ async def test_an_impatient_second_enter_does_not_leave_the_test(
         await configure(user, "soc", receive(delay_s=0.3).url)
         await user.press("enter", "enter", "enter")
         await user.sees("✓ Delivered")
+
+
+async def test_while_a_test_is_under_way_tab_leads_to_the_other_ways(viewer: Opens, bench: Bench) -> None:
+    async with viewer() as user:
+        await configure(user, "soc", "https://hooks.example.com/alerts")
+        await user.press("enter", "enter")
+        await user.sees("soc  https://hooks.example.com/alerts", "sending…")
+        await user.press("tab", "enter")
+        await user.sees("Content-Type: application/json")
+        deliver(bench)
+        await user.sees("Finish Setup")
+        assert not user.app.screen.query_one("#finish").has_focus
+        await user.press("tab")
+        await user.is_at("finish")
 
 
 async def test_going_back_while_the_test_is_under_way_leaves_the_form_alone(

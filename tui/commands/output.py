@@ -110,7 +110,9 @@ def body_of(exchange: "Exchange | None") -> str:
         return ""
     from tui.screens import bodies
 
-    text = bodies.body(exchange.response_body, exchange.response_headers).plain
+    text = bodies.body(
+        exchange.response_body, exchange.response_headers, cut=exchange.response_truncated
+    ).plain
     return f"{text}\n(the rest was not kept)" if exchange.response_truncated else text
 
 

@@ -37,18 +37,19 @@ def body_lines(raw: bytes, headers: Headers = (), *, key: str = "", cut: bool = 
     return lines
 
 
-def body(raw: bytes, headers: Headers = ()) -> Content:
+def body(raw: bytes, headers: Headers = (), *, cut: bool = False) -> Content:
     """`raw` all in one, nothing folded."""
-    lines = body_lines(raw, headers)
+    lines = body_lines(raw, headers, cut=cut)
     shown = [Content("  " * line.depth) + line.content for line in lines[:_MOST_IN_PASSING]]
     if len(lines) > _MOST_IN_PASSING:
         shown.append(_more(len(lines) - _MOST_IN_PASSING, "line"))
     return Content("\n").join(shown)
 
 
-def plain_lines(raw: bytes, headers: Headers = ()) -> list[str]:
+def plain_lines(raw: bytes, headers: Headers = (), *, cut: bool = False) -> list[str]:
     """`raw` as lines to be compared with another's; none for an empty one."""
-    return ["  " * line.depth + line.content.plain for line in body_lines(raw, headers)] if raw else []
+    lines = body_lines(raw, headers, cut=cut) if raw else []
+    return ["  " * line.depth + line.content.plain for line in lines]
 
 
 def whole_text(raw: bytes, headers: Headers = ()) -> str:

@@ -81,6 +81,8 @@ class DestinationSetup(ReadingScreen):
         """The settings that somebody else changed, as far as that has been said."""
         self._typed_early: str | None = ""
         """What was typed before there was a field to type into; None from when there is."""
+        self._sends = False
+        """A test is under way."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="steps")
@@ -205,7 +207,7 @@ class DestinationSetup(ReadingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         if action == "move_on":
-            return self.focused is not None  # or it is kept, with what is typed early
+            return self._sends or self.focused is not None  # or it is kept, with what is typed early
         return self.is_mounted and self._configures if action in ("save", "reveal") else True
 
     def action_move_on(self, way: int) -> None:
@@ -313,21 +315,22 @@ class DestinationSetup(ReadingScreen):
         assert self._destination is not None
         button = self.query_one("#send-test", Button)
         self.set_focus(None)  # or it would move on, and a second enter with it
-        button.disabled = True
+        button.disabled = self._sends = True
         try:
             delivered = await self.query_one(TestResult).run(self._destination)
         except (StoreUnavailable, Invalid) as error:
             self.notify(f"The test alert was not sent: {error}", severity="error", markup=False)
             delivered = False
         finally:
-            button.disabled = False
+            button.disabled = self._sends = False
         if delivered:
             self._show_step(1, "finish", "another", "back")
-            self.query_one("#finish").focus()
+            button = self.query_one("#finish", Button)
         else:
             self._show_step(1, "send-test", "back", "skip")
             button.label = "Send Again"
-            button.focus()
+        if self.focused is None or not self.focused.display:
+            button.focus()  # else somebody has moved on meanwhile, and the next enter is meant for there
 
     def _finish(self) -> None:
         destination = self._destination

@@ -15,6 +15,7 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
 from tui.screens import bodies, words
 from tui.screens.context import Context
+from tui.screens.details.exchange import size_of
 from tui.store import outbox, queries
 from tui.store.views import AttemptRow, Exchange
 
@@ -113,6 +114,9 @@ def in_full(end: TestEnd) -> Content:
     ):
         parts += [(f"\n{name:<15}", words.MUTED), value]
     if end.exchange is not None and attempt.status_code is not None:
-        shown = bodies.body(end.exchange.response_body, end.exchange.response_headers)
-        parts += [("\n\nResponse body", words.MUTED), "\n", shown]
+        exchange = end.exchange
+        shown = bodies.body(
+            exchange.response_body, exchange.response_headers, cut=exchange.response_truncated
+        )
+        parts += [(f"\n\nResponse body  {size_of(exchange)}", words.MUTED), "\n", shown]
     return Content.assemble(*parts)

@@ -1,5 +1,6 @@
 """Two attempts beside each other, by signs."""
 
+from dataclasses import replace
 from typing import Any
 
 from tests.conftest import NOW, alert
@@ -64,6 +65,12 @@ def test_json_bodies_are_compared_by_their_entries() -> None:
         ("+", "", '  "c": 4'),
         (" ", "}", "}"),
     ]
+
+
+def test_json_that_was_cut_off_is_compared_by_its_entries_too() -> None:
+    left, right = side(1, b'{"a":1,"b":2,"c":"x'), side(2, b'{"a":1,"b":3,"c":"x')
+    cut = [replace(each, exchange=replace(each.exchange, response_truncated=True)) for each in (left, right)]
+    assert ("~", '  "b": 2,', '  "b": 3,') in section("RESPONSE", *cut)
 
 
 def test_long_equal_stretches_are_counted_not_shown() -> None:

@@ -11,6 +11,7 @@ from tui.domain.attempt import Headers
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
 from tui.screens import bodies, words
+from tui.screens.details.exchange import size_of
 from tui.store.views import AttemptRow, DeliveryRow, Exchange
 
 SAME, CHANGED, ADDED, GONE = " ", "~", "+", "-"
@@ -72,14 +73,8 @@ def _facts(side: Side, now: int) -> dict[str, str]:
         "took": words.duration(attempt.duration_ms),
         "url": visible(mask_url(attempt.url)),
         "answered by": visible(attempt.remote_address or ""),
-        "length": _length(side.exchange) if side.exchange and attempt.status_code is not None else "",
+        "length": size_of(side.exchange) if side.exchange and attempt.status_code is not None else "",
     }
-
-
-def _length(exchange: Exchange) -> str:
-    return bodies.kept(
-        exchange.response_length, len(exchange.response_body), truncated=exchange.response_truncated
-    )
 
 
 def _headers(side: Side, *, sent: bool) -> dict[str, str]:
@@ -96,7 +91,11 @@ def _headers(side: Side, *, sent: bool) -> dict[str, str]:
 
 def _response(side: Side) -> list[str]:
     exchange = side.exchange
-    return bodies.plain_lines(exchange.response_body, exchange.response_headers) if exchange else []
+    if exchange is None:
+        return []
+    return bodies.plain_lines(
+        exchange.response_body, exchange.response_headers, cut=exchange.response_truncated
+    )
 
 
 def _request(alert: Alert, side: Side) -> list[str]:

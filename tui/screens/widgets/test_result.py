@@ -9,7 +9,7 @@ from tui.delivery.request import masked_request
 from tui.domain.alert import make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.text import visible
-from tui.screens import bodies
+from tui.screens import bodies, words
 from tui.screens.context import Context
 from tui.screens.sending_tests import in_full, send_test
 
@@ -48,8 +48,10 @@ class TestResult(Vertical):
 
     async def run(self, destination: Destination) -> bool:
         """Send the test alert; whether it was delivered. Raises StoreUnavailable or Invalid."""
-        end = await send_test(self.context, destination, self._show)
-        self._show(in_full(end))
+        url = visible(destination.masked_url)
+        tested = Content.assemble((visible(destination.name), "bold"), (f"  {url}\n\n", words.MUTED))
+        end = await send_test(self.context, destination, lambda told: self._show(tested + told))
+        self._show(tested + in_full(end))
         return end.delivered
 
     def _show_request(self, destination: Destination) -> None:
