@@ -12,7 +12,7 @@ from textual.widgets import Input
 from tests.conftest import NOW, alert, write
 from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
-from tests.screens.user import NARROW, VAST, User, user_at
+from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
 from tui.domain.destination import Destination
@@ -740,6 +740,19 @@ async def test_it_says_what_is_tested_and_what_was_kept_of_a_long_answer(
         await user.press("enter")
         await user.sees("✗ Not delivered", f"soc  {receiver.url}")
         await user.sees("Response body  kept 64 KiB of 80 KiB", '  "error": "overloaded",')
+
+
+async def test_nothing_moves_when_the_scrollbar_of_a_long_answer_comes(
+    tocsin: Opens, receive: Callable[..., Receiver]
+) -> None:
+    async with tocsin(WIDE) as user:
+        await configure(user, "soc", receive(body="line\n" * 200).url)
+        await user.sees("soc is saved")
+        before = user.line_with("soc is saved").index("soc")
+        await user.press("enter")
+        await user.sees("✓ Delivered")
+        await user.settles()
+        assert user.line_with("✓ Delivered").index("✓") == before
 
 
 async def test_a_long_answer_is_read_with_the_keys_that_scroll(
