@@ -2,6 +2,7 @@
 
 import gc
 import json
+from dataclasses import replace
 
 import pytest
 from textual.selection import Selection
@@ -13,6 +14,7 @@ from tests.screens.history import BUSY, OK, deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
+from tui.domain.retry import RetryPolicy
 from tui.domain.text import is_control
 from tui.screens.widgets.alert_pane import PRUNED, AlertPane
 from tui.screens.widgets.lines import LineView
@@ -135,6 +137,18 @@ async def test_a_receiver_that_did_not_answer_is_told_from_one_that_refused(
     async with viewer(VAST) as user:
         await user.sees("✗ nothing is listening on hooks.example.com:443", "ATTEMPT 1")
         assert "RESPONSE" not in user.screen
+
+
+async def test_no_more_attempts_were_made_than_it_says_there_are(viewer: Opens, bench: Bench) -> None:
+    """Another dispatcher may retry more often than this app would."""
+    bench.add()
+    bench.submit()
+    often = replace(bench, policy=RetryPolicy((5_000, 5_000)))
+    for _ in range(3):
+        reject(often, duration_ms=8_001)
+        bench.clock.advance(5_000)
+    async with viewer() as user:
+        await user.sees("✗ soc  503  8.0 s  3 of 3")
 
 
 @pytest.mark.parametrize("size", [NARROW, (100, 30), WIDE])

@@ -92,7 +92,7 @@ def wall_time(moment: int, now: int) -> str:
 def duration(milliseconds: int | None) -> str:
     if milliseconds is None:
         return ""
-    return f"{milliseconds} ms" if milliseconds < 10_000 else f"{milliseconds / 1000:.1f} s"
+    return f"{milliseconds} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
 def brief_duration(milliseconds: int | None) -> str:

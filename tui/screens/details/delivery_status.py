@@ -164,7 +164,7 @@ def _delivery(delivery: DeliveryDetails, limit: int, now: int) -> Content:
         parts.append((f"  {last.status_code or last.outcome}", style))
         parts.append(f"  {words.duration(last.duration_ms)}" if last.duration_ms is not None else "")
     if row.attempts:
-        parts.append((f"  {row.attempts} of {limit}", words.MUTED))
+        parts.append((f"  {row.attempts} of {max(limit, row.attempts)}", words.MUTED))
     if row.standing is not Standing.DELIVERED:
         parts.append((f"  {words.next_step(row, now)}", style))
     return Content.assemble(*parts)
