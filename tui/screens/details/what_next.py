@@ -58,7 +58,8 @@ def _due(due_at: int | None, now: int, *, what: str = "It") -> str:
     late = now - (now if due_at is None else due_at)
     if late < _LATE_MS:
         return f"{what} is due now: it is sent as soon as a dispatcher has room for it."
-    return f"{what} was due {words.span(late)} ago and no dispatcher has taken it. Does one run (tocsin dispatch)?"
+    asks = "no dispatcher has taken it. Does one run (tocsin dispatch)?"
+    return f"{what} was due {words.span(late)} ago and {asks}"
 
 
 def _is_due(delivery: DeliveryDetails, now: int) -> bool:
