@@ -8,7 +8,10 @@ from textual.theme import BUILTIN_THEMES
 
 from tests.screens.conftest import Opens
 from tests.screens.test_snapshots import every_standing, soc
-from tests.screens.user import WIDE, User
+from tests.screens.user import WIDE, User, missing
+from tui.screens.dialogs import Choose, Confirm
+from tui.screens.help import Help
+from tui.screens.jump import Jump
 from tui.screens.themes import DARK, FULL, GROUNDS, LIGHT, READABLE, TEXT, VISIBLE, contrast, readable
 
 __all__ = ["every_standing", "soc"]
@@ -111,3 +114,20 @@ async def test_where_no_colour_is_wanted_none_is_written_and_the_cursor_is_turne
                 ColorType.DEFAULT
             }
             assert any(style.reverse for style in styles)
+
+
+@pytest.mark.usefixtures("every_standing")
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_what_lies_under_a_dialog_is_seen_in_the_terminals_own_colours(
+    viewer: Opens, theme: str
+) -> None:
+    async with viewer(WIDE) as user:
+        user.app.theme = theme
+        for key, dialog in (("semicolon", Jump), ("question_mark", Help), ("y", Choose), ("R", Confirm)):
+            await user.sees("Alerts · 7", "It failed for good after 1 attempt")
+            await user.settles()
+            await user.press(key)
+            await user.until(lambda dialog=dialog: isinstance(user.app.screen, dialog))
+            await user.settles()
+            assert missing(["tocsin", "Alerts · 7", "CRITICAL"], user.screen) == []
+            await user.press("escape")
