@@ -120,6 +120,44 @@ async def test_a_question_before_a_selection_is_sent_again(
         assert user.screen == snapshot
 
 
+@pytest.mark.parametrize("size", [(60, 15), (40, 10)], ids=["60x15", "40x10"])
+async def test_a_question_where_there_is_little_room(
+    viewer: Opens, bench: Bench, size: tuple[int, int], snapshot: SnapshotAssertion
+) -> None:
+    bench.submit(title="nowhere")
+    bench.add(name="the pager of whoever is on call")
+    bench.submit(title="sent")
+    deliver(bench)
+    async with viewer(size) as user:
+        await user.is_on("sent")
+        await user.press("r")
+        await user.sees("y send again · n leave it")
+        await user.settles()
+        assert user.screen == snapshot(name="yes or no")
+        await user.press("n", "j")
+        await user.is_on("nowhere")
+        await user.press("r")
+        await user.sees("sent nowhere")
+        await user.settles()
+        assert user.screen == snapshot(name="one of several")
+
+
+@pytest.mark.parametrize("size", [NARROW, (40, 10)], ids=["80x24", "40x10"])
+async def test_the_cursor_is_seen_at_the_end_of_many_choices(
+    viewer: Opens, bench: Bench, size: tuple[int, int]
+) -> None:
+    bench.submit(title="nowhere")
+    for number in range(30):
+        bench.add(name=f"number {number:02}")
+    async with viewer(size) as user:
+        await user.is_on("nowhere")
+        await user.press("r")
+        await user.sees("This alert was sent nowhere")
+        await user.settles()
+        await user.press("k")
+        await user.sees("number 29")
+
+
 # --- log and help
 
 

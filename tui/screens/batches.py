@@ -8,12 +8,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import ProgressBar, Static
 
 from tui.domain.errors import Refused
 from tui.screens import words
-from tui.screens.closing import ClosesOnce
+from tui.screens.dialogs import Dialog
 from tui.store.errors import StoreUnavailable
 
 BATCH = 500
@@ -56,7 +56,7 @@ async def _do(step: Step, ids: Sequence[int], result: Result) -> None:
         result.trouble = str(error)
 
 
-class BatchesDialog(ModalScreen[Result], ClosesOnce[Result]):
+class BatchesDialog(Dialog[Result]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "stop", id="batches.stop", tooltip="Stop after the batch under way")
     ]

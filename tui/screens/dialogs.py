@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, ScreenResultType
 from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
@@ -17,7 +17,14 @@ from tui.screens.closing import ClosesOnce
 _BY_HAND = " esc closes · select with the mouse, in most terminals with shift "
 
 
-class Confirm(ModalScreen[bool], ClosesOnce[bool]):
+class Dialog(ModalScreen[ScreenResultType], ClosesOnce[ScreenResultType]):
+    """What stands in the middle of a screen that is seen around it."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
+
+
+class Confirm(Dialog[bool]):
     """Asks before what cannot be undone. `y` and enter on the button do it; `n` and esc do not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,7 +61,7 @@ class Confirm(ModalScreen[bool], ClosesOnce[bool]):
         self.dismiss(answer)
 
 
-class Choose(ModalScreen[str | None], ClosesOnce[str | None]):
+class Choose(Dialog[str | None]):
     """One of several things, each on a key of its own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -89,7 +96,7 @@ class Choose(ModalScreen[str | None], ClosesOnce[str | None]):
         options.action_cursor_down() if way > 0 else options.action_cursor_up()
 
 
-class ShowText(ModalScreen[None], ClosesOnce[None]):
+class ShowText(Dialog[None]):
     """A text to be selected by hand, where nothing could copy it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
 from tui.screens import words
-from tui.screens.closing import ClosesOnce
+from tui.screens.dialogs import Dialog
 
 _KEYS_CELLS = 8
 _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
@@ -19,7 +19,7 @@ _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
 _HINT = "esc closes · ctrl+p: by name · set [keys] in the configuration"
 
 
-class Help(ModalScreen[None], ClosesOnce[None]):
+class Help(Dialog[None]):
     """What can be done on the screen below, with which key, and the id to put it on another one by."""
 
     AUTO_FOCUS = "#keys"
