@@ -466,7 +466,7 @@ async def test_saving_goes_to_the_first_field_that_is_wrong(viewer: Opens, bench
         await user.go_to("save")
         await user.press("enter")
         await user.is_at("url")
-        await user.sees("give the URL alerts are posted to")
+        await user.sees("✗ give the URL alerts are posted to")
         assert stored(bench) == []
 
 

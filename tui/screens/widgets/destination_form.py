@@ -281,7 +281,7 @@ class DestinationForm(Vertical):
 
     def _put_error(self, field: str, message: str) -> None:
         error = self.query_one(f"#{field}-error", Static)
-        error.update(Content(visible(message)))
+        error.update(Content(f"✗ {visible(message)}"))
         error.display = True
 
     def _hide_error(self, field: str) -> None:
