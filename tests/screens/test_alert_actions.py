@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 import pytest
+from textual.widgets._progress_bar import Bar
 
 from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail
@@ -11,6 +12,7 @@ from tests.screens.user import NARROW, VAST, User
 from tests.store.bench import Bench
 from tui.domain.errors import Refused
 from tui.screens.batches import Result, in_batches
+from tui.screens.themes import VISIBLE, contrast
 
 
 def states(bench: Bench) -> list[str]:
@@ -144,12 +146,31 @@ async def test_many_are_worked_through_in_batches_with_progress(viewer: Opens) -
     assert steps.done == list(range(1_200))
 
 
+async def test_the_progress_tells_done_from_left_in_every_theme(viewer: Opens) -> None:
+    steps = Steps()
+    async with viewer(NARROW) as user:
+        results = await begin(user, steps, 1_200)
+        steps.gate.release()
+        await user.sees("500 of 1,200", "42%", "━", "esc stops; what is done by then stays done")
+        bar = user.app.screen.query_one(Bar)
+        track = bar.get_component_styles("bar--bar").background
+        assert contrast(track, bar.background_colors[1]) >= VISIBLE
+        user.app.theme = "ansi-dark"
+        await user.misses("━")
+        await user.sees("500 of 1,200", "42%")
+        steps.gate.release()
+        steps.gate.release()
+        await user.until(lambda: results)
+
+
 async def test_esc_stops_between_two_batches(viewer: Opens) -> None:
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
         await user.sees("Sending again: 0 of 1,200", "esc stops")
         await user.press("escape")
+        await user.sees("Stopping after this batch…")
+        await user.misses("esc stops")
         steps.gate.release()
         await user.until(lambda: results)
     assert results == [Result(done=499, refused=["it is busy"], left=700)]

@@ -72,7 +72,7 @@ class BatchesDialog(Dialog[Result]):
             yield Static(id="batches", classes="question")
             yield ProgressBar(len(self._ids), show_eta=False)
             yield Static(
-                Content.styled("esc stops; what is done by then stays done", words.MUTED), classes="hint"
+                Content.styled("esc stops; what is done by then stays done", words.MUTED), id="stops"
             )
 
     def on_mount(self) -> None:
@@ -81,6 +81,7 @@ class BatchesDialog(Dialog[Result]):
 
     def action_stop(self) -> None:
         self._stops = True
+        self.query_one("#stops", Static).update("Stopping after this batch…")
 
     async def _work(self) -> None:
         result = Result(left=len(self._ids))
