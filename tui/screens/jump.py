@@ -21,7 +21,7 @@ class Letter(Static):
     """Stands over the part it leads to."""
 
     def __init__(self, letter: str, target: Widget) -> None:
-        super().__init__(Content(f" {letter} "))
+        super().__init__(Content(f"[{letter}]"))
         self.letter, self.target = letter, target
 
     def on_click(self, event: events.Click) -> None:
