@@ -385,6 +385,22 @@ async def test_r_sends_what_went_nowhere_to_a_destination_that_is_chosen(viewer:
     assert [claim.destination.name for claim in bench.claim().claims] == ["soc"]
 
 
+async def test_where_what_went_nowhere_would_wait_is_said_before_and_after(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.submit()
+    bench.add(name="pager")
+    bench.add(name="vault", paused=True)
+    async with viewer(NARROW) as user:
+        await user.press("enter")
+        await user.sees("NOT SENT")
+        await user.press("r")
+        await user.sees("1  pager ", "2  vault  ‖ paused", "esc closes · ⏎ chooses")
+        await user.press("2")
+        await user.hears("It waits: vault is paused")
+        await user.sees("waits: the destination is paused")
+
+
 async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()

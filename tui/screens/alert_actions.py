@@ -6,6 +6,7 @@ from typing import Any
 
 from textual.screen import Screen
 
+from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter, Key, term, without_tests
 from tui.domain.lifecycle import Standing, State
@@ -123,7 +124,7 @@ async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequ
         screen.notify("There is no destination to send it to: add one first.", severity="warning")
         return False
     keys = (*"123456789", *" " * len(known))
-    choices = [(str(each.id), key, visible(each.name)) for each, key in zip(known, keys, strict=False)]
+    choices = [(str(each.id), key, _place(each)) for each, key in zip(known, keys, strict=False)]
     what = NOWHERE if len(alert_keys) == 1 else f"{len(alert_keys):,} alerts were sent nowhere"
     chosen = await screen.app.push_screen_wait(Choose(f"{what}. Send to", choices))
     if chosen is None:
@@ -133,9 +134,16 @@ async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequ
         return await context.write(outbox.send_to, some, int(chosen))
 
     result = await in_batches(screen, step, alert_keys, _SENDING.doing)
-    name = next(each.name for each in known if str(each.id) == chosen)
-    _tell(screen, result, _SENDING, f"to {visible(name)}", len(alert_keys))
+    to = next(each for each in known if str(each.id) == chosen)
+    name = visible(to.name)
+    waits = f"{'It waits' if result.done == 1 else 'They wait'}: {name} is paused" if to.paused else ""
+    _tell(screen, result, _SENDING, f"to {name}", len(alert_keys), waits)
     return True
+
+
+def _place(destination: Destination) -> str:
+    """As one of those that can be chosen."""
+    return visible(destination.name) + (f"  {words.PAUSED} paused" if destination.paused else "")
 
 
 async def resend_all_failed(screen: Screen[Any], context: Context, filter: Filter) -> None:
@@ -229,7 +237,8 @@ async def _confirm(screen: Screen[Any], question: str, yes: str) -> bool:
     return await screen.app.push_screen_wait(Confirm(question, yes=yes, no="Leave it"))
 
 
-def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: int) -> None:
+def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: int, waits: str = "") -> None:
+    """What became of it; `waits` says why nothing of what was done can be seen yet."""
     if result.trouble:
         left = f"{result.left:,} {deed.not_done}" if asked > 1 else deed.not_done.capitalize()
         screen.notify(f"{left}: {result.trouble}", severity="error", markup=False)
@@ -237,7 +246,7 @@ def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: in
         stopped = f"Stopped: {result.done:,} of {asked:,} done, {result.left:,} {deed.not_done}"
         screen.notify(stopped, severity="warning", markup=False)
     elif result.done:
-        screen.notify(f"{deed.doing} {what}", markup=False)
+        screen.notify(waits or f"{deed.doing} {what}", markup=False)
     if result.refused:
         count = (
             f"{len(result.refused):,} {deed.not_done}: " if asked > 1 else f"{deed.not_done.capitalize()}: "

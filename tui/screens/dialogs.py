@@ -23,6 +23,14 @@ class Dialog(ModalScreen[ScreenResultType], ClosesOnce[ScreenResultType]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
 
+    def _key(self, id: str) -> str:
+        """What a binding is on, if it was put on another key, too."""
+        return next(
+            self.app.get_key_display(active.binding)
+            for active in self.active_bindings.values()
+            if active.binding.id == id
+        )
+
 
 class Confirm(Dialog[bool]):
     """Asks before what cannot be undone. `y` and enter on the button do it; `n` and esc do not."""
@@ -48,10 +56,8 @@ class Confirm(Dialog[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#no" if self._dangerous else "#yes").focus()
-        keys: dict[str | None, str] = {}
-        for active in self.active_bindings.values():
-            keys.setdefault(active.binding.id, self.app.get_key_display(active.binding))
-        told = f"{keys['confirm.yes']} {self._yes.lower()} · {keys['confirm.no']} {self._no.lower()}"
+        yes, no = self._key("confirm.yes"), self._key("confirm.no")
+        told = f"{yes} {self._yes.lower()} · {no} {self._no.lower()}"
         self.query_one(".dialog").border_subtitle = Content(told)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
@@ -87,6 +93,10 @@ class Choose(Dialog[str | None]):
                     for id, key, text in self._choices
                 )
             )
+
+    def on_mount(self) -> None:
+        told = f"{self._key('choose.close')} closes · ⏎ chooses"
+        self.query_one(".dialog").border_subtitle = Content(told)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option.id)
