@@ -100,6 +100,12 @@ async def test_alerts_of_every_standing(viewer: Opens, snapshot: SnapshotAsserti
 
 
 @pytest.mark.usefixtures("every_standing")
+async def test_where_the_status_line_is_cut_what_failed_is_left(viewer: Opens) -> None:
+    async with viewer((40, 10)) as user:
+        await user.sees("○ viewing 2 failed 2 waiting", "…")
+
+
+@pytest.mark.usefixtures("every_standing")
 async def test_the_details_of_an_alert(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(NARROW) as user:
         await user.press("enter")

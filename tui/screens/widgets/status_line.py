@@ -49,7 +49,10 @@ class StatusLine(Static):
         self.tick()
 
     def _render_line(self) -> Content:
-        """Everything if there is room; else the screens' names go, the gaps shrink, then the sparkline."""
+        """Everything if there is room; else the screens' names go, the gaps shrink, then the sparkline.
+
+        Where that is not enough what failed comes first, for the end is cut.
+        """
         for hint, gap, bars in (
             (_SCREENS + _HELP, "   ", 12),
             (_HELP, "   ", 12),
@@ -60,6 +63,9 @@ class StatusLine(Static):
             line = Content(gap).join(self._parts(bars))
             if line.cell_length + (hint.cell_length if hint is not _HELP else 0) <= self.size.width:
                 break
+        else:
+            first, *others = self._parts(0)
+            line = Content(" ").join([first, *reversed(others)])
         room = self.size.width - line.cell_length - hint.cell_length
         return line + Content(" " * room) + hint if room > 0 else line
 
