@@ -77,6 +77,13 @@ def test_no_blue_on_the_black_of_a_terminal() -> None:
     assert "ansi_blue" in variables_of("ansi-light").values()
 
 
+@pytest.mark.parametrize("name", ["ansi-dark", "ansi-light"])
+def test_warnings_and_errors_are_told_apart_in_the_terminals_own_colours(name: str) -> None:
+    colours = variables_of(name)
+    seen = {colours[text].replace("bright_", "") for text in ("text-warning", "text-error", "text-accent")}
+    assert len(seen) == 3
+
+
 @pytest.mark.usefixtures("every_standing")
 @pytest.mark.parametrize("theme", [DARK.name, LIGHT.name])
 async def test_all_that_the_screens_write_can_be_read(viewer: Opens, theme: str) -> None:
@@ -131,3 +138,15 @@ async def test_what_lies_under_a_dialog_is_seen_in_the_terminals_own_colours(
             await user.settles()
             assert missing(["tocsin", "Alerts · 7", "CRITICAL"], user.screen) == []
             await user.press("escape")
+
+
+@pytest.mark.parametrize("theme", ["ansi-dark", "ansi-light"])
+async def test_the_palette_is_written_in_the_terminals_own_colours(viewer: Opens, theme: str) -> None:
+    async with viewer() as user:
+        user.app.theme = theme
+        await user.press("ctrl+p")
+        await user.sees("Quit: Quit")
+        await user.settles()
+        styles = [style for _, style in drawn(user)]
+        colours = {colour for style in styles for colour in (style.color, style.bgcolor) if colour}
+        assert {colour for colour in colours if colour.type is ColorType.TRUECOLOR} == set()

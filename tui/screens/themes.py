@@ -89,6 +89,9 @@ def _of_the_terminal(theme: Theme, variables: Mapping[str, str]) -> dict[str, st
     blue = "ansi_cyan" if theme.dark else "ansi_blue"
     ours = {name: blue if value == "ansi_blue" else value for name, value in variables.items()}
     ours |= dict.fromkeys(("cursor-row", "cursor-row-blurred", "frame"), "ansi_default")
+    if not theme.dark:  # Textual's warnings are as red as errors, and yellow cannot be read on white
+        ours |= dict.fromkeys(("warning", "text-warning"), "ansi_magenta")
+        ours |= dict.fromkeys(("accent", "text-accent"), blue)
     return ours | {f"on-{name}": ours[name] for name in FULL}  # where buttons are but framed in it
 
 
