@@ -1,6 +1,7 @@
 """The receivers that docs/receivers.md shows are run, and do what it says of them."""
 
 import re
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from tui.store.database import wall_clock
 
 PAGE = Path(__file__).parents[2] / "docs" / "receivers.md"
 RECEIVER, TRANSLATOR = re.findall(r"```js\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+TRANSLATING = re.sub(r" *console\.log\(`\$\{alert\..*?\n", lambda _: TRANSLATOR, RECEIVER)
 SIGNING, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"
 
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -36,6 +38,7 @@ def start(program: Callable[[str], str], tmp_path: Path) -> Iterator[Start]:
                 subprocess.Popen(
                     [program("node"), str(script)],
                     stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
                     text=True,
                     env={"TOCSIN_SECRET": SIGNING, "PORT": "0", **environment},
                 )
@@ -72,14 +75,40 @@ async def test_takes_what_is_signed_once_and_refuses_what_is_not(start: Start, s
     assert node.communicate()[0].splitlines() == ["HIGH New Alert: Zoë ☃"] * 2
 
 
+async def test_lives_on_when_a_sender_goes_away_halfway(start: Start, sender: Sender) -> None:
+    node = start(RECEIVER)
+    url = url_of(node)
+    with socket.create_connection(("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    assert node.stdout is not None
+    assert "aborted" in node.stdout.readline()
+    assert (await sent(sender, url, "dlv_1")).status_code == 204
+
+
+def test_says_which_secret_it_lacks(start: Start) -> None:
+    node = start(RECEIVER, TOCSIN_SECRET="")
+    assert node.communicate(timeout=30)[0] == (
+        "TOCSIN_SECRET is not set: give it the signing secret of the destination, whsec_…\n"
+    )
+    assert node.returncode == 1
+
+
 @pytest.mark.parametrize(("status", "answered"), [(200, 204), (400, 502)])
 async def test_translates_and_acknowledges_when_the_other_did(
     start: Start, sender: Sender, status: int, answered: int
 ) -> None:
     got: list[Received] = []
-    translator = re.sub(r" *console\.log\(`\$\{alert\..*?\n", lambda _: TRANSLATOR, RECEIVER)
     with ServerThread(bind("127.0.0.1", 0), build_app({"/": Behaviour(status=status)}, got.append)) as slack:
-        node = start(translator, SLACK_URL=f"http://127.0.0.1:{slack.port}/")
+        node = start(TRANSLATING, SLACK_URL=f"http://127.0.0.1:{slack.port}/")
         answer: Any = await sent(sender, url_of(node), "dlv_1")
     assert answer.status_code == answered
     assert [request.body.decode() for request in got] == ['{"text":"*HIGH* New Alert: Zoë ☃\\nsnow"}']
+
+
+async def test_answers_502_while_the_other_cannot_be_reached_and_lives_on(
+    start: Start, sender: Sender
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        slack_url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    url = url_of(start(TRANSLATING, SLACK_URL=slack_url))
+    assert [(await sent(sender, url, id)).status_code for id in ("dlv_1", "dlv_1")] == [502, 502]
