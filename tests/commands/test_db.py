@@ -52,6 +52,19 @@ def test_check_of_a_damaged_file_says_so(tocsin: Tocsin) -> None:
     assert any("malformed" in line or "page" in line for line in done.stderr.splitlines())
 
 
+def test_of_damage_beside_a_log_it_is_told_that_this_may_be_of_another_database(tocsin: Tocsin) -> None:
+    tocsin.submit(alert())
+    with tocsin.database.open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff" * 8)
+    told = f"cannot open the database {tocsin.database}: database disk image is malformed"
+    assert complaint(tocsin("alert", "list"), 3) == told
+    log = Path(f"{tocsin.database}-wal")
+    log.write_bytes(b"of the database before")
+    hint = f"; if you have just restored it, {log} may be of the database before: docs/service.md"
+    assert complaint(tocsin("alert", "list"), 3) == told + hint
+
+
 LONG_AGO = {"created_at": 0}
 
 

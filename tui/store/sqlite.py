@@ -186,7 +186,11 @@ class Sqlite:
             return f"{self.path} is not a database; choose another file with --db"
         if "readonly" in text or "read-only" in text or "unable to open" in text:
             return f"the database {self.path} cannot be written; check its permissions and its directory's"
-        return f"cannot open the database {self.path}: {text}"
+        told = f"cannot open the database {self.path}: {text}"
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if "malformed" in text and log.exists():
+            told += f"; if you have just restored it, {log} may be of the database before: docs/service.md"
+        return told
 
 
 def _turn_on_wal(connection: sqlite3.Connection) -> None:
