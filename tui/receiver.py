@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -17,6 +18,9 @@ from starlette.types import Receive, Scope, Send
 
 from tui.domain.alert import decode_json
 from tui.domain.text import storable, visible, visible_lines
+
+if TYPE_CHECKING:
+    from tui.delivery.verification import Verifier
 
 BODY_LIMIT = 10 * 1024 * 1024
 
@@ -54,16 +58,25 @@ class Received:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     status: int
+    verdict: str = ""
+    """Of its signature, where that was looked at."""
 
     def header(self, name: str) -> str:
         """The value of a header in any case, "" if there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
 
-def build_app(behaviours: Mapping[str, Behaviour], on_request: Callable[[Received], None]) -> Starlette:
-    """The receiver; `behaviours` by path, the longest that fits applies and "/" fits all."""
+def build_app(
+    behaviours: Mapping[str, Behaviour],
+    on_request: Callable[[Received], None],
+    verifier: "Verifier | None" = None,
+) -> Starlette:
+    """The receiver; `behaviours` by path, the longest that fits applies and "/" fits all.
+
+    With a verifier what is not rightly signed is answered 401, and why.
+    """
     by_path = {path.rstrip("/"): behaviour for path, behaviour in behaviours.items()}
-    return Starlette(routes=[Route("/{path:path}", _Endpoint(by_path, on_request))])
+    return Starlette(routes=[Route("/{path:path}", _Endpoint(by_path, on_request, verifier))])
 
 
 @dataclass(slots=True)
@@ -72,6 +85,7 @@ class _Endpoint:
 
     behaviours: Mapping[str, Behaviour]
     on_request: Callable[[Received], None]
+    verifier: "Verifier | None"
     counts: Counter[str] = field(default_factory=Counter)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,10 +93,11 @@ class _Endpoint:
         at = time.time_ns() // 1_000_000
         with contextlib.suppress(ClientDisconnect):
             body = await _read(request)
-            behaviour, status, text = self._decide(request, body)
+            verdict = self._verdict(request, body, at)
+            behaviour, status, text = self._decide(request, body, verdict)
             path = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
             headers = tuple(request.headers.items())
-            self.on_request(Received(at, request.method, path, headers, body[:BODY_LIMIT], status))
+            self.on_request(Received(at, request.method, path, headers, body[:BODY_LIMIT], status, verdict))
             await asyncio.sleep(behaviour.delay_s)
             response = PlainTextResponse("" if status in (204, 304) else text, status)
             if status >= 300 and behaviour.retry_after is not None:
@@ -91,7 +106,12 @@ class _Endpoint:
                 response.headers["Allow"] = "POST"
             await response(scope, receive, send)
 
-    def _decide(self, request: Request, body: bytes) -> tuple[Behaviour, int, str]:
+    def _verdict(self, request: Request, body: bytes, at: int) -> str:
+        if self.verifier is None:
+            return ""
+        return visible(self.verifier.verdict(lambda name: request.headers.get(name, ""), body, at // 1000))
+
+    def _decide(self, request: Request, body: bytes, verdict: str) -> tuple[Behaviour, int, str]:
         if request.method != "POST":
             return Behaviour(), 405, "alerts are sent with POST"
         if len(body) > BODY_LIMIT:
@@ -100,6 +120,8 @@ class _Endpoint:
         while path and path not in self.behaviours:
             path = path.rpartition("/")[0]
         behaviour = self.behaviours.get(path, Behaviour())
+        if verdict and not verdict.startswith("signed"):
+            return behaviour, 401, verdict
         self.counts[path] += 1
         return behaviour, *behaviour.answer(self.counts[path])
 
@@ -115,9 +137,11 @@ async def _read(request: Request) -> bytes:
 
 
 def describe(received: Received) -> list[str]:
-    """What a person sees of a request: a line about it, its webhook-id, then its body. Inert."""
+    """What a person sees of a request: lines about it, its webhook-id, then its body. Inert."""
     when = datetime.fromtimestamp(received.at / 1000)  # in the reader's time zone
     lines = [visible(f"{when:%H:%M:%S}  {received.method} {received.path}  {received.status}")]
+    if received.verdict:
+        lines.append(received.verdict)
     if webhook_id := received.header("webhook-id"):
         lines.append(visible(f"webhook-id: {webhook_id}"))
     text = received.body.decode(errors="replace")

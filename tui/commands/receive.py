@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import functools
 import signal
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from tui.commands.session import say
 from tui.commands.unseen import read_unseen
 from tui.domain.errors import Refused
 from tui.domain.secret import parse_secret, signing_key
-from tui.domain.text import visible
 from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
@@ -54,7 +52,8 @@ if TYPE_CHECKING:
 @click.option(
     "--secret",
     metavar="SECRET",
-    help="Verifies signatures with whsec_…, env:NAME or file:PATH; - reads it from a prompt or a pipe.",
+    help="Verifies signatures with whsec_…, env:NAME or file:PATH (- reads it from a prompt or a pipe) and"
+    " answers 401 to what is not signed with it.",
 )
 def receive(
     port: int,
@@ -75,7 +74,7 @@ def receive(
     from tui import receiver, serving
 
     behaviour = receiver.Behaviour(status, body, delay, fail_first=fail, retry_after=retry_after)
-    app = receiver.build_app({"/": behaviour}, functools.partial(_print, _verifier(secret)))
+    app = receiver.build_app({"/": behaviour}, _print, _verifier(secret))
     try:
         sock = serving.bind(host, port)
     except OSError as error:
@@ -102,15 +101,11 @@ def _verifier(given: str | None) -> "Verifier | None":
     return Verifier(value)
 
 
-def _print(verifier: "Verifier | None", received: "Received") -> None:
+def _print(received: "Received") -> None:
     from tui import receiver
 
-    head, *rest = receiver.describe(received)
-    verdict = []
-    if verifier:
-        verdict = [visible(verifier.verdict(received.header, received.body, received.at // 1000))]
     try:
-        say("\n".join((head, *verdict, *rest, "")))
+        say("\n".join((*receiver.describe(received), "")))
     except OSError:  # whoever reads this has gone; nobody would see what else comes
         signal.raise_signal(signal.SIGTERM)
 
