@@ -17,6 +17,9 @@ from tui.store.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
 
 LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'
+FLOW = (
+    '{"timestamp": "2026-01-31T09:30:00.000000+0000", "event_type": "flow", "flow_id": 1, "proto": "TCP"}\n'
+)
 
 
 class WithoutAWord:
@@ -95,6 +98,18 @@ def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
     for each in (one, other):
         each.file.close()
     assert alerts_in(store) == 1
+
+
+def test_lines_that_are_no_alerts_are_counted(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tui.commands.watch")
+    log = tmp_path / "eve.json"
+    log.write_text(f"{FLOW}{FLOW}{LINE}half a line\n")
+    one = watched(store, log)
+    assert one.step()
+    one.file.close()
+    assert caplog.messages[-1] == f"{log}: 1 stored, 1 bad, 2 skipped"
 
 
 def alerts_in(store: Store) -> int:

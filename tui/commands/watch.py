@@ -201,4 +201,6 @@ class _Watched:
         self.rejected += {line.at: line.raw for line, _ in bad}.values()
         if results:
             stored = sum(isinstance(result, Receipt) for _, result in results)
-            log.info("%s: %d stored, %d bad", visible(str(self.file.path)), stored, len(bad))
+            skipped = len(results) - stored - len(bad)
+            more = f", {skipped} skipped" if skipped else ""
+            log.info("%s: %d stored, %d bad%s", visible(str(self.file.path)), stored, len(bad), more)
