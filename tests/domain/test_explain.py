@@ -54,6 +54,16 @@ def test_a_status_says_what_to_do(status: int, reason: str, said: str) -> None:
     assert said in told
 
 
+def test_who_signed_and_is_not_let_in_is_asked_about_the_secret_first() -> None:
+    attempt = Attempt(Outcome.REJECTED, 401, "Unauthorized", "the receiver answered 401 Unauthorized")
+    told = explain(attempt, sent=(("webhook-id", "dlv_1"), ("webhook-signature", "•••")))
+    assert told.startswith(
+        "The receiver answered 401 Unauthorized. It may not take the signature: is the signing secret here "
+    )
+    assert told.endswith("often Authorization.")
+    assert "signature" not in explain(attempt, sent=(("webhook-id", "dlv_1"),))
+
+
 @pytest.mark.parametrize(
     "page", [b"<center>No required SSL certificate was sent</center>", b"<h1>The SSL certificate error</h1>"]
 )

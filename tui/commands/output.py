@@ -101,7 +101,9 @@ def result_of(attempt: "AttemptRow") -> str:
 
 def explanation_of(attempt: "AttemptRow", exchange: "Exchange | None") -> str:
     """What happened and what to do about it; nothing of an attempt that went well."""
-    return explain(attempt, exchange.response_headers, exchange.response_body) if exchange else ""
+    if exchange is None:
+        return ""
+    return explain(attempt, exchange.response_headers, exchange.response_body, exchange.request_headers)
 
 
 def body_of(exchange: "Exchange | None") -> str:

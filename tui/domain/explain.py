@@ -48,6 +48,10 @@ _BY_STATUS = {
     503: "It is overloaded or down for a while.",
     504: "A proxy stands before the receiver and got no answer from it: is the receiver running?",
 }
+_MISSIGNED = (
+    "It may not take the signature: is the signing secret here the one that the receiver has? "
+    "If that is right, it wants credentials: check the header it expects, often Authorization."
+)
 _BY_CLASS = {
     4: "It refuses the request; its answer may say why.",
     5: "Something failed inside the receiver; its own log says what.",
@@ -99,25 +103,25 @@ _CERTIFICATE_EXPECTED = ("required ssl certificate", "ssl certificate error")
 _LOGIN = ("login", "signin", "sign_in", "sign-in", "auth", "sso")
 
 
-def explain(attempt: Ended, headers: Headers = (), body: bytes = b"") -> str:
-    """Sentences: what happened, what to do; `headers` and `body` are the answer's.
+def explain(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
+    """Sentences: what happened, what to do; `headers` and `body` are the answer's, `sent` the request's.
 
     Of a delivered alert there is nothing to say, unless the acknowledgement looks like none.
     """
-    told = advise(attempt, headers, body)
+    told = advise(attempt, headers, body, sent)
     if attempt.outcome in (None, Outcome.DELIVERED):
         return told
     return f"{_sentence(_fact(attempt))} {told}".rstrip()
 
 
-def advise(attempt: Ended, headers: Headers = (), body: bytes = b"") -> str:
+def advise(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
     """What to do about it alone, where it stands beside what happened."""
     if attempt.outcome is None:
         return ""
     if attempt.outcome is Outcome.DELIVERED:
         return _doubt(headers)
     if attempt.outcome is Outcome.REJECTED:
-        return _advice_on_status(attempt, headers, body)
+        return _advice_on_status(attempt, headers, body, sent)
     error = attempt.error or ""
     if error.endswith("closed the connection without answering"):
         if attempt.url.lower().startswith("http://"):
@@ -142,7 +146,7 @@ def _fact(attempt: Ended) -> str:
     return attempt.error or str(attempt.outcome)
 
 
-def _advice_on_status(attempt: Ended, headers: Headers, body: bytes) -> str:
+def _advice_on_status(attempt: Ended, headers: Headers, body: bytes, sent: Headers) -> str:
     status = attempt.status_code or 0
     if _class(attempt) == 3:
         return _advice_on_redirect(attempt.url, _header(headers, "location"))
@@ -151,6 +155,8 @@ def _advice_on_status(attempt: Ended, headers: Headers, body: bytes) -> str:
     if status == 400 and _wants_certificate(body):
         return "It wants a client certificate, or another one: see TLS in the destination's setup."
     advice = _BY_STATUS.get(status) or _BY_CLASS.get(_class(attempt), "No webhook answers like that.")
+    if status == 401 and _header(sent, "webhook-signature"):
+        advice = _MISSIGNED
     allowed = _header(headers, "allow")
     if status == 405 and allowed:
         advice = f"This URL takes {allowed[:60]} and no POST: is it the address of a webhook?"

@@ -41,7 +41,14 @@ class TestEnd:
         """What happened and what to do about it; nothing of a test that went well."""
         if self.exchange is None:
             return ""
-        return visible(explain(self.attempt, self.exchange.response_headers, self.exchange.response_body))
+        return visible(
+            explain(
+                self.attempt,
+                self.exchange.response_headers,
+                self.exchange.response_body,
+                self.exchange.request_headers,
+            )
+        )
 
 
 async def send_test(context: Context, destination: Destination, tell: Callable[[Content], None]) -> TestEnd:

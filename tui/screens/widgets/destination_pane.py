@@ -186,7 +186,8 @@ class DestinationPane(Vertical):
         took = Content.styled(f"  {words.duration(row.last.duration_ms)}", words.MUTED)
         lines = self._fact("last", destination_words.answer(row.last, now) + took)
         if self._answer is not None and self._answer_of == row.last.id and self._test is None:
-            advice = advise(row.last, self._answer.response_headers, self._answer.response_body)
+            answer = self._answer
+            advice = advise(row.last, answer.response_headers, answer.response_body, answer.request_headers)
             lines += self._fact("", Content(visible(advice)))
         return lines
 
