@@ -114,6 +114,14 @@ class TestAlertsOfOtherTools:
         assert receipt["alertId"]
         assert stored(bench) == ["x"]
 
+    def test_that_are_none_are_in_the_description(self, client: httpx.Client) -> None:
+        post = client.get("/openapi.json").json()["paths"]["/alerts"]["post"]
+        entries = post["responses"]["202"]["content"]["application/json"]["schema"]["items"]["oneOf"]
+        assert [set(entry["required"]) for entry in entries] == [
+            {"alertId", "repeated", "notRouted", "deliveries", "folded"},
+            {"item", "skipped"},
+        ]
+
     def test_in_a_format_that_nobody_knows(self, bench: Bench, client: httpx.Client) -> None:
         answer = client.post("/alerts?format=nagios", json=FIRING)
         assert answer.status_code == 422

@@ -48,6 +48,7 @@ _ALERT: dict[str, Any] = {
 }
 _RECEIPT: dict[str, Any] = {
     "type": "object",
+    "required": ["alertId", "repeated", "notRouted", "deliveries", "folded"],
     "properties": {
         "alertId": _TEXT,
         "repeated": {
@@ -70,6 +71,14 @@ _RECEIPT: dict[str, Any] = {
                 "properties": {"id": _TEXT, "destination": _TEXT, "destinationId": {"type": "integer"}},
             },
         },
+    },
+}
+_SKIPPED: dict[str, Any] = {
+    "type": "object",
+    "required": ["item", "skipped"],
+    "properties": {
+        "item": _TEXT,
+        "skipped": {"type": "string", "description": "Why it is no alert. It was not stored."},
     },
 }
 _ERROR: dict[str, Any] = {
@@ -105,7 +114,7 @@ _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer
 def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
     """The document of an endpoint that reads these formats."""
     alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 1000}]}
-    stored = {"type": "array", "items": _RECEIPT}
+    stored = {"type": "array", "items": {"oneOf": [_RECEIPT, _SKIPPED]}}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
     for status in ("429", "503"):
         refusals[status]["headers"] = _RETRY
