@@ -2,11 +2,12 @@
 
 import os
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import TOCSIN, Tocsin, complaint
+from tests.commands.conftest import PATIENCE_S, TOCSIN, Completed, Tocsin, complaint
 from tests.drills.terminal import Terminal
 
 STATE, DATA = ".local/state/tocsin", ".local/share/tocsin"
@@ -86,6 +87,36 @@ def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
     assert aim.read_bytes() == b""
     os.chown(link, os.geteuid(), -1, follow_symlinks=False)
     assert tocsin(*send, input='{"title": "x"}').returncode == 0
+
+
+def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
+    """What `tocsin ARGS` does where files of others are closed to it, as to everybody but root."""
+    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *TOCSIN, *args]
+    return subprocess.run(
+        words, env=tocsin.environment, capture_output=True, encoding="utf-8", timeout=PATIENCE_S
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("alert", "list"),
+        ("send", "--title", "x"),
+        ("dispatch", "--drain"),
+        ("db", "backup", "copy.db"),
+    ],
+    ids=" ".join,
+)
+def test_a_database_in_somebody_elses_directory_cannot_be_read(
+    tocsin: Tocsin, stranger: int, command: tuple[str, ...]
+) -> None:
+    theirs = tocsin.home / "theirs"
+    theirs.mkdir(mode=0o700)
+    database = theirs / "tocsin.db"
+    tocsin("--db", str(database), "destination", "add", "soc", "http://127.0.0.1:1")
+    os.chown(theirs, stranger, stranger)
+    told = complaint(with_no_rights_of_root(tocsin, "--db", str(database), *command), 3)
+    assert told == f"the database {database} cannot be read: Permission denied; run as its owner"
 
 
 class TestAConfigurationThatEverybodyCanRead:

@@ -3,6 +3,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import contextlib
+import errno
 import os
 import sqlite3
 import stat
@@ -23,6 +24,8 @@ _File = tuple[int, int]
 """Device and inode."""
 
 _APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA application_id)
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class Sqlite:
@@ -104,7 +107,8 @@ class Sqlite:
         ]
 
     def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
-        if not self.path.is_file():
+        found = self._find()
+        if found is None or not stat.S_ISREG(found.st_mode):
             raise self._missing()
         try:
             # Not opened as a store: it is copied as it is, before an upgrade, too.
@@ -129,7 +133,8 @@ class Sqlite:
 
     def _prepare_file(self) -> None:
         """The file exists afterwards, readable by its owner alone; SQLite gives WAL files the same mode."""
-        if self.path.is_dir():
+        found = self._find()
+        if found is not None and stat.S_ISDIR(found.st_mode):
             raise CannotOpen(f"{self.path} is a directory; --db takes the path of a file")
         try:
             if not self._create:
@@ -145,6 +150,16 @@ class Sqlite:
             raise CannotOpen(f"cannot create the database {self.path}: {error.strerror}") from None
         if not regular:
             raise CannotOpen(f"{self.path} is not a regular file; --db takes the path of a file")
+
+    def _find(self) -> os.stat_result | None:
+        """What has the name; None where nothing has it. Raises CannotOpen where one may not look."""
+        try:
+            return self.path.stat()
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            hint = "run as its owner" if error.errno == errno.EACCES else "choose another with --db"
+            raise CannotOpen(f"the database {self.path} cannot be read: {error.strerror}; {hint}") from None
 
     def _refuse_to_create(self) -> None:
         try:
