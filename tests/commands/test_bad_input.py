@@ -183,6 +183,7 @@ ASKING = (
     ["destination", "delete", "soc", "--yes"],
     ["token", "list"],
     ["token", "revoke", "grafana"],
+    ["dispatch", "--drain"],
     ["db", "check"],
     ["db", "prune", "--older-than", "90d"],
 )
@@ -216,7 +217,6 @@ class TestDatabase:
         "command",
         [
             ["send", "--title", "x"],
-            ["dispatch", "--drain"],
             ["destination", "add", "soc", URL],
             ["token", "add", "grafana"],
             ["db", "migrate"],

@@ -91,7 +91,7 @@ def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
 
 def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
     """What `tocsin ARGS` does where files of others are closed to it, as to everybody but root."""
-    words = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", *TOCSIN, *args]
+    words = ["setpriv", "--bounding-set=-all", *TOCSIN, *args]
     return subprocess.run(
         words, env=tocsin.environment, capture_output=True, encoding="utf-8", timeout=PATIENCE_S
     )
@@ -117,6 +117,17 @@ def test_a_database_in_somebody_elses_directory_cannot_be_read(
     os.chown(theirs, stranger, stranger)
     told = complaint(with_no_rights_of_root(tocsin, "--db", str(database), *command), 3)
     assert told == f"the database {database} cannot be read: Permission denied; run as its owner"
+
+
+def test_a_database_that_may_only_be_read_is_not_drained(tocsin: Tocsin, stranger: int) -> None:
+    shared = tocsin.home / "shared"
+    shared.mkdir()
+    database = shared / "tocsin.db"
+    tocsin("--db", str(database), "destination", "add", "soc", "http://127.0.0.1:1")
+    database.chmod(0o644)
+    os.chown(database, stranger, stranger)
+    told = complaint(with_no_rights_of_root(tocsin, "--db", str(database), "dispatch", "--drain"), 3)
+    assert told == f"nothing can be stored in {database}: the database cannot be written"
 
 
 class TestAConfigurationThatEverybodyCanRead:

@@ -76,6 +76,27 @@ def test_what_does_not_end_within_the_grace_is_given_back(installation: Installa
     assert len(receiver.requests) == 128
 
 
+def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Installation):
+    dispatcher = installation.dispatcher("--drain", "--grace", "0.3")
+
+    dispatcher.signal(SIGTERM)
+
+    assert dispatcher.exit_code() == 1
+    assert "stopped before all was delivered" in dispatcher.said()
+    assert_given_back(installation, 64)
+
+
+def test_what_was_to_drain_and_has_done_so_when_it_stops_has_not_failed(
+    installation: Installation, receiver: Receiver
+):
+    dispatcher = installation.dispatcher("--drain", "--grace", "60")
+    receiver.wait_for_requests(64)
+    dispatcher.signal(SIGTERM)
+    dispatcher.wait_until_said("finishing 64")
+    receiver.may_answer.set()
+    assert dispatcher.exit_code() == 0
+
+
 def test_a_second_signal_stops_at_once(installation: Installation, receiver: Receiver):
     dispatcher = installation.dispatcher("--grace", "3600")
     receiver.wait_for_requests(64)

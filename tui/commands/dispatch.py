@@ -24,6 +24,7 @@ def dispatch(session: Session, drain: bool, grace: float, listen: str | None) ->
 
     Logs a line for every attempt to stderr and to the log file. SIGTERM and Ctrl-C claim no more and
     let what is in flight end; a second one stops at once. Any number of these may share a database.
+    With --drain, being told to stop before all is delivered is a failure (exit code 1).
     """
     from tui.store import queries
 
@@ -31,9 +32,14 @@ def dispatch(session: Session, drain: bool, grace: float, listen: str | None) ->
     if listen and drain:
         raise click.UsageError("--drain ends when all is delivered, and --listen goes on; give one of them")
     check_way_out(config)
-    with session.store(create=True, log_to_stderr=True) as store:
+    # Whoever waits for the end waits for no database to be made, nor for a right that does not come.
+    with session.store(create=not drain, log_to_stderr=True) as store:
+        if drain:
+            store.check_writable()
         told = f"delivering from {store.strategy.shown}" + ("" if drain else "; Ctrl-C to stop")
         if not run_dispatcher(store, config, grace_s=grace, until_empty=drain, endpoint=not drain, told=told):
+            if drain:
+                tell("stopped before all was delivered")
             raise click.exceptions.Exit(1)
         left = store.read(queries.summary).result()
         if left.waiting:

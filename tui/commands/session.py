@@ -163,7 +163,7 @@ def run_dispatcher(
     With `only`, these deliveries and no others; `within_s` bounds the whole; with `endpoint`, alerts
     are taken over HTTP meanwhile, where that is configured. `told` is said once nothing keeps it from
     beginning, `told_late` if it has not come to its end a second later.
-    Returns whether every answer that came is recorded.
+    Returns whether every answer that came is recorded and, with `until_empty`, nothing is left to deliver.
     """
     import asyncio
 
@@ -196,7 +196,7 @@ def run_dispatcher(
                 if url:
                     tell(f"taking alerts at {url}")
                 await dispatcher.run(until_empty=until_empty)
-            return not dispatcher.unrecorded
+            return not dispatcher.unrecorded and (dispatcher.is_done or not until_empty)
 
     return asyncio.run(main())
 

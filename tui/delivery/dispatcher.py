@@ -112,6 +112,11 @@ class Dispatcher:
         return self._stopping
 
     @property
+    def is_done(self) -> bool:
+        """Whether nothing was scheduled or in flight anywhere when it last looked."""
+        return self._empty and self._settled
+
+    @property
     def unrecorded(self) -> int:
         """Answers that are only in memory; more than none after `run` when the database stayed away."""
         return len(self._ended)
@@ -123,7 +128,7 @@ class Dispatcher:
         try:
             while not (self._stopping and self._settled) and not self._given_up():
                 await self.step()
-                if until_empty and self._empty and self._settled:
+                if until_empty and self.is_done:
                     return
                 await self._wait(notice)
         finally:

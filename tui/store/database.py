@@ -16,7 +16,7 @@ import peewee
 
 from tui.store import invariants
 from tui.store.backup import Progress
-from tui.store.errors import Deadlocked, DiskFull, NotStorable, StoreLocked, StoreUnavailable
+from tui.store.errors import CannotOpen, Deadlocked, DiskFull, NotStorable, StoreLocked, StoreUnavailable
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -189,6 +189,15 @@ class Store:
         with self._connected() as db:
             return work(db, *args, **kwargs)
 
+    def check_writable(self) -> None:
+        """Raises CannotOpen where nothing can be stored: a database that may only be read opens as well."""
+        try:
+            self.write(_write_nothing).result()
+        except StoreLocked:
+            pass  # by somebody who writes
+        except StoreUnavailable as error:
+            raise CannotOpen(f"nothing can be stored in {self.strategy.shown}: {error}") from None
+
     def watch(self) -> ChangeNotice:
         return self.strategy.watch()
 
@@ -249,6 +258,10 @@ class Store:
         """It may be broken, or stuck in a transaction; the next work gets a new one."""
         with contextlib.suppress(peewee.PeeweeException):
             self._db.close()
+
+
+def _write_nothing(tx: Transaction) -> None:
+    tx.db.execute_sql("UPDATE alert SET id = id WHERE 1 = 0")
 
 
 @contextlib.contextmanager
