@@ -11,9 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from tui.domain.errors import Invalid
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
+from tui.store.errors import CannotOpen
 from tui.store.private import close_to_others, make_directory, refuse_planted_link
 
 _ROTATE_AT = 10 * 1024 * 1024
@@ -82,7 +82,7 @@ def _put_aside_if_large(path: Path) -> None:
 def set_up(path: Path, *, to_stderr: bool) -> None:
     """Write the log to `path`, readable by its owner alone, and for a service to stderr as well.
 
-    Raises Invalid (`log`) when the file cannot be written.
+    Raises CannotOpen when the file cannot be written.
     """
     try:
         make_directory(path.parent)
@@ -91,8 +91,8 @@ def set_up(path: Path, *, to_stderr: bool) -> None:
         file = _File(path)
         close_to_others(path)
     except OSError as error:
-        raise Invalid(
-            "log", f"the log {path} cannot be written: {error.strerror}; choose another with --log"
+        raise CannotOpen(
+            f"the log {path} cannot be written: {error.strerror}; choose another with --log"
         ) from None
     handlers: list[logging.Handler] = [file]
     if to_stderr:

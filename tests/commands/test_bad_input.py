@@ -1,5 +1,6 @@
 """Bad input: one line that says what is wrong, the right exit code, no traceback, nothing stored."""
 
+import os
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -271,9 +272,24 @@ class TestDatabase:
 
 def test_a_log_that_cannot_be_written(tocsin: Tocsin) -> None:
     tocsin.log.mkdir()
-    refusal = complaint(tocsin("send", "--title", "x"), 2)
+    refusal = complaint(tocsin("send", "--title", "x"), 3)
     assert refusal == f"the log {tocsin.log} cannot be written: Is a directory; choose another with --log"
     assert tocsin.stored() == NOTHING
+
+
+def test_a_home_that_cannot_be_made(tocsin: Tocsin) -> None:
+    nowhere = "/proc/nohome"  # where no directory can be made, though /proc is there
+    tocsin.environment = {"PATH": os.environ["PATH"], "HOME": nowhere}
+    refusal = complaint(tocsin("send", "--title", "x"), 3)
+    assert refusal == (
+        f"the log {nowhere}/.local/state/tocsin/log/tocsin.log cannot be written: "
+        "No such file or directory; choose another with --log"
+    )
+    tocsin.environment["TOCSIN_LOG"] = str(tocsin.log)
+    refusal = complaint(tocsin("send", "--title", "x"), 3)
+    assert refusal == (
+        f"cannot create the database {nowhere}/.local/share/tocsin/tocsin.db: No such file or directory"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ class Locked(Exception):
 
 
 class CannotOpen(Exception):
-    """The database cannot be used at all; the program does not start."""
+    """The database, or the log, cannot be used at all; the program does not start."""
 
 
 class StoreUnavailable(Exception):

@@ -13,12 +13,17 @@ def make_directory(path: Path) -> None:
     `Path.mkdir(parents=True)` makes those above as the umask has it. Raises OSError.
     """
     try:
-        path.mkdir(mode=stat.S_IRWXU)
+        _make_one(path)
     except FileNotFoundError:
         if path.parent == path:
             raise
         make_directory(path.parent)
-        make_directory(path)
+        _make_one(path)  # once: in /proc there is no place for it though all above it is there
+
+
+def _make_one(path: Path) -> None:
+    try:
+        path.mkdir(mode=stat.S_IRWXU)
     except FileExistsError:
         if not path.is_dir():
             raise
