@@ -268,7 +268,9 @@ class TestResend:
 
     def test_to_a_destination_that_is_gone_is_refused(self, tocsin: Tocsin) -> None:
         tocsin("destination", "delete", "soc", "--yes")
-        assert "has been deleted" in complaint(tocsin("alert", "resend", "alert-1"), 1)
+        for to in ((), ("--to", "soc")):
+            refusal = complaint(tocsin("alert", "resend", "alert-1", *to), 1)
+            assert refusal == "the destination 'soc' has been deleted"
         assert tocsin("alert", "resend", "--failed").stdout == "queued again: no delivery\n"
 
     @pytest.mark.parametrize(

@@ -105,6 +105,16 @@ def test_an_unknown_destination_is_a_failure_wherever_it_is_named(tocsin: Tocsin
     assert tocsin.stored()["alert"] == 0
 
 
+def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin) -> None:
+    for _ in range(2):
+        for name in ("old", "soc"):
+            tocsin.add(destination(name=name))
+            tocsin("destination", "delete", name, "--yes")
+    tocsin.add(destination(name="soc"))
+    told = complaint(tocsin("alert", "list", "--filter", "to:sock"), 1)
+    assert told == "no destination is called 'sock'; there is soc, old (deleted)"
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

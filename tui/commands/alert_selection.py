@@ -86,12 +86,13 @@ def _of_known_destinations(store: "Store", filter: Filter) -> Filter:
     """The filter with the names of its destinations; raises Unknown for one that there never was."""
     if all(wanted.key is not Key.TO for wanted in filter.terms):
         return filter
-    from tui.store.destinations import every_destination
+    from tui.store.destinations import all_destinations, every_destination
 
-    known = store.read(every_destination).result()
+    known = store.read(all_destinations).result()
+    deleted = [each for each in store.read(every_destination).result() if each not in known]
 
     def named(wanted: Term) -> Term:
-        names = (resolve_destination(value, known).name.casefold() for value in wanted.values)
+        names = (resolve_destination(value, known, deleted).name.casefold() for value in wanted.values)
         return replace(wanted, values=tuple(names)) if wanted.key is Key.TO else wanted
 
     return Filter(tuple(named(wanted) for wanted in filter.terms))

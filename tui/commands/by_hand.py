@@ -266,11 +266,16 @@ def _change(
     changed = [row for row in rows if answers.get(row.id) is None]
     if changed or not rows:
         say(f"{done}: {_counted(changed)}")
-    refused = [f"{row.destination}: {answers[row.id]}" for row in rows if answers.get(row.id) is not None]
+    refused = [_with_name(row, reason) for row in rows if (reason := answers.get(row.id)) is not None]
     for reason, count in Counter(refused).items():
         tell(f"tocsin: {reason}" + (f" ({count} deliveries)" if count > 1 else ""))
     if refused:
         raise click.exceptions.Exit(1)
+
+
+def _with_name(row: "DeliveryRow", reason: Refused) -> str:
+    """Of a destination that is deleted the reason tells the name, as it is the reason."""
+    return str(reason) if row.deleted else f"{row.destination}: {reason}"
 
 
 def _parts(ids: list[int]) -> Iterator[list[int]]:

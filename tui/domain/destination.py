@@ -169,16 +169,26 @@ def parse_destination(
     )
 
 
-def resolve_destination(reference: str, destinations: Sequence[Destination]) -> Destination:
-    """The destination called `reference`: its name in any case, else its id. Raises Unknown."""
+def resolve_destination(
+    reference: str, destinations: Sequence[Destination], deleted: Sequence[Destination] = ()
+) -> Destination:
+    """The destination called `reference`: its name in any case, else its id. Raises Unknown.
+
+    One of those `deleted` is meant only where none that is there can be.
+    """
     folded = reference.strip().casefold()
-    for destination in destinations:
+    everyone = (*destinations, *deleted)
+    for destination in everyone:
         if destination.name.casefold() == folded:
             return destination
-    for destination in destinations:
+    for destination in everyone:
         if str(destination.id) == folded:
             return destination
-    known = ", ".join(destination.name for destination in destinations[:10])
+    names = [destination.name for destination in destinations]
+    taken = {name.casefold() for name in names}
+    gone = {each.name.casefold(): f"{each.name} (deleted)" for each in deleted}
+    names += [shown for name, shown in gone.items() if name not in taken]
+    known = ", ".join(names[:10])
     raise Unknown(
         "destination",
         f"no destination is called {reference!r}; " + (f"there is {known}" if known else "there is none yet"),

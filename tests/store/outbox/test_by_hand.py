@@ -94,7 +94,7 @@ def test_nothing_can_be_done_for_a_deleted_destination(bench: Bench, soc: Destin
     delivery = bring_to(bench, State.DELIVERED)
     bench.delete(soc)
     before = bench.books()
-    assert str(act(bench, delivery)) == "its destination 'soc' has been deleted"
+    assert str(act(bench, delivery)) == "the destination 'soc' has been deleted"
     assert bench.books() == before
 
 
@@ -170,7 +170,7 @@ def test_nothing_is_sent_to_a_destination_that_is_gone_nor_of_an_alert_that_is(
     bench.delete(pager)
     before = bench.books()
     for destination, reason in (
-        (pager.id, "its destination 'pager' has been deleted"),
+        (pager.id, "the destination 'pager' has been deleted"),
         (99, "it is there no more"),
     ):
         assert str(write(bench.store, outbox.send_to, [key], destination)[key]) == reason

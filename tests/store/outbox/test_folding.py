@@ -145,7 +145,7 @@ def test_to_a_destination_that_is_gone_nothing_folded_is_sent(bench: Bench, page
     bench.delete(pager)
     answer = write(bench.store, outbox.send_folded, [fold.id, 99])
     assert {key: str(refused) for key, refused in answer.items()} == {
-        fold.id: "its destination 'pager' has been deleted",
+        fold.id: "the destination 'pager' has been deleted",
         99: "it is there no more",
     }
 

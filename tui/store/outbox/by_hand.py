@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tui.domain.alert import Severity
+from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Event, Progress, advance
 from tui.store.database import Transaction
@@ -43,6 +44,10 @@ def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused |
 _GONE = "it is there no more"
 
 
+def _deleted(destination: Destination) -> Refused:
+    return Refused(f"the destination {destination.name!r} has been deleted")
+
+
 def _deliver(
     tx: Transaction, places: Mapping[int, tuple[int, int]], *, taken: str
 ) -> dict[int, Refused | None]:
@@ -61,7 +66,7 @@ def _deliver(
         if alert not in alerts or destination not in destinations:
             answers[asked] = Refused(_GONE)
         elif destination in deleted:
-            answers[asked] = Refused(f"its destination {destinations[destination].name!r} has been deleted")
+            answers[asked] = _deleted(destinations[destination])
         else:
             severity, test = alerts[alert]
             new = NewDelivery(new_webhook_id(tx), alert, destination, Severity(severity), test=bool(test))
@@ -82,7 +87,7 @@ def _by_hand(tx: Transaction, delivery_ids: Sequence[int], event: Event) -> dict
     for row in rows:
         try:
             if row[8] in deleted:
-                raise Refused(f"its destination {destinations[row[8]].name!r} has been deleted")
+                raise _deleted(destinations[row[8]])
             progress, _ = advance(progress_of(row), event, now=tx.now, limit=0)
         except Refused as refusal:
             answers[row[0]] = refusal
