@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 
 from tui import __version__, config
 from tui.commands.session import Session, tell
@@ -179,7 +180,25 @@ def _wrong_use(error: click.UsageError) -> str:
         return f"{option} comes before the command: tocsin {option} … {words}"
     if isinstance(error, click.NoSuchOption | click.exceptions.NoSuchCommand) and error.possibilities:
         return f"{error.message.rstrip('.')}; did you mean {error.possibilities[0]}?"
-    return f"{error.format_message().rstrip('.')}; see `{command} --help`"
+    message = error.format_message()
+    if variable := _variable_of(error):
+        message = f"Invalid value for {variable}: {error.message}"
+    for name, plain in _NUMBERS.items():
+        message = message.replace(name, plain)
+    return f"{message.rstrip('.')}; see `{command} --help`"
+
+
+_NUMBERS = {"not a valid float range": "not a number", "not a valid integer range": "not a whole number"}
+
+
+def _variable_of(error: click.UsageError) -> str:
+    """The variable whose value is wrong; empty if it came with an option, or nothing is said of a value."""
+    if not isinstance(error, click.BadParameter) or error.ctx is None or not error.param:
+        return ""
+    source = error.ctx.get_parameter_source(error.param.name or "")
+    if source is not ParameterSource.ENVIRONMENT:
+        return ""
+    return f"{error.ctx.auto_envvar_prefix}_{error.param.name}".upper()
 
 
 def _bug(error: Exception) -> str:

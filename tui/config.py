@@ -110,11 +110,13 @@ def load(
     }
     settings |= {key: value for key, value in flags.items() if value}
     listening = _text(settings, "listen.address")
+    variable = _VARIABLES["retry.delays"]
+    source = variable if environment.get(variable) else f"{path or config_file.default_path()}: retry.delays"
     return Config(
         db=_database(settings),
         log=_path(settings, "log", platformdirs.user_log_path("tocsin") / "tocsin.log"),
         link_template=_text(settings, "link_template"),
-        policy=RetryPolicy(_delays(settings.get("retry.delays"))),
+        policy=RetryPolicy(_delays(settings.get("retry.delays"), source)),
         concurrency=_count(settings, "dispatch.concurrency", 64),
         per_destination=_count(settings, "dispatch.per_destination", 16),
         listen=parse_address(listening) if listening else None,
@@ -205,14 +207,17 @@ def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
     )
 
 
-def _delays(given: object) -> tuple[int, ...]:
+def _delays(given: object, source: str) -> tuple[int, ...]:
     if given is None:
         return DEFAULT_DELAYS_MS
     if isinstance(given, str):
         given = [part for part in given.replace(" ", "").split(",") if part]
     if not isinstance(given, list):
-        raise Invalid("retry.delays", "retry.delays is a list of seconds, like [5, 15, 30]")
-    return parse_delays(given)
+        raise Invalid("retry.delays", f"{source} is a list of seconds, like [5, 15, 30]")
+    try:
+        return parse_delays(given)
+    except Invalid as error:
+        raise Invalid("retry.delays", f"{source}: {error.message}") from None
 
 
 def _keys(given: object, above: str = "") -> dict[str, str]:

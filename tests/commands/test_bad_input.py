@@ -25,6 +25,7 @@ URL = "http://localhost:8081"
         ("http://example.com/#now", "fragment"),
         ("http://example.com/a b", "no spaces"),
         ("http://example.com:0", "port 0"),
+        ("http://example.com:99999", "the port is out of range; use 1 to 65535"),
         ("http://[::1", "not a URL"),
         ("http://\u202eexample.com", "no spaces"),
         ("http://169.254.169.254/latest", "169.254.169.254 is a link-local address (cloud"),
@@ -139,6 +140,7 @@ def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: s
     ("text", "refusal"),
     [
         ("", "there is nothing to send: the input is empty"),
+        ('{"title": "x', "line 1: this is not JSON: unterminated string starting at column 11"),
         ("5", "an alert is a JSON object, not a number"),
         ('{"title": "x",\n\n  "tags": [}', "line 3: this is not JSON: "),
         ('{"title": "x", "alertContext": "y"}', "line 1: alertContext is a JSON object, not a string"),
@@ -167,7 +169,7 @@ def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     [
         (["--state", "lost"], "unknown state 'lost'; one of waiting, retrying, "),
         (["--severity", "URGENT"], "unknown severity 'URGENT'"),
-        (["--since", "yesterday"], "a time span like 30m, 2h or 7d, not 'yesterday'"),
+        (["--since", "yesterday"], "--since takes a time span like 30m, 2h or 7d, not 'yesterday'"),
         (["--filter", "colour:red"], "there is no filter colour:"),
         (["--filter", 'to:"Ops'], "a quotation mark is not closed"),
         (["--limit", "0"], "--limit"),
@@ -329,12 +331,26 @@ def test_a_configuration_that_is_not_there(tocsin: Tocsin) -> None:
 @pytest.mark.parametrize(
     ("delays", "words"),
     [
-        ("soon", "not 'soon'"),
+        ("soon", "TOCSIN_RETRY_DELAYS: a retry delay is a number of seconds from 0 to a week, not 'soon'"),
         ("1,2,3,4,5,6,7,8,9,10,11", "at most 10 retries; 11 delays are given"),
     ],
 )
 def test_retry_delays_that_make_no_sense(tocsin: Tocsin, delays: str, words: str) -> None:
     assert words in complaint(tocsin("alert", "list", env={"TOCSIN_RETRY_DELAYS": delays}), 2)
+
+
+@pytest.mark.parametrize(
+    ("command", "variable", "words"),
+    [
+        ("dispatch", "TOCSIN_DISPATCH_GRACE", "a number"),
+        ("alert list", "TOCSIN_ALERT_LIST_LIMIT", "a whole number"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_named(
+    tocsin: Tocsin, command: str, variable: str, words: str
+) -> None:
+    told = complaint(tocsin(*command.split(), env={variable: "x"}), 2)
+    assert told == f"Invalid value for {variable}: 'x' is not {words}; see `tocsin {command} --help`"
 
 
 def test_a_closed_standard_input(tocsin: Tocsin) -> None:

@@ -9,7 +9,7 @@ import click
 from tui.domain.alert import Severity
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Refused
-from tui.domain.filter import STATES, Filter, Key, Term, parse_filter, term
+from tui.domain.filter import STATES, Filter, Key, Term, parse_filter, term, time_span
 
 if TYPE_CHECKING:
     from tui.store.database import Store
@@ -78,7 +78,7 @@ def filter_of(
     for word in (search or "").split():
         filter += term(Key.WORD, word)
     if since:
-        filter += term(Key.SINCE, since)
+        filter += Filter((Term(Key.SINCE, (str(time_span("--since", since)),)),))
     return _of_known_destinations(store, filter)
 
 

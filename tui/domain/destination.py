@@ -103,7 +103,9 @@ def parse_url(value: str) -> str:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError:
+    except ValueError as error:
+        if str(error).startswith("Port out of range"):
+            raise Invalid("url", "the port is out of range; use 1 to 65535") from None
         # Its own words may quote a part of the password.
         raise Invalid(
             "url", "this is not a URL; write it like https://hooks.example.com:8443/alerts"

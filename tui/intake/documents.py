@@ -130,7 +130,7 @@ def read_line(raw: bytes | None, place: str) -> Item:
     except UnicodeDecodeError:
         error = "this is not UTF-8 text"
     except json.JSONDecodeError as why:
-        error = f"this is not JSON: {_lower(why.msg)} at column {why.colno}"
+        error = _not_json(why)
     except ValueError as why:
         error = str(why)
     return Item(place, error=error, raw=raw)
@@ -172,11 +172,11 @@ def _refused(raw: bytes, error: ValueError) -> Item:
         case UnicodeDecodeError():
             return Item(f"line {raw[: error.start].count(10) + 1}", error="this is not UTF-8 text")
         case json.JSONDecodeError():
-            why = f"this is not JSON: {_lower(error.msg)} at column {error.colno}"
-            return Item(f"line {error.lineno}", error=why)
+            return Item(f"line {error.lineno}", error=_not_json(error))
         case _:
             return Item("", error=str(error))
 
 
-def _lower(sentence: str) -> str:
-    return sentence[:1].lower() + sentence[1:]
+def _not_json(error: json.JSONDecodeError) -> str:
+    what = error.msg.removesuffix(" at")  # as some of them end, for their own place to follow
+    return f"this is not JSON: {what[:1].lower()}{what[1:]} at column {error.colno}"
