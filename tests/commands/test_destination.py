@@ -294,6 +294,40 @@ class TestHealth:
         assert fields["last 30"] == "0% delivered, p95 84 ms"
 
 
+class TestASecretThatCannotBeRead:
+    @pytest.mark.parametrize(
+        ("given", "words"),
+        [
+            (["--secret", "file:/nonexistent"], "the signing secret cannot be read by you now: the file "),
+            (["--secret", "env:NOPE"], "the environment variable NOPE is not set; `tocsin dispatch` must"),
+            (["--secret", "env:HOME"], "a signing secret starts with whsec_"),
+            (["--header", "X-Key: env:NOPE"], "the value of X-Key cannot be read by you now: the env"),
+        ],
+        ids=lambda value: value[1] if isinstance(value, list) else "",
+    )
+    def test_is_told_of_and_taken(self, tocsin: Tocsin, given: list[str], words: str) -> None:
+        added = tocsin("destination", "add", "soc", "http://localhost", *given)
+        tocsin("destination", "add", "pager", "http://localhost")
+        edited = tocsin("destination", "edit", "pager", *given)
+        for done in (added, edited):
+            (warning,) = done.stderr.splitlines()
+            assert done.returncode == 0
+            assert warning.startswith("warning: ")
+            assert words in warning
+        assert tocsin("destination", "edit", "pager", "--timeout", "5").stderr == ""
+
+    def test_is_told_of_where_it_is_to_be_the_new_one(self, tocsin: Tocsin) -> None:
+        tocsin("destination", "add", "soc", "http://localhost", "--secret", "generate")
+        rotated = tocsin("destination", "rotate", "soc", "--secret", "env:NOPE")
+        assert "the environment variable NOPE is not set" in rotated.stderr
+
+    def test_is_nobodys_concern_where_it_can(self, tocsin: Tocsin) -> None:
+        done = tocsin(
+            *("destination", "add", "soc", "http://localhost", "--secret", "env:KEY"), env={"KEY": SECRET}
+        )
+        assert done.stderr == ""
+
+
 class TestEdit:
     @pytest.fixture
     def soc(self, tocsin: Tocsin) -> dict[str, Any]:

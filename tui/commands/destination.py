@@ -19,7 +19,7 @@ from tui.commands.session import (
 )
 from tui.commands.settings import apply, parse_settings, settings
 from tui.commands.tls import check_tls, lines
-from tui.commands.unseen import GENERATE, read_unseen, say_generated
+from tui.commands.unseen import GENERATE, read_unseen, say_generated, warn_of_unreadable
 from tui.domain.alert import AlertType
 from tui.domain.destination import Destination, parse_name, parse_url, resolve_destination
 from tui.domain.errors import Refused
@@ -59,7 +59,8 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
     tocsin destination add pager http://localhost:8081 --severity HIGH,CRITICAL --test
     """
     address = _url(session, url)
-    new = apply(parse_settings(**given), Destination(name=parse_name(name), url=address))
+    wanted = parse_settings(**given)
+    new = apply(wanted, Destination(name=parse_name(name), url=address))
     check_tls(new)
     generated = new.secret.value if new.secret and given["secret"] == GENERATE else None
     if tested:
@@ -72,6 +73,7 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
             say(f"added {visible(added.name)}: {visible(added.masked_url)}")
             say_generated(generated)
         _warn(added)
+        warn_of_unreadable(wanted)
         test = send_test(session, store, added) if tested else None
         row = _row(store, added.name)
         day = _day(store, row)
@@ -184,6 +186,7 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
         edited = store.write(change).result()
     say(f"changed {visible(edited.name)}")
     _warn(edited)
+    warn_of_unreadable(changes)
     say_generated(changes["secret"].value if given["secret"] == GENERATE else None)
 
 

@@ -7,7 +7,7 @@ import click
 
 from tui.commands import output
 from tui.commands.session import Session, json_option, say, say_json
-from tui.commands.unseen import GENERATE, read_secret, say_generated
+from tui.commands.unseen import GENERATE, read_secret, say_generated, warn_of_unreadable
 from tui.domain.alert import format_time
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Refused
@@ -70,6 +70,7 @@ def rotate(session: Session, name: str, overlap: str | None, secret: str, end: b
 
     with session.store() as store:
         rotated = store.write(change).result()
+    warn_of_unreadable({"secret": new})
     generated = new.value if new and secret == GENERATE else None
     if as_json:
         say_json(_json(rotated) | ({"generatedSecret": generated} if generated else {}))

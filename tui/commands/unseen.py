@@ -2,12 +2,14 @@
 
 import secrets
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
-from tui.commands.session import say
+from tui.commands.session import say, tell
 from tui.domain.errors import Invalid
-from tui.domain.secret import format_secret
+from tui.domain.secret import format_secret, signing_key
 
 FROM_STDIN = "-"
 GENERATE = "generate"
@@ -43,6 +45,26 @@ def read_secret(given: str) -> str:
     if given == GENERATE:
         return format_secret(secrets.token_bytes(32))
     return read_unseen(given, "signing secret", "secret")
+
+
+def warn_of_unreadable(given: Mapping[str, Any]) -> None:
+    """Of what these settings of a destination refer to and this process cannot read.
+
+    Told and not refused: it may be there only for the service that delivers.
+    """
+    from tui.delivery.secrets import SecretUnavailable, reveal
+
+    values = {f"the value of {header.name}": header.value for header in given.get("headers", ())}
+    values |= {"the signing secret": given.get("secret")}
+    for what, secret in values.items():
+        if secret is None or not secret.is_reference:
+            continue
+        try:
+            value = reveal(secret)
+            if what == "the signing secret":
+                signing_key(value)
+        except (SecretUnavailable, Invalid) as error:
+            tell(f"warning: {what} cannot be read by you now: {error}; `tocsin dispatch` must be able to")
 
 
 def say_generated(secret: str | None) -> None:
