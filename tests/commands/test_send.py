@@ -286,6 +286,12 @@ def test_alerts_are_stored_although_nobody_reads_the_answer(tocsin: Tocsin, more
     assert tocsin.stored()["alert"] == 3
 
 
+def test_what_waits_for_a_paused_destination_says_so(tocsin: Tocsin) -> None:
+    tocsin.add(destination(), destination(name="pager", paused=True))
+    said = tocsin("send", "--title", "x").stdout
+    assert said.endswith("  queued for pager (paused), soc\n")
+
+
 class TestWait:
     def test_exits_1_if_a_delivery_failed(self, tocsin: Tocsin, receiver: Receiver) -> None:
         receiver.status = 503

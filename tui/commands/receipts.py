@@ -78,7 +78,8 @@ def _describe(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> str:
     if receipt.not_routed:
         return f"{visible(receipt.alert_id)}  stored, not routed: {receipt.not_routed}"
     names = [
-        visible(destination.name) + (f" {output.state_of(ended[delivery_id])}" if ended else "")
+        visible(destination.name)
+        + (f" {output.state_of(ended[delivery_id])}" if ended else " (paused)" if destination.paused else "")
         for delivery_id, _, destination in receipt.deliveries
     ]
     queued = "stored before, for " if receipt.repeated else "queued for "
