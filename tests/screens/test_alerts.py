@@ -475,6 +475,28 @@ async def test_r_where_nothing_failed_asks_first(viewer: Opens, bench: Bench) ->
             await user.sees(standing)
 
 
+async def test_r_counts_those_that_it_does_not_name(viewer: Opens, bench: Bench) -> None:
+    for number in range(7):
+        bench.add(name=f"soc-{number}")
+    bench.submit()
+    deliver(bench)
+    async with viewer() as user:
+        await user.sees("✓ soc-0")
+        await user.press("r")
+        await user.sees("soc-4 (delivered) and 2 more?")
+
+
+async def test_a_pane_that_is_not_to_be_seen_has_no_keys(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    async with viewer(WIDE) as user:
+        await user.sees("DELIVERY STATUS")
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.pilot.resize_terminal(*NARROW)
+        await user.is_at("alerts")
+
+
 async def test_r_where_one_is_being_retried_leaves_alone_what_was_delivered(
     viewer: Opens, bench: Bench
 ) -> None:
