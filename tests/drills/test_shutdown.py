@@ -76,8 +76,9 @@ def test_what_does_not_end_within_the_grace_is_given_back(installation: Installa
     assert len(receiver.requests) == 128
 
 
-def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Installation):
+def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Installation, receiver: Receiver):
     dispatcher = installation.dispatcher("--drain", "--grace", "0.3")
+    receiver.wait_for_requests(64)
 
     dispatcher.signal(SIGTERM)
 
