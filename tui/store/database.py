@@ -16,7 +16,8 @@ import peewee
 
 from tui.store import invariants
 from tui.store.backup import Progress
-from tui.store.errors import CannotOpen, Deadlocked, DiskFull, NotStorable, StoreLocked, StoreUnavailable
+from tui.store.engine_errors import plain_errors
+from tui.store.errors import CannotOpen, Deadlocked, StoreLocked, StoreUnavailable
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -25,7 +26,6 @@ BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for another's lock."""
 SILENCE_S = 10.0
 """How long a database may keep silent until it is told that it does not answer."""
-_DEADLOCK = "40P01"  # SQLSTATE
 _DEADLOCKS = 3
 """So often in a row a transaction that was ended for a deadlock is begun anew."""
 
@@ -243,7 +243,7 @@ class Store:
     @contextlib.contextmanager
     def _connected(self) -> Generator[peewee.Database]:
         try:
-            with _plain_errors():
+            with plain_errors():
                 # Now, before anything is sent: later nobody could tell what was carried out.
                 if not self._db.is_closed() and self.strategy.is_lost(self._db):
                     self._forget_connection()
@@ -262,68 +262,3 @@ class Store:
 
 def _write_nothing(tx: Transaction) -> None:
     tx.db.execute_sql("UPDATE alert SET id = id WHERE 1 = 0")
-
-
-@contextlib.contextmanager
-def _plain_errors() -> Generator[None]:
-    try:
-        # What goes wrong while rows are fetched, or in executemany, comes as the driver's own error.
-        with peewee.__exception_wrapper__:  # pyright: ignore[reportAttributeAccessIssue]
-            yield
-    except (UnicodeEncodeError, OverflowError) as error:  # of the drivers, before an engine sees the value
-        raise NotStorable(str(error)) from error
-    except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        # A damaged file is a bare DatabaseError, a server that only answers questions (a standby) an
-        # InternalError; the others below DatabaseError are mistakes of ours.
-        if isinstance(error, peewee.DataError):
-            raise NotStorable(str(error).partition("\n")[0]) from error
-        if type(error) not in _NOT_OURS:
-            raise
-        first = first_of(error)
-        words = reason(first)
-        if getattr(first, "sqlstate", None) == _DEADLOCK:
-            raise Deadlocked(LOCKED) from error
-        raise _TOLD_APART.get(words, StoreUnavailable)(words) from error
-
-
-_NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
-
-
-def first_of(error: BaseException) -> BaseException:
-    """What it came from: a rollback that fails hides what it was for."""
-    while error.__context__ is not None:
-        error = error.__context__
-    return error
-
-
-def reason(error: BaseException) -> str:
-    """What an engine's error means, in words for a person."""
-    text = str(error).strip()
-    for sign, words in (
-        ("locked", LOCKED),
-        ("lock timeout", LOCKED),
-        ("deadlock", LOCKED),
-        ("disk is full", _DISK_FULL),
-        ("No space left", _DISK_FULL),
-        ("readonly", "the database cannot be written"),
-        ("read-only", "the database cannot be written"),
-        ("unable to open", "the database file is not there any more, or cannot be opened"),
-        ("disk I/O error", "the disk does not answer (I/O error)"),
-        ("malformed", "the database is damaged"),
-        ("starting up", _NO_ANSWER),
-        ("shutting down", _NO_ANSWER),
-        ("recovery", _NO_ANSWER),
-        ("terminating connection", _NO_ANSWER),
-        ("FATAL:", text.rpartition("FATAL:")[2]),  # why the server lets nobody in, in its own words
-        ("onnection", _NO_ANSWER),
-        ("resolve host", _NO_ANSWER),
-    ):
-        if sign in text:
-            return words.strip().partition("\n")[0]
-    return text.partition("\n")[0]
-
-
-LOCKED = "the database is locked by another process"
-_DISK_FULL = "the disk is full"
-_NO_ANSWER = "the database server does not answer"
-_TOLD_APART: dict[str, type[StoreUnavailable]] = {LOCKED: StoreLocked, _DISK_FULL: DiskFull}

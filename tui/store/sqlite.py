@@ -16,7 +16,8 @@ import peewee
 
 from tui.store import migrate
 from tui.store.backup import Progress, copy
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, first_of, wall_clock
+from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
+from tui.store.engine_errors import first_of
 from tui.store.errors import CannotOpen, OpenLocked
 from tui.store.private import close_to_others, make_directory, refuse_planted_link
 
