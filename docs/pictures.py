@@ -24,7 +24,7 @@ from tui.domain.attempt import Answer
 from tui.domain.destination import Destination, parse_destination
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
-from tui.screens.context import Context
+from tui.screens.shared.context import Context
 from tui.store import destinations, outbox
 from tui.store.database import Store
 from tui.store.outbox import Claim, Finish

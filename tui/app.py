@@ -24,18 +24,18 @@ from textual.theme import ThemeProvider
 
 from tui.domain.text import replace_controls, visible
 from tui.logs import told_of
-from tui.screens.activity import ActivityScreen
-from tui.screens.alert_details import AlertDetailsScreen
-from tui.screens.alerts import AlertsScreen
-from tui.screens.context import Context
-from tui.screens.destinations import DestinationsScreen
-from tui.screens.dialogs import Confirm
-from tui.screens.help import Help
-from tui.screens.jump import Jump
-from tui.screens.live import LiveScreen
-from tui.screens.log import LogScreen
-from tui.screens.themes import DARK, LIGHT, readable
-from tui.screens.typed_ahead import TypedAhead
+from tui.screens.activity.screen import ActivityScreen
+from tui.screens.alert.screen import AlertDetailsScreen
+from tui.screens.alerts.screen import AlertsScreen
+from tui.screens.destinations.screen import DestinationsScreen
+from tui.screens.log.screen import LogScreen
+from tui.screens.shared.context import Context
+from tui.screens.shared.dialogs import Confirm
+from tui.screens.shared.help import Help
+from tui.screens.shared.jump import Jump
+from tui.screens.shared.live import LiveScreen
+from tui.screens.shared.themes import DARK, LIGHT, readable
+from tui.screens.shared.typed_ahead import TypedAhead
 from tui.store.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1

@@ -19,8 +19,9 @@ from tui.delivery.background import BackgroundDispatcher
 from tui.delivery.slots import Limits
 from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, Received, build_app
-from tui.screens import alerts, live
-from tui.screens.context import Context
+from tui.screens.alerts import screen as alerts
+from tui.screens.shared import live
+from tui.screens.shared.context import Context
 from tui.serving import ServerThread, bind
 from tui.store.database import Store
 

@@ -17,7 +17,7 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import User
 from tests.store.bench import Bench
-from tui.screens.keymap import _descendants
+from tui.screens.shared.keymap import _descendants
 
 ELSEWHERE = {
     "BatchesDialog": "test_alert_actions: it is there while something is done",

@@ -17,8 +17,8 @@ from tests.screens.history import fail
 from tests.screens.user import NARROW, VAST, User, user_at
 from tests.store.bench import Bench
 from tui.delivery.background import BackgroundDispatcher
-from tui.screens.context import Context
-from tui.screens.jump import Letter
+from tui.screens.shared.context import Context
+from tui.screens.shared.jump import Letter
 
 
 async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -> None:

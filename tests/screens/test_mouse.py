@@ -11,8 +11,8 @@ from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
 from tests.screens.user import NARROW, WIDE, User
 from tests.store.bench import Bench
-from tui.screens.widgets.destination_list import DestinationList
-from tui.screens.widgets.toggle import Toggle
+from tui.screens.destinations.list import DestinationList
+from tui.screens.setup.toggle import Toggle
 from tui.store.destinations import all_destinations
 
 

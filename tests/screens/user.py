@@ -11,8 +11,8 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from tui.app import TocsinApp
-from tui.screens.context import Context
-from tui.screens.widgets.alert_list import AlertList
+from tui.screens.alerts.list import AlertList
+from tui.screens.shared.context import Context
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (200, 50)
 

@@ -45,7 +45,7 @@ def open_app(session: Session, *, dispatching: bool) -> None:
 
 def _check_keys(config: Config) -> None:
     """Only the app has keys: what is wrong with them keeps no dispatcher and no command from its work."""
-    from tui.screens.keymap import check_keymap
+    from tui.screens.shared.keymap import check_keymap
 
     try:
         check_keymap(config.keys)
@@ -56,8 +56,8 @@ def _check_keys(config: Config) -> None:
 def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = "") -> int:
     """Run the app on an open store; returns its exit code."""
     from tui.app import TocsinApp
-    from tui.screens.context import Context
-    from tui.screens.kept import Kept
+    from tui.screens.shared.context import Context
+    from tui.screens.shared.kept import Kept
     from tui.store.database import wall_clock
 
     _check_keys(config)

@@ -110,7 +110,7 @@ def body_of(exchange: "Exchange | None") -> str:
     """An answer's body as a person reads it best; empty where there is none."""
     if exchange is None or not exchange.response_body:
         return ""
-    from tui.screens import bodies
+    from tui.screens.shared import bodies
 
     text = bodies.body(
         exchange.response_body, exchange.response_headers, cut=exchange.response_truncated
@@ -178,7 +178,7 @@ def print_details(details: "AlertDetails", exchanges: "dict[int, Exchange | None
 
 
 def _print_alert(details: "AlertDetails") -> None:
-    from tui.screens import bodies
+    from tui.screens.shared import bodies
 
     alert = details.alert
     say(visible(alert.headline))

@@ -1,0 +1,385 @@
+"""The destinations, each with its health, and what can be done to one."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.conftest import write
+from tests.screens.conftest import Opens, Receiver
+from tests.screens.history import deliver, fail, reject
+from tests.screens.user import NARROW, VAST, WIDE, User
+from tests.store.bench import Bench
+from tui.domain.alert import Severity
+from tui.domain.destination import Destination
+from tui.domain.headers import Header
+from tui.domain.lifecycle import Outcome
+from tui.domain.secret import Secret
+from tui.screens.destinations.list import DestinationList
+from tui.screens.shared.live import LiveScreen
+from tui.store.database import Store
+
+
+@asynccontextmanager
+async def at_destinations(opens: Opens, count: int) -> AsyncIterator[User]:
+    async with opens(VAST) as user:
+        await user.press("2")
+        await user.sees(f"Destinations · {count}")
+        yield user
+
+
+async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
+    async with at_destinations(viewer, 0) as user:
+        await user.sees("No destinations yet. Press n to set one up")
+        await user.press("e", "t", "p", "d", "a", "enter")
+        await user.sees("No destinations yet.")
+        await user.press("n")
+        await user.sees("Display name")
+
+
+async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_leaves(
+    viewer: Opens, store: Store
+) -> None:
+    async with viewer(NARROW) as user:
+        await user.sees("Welcome to Tocsin")
+        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
+        await user.press("2")
+        await user.sees("no such table: destination; trying again. Press q to quit.")
+        write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
+        await user.sees("No destinations yet. Press n to set one up")
+
+
+async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever_modes_have_lost_it(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(name="pager")
+    async with viewer(WIDE) as user:
+        seen: list[LiveScreen] = []
+        for key, sight in (("2", "pager"), ("1", "Alerts · 0")):
+            await user.press(key)
+            await user.sees(sight)
+            assert isinstance(user.app.screen, LiveScreen)
+            seen.append(user.app.screen)
+        destinations, alerts = seen
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
+        await user.until(lambda: alerts.was_lost)
+        await user.press("2")
+        await user.until(lambda: destinations.was_lost)
+        await user.settles()
+        assert len([toast for toast in user.toasts if "trying again" in toast]) == 1
+        write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
+        await user.until(lambda: not alerts.was_lost and not destinations.was_lost)
+        await user.hears("answers again")
+        await user.settles()
+        assert len([toast for toast in user.toasts if "answers again" in toast]) == 1
+
+
+async def test_the_cursor_stays_in_sight_and_follows_the_mouse_where_each_takes_two_lines(
+    viewer: Opens, bench: Bench
+) -> None:
+    for number in range(30):
+        bench.add(name=f"pager-{number:02d}")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("pager-00")
+        listed = user.app.screen.query_one(DestinationList)
+        await user.press("pagedown")
+        await user.until(lambda: listed.cursor == listed.size.height // 2 - 1)
+        await user.press("G")
+        await user.sees("pager-29")
+        await user.settles()
+        lines = user.screen.splitlines()
+        await user.pilot.click(offset=(10, next(y for y, line in enumerate(lines) if "pager-27" in line)))
+        await user.until(lambda: listed.cursor == 27)
+
+
+async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, bench: Bench) -> None:
+    bench.add(name="pager", severities=frozenset({Severity.HIGH, Severity.CRITICAL}))
+    bench.submit()
+    deliver(bench)
+    bench.submit()
+    fail(bench)
+    bench.clock.advance(120_000)
+    bench.submit()
+    bench.add(name="quiet", severities=frozenset(), url="https://hooks.example.com/services/s3cret-token")
+    async with at_destinations(viewer, 2) as user:
+        line = user.line_with("● active       pager").split("│")[1].split()
+        assert line[:3] == ["●", "active", "pager"]
+        assert line[7:13] == ["█▁", "50%", "84", "ms", "1", "✗"]
+        await user.sees("✗ 503 Service Unavailable  1m ago")
+        await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
+        await user.sees(
+            "24 h     50% of 2 attempts delivered, p95 84 ms", "It is overloaded or down for a while."
+        )
+
+
+async def test_p_holds_its_deliveries_and_lets_them_go(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    bench.add(url=receive().url)
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("p")
+        await user.hears("soc is paused: its deliveries wait")
+        await user.sees("‖ paused", "nothing waits; p resumes it")
+        bench.submit()
+        await user.sees("1 waits until p resumes it")
+        assert "t sends it a test alert" not in user.screen  # it would wait, too
+        await user.press("t")
+        await user.hears("It is paused; press p to resume it, then test")
+        await user.press("p")
+        await user.hears("soc is active again")
+        await user.sees("● active", "✓ 200 OK")
+
+
+async def test_what_was_told_is_what_the_next_key_finds(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    bench.add(url=receive().url)
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("p")
+        await user.hears("soc is paused: its deliveries wait")
+        await user.press("p")
+        await user.hears("soc is active again")
+        await user.press("t")
+        await user.sees("✓ Delivered")
+
+
+async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    for _ in range(2):
+        bench.submit()
+    async with at_destinations(viewer, 1) as user:
+        await user.press("d")
+        await user.sees("Delete soc? 2 waiting deliveries will be cancelled.")
+        await user.press("enter")
+        await user.misses("Delete soc?")
+        assert "Destinations · 1" in user.screen, "enter alone must not delete"
+        await user.press("d")
+        await user.sees("Delete soc?")
+        await user.press("y")
+        await user.hears("soc is deleted; 2 deliveries cancelled")
+        await user.sees("No destinations yet.")
+        await user.press("1")
+        await user.sees("⊘ soc")
+
+
+async def test_t_sends_a_test_alert_and_shows_in_place_what_came_of_it(
+    tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
+) -> None:
+    receiver = receive(delay_s=0.2)
+    bench.add(url=receiver.url)
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("t")
+        await user.sees("→ sending a test alert", "test     → sending…")
+        await user.sees("test     ✓ Delivered   200 OK")
+        await user.misses("sending a test alert")
+        await user.is_at("destinations")
+    assert len(receiver.got) == 1
+
+
+async def test_a_test_that_is_not_delivered_is_explained_in_place(
+    tocsin: Opens, bench: Bench, nobody: str
+) -> None:
+    bench.add(url=f"http://{nobody}/alerts")
+    async with at_destinations(tocsin, 1) as user:
+        await user.press("t")
+        await user.sees("test     ✗ Not delivered   no answer")
+        await user.sees(f"Nothing is listening on {nobody}. Is the receiver running, and is the port right?")
+
+
+async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(name="first")
+    bench.add(name="second")
+    async with at_destinations(viewer, 2) as user:
+        await user.press("t")
+        await user.sees("→ sending a test alert")
+        await user.press("t")
+        await user.hears("A test alert is on its way to it")
+        await user.press("j")
+        deliver(bench)
+        await user.hears("first got the test alert.")
+        assert "✓ Delivered" not in user.screen
+        await user.press("k")
+        await user.sees("test     ✓ Delivered")
+
+
+async def test_in_a_terminal_without_room_for_a_pane_a_test_opens_the_details(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    async with viewer((60, 15)) as user:
+        await user.press("2")
+        await user.sees("Destinations · 1")
+        assert "24 h" not in user.screen
+        await user.press("t")
+        await user.sees("test     → sending…")
+        deliver(bench)
+        await user.sees("✓ Delivered")
+        await user.press("escape")
+        await user.sees("Destinations · 1")
+
+
+async def test_e_edits_and_the_row_shows_the_change(viewer: Opens, bench: Bench) -> None:
+    bench.add(name="soc")
+    async with at_destinations(viewer, 1) as user:
+        await user.press("e")
+        await user.is_at("name")
+        await user.press("end", *"-2", "ctrl+s")
+        await user.is_at("send-test")
+        await user.press("escape")
+        await user.sees("Destinations · 1", "soc-2")
+
+
+@pytest.mark.parametrize("name", ["soc", "Ops team", "a,b", "it's [bold]", "team:1", "-x"])
+async def test_a_lists_the_alerts_sent_to_it(viewer: Opens, bench: Bench, name: str) -> None:
+    bench.add(name=name, severities=frozenset({Severity.LOW}))
+    bench.add(name="zzz", severities=frozenset({Severity.HIGH}))
+    bench.submit(title="To this one", severity=Severity.LOW)
+    bench.submit(title="To the other", severity=Severity.HIGH)
+    async with at_destinations(viewer, 2) as user:
+        await user.press("a")
+        await user.sees("Alerts · 1", "To this one")
+        await user.misses("To the other")
+
+
+async def test_enter_opens_its_details_and_its_attempts_and_enter_the_alert_of_one(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add(rate=5.0, headers=(Header("X-Team", Secret("s3cret")),))
+    bench.submit(title="Root login")
+    deliver(bench)
+    bench.clock.advance(1000)
+    bench.submit(title="Port scan", severity=Severity.LOW)
+    reject(bench)
+    async with at_destinations(viewer, 1) as user:
+        await user.press("enter")
+        await user.is_at("attempts")
+        await user.misses("Destinations · 1")
+        await user.sees("timeout 30 s · at most 5 a second · not signed · headers X-Team")
+        first, second = (user.line_with(title).split("│")[1].split() for title in ("Port scan", "Root login"))
+        assert " ".join(first) == "09:30:01 ✗ 503 Service Unavailable 84 ms LOW Port scan"
+        assert " ".join(second) == "09:30:00 ✓ 200 OK 84 ms HIGH Root login"
+        assert "s3cret" not in user.screen
+        await user.press("j", "G", "k", "g", "j", "enter")
+        await user.sees("DELIVERY STATUS", "Root login")
+        await user.press("escape")
+        await user.is_at("attempts")
+        await user.press("escape")
+        await user.sees("Destinations · 1")
+        await user.is_at("destinations")
+
+
+async def test_the_mouse_picks_a_destination_and_opens_it(viewer: Opens, bench: Bench) -> None:
+    for name in ("a", "b", "c"):
+        bench.add(name=name, url=f"https://{name}.example/hook")
+    async with at_destinations(viewer, 3) as user:
+        await user.pilot.click("#destinations", offset=(20, 1))
+        await user.sees("╭─ b ─")
+        await user.pilot.click("#destinations", offset=(20, 2), times=2)
+        await user.is_at("attempts")
+        await user.sees("url      https://c.example/hook")
+
+
+async def test_two_hundred_scroll_and_the_cursor_stays_in_sight(viewer: Opens, bench: Bench) -> None:
+    for number in range(200):
+        bench.add(name=f"receiver {number:03}")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 200", "receiver 000")
+        await user.settles()
+        await user.press("pagedown", "pagedown")
+        await user.misses("receiver 000")
+        await user.press("G")
+        await user.sees("╭─ receiver 199")
+        await user.press("k", "pageup", "g")
+        await user.sees("╭─ receiver 000")
+
+
+async def test_the_cursor_moves_and_stays_while_the_list_changes(viewer: Opens, bench: Bench) -> None:
+    for name in ("b", "c", "d"):
+        bench.add(name=name)
+
+    def current(user: User) -> str:
+        row = user.app.screen.query_one(DestinationList).current
+        return row.destination.name if row else ""
+
+    async with at_destinations(viewer, 3) as user:
+        keys = {"j": "c", "G": "d", "k": "c", "g": "b", "down": "c", "up": "b", "end": "d"}
+        for key, name in keys.items():
+            await user.press(key)
+            await user.until(lambda name=name: current(user) == name)
+        bench.add(name="a")
+        await user.sees("Destinations · 4")
+        assert current(user) == "d"
+
+
+async def test_a_destination_deleted_elsewhere_is_not_paused(viewer: Opens, bench: Bench) -> None:
+    gone: Destination = bench.add()
+    async with at_destinations(viewer, 1) as user:
+        bench.delete(gone)
+        await user.press("p")
+        await user.sees("Destinations · 0")
+
+
+async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    reject(bench, status_code=410, reason="Gone")
+    bench.clock.advance(7_200_000)
+    async with at_destinations(viewer, 1) as user:
+        await user.sees("▲ failing 2h", "✗ 410 Gone  1h ago")
+        await user.sees("failing  since 09:30:00; its retries go on", "make a new URL there and put it here.")
+
+
+async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar(
+    viewer: Opens, bench: Bench
+) -> None:
+    for number in range(9):
+        bench.add(name=f"{number}", filter=" ".join(["-title"] * 12), fold_ms=600_000)
+    bench.submit()
+    for claim in bench.claim().claims:
+        bench.finish(claim, Outcome.UNREACHABLE, error="the name hooks.example.com does not resolve at all")
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 9", "24 h     0%")
+        await user.settles()
+        lines = user.screen.splitlines()
+        takes = next(y for y, line in enumerate(lines) if "takes " in line)
+        assert lines[takes + 1].startswith("│          -title")
+        assert "…" in user.screen.split("the name hooks.example", 1)[1].splitlines()[0]
+
+
+async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    async with viewer(NARROW) as user:
+        await user.press("2")
+        await user.sees("Destinations · 1")
+        await user.press("p")
+        await user.hears("soc is paused: its deliveries wait")
+        [toast] = user.app.screen.query("Toast")
+        assert toast.region.height == 1
+
+
+async def test_one_that_was_set_up_is_found_again_however_its_test_was_left(
+    viewer: Opens, bench: Bench
+) -> None:
+    for name in ("a", "z"):
+        bench.add(name=name)
+    async with viewer() as user:
+        await user.press("2")
+        await user.sees("╭─ a ─")
+        await user.press("n")
+        await user.is_at("name")
+        await user.paste("m")
+        await user.press("tab")
+        await user.paste("http://localhost:8081")
+        await user.press("ctrl+s")
+        await user.is_at("send-test")
+        await user.press("escape")
+        await user.sees("Destinations · 3", "╭─ m ─")
+        await user.press("n")
+        await user.is_at("name")
+        await user.press("escape")
+        await user.sees("╭─ m ─")

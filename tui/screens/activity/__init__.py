@@ -1,0 +1,1 @@
+"""Activity: what is being delivered, as figures and graphs."""

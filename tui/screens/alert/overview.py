@@ -1,0 +1,101 @@
+"""The alert itself: every field of it."""
+
+from textual.content import Content
+
+from tui.domain.alert import format_time
+from tui.domain.text import visible
+from tui.screens.shared import bodies, words
+from tui.screens.shared.lines import Line
+from tui.store.views import AlertDetails, FoldRow
+
+CONTEXT = "context"
+"""The key of its heading."""
+_UNFOLD = "It is stored like any other; r sends it on its own all the same."
+_LONGEST_TITLE = 500
+"""In the header, which cuts it at the width anyway; below it stands in full."""
+
+
+def heading(title: str, key: str, lines: list[Line], *, folded: bool = False) -> list[Line]:
+    """A section: its title, under which `lines` and the blank line before the next fold away."""
+    held = [*lines, Line(Content(""))]
+    content = Content.styled(title, "bold $text-primary")
+    return [Line(content, key, holds=len(held), folded=folded, heading=True), *held]
+
+
+def header(details: AlertDetails, now: int) -> list[Content]:
+    """What it is in a few lines that stay in sight."""
+    alert = details.alert
+    facts = f"{visible(alert.rule_id)} · {alert.type.label} · {words.span(now - alert.created_at)} ago"
+    title = words.plain(alert.headline[:_LONGEST_TITLE], "bold")
+    lines = [
+        Content.assemble(words.severity(alert.severity, 0), "  ", title),
+        Content.styled(facts + (" · a test alert" if alert.test else ""), words.MUTED),
+    ]
+    if alert.tags:
+        lines.append(Content.assemble(("tags  ", words.MUTED), visible(", ".join(alert.tags))))
+    return lines
+
+
+def overview(details: AlertDetails) -> list[Line]:
+    """Every field; the empty ones are left out."""
+    alert = details.alert
+    fields = {
+        "title": alert.title,
+        "name": alert.name or "",
+        "severity": alert.severity,
+        "type": alert.type.label,
+        "rule": alert.rule_id,
+        "version": alert.version or "",
+        "alert id": alert.alert_id,
+        "created": format_time(alert.created_at),
+        "tags": ", ".join(alert.tags),
+        "dedup key": alert.dedup_key or "",
+        "link": alert.link,
+        "test": "yes: sent once, and to one destination whatever it filters" if alert.test else "",
+    }
+    lines = [
+        Line(Content.assemble((f"{name:<10}", words.MUTED), visible(value)))
+        for name, value in fields.items()
+        if value
+    ]
+    sections = heading("ALERT", "alert", lines)
+    for title, text in (("DESCRIPTION", alert.description), ("RUNBOOK", alert.runbook)):
+        if text:
+            sections += heading(title, title.lower(), bodies.text_lines(text))
+    if alert.context != "{}":
+        context = bodies.body_lines(alert.context.encode(), key=f"context-{details.key}")
+        sections += heading("CONTEXT", CONTEXT, context)
+    return sections
+
+
+def not_sent(details: AlertDetails) -> list[Line]:
+    """Why the alert went nowhere, or not everywhere on its own; nothing if it went everywhere."""
+    if details.folds:
+        said = Line(Content.styled(_UNFOLD, words.MUTED))
+        return heading("FOLDED", "folded", [*map(_folded, details.folds), said])
+    if details.deliveries:
+        return []
+    reason = visible(details.not_routed or "no reason was kept")
+    return heading(
+        "NOT SENT",
+        "not-sent",
+        [
+            Line(Content.styled(f"{words.NOT_ROUTED} Not sent anywhere: {reason}.", "$text-warning")),
+            Line(
+                Content.styled(
+                    "Where an alert goes is settled when it arrives: what is changed in destinations"
+                    " holds for the next one. r sends this one to one of them.",
+                    words.MUTED,
+                )
+            ),
+        ],
+    )
+
+
+def _folded(fold: FoldRow) -> Line:
+    into = "an alert that is gone"
+    if fold.into_alert_id is not None:
+        into = f"{visible(fold.into_headline or '')} ({visible(fold.into_alert_id)})"
+    stands = f", which stands there as {fold.into_standing}" if fold.into_standing else ""
+    told = f"{words.FOLDED} Not sent to {visible(fold.destination)}: folded into {into}{stands}."
+    return Line(Content.styled(told, "$text-warning"))

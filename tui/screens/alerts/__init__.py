@@ -1,0 +1,1 @@
+"""Alerts, the home screen: the live list and its filter."""

@@ -1,0 +1,316 @@
+"""The list of alerts: as many as there are in the database, of which it holds those around the screen.
+
+What arrives after the watermark changes no row's place until the list moves on to it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import ClassVar, cast
+
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+
+from tui.domain.filter import Filter
+from tui.screens.alerts.pages import MOST_NEW, AlertPages, covers
+from tui.screens.alerts.rows import AlertRows
+from tui.screens.alerts.window import AlertWindow
+from tui.screens.shared.context import Context
+from tui.screens.shared.live import LiveScreen
+from tui.store import listing
+from tui.store.views import AlertRow
+
+_COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
+"""The least time between two counts, and how many times what the last took."""
+
+
+class AlertList(AlertRows):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next alert"),
+        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous alert"),
+        Binding(
+            "g,home", "top", "top", show=False, id="move.top", tooltip="Newest alert, and follow new ones"
+        ),
+        Binding("G,end", "bottom", "bottom", show=False, id="move.bottom", tooltip="Oldest alert"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
+        Binding("space", "select", "select", id="list.select", tooltip="Select for an action on several"),
+        Binding("enter", "open", "open", id="list.open", tooltip="Open the alert's details"),
+    ]
+
+    @dataclass
+    class Highlighted(Message):
+        """The alert under the cursor is another one, or it has changed."""
+
+        row: AlertRow | None
+
+    @dataclass
+    class Opened(Message):
+        row: AlertRow
+
+    @dataclass(frozen=True)
+    class Counts:
+        """How many alerts match, how many more arrived since, and how many are selected."""
+
+        total: int
+        counted: bool
+        """Whether there are no more than `total`."""
+        new: int
+        following: bool
+        selected: int
+
+    @dataclass
+    class Counted(Message):
+        counts: "AlertList.Counts"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, id="alerts")
+        self._pages = AlertPages(context)
+        """What the rows shown were read from."""
+        self._wanted = Filter()
+        """What was asked for last."""
+        self._new = 0
+        self._new_up_to = 0
+        """The key up to which what is new is counted."""
+        self._following = True
+        self._reading = asyncio.Lock()
+        """Held while rows are read and shown: two reads at once would count what is new twice."""
+        self._moving = False
+        """Rows around the screen are being read, and will be as long as it moves."""
+        self._counting = False
+        self._joined = 0
+        """Alerts that joined the list since the count under way began."""
+        self._next_count = 0.0
+        self._told: AlertList.Counts | None = None
+
+    # --- what others ask
+
+    @property
+    def selected(self) -> frozenset[int]:
+        """The keys of the selected alerts."""
+        return frozenset(self._selected)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._loaded
+
+    @property
+    def is_empty(self) -> bool:
+        return self._loaded and self._window.total == 0
+
+    async def read_selected(self) -> list[AlertRow]:
+        """The selected alerts as they stand now, wherever they are in the list."""
+        return await self.context.read(listing.alerts_by_key, self._selected)
+
+    def clear_selection(self) -> None:
+        self._selected.clear()
+        self._repaint()
+        self.tell_counts()
+
+    async def show(self, filter: Filter) -> None:
+        """List the alerts that match `filter`, from the newest on."""
+        self._wanted = filter
+        async with self._reading:
+            # Whoever waited here longest need not have asked last.
+            pages = AlertPages(self.context, self._wanted)
+            newest = await pages.newest_key()
+            window = await pages.first(newest, self._visible)
+            # All at once: until it is read the last list stays.
+            self._pages, self._following, self._loaded = pages, True, True
+            self._new, self._new_up_to, self._brief = 0, newest, 0
+            self._next_count, self._counting = 0.0, False
+            self.scroll_to(y=0, animate=False)
+            self._show(window, place=0)
+
+    async def load(self) -> None:
+        """Read the visible rows again, and count what is new."""
+        if not self._loaded:
+            await self.show(self._wanted)
+            return
+        async with self._reading:
+            newest = await self._pages.newest_key()
+            await self._count_new(newest)
+            if self._may_follow():
+                await self._follow(newest)
+            else:
+                again = await self._pages.again(self._window, self._top, self._visible)
+                self._show(again, place=self.cursor)
+
+    def tick(self) -> None:
+        """Ages and countdowns move on."""
+        self._repaint()
+
+    # --- reading
+
+    @property
+    def _visible(self) -> int:
+        return max(self.size.height, 1)
+
+    @property
+    def _top(self) -> int:
+        """The place of the first row on the screen, or soon to be."""
+        return int(self.scroll_target_y)
+
+    async def _count_new(self, newest: int) -> None:
+        if self._pages.filter.lasts:
+            since, known = self._new_up_to, self._new
+        else:
+            since, known = self._window.watermark, 0  # what is older may match by now
+        if newest > since and known < MOST_NEW:
+            known += await self._pages.count_new(since, newest)
+        self._new, self._new_up_to = min(known, MOST_NEW), newest
+
+    def _may_follow(self) -> bool:
+        """New rows may push the others down while the cursor's row stays in sight."""
+        return self._following or (self.scroll_offset.y == 0 and self.cursor + self._new < self.size.height)
+
+    async def _follow(self, newest: int) -> None:
+        joined = self._new
+        window = await self._pages.with_new(self._window, newest, joined, self._visible)
+        self._joined += joined
+        self._new = 0
+        self._show(window, place=self.cursor if self._following else self.cursor + joined)
+
+    async def _load_around(self) -> None:
+        """Again and again while the screen moves on: a key held down never waits for the last read."""
+        self._moving = True
+        try:
+            async with self._reading:
+                seen = None
+                while not self._covers_screen() and seen != self._top:
+                    seen = self._top
+                    around = await self._pages.around(self._window, seen, self._visible)
+                    self._show(around, place=self.cursor)
+        finally:
+            self._moving = False
+
+    async def _load_end(self) -> None:
+        async with self._reading:
+            window = await self._pages.last(self._window, self._visible)
+            self._show(window, place=window.total - 1)
+            self.scroll_to(y=window.total - self._visible, animate=False)
+
+    def _covers_screen(self) -> bool:
+        return covers(self._window, self._top, self._visible)
+
+    # --- counting, aside: a page waits for no count
+
+    def _begin_count(self) -> None:
+        """Count anew if that is due, else when it is."""
+        if self._counting:
+            return
+        self._counting = True
+        wait = self._next_count - asyncio.get_running_loop().time()
+        if wait > 0:
+            self.set_timer(wait, self._run_count)
+        else:
+            self._run_count()
+
+    def _run_count(self) -> None:
+        self._begin(self._count, "count")
+
+    async def _count(self) -> None:
+        pages, loop = self._pages, asyncio.get_running_loop()
+        self._joined, begun = 0, loop.time()
+        try:
+            total = await pages.count(self._window.watermark)
+        finally:
+            if pages.filter == self._pages.filter:
+                self._counting = False
+        async with self._reading:
+            if pages.filter == self._pages.filter:
+                took = loop.time() - begun
+                self._next_count = loop.time() + max(_COUNT_EVERY_S, _COUNT_SHARE * took)
+                self._set_total(total + self._joined)
+
+    def _set_total(self, total: int) -> None:
+        before, self._window = self._window, self._window.with_total(total)
+        moved = self._window.first - before.first
+        self.virtual_size = Size(self.size.width, self._window.total)
+        if moved:
+            self.scroll_to(y=self.scroll_offset.y + moved, animate=False)
+            self.cursor += moved
+        self.cursor = max(0, min(self.cursor, self._window.total - 1))
+        self._repaint()
+        self.tell_counts()
+
+    # --- showing
+
+    def _show(self, window: AlertWindow, *, place: int) -> None:
+        """The rows, their count and the cursor, all at once: no key may find the cursor on another
+        alert than the one it is drawn on."""
+        before = self.current
+        self._window = window
+        self.virtual_size = Size(self.size.width, window.total)
+        if before is not None and not self._following and not self._pages.filter.lasts:
+            found = window.place_of(before.key)  # others may have left the list above it
+            place = place if found is None else found
+        self.cursor = max(0, min(place, window.total - 1))
+        self._repaint()
+        if self.current != before:
+            self.post_message(self.Highlighted(self.current))
+        is_whole = window.first == 0 and window.counted and window.end == window.total
+        if not window.counted or not (self._pages.filter.lasts or is_whole):
+            self._begin_count()
+        self.tell_counts()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._widen_briefs()
+        if self._loaded and not self._covers_screen() and not self._moving:
+            self._begin(self._load_around, "window")
+
+    # --- keys and mouse
+
+    def watch_cursor(self, before: int, after: int) -> None:
+        for place in (before, after):
+            self._refresh_line(place - self.scroll_offset.y)
+        if self._loaded:
+            self.post_message(self.Highlighted(self.current))
+
+    def action_bottom(self) -> None:
+        self.action_last()
+        if not self._window.counted:
+            self._begin(self._load_end, "end")
+
+    def action_top(self) -> None:
+        self.go_to(0)
+        self._following = True
+        self._begin(self.load, "top")
+
+    def go_to(self, place: int) -> None:
+        self._following = False
+        super().go_to(place)
+        self.tell_counts()
+
+    def action_select(self) -> None:
+        row = self.current
+        if row is not None:
+            self._selected ^= {row.key}
+            self._refresh_line(self.cursor - self.scroll_offset.y)
+            self.go_to(self.cursor + 1)
+
+    def action_open(self) -> None:
+        if self.current is not None:
+            self._following = False
+            self.post_message(self.Opened(self.current))
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, self._window.total)
+        self._paint_anew()
+        if not self._following:
+            self.keep_in_sight()
+        if self._loaded and not self._covers_screen():
+            self._begin(self._load_around, "window")
+
+    def _begin(self, work: Callable[[], Awaitable[None]], group: str) -> None:
+        cast("LiveScreen", self.screen).begin(work, group)
+
+    def tell_counts(self) -> None:
+        """What the frame says; told only when it is another, for a frame is painted with all inside it."""
+        window = self._window
+        counts = self.Counts(window.total, window.counted, self._new, self._following, len(self._selected))
+        if counts != self._told:
+            self._told = counts
+            self.post_message(self.Counted(counts))

@@ -1,0 +1,317 @@
+"""Home: the live list of alerts, a filter over it, and the details of the one under the cursor."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tui.screens.alert import actions as alert_actions
+from tui.screens.alert.copying import copy_from
+from tui.screens.alert.pane import AlertPane
+from tui.screens.alert.screen import AlertDetailsScreen
+from tui.screens.alerts.box import AlertBox
+from tui.screens.alerts.filter_bar import FilterBar
+from tui.screens.alerts.filter_commands import FilterCommands
+from tui.screens.alerts.list import AlertList
+from tui.screens.setup.screen import DestinationSetup
+from tui.screens.shared.context import Context
+from tui.screens.shared.live import LiveScreen
+from tui.screens.shared.reasons import Reasons
+from tui.store.destinations import every_destination
+from tui.store.errors import StoreUnavailable
+from tui.store.views import AlertRow, DeliveryRow
+
+_TROUBLE = "state:failed,retrying"
+DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5
+"""How long the cursor rests on an alert before its details are read, and how long they wait for that."""
+_WIDE = 110
+"""Columns from which list and details stand side by side."""
+_STEP, _LEAST, _MOST = 5, 20, 80
+"""Percent of the width that the details take."""
+
+
+class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
+    AUTO_FOCUS = "#alerts"
+    COMMANDS = {FilterCommands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "r", "resend", "resend", id="alerts.resend", tooltip="Send the alert's failed deliveries again"
+        ),
+        Binding("slash", "filter", "filter", id="alerts.filter", tooltip="Filter the list"),
+        Binding(
+            "f", "trouble", "failed", id="alerts.trouble", tooltip="Only what failed or is being retried"
+        ),
+        Binding("y", "copy", "copy", id="alerts.copy", tooltip="Copy payload, response, curl or id"),
+        Binding(
+            "c",
+            "cancel",
+            "cancel",
+            show=False,
+            id="alerts.cancel",
+            tooltip="Withdraw the deliveries that wait",
+        ),
+        Binding("n", "new_destination", "new", show=False, id="alerts.new", tooltip="Set a destination up"),
+        Binding(
+            "R",
+            "resend_all",
+            "resend all failed",
+            show=False,
+            id="alerts.resend-all",
+            tooltip="Send all that failed under the filter again",
+        ),
+        Binding(
+            "less_than_sign",
+            "split(1)",
+            "wider details",
+            show=False,
+            id="alerts.details-wider",
+            tooltip="More room for the details",
+        ),
+        Binding(
+            "greater_than_sign",
+            "split(-1)",
+            "wider list",
+            show=False,
+            id="alerts.list-wider",
+            tooltip="More room for the list",
+        ),
+        Binding(
+            "escape",
+            "leave",
+            "leave",
+            show=False,
+            id="alerts.leave",
+            tooltip="Back to the list; drop filter or selection",
+        ),
+    ]
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._moved_at = 0.0
+        """When the cursor came to an alert, or what it is on changed; by the loop's clock."""
+        self._details_stale = False
+        self._details_coming = False
+        self._showing = asyncio.Lock()
+        """Held while details are shown: the last to be shown must be those under the cursor."""
+
+    def compose_body(self) -> ComposeResult:
+        with Horizontal(id="columns"):
+            yield AlertBox(self.context)
+            yield AlertPane(self.context)
+
+    def on_mount(self) -> None:
+        self.query_one("#pane").border_title = "Alert"
+        if self.context.kept.split:
+            self._split(self.context.kept.split)
+        if self.context.kept.filter:
+            self.filter_by(self.context.kept.filter)
+
+    async def load(self) -> None:
+        known = await self.context.read(every_destination)
+        self._filter_bar.names = list(dict.fromkeys(destination.name for destination in known))
+        await self.query_one(AlertBox).load()  # which tells when the alert under the cursor has changed
+        if self.was_lost:
+            await self._show_details()
+
+    def tick(self) -> None:
+        self.query_one(AlertList).tick()
+        if self._is_wide:
+            self.query_one(AlertPane).tick()
+
+    @property
+    def _filter_bar(self) -> FilterBar:
+        return self.query_one(FilterBar)
+
+    @property
+    def _is_wide(self) -> bool:
+        return self.size.width >= _WIDE
+
+    def on_resize(self) -> None:
+        if self._is_wide:
+            self.begin(self._show_details, "details")
+        elif self._is_in_pane:
+            self.query_one(AlertList).focus()  # or the keys would be those of what is not to be seen
+
+    async def _show_details(self) -> None:
+        async with self._showing:
+            self._details_stale = False
+            if self._is_wide:
+                current = self.query_one(AlertList).current
+                await self.query_one(AlertPane).show(current.key if current else None)
+        self.tell_reasons()
+
+    def _lose(self, error: StoreUnavailable) -> None:
+        super()._lose(error)
+        self.query_one(AlertBox).say_lost(str(error))
+
+    def on_alert_list_highlighted(self) -> None:
+        self._moved_at = asyncio.get_running_loop().time()
+        self._details_stale = True
+        if not self._details_coming:
+            self._details_coming = True
+            self.begin(self._show_details_soon, "details soon")
+
+    def on_alert_list_opened(self, event: AlertList.Opened) -> None:
+        if self._is_wide:
+            self.begin(self._enter_details, "enter")
+        else:
+            self.app.push_screen(AlertDetailsScreen(self.context, event.row.key))
+
+    async def _show_details_soon(self) -> None:
+        """Once the cursor rests: a key held down paints lines of the list, not details nobody reads.
+
+        In a burst that is followed it never rests, and they are shown all the same, now and then.
+        """
+        try:
+            while self._details_stale:
+                await self._rest()
+                await self._show_details()
+        finally:
+            self._details_coming = False
+
+    async def _rest(self) -> None:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + DETAILS_AT_LATEST_S
+        left = min(DETAILS_AFTER_S, DETAILS_AT_LATEST_S)
+        while left > 0:
+            await asyncio.sleep(left)
+            left = min(self._moved_at + DETAILS_AFTER_S, latest) - loop.time()
+
+    async def _enter_details(self) -> None:
+        await self._show_details()  # which may still be those of the alert before
+        self.query_one(AlertPane).enter()
+
+    def on_alert_pane_followed(self, event: AlertPane.Followed) -> None:
+        self.app.push_screen(AlertDetailsScreen(self.context, event.alert_key))
+
+    # --- the filter
+
+    def filter_by(self, text: str) -> None:
+        """Put `text` into the filter, as if it had been typed."""
+        self._filter_bar.put(text)
+        self.query_one(AlertList).focus()
+
+    def action_filter(self) -> None:
+        self._filter_bar.enter()
+
+    def action_trouble(self) -> None:
+        """Failures only, beside whatever else the filter asks for; again, and it is taken back."""
+        terms = self._filter_bar.field.value.split()
+        others = [term for term in terms if term != _TROUBLE]
+        self.filter_by(" ".join(others if _TROUBLE in terms else [*others, _TROUBLE]))
+
+    def on_filter_bar_changed(self, event: FilterBar.Changed) -> None:
+        self.begin(partial(self._apply_filter, event), "filter")
+
+    async def _apply_filter(self, event: FilterBar.Changed) -> None:
+        await asyncio.sleep(event.after_s)
+        await self.query_one(AlertBox).show(event.filter)
+        await self._show_details()
+
+    @on(Input.Submitted, "#filter")
+    def _on_entered(self) -> None:
+        self.query_one(AlertList).focus()
+
+    def action_leave(self) -> None:
+        """Esc takes back one thing at a time: the pane, the selection, the filter."""
+        alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
+        if self._is_in_pane:
+            if not pane.drop_mark():
+                alerts.focus()
+        elif alerts.selected and self.focused is alerts:
+            alerts.clear_selection()
+        elif self._filter_bar.display:
+            self.filter_by("")
+
+    # --- the split
+
+    def action_split(self, way: int) -> None:
+        if not self._is_wide:
+            self.notify(f"The details are beside the list from {_WIDE} columns on.", severity="warning")
+            return
+        share = self.context.kept.split or 100 * self.query_one(AlertPane).outer_size.width // self.size.width
+        self._split((share // _STEP + way) * _STEP)
+
+    def _split(self, percent: int) -> None:
+        self.context.kept.split = percent = max(_LEAST, min(percent, _MOST))
+        self.query_one(AlertPane).styles.width = f"{percent}%"
+
+    # --- actions
+
+    def why_not(self, action: str) -> str | None:
+        if action not in ("resend", "cancel"):
+            return None
+        alerts, chosen = self.query_one(AlertList), self._chosen
+        if chosen is None and (alerts.selected or not alerts.is_loaded):
+            return None  # what stands where is read when it is asked for
+        if chosen is None and alerts.current is None:
+            return "There is no alert here"
+        if action == "resend" and chosen is None and alerts.current is not None and alerts.current.folds:
+            return None
+        why_not = alert_actions.why_not_resend if action == "resend" else alert_actions.why_not_cancel
+        return why_not([chosen] if chosen else alerts.current.deliveries if alerts.current else ())
+
+    @property
+    def _chosen(self) -> DeliveryRow | None:
+        """The delivery the pane's cursor is on, while the keys are the pane's."""
+        pane = self.query_one(AlertPane)
+        return pane.chosen.delivery.row if pane.chosen and self._is_in_pane else None
+
+    @property
+    def _is_in_pane(self) -> bool:
+        return self.focused is not None and self.query_one(AlertPane) in self.focused.ancestors
+
+    def on_line_view_moved(self) -> None:
+        self.tell_reasons()
+
+    def on_descendant_focus(self) -> None:
+        self.tell_reasons()
+
+    async def action_resend(self) -> None:
+        pane = self.query_one(AlertPane)
+        fold = pane.chosen_fold
+        if fold is not None and self._is_in_pane:
+            await self.ask(partial(alert_actions.send_folded, self, self.context, [fold]))
+            return
+        await self.ask(partial(self._act, alert_actions.resend_delivery, alert_actions.resend_alerts))
+
+    async def action_cancel(self) -> None:
+        await self.ask(partial(self._act, alert_actions.cancel_delivery, alert_actions.cancel_alerts))
+
+    async def _act(
+        self,
+        on_delivery: Callable[[Screen[Any], Context, DeliveryRow], Awaitable[object]],
+        on_alerts: Callable[[Screen[Any], Context, Sequence[AlertRow]], Awaitable[bool]],
+    ) -> None:
+        """On the delivery the pane's cursor is on; else the selected alerts, or the one under the cursor."""
+        alerts, chosen = self.query_one(AlertList), self._chosen
+        if chosen is not None:
+            await on_delivery(self, self.context, chosen)
+            return
+        rows = [alerts.current] if alerts.current and not alerts.selected else []
+        if alerts.selected:
+            rows = await alerts.read_selected()
+        if rows and await on_alerts(self, self.context, rows):
+            alerts.clear_selection()
+
+    async def action_resend_all(self) -> None:
+        await self.ask(partial(alert_actions.resend_all_failed, self, self.context, self._filter_bar.filter))
+
+    async def action_copy(self) -> None:
+        await self.ask(self._copy)
+
+    async def _copy(self) -> None:
+        pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
+        await pane.show(current.key if current else None)  # hidden, or behind the cursor
+        await copy_from(self, self.context, pane)
+
+    def action_new_destination(self) -> None:
+        self.app.push_screen(DestinationSetup(self.context))

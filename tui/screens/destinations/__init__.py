@@ -1,0 +1,1 @@
+"""Destinations: the list, and the pane of the one under the cursor."""

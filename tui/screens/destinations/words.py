@@ -1,0 +1,104 @@
+"""How a destination reads on screen: its state, what it takes, how it fares."""
+
+from textual.content import Content
+
+from tui.domain.activity import percent
+from tui.domain.alert import AlertType, Severity
+from tui.domain.destination import ALL_SEVERITIES, ALL_TYPES, Destination
+from tui.domain.lifecycle import Outcome
+from tui.domain.text import visible
+from tui.domain.tls import UNVERIFIED
+from tui.screens.shared import words
+from tui.store.health import HEALTH_SPAN
+from tui.store.views import AttemptRow, DestinationRow
+
+_URL_END = 6
+
+
+def state(row: DestinationRow, now: int) -> Content:
+    """`● active`, `▲ failing 2h`, `‖ paused`."""
+    if row.destination.paused:
+        return Content.styled(f"{words.PAUSED} paused", "$text-warning")
+    if row.health.failing_since is not None:
+        return Content.styled(f"▲ failing {words.span(now - row.health.failing_since)}", "$text-error")
+    return Content.styled("● active", "$text-success")
+
+
+def severities(destination: Destination) -> Content:
+    """Which severities it takes, in as few words as say it: `all`, `HIGH and up`."""
+    if destination.severities == ALL_SEVERITIES:
+        return Content.styled("all", words.MUTED)
+    if not destination.severities:
+        return Content.styled("only when named", words.MUTED)
+    chosen = sorted(destination.severities, key=lambda severity: -severity.rank)
+    if len(chosen) == 1:
+        return words.severity(chosen[0], 0)
+    if chosen[0] is Severity.CRITICAL and len(chosen) == chosen[0].rank - chosen[-1].rank + 1:
+        return Content.assemble(words.severity(chosen[-1], 0), (" and up", words.MUTED))
+    return Content(" ").join([Content.styled(s[:4], words.SEVERITY_STYLES[s]) for s in chosen])
+
+
+def alert_types(destination: Destination) -> str:
+    if destination.alert_types == ALL_TYPES:
+        return "all alert types"
+    return ", ".join(kind.label for kind in AlertType if kind in destination.alert_types) or "no alert type"
+
+
+def url(destination: Destination, width: int) -> Content:
+    """The masked URL. Where there is no room for it, its end stays: that is what tells two apart.
+
+    A warning stands before it, where it is never cut.
+    """
+    warning = unverified(destination)
+    if warning.cell_length:
+        warning += Content("  ")
+        width -= warning.cell_length
+    shown = visible(destination.masked_url)
+    if len(shown) > width > 2 * _URL_END:
+        shown = f"{shown[: width - _URL_END].rstrip('…')}…{shown[-_URL_END + 1 :].lstrip('…')}"
+    return warning + Content.styled(shown, words.MUTED)
+
+
+def unverified(destination: Destination) -> Content:
+    """A warning, empty where none is due."""
+    return Content("") if destination.tls.verify else Content.styled(UNVERIFIED, "$text-warning")
+
+
+def bar(recent: tuple[Outcome, ...]) -> Content:
+    """A mark for each of the last attempts; tall for delivered, low for failed: not by colour alone."""
+    marks = [
+        Content.styled("█", "$text-success")
+        if outcome is Outcome.DELIVERED
+        else Content.styled("▁", "$text-error")
+        for outcome in recent
+    ]
+    return Content.assemble(" " * (HEALTH_SPAN - len(marks)), *marks)
+
+
+def success(row: DestinationRow) -> str:
+    return "" if row.success is None else percent(row.success)
+
+
+def never_used(row: DestinationRow) -> Content:
+    """Of one that is paused there is nothing to test: the alert would wait."""
+    hint = "" if row.destination.paused else "; t sends it a test alert"
+    return Content.styled(f"never used{hint}", words.MUTED)
+
+
+def answer(attempt: AttemptRow, now: int, most: int = 200) -> Content:
+    """How an attempt ended and when: `✗ 503 Service Unavailable  2m ago`."""
+    failed = attempt.outcome is not Outcome.DELIVERED
+    ago = words.span(now - (attempt.ended_at or now))
+    text = Content.styled(visible(attempt.summary)[:500], "$text-error" if failed else "$text-success")
+    return Content.assemble(
+        words.outcome_glyph(attempt.outcome),
+        " ",
+        text.truncate(min(most, text.cell_length), ellipsis=True),
+        (f"  {ago} ago", words.MUTED),
+    )
+
+
+def cell(content: Content, width: int) -> Content:
+    """Cut or filled up to exactly this width."""
+    cut = content.truncate(width, ellipsis=True) if content.cell_length > width else content
+    return cut + Content(" " * max(0, width - cut.cell_length))

@@ -1,1 +1,0 @@
-"""What the details of an alert say, as lines: no widget, nothing read."""

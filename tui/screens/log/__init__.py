@@ -1,0 +1,1 @@
+"""Log: the program's own log, followed."""

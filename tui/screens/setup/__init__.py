@@ -1,0 +1,1 @@
+"""Adding or editing a destination: configure, test, done."""

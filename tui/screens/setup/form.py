@@ -1,0 +1,325 @@
+"""The form of a destination: its fields, and the message under the one that is wrong."""
+
+from collections.abc import Callable
+from typing import Any
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widgets import Collapsible, Input, Static
+
+from tui.domain.alert import AlertType, Severity
+from tui.domain.authorization import join, split
+from tui.domain.destination import (
+    ALL_SEVERITIES,
+    ALL_TYPES,
+    Destination,
+    parse_name,
+    parse_timeout,
+    parse_url,
+)
+from tui.domain.errors import Invalid
+from tui.domain.folding import format_fold, parse_fold
+from tui.domain.headers import Header
+from tui.domain.pacing import parse_rate
+from tui.domain.routing import parse_destination_filter, taken_by
+from tui.domain.secret import mask_url
+from tui.domain.text import visible
+from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, check_scheme
+from tui.screens.setup.authorization_field import AuthorizationField
+from tui.screens.setup.field import Field, field_of
+from tui.screens.setup.header_rows import HeaderRows
+from tui.screens.setup.secret_field import SecretField
+from tui.screens.setup.tls_field import TlsField
+from tui.screens.setup.toggle import Toggle
+from tui.screens.setup.would_match import WouldMatch
+from tui.screens.shared.context import Context
+from tui.screens.shared.filter_field import RoutingField
+
+_ONLY_NAMED = "None chosen: it gets only alerts that name it."
+_ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
+_DEPEND_ON = {"tls": ("url",), "authorization": ("header",)}
+_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "tls")
+
+
+class DestinationForm(Vertical):
+    """Empty for a new destination. Of one to be edited, secrets are kept unless typed anew."""
+
+    def __init__(self, context: Context, destination: Destination | None) -> None:
+        super().__init__(id="form")
+        self.context = context
+        self._original = destination
+        self._revealed = False
+        self._left: set[str] = set()
+        self._untouched: tuple[Any, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        given = self._original
+        name, url = (given.name, given.url) if given else ("", "")
+        yield Field("name", "Display name", Input(name, id="name", placeholder="SOC on-call"))
+        yield Field("url", "URL", Input(url, id="url", placeholder="https://hooks.example.com/alerts"))
+        severities = given.severities if given else ALL_SEVERITIES
+        toggles = [Toggle(s, s in severities, id=f"severity-{s}") for s in reversed(Severity)]
+        yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
+        types = given.alert_types if given else ALL_TYPES
+        toggles = [Toggle(kind.label, kind in types, id=f"type-{kind}") for kind in AlertType]
+        yield Field("type", "Alert types", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
+        takes = RoutingField(given.filter if given else "")
+        yield Field("filter", "Filter", takes, below=WouldMatch(self.context))
+        with Collapsible(title=_ADVANCED_TITLE, collapsed=True, id="advanced"):
+            headers, stored = split(given.headers if given else ())
+            yield Field("header", "Headers", HeaderRows(headers))
+            yield Field("authorization", "Authorization", AuthorizationField(stored))
+            yield Field("secret", "Signing secret", self._secret_field(given))
+            timeout = f"{given.timeout_ms / 1000:g}" if given else "30"
+            yield Field("timeout", "Timeout", Input(timeout, id="timeout"), after="seconds, 1 to 120")
+            rate = f"{given.rate:g}" if given and given.rate else ""
+            yield Field(
+                "rate", "At most", Input(rate, id="rate"), after="requests a second; empty for no limit"
+            )
+            fold = Input(format_fold(given.fold_ms) if given else "", id="fold", placeholder="10m")
+            yield Field("fold", "Fold for", fold, after="alerts of one rule and title into the first")
+            yield Field("tls", "TLS", TlsField(given.tls if given else DEFAULT_TLS))
+
+    def on_mount(self) -> None:
+        for error in self.query(".error"):
+            error.display = False
+        self._mask_url()
+        self._hint_at_none()
+        self._warn()
+        self._untouched = self._state()
+        self._count_matching()
+
+    def _secret_field(self, given: Destination | None) -> SecretField:
+        return SecretField(given and given.secret, given and given.old_secret, self.context.clock())
+
+    # --- what the screen asks
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether anything was typed or chosen since the form was opened."""
+        return self._state() != self._untouched
+
+    @property
+    def overlap_ms(self) -> int | None:
+        """How long the signing secret that is replaced is to sign on; None where it is not rotated."""
+        return self.query_one(SecretField).overlap_ms
+
+    def begin(self) -> None:
+        self.query_one("#name", Input).focus()
+
+    def type_early(self, text: str) -> None:
+        """Put in place what was typed before the first field had the focus; after a tab, in the second.
+
+        Nobody has been seen to type further ahead than to the end of that.
+        """
+        name, *more = text.split("\t")
+        self._put_in_front("name", name)
+        if more:
+            url = self.query_one("#url", Input)
+            self.screen.set_focus(url)
+            url.call_later(self._put_in_front, "url", more[0])  # once all in it is selected
+            if more[1:]:
+                url.call_later(self.screen.focus_next)
+
+    def _put_in_front(self, id: str, text: str) -> None:
+        """Before what was typed since; what else was in the field was selected then."""
+        field = self.query_one(f"#{id}", Input)
+        before = getattr(self._original, id, "")
+        since = field.value if field.value != before else ""
+        if text:
+            field.value = text + since
+            field.cursor_position = len(field.value)
+
+    def toggle_reveal(self) -> None:
+        self._revealed = not self._revealed
+        self._mask_url()
+
+    def read(self) -> Destination | None:
+        """What was typed; None when a field is wrong, which then says so and has the focus."""
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for field, parse in self._parsers().items():
+            self._left.add(field)
+            try:
+                values[field] = parse()
+                self._hide_error(field)
+            except Invalid as error:
+                self._put_error(field, error.message)
+                wrong.append(field)
+        if wrong:
+            self._focus(wrong[0])
+            return None
+        return Destination(
+            name=values["name"],
+            url=values["url"],
+            severities=self._severities,
+            alert_types=self._alert_types,
+            filter=values["filter"],
+            headers=values["header"],
+            secret=values["secret"],
+            old_secret=self.query_one(SecretField).old,
+            timeout_ms=values["timeout"],
+            rate=values["rate"],
+            fold_ms=values["fold"],
+            tls=values["tls"],
+        )
+
+    def show_error(self, field: str, message: str) -> None:
+        """Put a message under a field, and the focus into it."""
+        self._put_error(field, message)
+        self._focus(field)
+
+    # --- reading the fields
+
+    @property
+    def _severities(self) -> frozenset[Severity]:
+        return frozenset(s for s in Severity if self.query_one(f"#severity-{s}", Toggle).value)
+
+    @property
+    def _alert_types(self) -> frozenset[AlertType]:
+        return frozenset(t for t in AlertType if self.query_one(f"#type-{t}", Toggle).value)
+
+    def _parsers(self) -> dict[str, Callable[[], Any]]:
+        return {
+            "name": lambda: parse_name(self.query_one("#name", Input).value),
+            "url": self._url,
+            "filter": lambda: parse_destination_filter(self.query_one("#filter", Input).value),
+            "header": self._headers,
+            "authorization": lambda: self.query_one(AuthorizationField).read(),
+            "secret": lambda: self.query_one(SecretField).read(),
+            "timeout": lambda: parse_timeout(self.query_one("#timeout", Input).value),
+            "rate": lambda: parse_rate(self.query_one("#rate", Input).value),
+            "fold": lambda: parse_fold(self.query_one("#fold", Input).value),
+            "tls": lambda: self.query_one(TlsField).read(),
+        }
+
+    def _url(self) -> str:
+        url = self.context.network.check_url(parse_url(self.query_one("#url", Input).value))
+        try:
+            settings = self.query_one(TlsField).typed()
+        except Invalid:  # which is said there
+            return url
+        check_scheme(url, settings)
+        return url
+
+    def _headers(self) -> tuple[Header, ...]:
+        others = self.query_one(HeaderRows).read()
+        try:
+            own = self.query_one(AuthorizationField).read()
+        except Invalid:  # which is said under its own field
+            own = None
+        return join(others, own, self._original.headers if self._original else ())
+
+    def _state(self) -> tuple[Any, ...]:
+        typed = tuple(
+            self.query_one(f"#{id}", Input).value
+            for id in ("name", "url", "filter", "timeout", "rate", "fold")
+        )
+        parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
+        written = (self.query_one(part).state() for part in parts)
+        return (*typed, self._severities, self._alert_types, *written)
+
+    # --- as one types
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        field = field_of(event.widget)
+        chooses = field == "authorization" and self.query_one(AuthorizationField).has_focus_within
+        if field in self._parsers() and not chooses:  # who has chosen the kind has yet to give the token
+            self._left.add(field)
+            self._check(field)
+        self._mask()
+
+    def on_descendant_focus(self) -> None:
+        self._mask()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        field = field_of(event.input)
+        self._check_what_depends_on(field)
+        if field == "filter":
+            self._count_matching()
+
+    def on_input_submitted(self) -> None:
+        self.screen.focus_next()
+
+    def on_checkbox_changed(self) -> None:
+        self._hint_at_none()
+        self._count_matching()
+        self._warn()
+        self._check_what_depends_on("tls")
+
+    def _count_matching(self) -> None:
+        """With the severities and types that are chosen: what the destination would have been sent."""
+        try:
+            filter = self._parsers()["filter"]()
+        except Invalid:
+            self.query_one(WouldMatch).count(None)
+            return
+        takes = Destination(
+            name="", url="", severities=self._severities, alert_types=self._alert_types, filter=filter
+        )
+        self.query_one(WouldMatch).count(taken_by(takes))
+
+    def on_select_changed(self) -> None:
+        self._check_what_depends_on("authorization")
+
+    def _check_what_depends_on(self, field: str) -> None:
+        for each in (field, *_DEPEND_ON.get(field, ())):
+            if each in self._left:
+                self._check(each)
+
+    def _check(self, field: str) -> None:
+        try:
+            self._parsers()[field]()
+        except Invalid as error:
+            # A header that is being typed is not finished before its row is left.
+            if field != "header" or not self.query_one(HeaderRows).has_focus_within:
+                self._put_error(field, error.message)
+        else:
+            self._hide_error(field)
+
+    def _put_error(self, field: str, message: str) -> None:
+        error = self.query_one(f"#{field}-error", Static)
+        error.update(Content(f"✗ {visible(message)}"))
+        error.display = True
+
+    def _hide_error(self, field: str) -> None:
+        self.query_one(f"#{field}-error").display = False
+
+    def _focus(self, field: str) -> None:
+        if field in _ADVANCED:
+            self.query_one(Collapsible).collapsed = False
+        if field == "header":
+            self.query_one(HeaderRows).focus_wrong()
+        elif field == "tls":
+            self.query_one(TlsField).focus_wrong()
+        elif field in self._parsers():
+            self.query_one(f"#{field}").focus()
+
+    def _hint_at_none(self) -> None:
+        self.query_one("#severity-hint").display = not self._severities
+        self.query_one("#type-hint").display = not self._alert_types
+
+    def _warn(self) -> None:
+        """Where whoever answers is taken, even a form that is folded says so."""
+        verify = self.query_one("#verify", Toggle).value
+        self.query_one(Collapsible).title = _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
+
+    def _mask(self) -> None:
+        self._mask_url()
+        self.query_one(SecretField).mask()
+        self.query_one(AuthorizationField).mask()
+
+    def _mask_url(self) -> None:
+        """A URL that holds a token is not readable over a shoulder, unless one is at it."""
+        url = self.query_one("#url", Input)
+        holds_token = bool(url.value) and _masked(url.value) != url.value
+        url.password = holds_token and not url.has_focus and not self._revealed
+
+
+def _masked(url: str) -> str:
+    try:
+        return mask_url(parse_url(url))
+    except Invalid:
+        return url  # not a URL yet: what is wrong with it must be readable

@@ -1,0 +1,1 @@
+"""What several screens use. Knows none of them."""

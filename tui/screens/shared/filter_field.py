@@ -1,0 +1,119 @@
+"""Where a filter is typed: it completes what it can, remembers, and says below what it makes of it."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from tui.domain.completion import Completion, completions
+from tui.domain.routing import KEYS_THAT_ROUTE
+from tui.domain.text import visible
+from tui.screens.shared.kept import Kept
+
+
+class FilterField(Input):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "complete", id="filter.complete", tooltip="Take what is suggested"),
+        Binding("up", "earlier(1)", "earlier", id="filter.earlier", tooltip="An earlier filter"),
+        Binding("down", "earlier(-1)", "later", show=False, id="filter.later", tooltip="A later filter"),
+    ]
+
+    def __init__(self, kept: Kept) -> None:
+        super().__init__(
+            id="filter",
+            placeholder="severity:>=high state:failed to:soc root login",
+            suggester=_Completing(lambda value: completions(value, self.names)),
+        )
+        self.names: Sequence[str] = ()
+        """Of the destinations."""
+        self._kept = kept
+        self._back = 0
+        """How many filters back the one shown lies; 0 for what is being typed."""
+        self._typed = ""
+
+    @property
+    def completions(self) -> list[Completion]:
+        return completions(self.value, self.names)
+
+    def keep(self) -> None:
+        """Remember the filter as it stands."""
+        self._kept.remember(self.value.strip())
+        self._back = 0
+
+    def action_complete(self) -> None:
+        found = self.completions
+        if found and self.value:
+            self.value = found[0].text
+            self.cursor_position = len(self.value)
+
+    def action_earlier(self, steps: int) -> None:
+        back = max(0, min(self._back + steps, len(self._kept.history)))
+        if back == self._back:
+            return
+        if self._back == 0:
+            self._typed = self.value
+        self._back = back
+        self.value = self._kept.history[-back] if back else self._typed
+        self.cursor_position = len(self.value)
+
+
+class RoutingField(Input):
+    """The filter of a destination. In its form tab goes on to the next field: another key completes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right", "cursor_right", "complete", id="form.complete", tooltip="Take what is suggested")
+    ]
+
+    def __init__(self, value: str) -> None:
+        super().__init__(
+            value,
+            id="filter",
+            placeholder='tag:aws -bucket "root login"',
+            suggester=_Completing(lambda value: completions(value, (), KEYS_THAT_ROUTE)),
+        )
+
+
+class _Completing(Suggester):
+    """Shows, behind the cursor, how what is typed goes on."""
+
+    def __init__(self, complete: Callable[[str], list[Completion]]) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+        self._complete = complete
+
+    async def get_suggestion(self, value: str) -> str | None:
+        found = self._complete(value)
+        return found[0].text if found and value[-1:].strip() else None
+
+
+class FilterHint(Static):
+    """One line below the field: what is wrong, else what may come next."""
+
+    def __init__(self) -> None:
+        super().__init__(id="filter-hint")
+        self._found: Sequence[Completion] = ()
+
+    def say_wrong(self, problem: str) -> None:
+        self.add_class("wrong")
+        self.update(Content(f"✗ {visible(problem)}"))
+
+    def suggest(self, found: Sequence[Completion]) -> None:
+        """The labels that have room; without any, the keys."""
+        self._found = found
+        self.remove_class("wrong")
+        labels, room = [visible(completion.label) for completion in found], self.size.width or 200
+        while len(labels) > 1 and cell_len("  ".join(labels)) + 8 > room:
+            labels.pop()
+        if not labels:
+            self.update(Content("enter to the list   esc drop   ↑ earlier"))
+            return
+        more = " …" if len(labels) < len(found) else ""
+        others = "".join(f"  {label}" for label in labels[1:])
+        self.update(Content.assemble("tab ", (labels[0], "bold $text-accent"), others, more))
+
+    def on_resize(self) -> None:
+        if not self.has_class("wrong"):
+            self.suggest(self._found)

@@ -1,0 +1,313 @@
+"""A column of lines under a cursor, some of which fold others away; it draws only what is in sight.
+
+Delivery status, the document of an attempt and a comparison are all such columns. However many lines
+there are, showing them again repaints only those that changed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+
+from tui.screens.shared.cursor import under_cursor
+
+_DEEPEST = 24
+"""Levels that are still drawn further to the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    content: Content
+    key: str = ""
+    """Tells it from others; the cursor stays with it and its fold is remembered by it."""
+    depth: int = 0
+    holds: int = 0
+    """How many of the lines that follow fold away under it."""
+    folded: bool = False
+    """Whether they do so before anybody touched it."""
+    brief: Content | None = None
+    """What it reads while they do."""
+    heading: bool = False
+
+    def is_same(self, other: "Line") -> bool:
+        return (self.key, self.depth, bool(self.holds)) == (
+            other.key,
+            other.depth,
+            bool(other.holds),
+        ) and self.content.is_same(other.content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A line, or as much of one as fits into the width."""
+
+    line: Line
+    content: Content
+    margin: str
+    """What stands before it: its indentation, and the sign of its fold."""
+
+    def is_same(self, other: "_Row") -> bool:
+        return self.margin == other.margin and self.content.is_same(other.content)
+
+
+class LineView(ScrollView, can_focus=True):
+    ALLOW_SELECT = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next line"),
+        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous line"),
+        Binding("g,home", "go_to(0)", "first", show=False, id="move.first", tooltip="First line"),
+        Binding("G,end", "go_to(-1)", "last", show=False, id="move.last", tooltip="Last line"),
+        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
+        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
+        Binding("enter", "open", "fold", id="lines.fold", tooltip="Fold or unfold what is under the cursor"),
+        Binding(
+            "right_square_bracket",
+            "section(1)",
+            "section",
+            show=False,
+            id="lines.next",
+            tooltip="Next heading",
+        ),
+        Binding(
+            "left_square_bracket",
+            "section(-1)",
+            "section",
+            show=False,
+            id="lines.previous",
+            tooltip="Previous heading",
+        ),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The cursor is on another line."""
+
+        view: "LineView"
+        line: Line | None
+
+        @property
+        def control(self) -> "LineView":
+            return self.view
+
+    @dataclass
+    class Opened(Message):
+        """Enter on a line that holds no others."""
+
+        view: "LineView"
+        line: Line
+
+        @property
+        def control(self) -> "LineView":
+            return self.view
+
+    def __init__(self, *, id: str, wraps: bool) -> None:
+        super().__init__(id=id)
+        self._wraps = wraps
+        self._lines: Sequence[Line] = ()
+        self._rows: list[_Row] = []
+        self._folds: dict[str, bool] = {}
+        self._cursor = 0
+        self._width = 0
+
+    # --- what others ask
+
+    @property
+    def current(self) -> Line | None:
+        """The line under the cursor."""
+        return self._rows[self._cursor].line if self._rows else None
+
+    @property
+    def section(self) -> str:
+        """The key of the heading over the cursor."""
+        above = (row.line.key for row in reversed(self._rows[: self._cursor + 1]) if row.line.heading)
+        return next(above, "")
+
+    def show(self, lines: Sequence[Line], *, from_top: bool = False, cursor_on: str = "") -> None:
+        """Show these lines in place of the others; the cursor stays with its line.
+
+        `from_top` they are shown as if for the first time, with the cursor on the line of this key, else
+        on the first.
+        """
+        self._lines = lines
+        self._lay_out(from_top=from_top, cursor_on=cursor_on)
+
+    def forget_folds(self) -> None:
+        self._folds.clear()
+
+    # --- laying out
+
+    def _lay_out(self, *, from_top: bool = False, cursor_on: str = "") -> None:
+        before, rows = self._rows, list(self._make_rows())
+        while rows and not rows[-1].content:
+            rows.pop()  # the space after a section, which there is nothing to keep apart from
+        if from_top:
+            place = next((y for y, row in enumerate(rows) if row.line.key == cursor_on), 0)
+        else:
+            place = self._place_of_cursor(rows)
+        was, self._rows, self._cursor = self.current, rows, place
+        if len(rows) != len(before) or self.virtual_size.width != self._width:
+            self.virtual_size = Size(self._width, len(rows))
+            self.refresh()
+        else:
+            for y, (old, new) in enumerate(zip(before, rows, strict=True)):
+                if not old.is_same(new):
+                    self.refresh_line(y)
+        if from_top:
+            self.scroll_to(y=0, animate=False)
+            self._bring_into_sight(self._held)
+            self.refresh()
+        if (was.key if was else None) != (self.current.key if self.current else None):
+            self.post_message(self.Moved(self, self.current))
+
+    def _make_rows(self) -> Iterator[_Row]:
+        index = 0
+        while index < len(self._lines):
+            line = self._lines[index]
+            folded = self._is_folded(line)
+            content = line.brief if folded and line.brief is not None else line.content
+            sign = ("▸ " if folded else "▾ ") if line.holds else "  "
+            margin = "  " * min(line.depth, _DEEPEST) + sign
+            index += 1 + (line.holds if folded else 0)
+            yield from self._wrap(line, content, margin)
+
+    def _wrap(self, line: Line, content: Content, margin: str) -> Iterator[_Row]:
+        width = self._width - len(margin)
+        # No character is wider than two cells: what is short enough is not measured.
+        if not self._wraps or 2 * len(content) <= width or width < 8 or content.cell_length <= width:
+            yield _Row(line, content, margin)
+            return
+        for piece in content.wrap(width):
+            yield _Row(line, piece, margin)
+            margin = " " * len(margin)
+
+    def _place_of_cursor(self, rows: list[_Row]) -> int:
+        """Where the line of the cursor is now; near where it was if it is gone."""
+        last = max(0, len(rows) - 1)
+        if not self._rows:
+            return 0
+        line = self._rows[self._cursor].line
+        near = min(self._cursor, last)
+        if rows and rows[near].line.key == line.key:
+            return near
+        if line.key:
+            return next((y for y, row in enumerate(rows) if row.line.key == line.key), near)
+        return near
+
+    def _is_folded(self, line: Line) -> bool:
+        return bool(line.holds) and self._folds.get(line.key, line.folded)
+
+    def on_resize(self) -> None:
+        # Whether the scrollbar shows or not: nothing moves when it comes.
+        width = max(0, self.size.width - self.styles.scrollbar_size_vertical)
+        if self._width != width:
+            self._width = width
+            self._lay_out()
+        self._bring_into_sight(self._held)
+
+    # --- drawing
+
+    def render_line(self, y: int) -> Strip:
+        place, width = y + self.scroll_offset.y, self.size.width
+        if place >= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        row = self._rows[place]
+        content = Content.assemble((row.margin, "$foreground-muted"), row.content)
+        content = content.truncate(self._width, ellipsis=True)
+        content = content.extend_right(max(0, width - content.cell_length))
+        if place == self._cursor and (self.has_focus or not self._wraps):
+            content = under_cursor(content, self)
+        content = self._with_selection(content, place)
+        strips = Visual.to_strips(self, content, width, 1, self.visual_style, apply_selection=False)
+        return strips[0].apply_offsets(0, place)
+
+    def _with_selection(self, content: Content, place: int) -> Content:
+        span = self.text_selection.get_span(place) if self.text_selection else None
+        if span is None:
+            return content
+        start, end = span
+        style = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+        return content.stylize(style, start, len(content) if end == -1 else end)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        return selection.extract("\n".join(row.margin + row.content.plain for row in self._rows)), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:  # noqa: ARG002
+        self.refresh()
+
+    def watch_has_focus(self, value: bool) -> None:
+        super().watch_has_focus(value)
+        self.refresh_line(self._cursor)
+
+    # --- keys and mouse
+
+    def action_move(self, rows: int) -> None:
+        self._go_to(self._cursor + rows)
+
+    def action_page(self, pages: int) -> None:
+        self._go_to(self._cursor + pages * max(1, self.size.height - 1))
+
+    def action_go_to(self, row: int) -> None:
+        self._go_to(row if row >= 0 else len(self._rows) - 1)
+
+    def action_section(self, way: int) -> None:
+        """To the next heading, at the top of the view so that what it heads is in sight."""
+        places = range(self._cursor + way, len(self._rows) if way > 0 else -1, way)
+        place = next((y for y in places if self._rows[y].line.heading), None)
+        if place is not None:
+            self._go_to(place)
+            self.scroll_to(y=place, animate=False)
+
+    def action_open(self) -> None:
+        line = self.current
+        if line is not None and line.holds:
+            self._folds[line.key] = not self._is_folded(line)
+            self._lay_out()
+            self.refresh_line(self._cursor)
+        elif line is not None:
+            self.post_message(self.Opened(self, line))
+
+    def on_click(self, event: events.Click) -> None:
+        offset = event.get_content_offset(self)
+        place = offset.y + self.scroll_offset.y if offset is not None else len(self._rows)
+        if place < len(self._rows):
+            self._go_to(place)
+            self.action_open()
+
+    def _go_to(self, row: int) -> None:
+        before, was = self._cursor, self.current
+        self._cursor = max(0, min(row, len(self._rows) - 1))
+        self.refresh_line(before)
+        self.refresh_line(self._cursor)
+        self._bring_into_sight()
+        if was is not self.current:
+            self.post_message(self.Moved(self, self.current))
+
+    @property
+    def _held(self) -> int:
+        """The rows below the cursor's that belong to its line: those of what it holds."""
+        line = self.current
+        if line is None or not line.holds:
+            return 0
+        index = next(index for index, each in enumerate(self._lines) if each is line)
+        after = next(iter(self._lines[index + line.holds + 1 :]), None)
+        below = range(self._cursor + 1, len(self._rows))
+        end = next((y for y in below if self._rows[y].line is after), len(self._rows))
+        return end - self._cursor - 1
+
+    def _bring_into_sight(self, held: int = 0) -> None:
+        """Scroll to the cursor, and to the rows it holds as far as there is room below it."""
+        top, height = self.scroll_offset.y, self.size.height
+        if self._cursor < top:
+            self.scroll_to(y=self._cursor, animate=False)
+        elif self._cursor + held >= top + height > top:
+            self.scroll_to(y=min(self._cursor, self._cursor + held - height + 1), animate=False)

@@ -1,0 +1,111 @@
+"""The line on top of every screen: who delivers, how fast, how much is in flight, waiting, failed."""
+
+from textual.content import Content
+from textual.widgets import Static
+
+from tui.screens.shared.bars import sparkline
+from tui.screens.shared.context import Context
+from tui.store import queries
+from tui.store.views import Summary
+
+_SPAN_S = 60
+# Ours, and the only markup there is: what a click on them does.
+_HELP = Content.from_markup("[$foreground-muted @click=app.help]? help [/]")
+_SCREENS = Content.from_markup(
+    "[$foreground-muted]"
+    "[@click=app.show_mode('alerts')]1 alerts[/]  [@click=app.show_mode('destinations')]2 destinations[/]  "
+    "[@click=app.show_mode('log')]3 log[/]  [@click=app.show_mode('activity')]4 activity[/]  [/]"
+)
+_BAR_SECONDS = 5
+
+
+class StatusLine(Static):
+    def __init__(self, context: Context) -> None:
+        super().__init__(Content(""), id="status")
+        self.context = context
+        self._summary: Summary | None = None
+        self._delivered: dict[int, int] = {}
+        self._counted_until = 0
+        self._drawn = Content("")
+
+    async def load(self) -> None:
+        now = self.context.clock()
+        self._summary = await self.context.read(queries.summary)
+        # The last two seconds are counted again: an attempt is recorded a little after it ended.
+        since = max(self._counted_until - 2000, now - _SPAN_S * 1000) // 1000 * 1000
+        counted = await self.context.read(queries.delivered_by_second, since, now)
+        kept = {s: n for s, n in self._delivered.items() if now // 1000 - _SPAN_S <= s < since // 1000}
+        self._delivered = kept | counted
+        self._counted_until = now
+        self.tick()
+
+    def tick(self) -> None:
+        line = self._render_line()
+        if not line.is_same(self._drawn):
+            self._drawn = line
+            self.update(line, layout=False)  # one line it stays: the rest of the screen need not move
+
+    def on_resize(self) -> None:
+        self.tick()
+
+    def _render_line(self) -> Content:
+        """Everything if there is room; else the screens' names go, the gaps shrink, then the sparkline.
+
+        Where that is not enough what failed comes first, for the end is cut.
+        """
+        for hint, gap, bars in (
+            (_SCREENS + _HELP, "   ", 12),
+            (_HELP, "   ", 12),
+            (_HELP, "  ", 12),
+            (_HELP, "  ", 6),
+            (_HELP, " ", 0),
+        ):
+            line = Content(gap).join(self._parts(bars))
+            if line.cell_length + (hint.cell_length if hint is not _HELP else 0) <= self.size.width:
+                break
+        else:
+            first, *others = self._parts(0)
+            line = Content(" ").join([first, *reversed(others)])
+        room = self.size.width - line.cell_length - hint.cell_length
+        return line + Content(" " * room) + hint if room > 0 else line
+
+    def _parts(self, bars: int) -> list[Content]:
+        name = Content.styled(" tocsin ", "bold $text-primary")
+        if self.context.note:
+            name += Content.styled(f"{self.context.note} ", "$text-accent")
+        for reason in self.context.lost.values():
+            return [name + Content.styled(f"✗ {reason}; trying again", "$text-error bold")]
+        if self._summary is None:
+            return [name + self._dispatcher(), Content.styled("reading…", "$foreground-muted")]
+        rates = self._per_bar()
+        rate = rates[-1] / _BAR_SECONDS
+        speed = f"{rate:.1f}/s" if 0 < rate < 10 else f"{rate:,.0f}/s"
+        failed = self._summary.failed
+        return [
+            name + self._dispatcher(),
+            Content.styled(
+                f"{speed} {sparkline(rates[-bars:])}" if bars else speed,
+                "$text-primary" if any(rates) else "$foreground-muted",
+            ),
+            Content(f"{self._summary.in_flight:,} in flight"),
+            Content(f"{self._summary.waiting:,} waiting"),
+            Content.styled(f"{failed:,} failed", "$text-error bold" if failed else "$foreground-muted"),
+        ]
+
+    def _dispatcher(self) -> Content:
+        dispatcher = self.context.dispatcher
+        if dispatcher is None:
+            return Content.styled("○ viewing", "$foreground-muted")
+        if dispatcher.trouble:
+            return Content.styled(f"✗ {dispatcher.trouble}", "$text-error bold")
+        return Content.styled("● delivering", "$text-success")
+
+    def _per_bar(self) -> list[int]:
+        """Deliveries in each bar's seconds, oldest first; the last bar is the last whole seconds."""
+        now = self.context.clock() // 1000
+        start = now - _SPAN_S
+        bars = [0] * (_SPAN_S // _BAR_SECONDS)
+        for second, count in self._delivered.items():
+            if 0 <= second - start < _SPAN_S:
+                bars[(second - start) // _BAR_SECONDS] += count
+        return bars
