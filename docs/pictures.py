@@ -1,8 +1,8 @@
-"""Draws the pictures of this directory: `uv run python docs/pictures.py`.
+"""Draw the pictures of this directory: `uv run python docs/pictures.py`.
 
-The app is opened on a store of its own, in which four hours went by under a clock that this script
-turns: sample alerts, real claims and retries, and receivers of which the script knows the answers.
-Nothing is sent and no chance is left in it: the same code draws the same pictures.
+The script opens the app on a store of its own. It plays four hours through under its own clock: sample
+alerts, real claims and retries, and the answers of made-up receivers. It sends nothing and uses no
+chance, so the same code draws the same pictures.
 """
 
 import asyncio
@@ -11,11 +11,15 @@ import random
 import re
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from animation import Frame, animate
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from tui.app import TocsinApp
 from tui.commands.samples import SAMPLES
@@ -42,6 +46,49 @@ PICTURES: tuple[tuple[str, tuple[int, int], tuple[str, ...], str], ...] = (
     ("alerts", (120, 30), ("j", "j"), "WHAT COMES NEXT"),
     ("destinations", (120, 24), ("2",), "attempts delivered"),
     ("activity", (120, 24), ("4",), "LAST 24 HOURS"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A frame of the animation: what is pressed, what is then on the screen, and for how long."""
+
+    keys: tuple[str, ...]
+    text: str
+    seconds: float = 1.5
+    turn: int = 0
+    """How far the clock moves, in milliseconds, before the picture is taken."""
+
+
+_KEYS = {" ": "space", ":": "colon", "/": "slash", ".": "full_stop"}
+
+
+def typed(text: str, *, by: int = 4) -> Iterator[Step]:
+    """`text` typed into the field that has the focus, some letters a frame."""
+    for start in range(0, len(text), by):
+        letters = text[start : start + by]
+        keys = tuple(_KEYS.get(letter, letter) for letter in letters)
+        yield Step(keys, "", seconds=0.35)
+
+
+DEMO = (120, 30)
+WALK: tuple[Step, ...] = (
+    Step((), "DELIVERY STATUS", 2),
+    Step((), "Root login", 1.5, turn=12 * SECOND),
+    Step((), "Root login", 1.5, turn=14 * SECOND),
+    Step(("j", "j"), "DELIVERY STATUS", 2.5),
+    Step(("slash",), "Alerts", 0.6),
+    *typed("to:tickets state:failed", by=5),
+    Step(("enter",), "failed", 2),
+    Step(("r",), "tickets", 1.5),
+    Step((), "tickets", 2.5, turn=2 * SECOND),
+    Step(("4",), "LAST 24 HOURS", 2),
+    Step(("2",), "attempts delivered", 2.5),
+    Step(("n",), "Display name", 1),
+    *typed("oncall"),
+    Step(("tab",), "URL", 0.4),
+    *typed("https://hooks.example.com/oncall", by=8),
+    Step((), "Severities", 2.5),
 )
 
 
@@ -154,23 +201,54 @@ def own(picture: str) -> str:
     return picture.replace("<svg ", '<svg xml:space="preserve" ', 1)
 
 
-async def draw(context: Context, size: tuple[int, int], keys: Sequence[str], text: str) -> str:
-    """The screen after these keys, once it shows `text` and stands still."""
+@asynccontextmanager
+async def opened(context: Context, size: tuple[int, int]) -> AsyncIterator[Pilot[None]]:
+    """The app on the store of `context`, once its first screen stands still."""
     notice = context.store.watch()
     try:
         app = TocsinApp(context, notice)
         app.animation_level = "none"
         async with app.run_test(size=size) as pilot:
             await standing_still(pilot, "DELIVERY STATUS")
-            await pilot.press(*keys)
-            return own(await standing_still(pilot, text))
+            yield pilot
     finally:
         notice.close()
+
+
+async def draw(context: Context, size: tuple[int, int], keys: Sequence[str], text: str) -> str:
+    """The screen after these keys, once it shows `text` and stands still."""
+    async with opened(context, size) as pilot:
+        await pilot.press(*keys)
+        return own(await standing_still(pilot, text))
+
+
+async def draw_walk(context: Context, clock: Clock) -> str:
+    """The animation: a walk through the app while alerts come in and are delivered."""
+    frames: list[Frame] = []
+    luck = random.Random(2)
+    async with opened(context, DEMO) as pilot:
+        for step in WALK:
+            await pilot.press(*step.keys)
+            if step.turn:
+                await asyncio.to_thread(go_on, context.store, clock, context.policy, step.turn, luck)
+            frames.append(Frame(own(await standing_still(pilot, step.text)), step.seconds))
+    return animate(frames)
+
+
+def go_on(store: Store, clock: Clock, policy: RetryPolicy, turn: int, luck: random.Random) -> None:
+    """Move the clock by `turn`: one more alert comes in, and what is due is delivered."""
+    at = clock.now + turn // 2
+    deliver_until(store, clock, policy, at, luck)
+    sample = SAMPLES[luck.randrange(len(SAMPLES))]
+    store.write(outbox.submit, [parse_alert(sample, now=at, alert_id=f"{at:032x}")]).result()
+    deliver_until(store, clock, policy, at + turn - turn // 2, luck)
 
 
 async def standing_still(pilot: Pilot[None], text: str) -> str:
     alike: list[str] = []
     for _ in range(600):
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
         await pilot.pause(0.05)
         picture = pilot.app.export_screenshot()
         alike = [*alike, picture] if alike[-1:] == [picture] else [picture]
@@ -188,8 +266,9 @@ def main(into: Path = HERE) -> None:
         Store(Sqlite(Path(directory) / "pictures.db", clock)) as store,
     ):
         live_through(store, clock, policy)
-        for name, size, keys, text in PICTURES:
-            context = Context(
+
+        def context() -> Context:  # a new one each time: it holds what one run of the app keeps
+            return Context(
                 store=store,
                 clock=clock,
                 policy=policy,
@@ -197,8 +276,12 @@ def main(into: Path = HERE) -> None:
                 log=Path(directory) / "pictures.log",
                 dispatcher=Idle(),
             )
-            picture = asyncio.run(draw(context, size, keys, text))
+
+        for name, size, keys, text in PICTURES:
+            picture = asyncio.run(draw(context(), size, keys, text))
             (into / f"{name}.svg").write_text(picture, encoding="utf-8")
+        walk = asyncio.run(draw_walk(context(), clock))
+        (into / "demo.svg").write_text(walk, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,10 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     assert spec is not None
     assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     with monkeypatch.context() as patch:
+        patch.syspath_prepend(str(DOCS))  # as for a script that is run
+        patch.setitem(sys.modules, "pictures", script)  # its dataclasses look themselves up there
+        spec.loader.exec_module(script)
         patch.setenv("TZ", "UTC")
         for name in ("BEGIN", "TICKETS_BACK"):
             patch.setattr(script, name, script.NOW - 10 * script.MINUTE)
@@ -47,3 +50,20 @@ def test_every_picture_is_on_a_page_and_every_page_has_its_pictures() -> None:
 
 def test_a_picture_asks_nobody_for_anything() -> None:
     assert not [path.name for path in DOCS.glob("*.svg") if "url(http" in path.read_text(encoding="utf-8")]
+
+
+def test_an_animation_shows_in_each_frame_what_its_screenshot_has(pictures: ModuleType) -> None:
+    def screenshot(word: str) -> str:
+        return (
+            "<svg><style>\n.terminal-1-r1 { fill: #ffffff }\n</style>"
+            '<g transform="translate(1, 2)" clip-path="url(#terminal-1-clip-terminal)">'
+            f'<rect fill="#000000"/><text class="terminal-1-r1">{word}</text></g></svg>\n'
+        )
+
+    frames = [pictures.Frame(screenshot(word), seconds) for word, seconds in (("one", 1), ("two", 3))]
+    drawn = pictures.animate(frames)
+    assert drawn.count("<rect") == 1, "what both have is there once, and always seen"
+    assert '<g class="in-0"><text class="terminal-r1">one</text></g>' in drawn
+    assert '<g class="in-1"><text class="terminal-r1">two</text></g>' in drawn
+    assert "@keyframes in-0 { 0.000% { visibility: visible } 25.000% { visibility: hidden } }" in drawn
+    assert "@keyframes in-1 { 0.000% { visibility: hidden } 25.000% { visibility: visible } }" in drawn
