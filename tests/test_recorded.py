@@ -18,7 +18,7 @@ import pytest
 
 from tests.commands.conftest import Tocsin
 from tests.conftest import open_store
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 RECORDED = Path(__file__).parent / "recorded"
 DATABASE = "database_0013.db.gz"

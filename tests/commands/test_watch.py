@@ -13,7 +13,7 @@ from tui.domain.errors import Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
 from tui.intake.formats import built_in, read
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
 
 LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'

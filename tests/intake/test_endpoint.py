@@ -17,7 +17,7 @@ from tests.store.bench import Bench
 from tui.intake.bodies import BODY_LIMIT
 from tui.intake.endpoint import MOST_ALERTS
 from tui.store import outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
 
 TOKEN = "t0ken"

@@ -19,8 +19,8 @@ from tui.domain.secret import Secret
 from tui.domain.tls import TlsSettings
 from tui.domain.token import Token, digest_of
 from tui.store import destinations, following, outbox, tokens
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 
 HOUR_MS = 3_600_000
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

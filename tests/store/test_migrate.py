@@ -4,10 +4,11 @@ import peewee
 import pytest
 
 from tests.conftest import write
-from tui.store import migrate, models
-from tui.store.database import Store, Transaction
+from tui.store import migrate
+from tui.store.engine.database import Store, Transaction
 from tui.store.errors import CannotOpen
-from tui.store.rows import fetch
+from tui.store.tables import models
+from tui.store.tables.rows import fetch
 
 SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
 

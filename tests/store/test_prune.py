@@ -11,12 +11,13 @@ from tests.store.bench import WAITING_FOR_A_LOCK, Bench
 from tui.domain.destination import Destination
 from tui.domain.filter import parse_filter
 from tui.domain.lifecycle import Outcome
-from tui.store import listing, outbox, prune
-from tui.store.database import Store, Transaction
-from tui.store.postgres import Postgres
+from tui.store import outbox, prune
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.postgres import Postgres
 from tui.store.prune import ENDS, Old
-from tui.store.rows import fetch
-from tui.store.words import is_postgres
+from tui.store.reading import listing
+from tui.store.tables.rows import fetch
+from tui.store.tables.words import is_postgres
 
 DAY = 86_400_000
 PATIENCE_S = 4

@@ -15,9 +15,9 @@ from tui.domain.destination import SETTINGS, Destination, rebase
 from tui.domain.errors import Invalid, Refused
 from tui.domain.lifecycle import State
 from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
-from tui.store import models
-from tui.store.database import Transaction
-from tui.store.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
+from tui.store.engine.database import Transaction
+from tui.store.tables import models
+from tui.store.tables.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import peewee
 
 from tui.domain.filter import FOLDED, UNROUTED
 from tui.domain.lifecycle import State
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.folding import lock_windows_of
 from tui.store.outbox.rows import lock_deliveries_of
-from tui.store.rows import AMONG, among, fetch
-from tui.store.words import forget_words
+from tui.store.tables.rows import AMONG, among, fetch
+from tui.store.tables.words import forget_words
 
 ENDS = (UNROUTED, FOLDED, State.DELIVERED.value, State.CANCELLED.value, State.FAILED.value)
 """How an alert may have ended, from good to bad."""

@@ -9,8 +9,8 @@ import peewee
 
 from tui.domain.errors import Invalid, Unknown
 from tui.domain.token import PREFIX, Token, digest_of
-from tui.store.database import Transaction
-from tui.store.rows import fetch, update_many
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import fetch, update_many
 
 _COLUMNS = "name, digest, rate, expires_at, created_at, last_used_at, revoked_at, id"
 

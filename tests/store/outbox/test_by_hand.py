@@ -9,7 +9,8 @@ from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State, submitted
-from tui.store import outbox, queries
+from tui.store import outbox
+from tui.store.reading import queries
 
 
 def bring_to(bench: Bench, state: State) -> int:

@@ -17,11 +17,13 @@ from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.filter import parse_filter
 from tui.domain.lifecycle import Outcome
-from tui.store import database, destinations, listing, outbox, prune, queries
-from tui.store.database import Store
-from tui.store.invariants import broken
+from tui.store import destinations, outbox, prune
+from tui.store.engine import database
+from tui.store.engine.database import Store
 from tui.store.outbox import Receipt
-from tui.store.views import AlertDetails, AlertRow
+from tui.store.reading import listing, queries
+from tui.store.reading.views import AlertDetails, AlertRow
+from tui.store.tables.invariants import broken
 
 MINUTE = 60_000
 WINDOW = 10 * MINUTE

@@ -15,9 +15,9 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid, Unknown
 from tui.domain.lifecycle import submitted
 from tui.store import outbox
-from tui.store.database import Store, Transaction
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.postgres import Postgres
 from tui.store.outbox import Group, Receipt, Rejected
-from tui.store.postgres import Postgres
 
 PATIENCE_S = 4
 """Less than a transaction waits for a lock."""

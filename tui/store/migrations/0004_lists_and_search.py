@@ -16,7 +16,7 @@ from peewee import (
 from playhouse.migrate import SchemaMigrator
 
 from tui.domain.search import alert_words
-from tui.store.words import CREATE_ON_POSTGRES, CREATE_ON_SQLITE, index_words, is_postgres
+from tui.store.tables.words import CREATE_ON_POSTGRES, CREATE_ON_SQLITE, index_words, is_postgres
 
 _AT_A_TIME = 5_000
 

@@ -6,10 +6,10 @@ from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Event, Progress, advance
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
 from tui.store.outbox.rows import destinations_of, lock_by_id, progress_of, write_progress
-from tui.store.rows import AMONG, among, execute, fetch
+from tui.store.tables.rows import AMONG, among, execute, fetch
 
 
 def resend(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:

@@ -10,9 +10,9 @@ from tui.domain.destination import Destination
 from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
 from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
-from tui.store.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
+from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
 """A lease is the destination's deadline and this: the request cannot outlive it."""

@@ -13,8 +13,8 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination
 from tui.domain.folding import Window, fold_key
 from tui.domain.lifecycle import State
-from tui.store.database import Transaction
-from tui.store.rows import AMONG, AMONG_NAMES, among, fetch, insert_many, insert_quietly, update_many
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import AMONG, AMONG_NAMES, among, fetch, insert_many, insert_quietly, update_many
 
 
 @dataclass(slots=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Progress, State
-from tui.store.database import Transaction
-from tui.store.rows import (
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import (
     AMONG,
     DESTINATION_COLUMNS,
     among,

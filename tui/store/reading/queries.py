@@ -11,10 +11,19 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import Outcome, State
-from tui.store.filtering import matching_delivery, matching_fold, where
-from tui.store.folds import NOT_SENT, folded_into, folds_of
-from tui.store.listing import DELIVERY_ROW, delivery_row
-from tui.store.rows import (
+from tui.store.reading.filtering import matching_delivery, matching_fold, where
+from tui.store.reading.folds import NOT_SENT, folded_into, folds_of
+from tui.store.reading.listing import DELIVERY_ROW, delivery_row
+from tui.store.reading.turns import turn_of
+from tui.store.reading.views import (
+    AlertDetails,
+    AttemptRow,
+    DeliveryDetails,
+    DeliveryRow,
+    Exchange,
+    Summary,
+)
+from tui.store.tables.rows import (
     ALERT_COLUMNS,
     AMONG,
     DESTINATION_COLUMNS,
@@ -22,15 +31,6 @@ from tui.store.rows import (
     fetch,
     to_alert,
     to_destination,
-)
-from tui.store.turns import turn_of
-from tui.store.views import (
-    AlertDetails,
-    AttemptRow,
-    DeliveryDetails,
-    DeliveryRow,
-    Exchange,
-    Summary,
 )
 
 # --- alerts -------------------------------------------------------------------------------------

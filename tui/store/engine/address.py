@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tui.store.database import Strategy
+from tui.store.engine.database import Strategy
 from tui.store.errors import CannotOpen
 
 
@@ -13,11 +13,11 @@ def strategy_for(target: str, *, create: bool = True) -> Strategy:
     Raises CannotOpen when the driver for PostgreSQL is not installed.
     """
     if not target.startswith("postgresql://"):
-        from tui.store.sqlite import Sqlite
+        from tui.store.engine.sqlite import Sqlite
 
         return Sqlite(Path(target), create=create)
     try:
-        from tui.store.postgres import Postgres
+        from tui.store.engine.postgres import Postgres
     except ImportError:
         raise CannotOpen(
             "PostgreSQL needs its driver; in the checkout: uv tool install '.[postgres]'"

@@ -15,10 +15,11 @@ import pytest
 
 from tests.conftest import alert, destination, write
 from tui.domain.errors import Refused
-from tui.store import backup, destinations, outbox
-from tui.store.database import Store
+from tui.store import destinations, outbox
+from tui.store.engine import backup
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen
-from tui.store.sqlite import Sqlite
 
 
 def nothing(done: int, pages: int) -> None:

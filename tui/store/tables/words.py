@@ -13,7 +13,7 @@ import peewee
 
 from tui.domain.filter import Key, Term
 from tui.domain.search import alert_words, tag_word, words_of
-from tui.store.rows import AMONG, among, fetch, insert_quietly
+from tui.store.tables.rows import AMONG, among, fetch, insert_quietly
 
 # The tokenizer called ascii ends a word at ASCII's spaces and signs only, and in our words are none.
 CREATE_ON_SQLITE = ("CREATE VIRTUAL TABLE alert_words USING fts5(words, content = '', tokenize = 'ascii')",)

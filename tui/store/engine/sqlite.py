@@ -15,9 +15,9 @@ from pathlib import Path
 import peewee
 
 from tui.store import migrate
-from tui.store.backup import Progress, copy
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
-from tui.store.engine_errors import first_of
+from tui.store.engine.backup import Progress, copy
+from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
+from tui.store.engine.driver_errors import first_of
 from tui.store.errors import CannotOpen, OpenLocked
 from tui.store.private import close_to_others, make_directory, refuse_planted_link
 

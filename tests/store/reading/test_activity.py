@@ -4,8 +4,8 @@ from tests.conftest import NOW, Clock
 from tests.store.bench import Bench
 from tui.domain.activity import Ended, Span
 from tui.domain.lifecycle import Outcome
-from tui.store import activity
-from tui.store.database import Store
+from tui.store.engine.database import Store
+from tui.store.reading import activity
 
 THIS = Span(NOW // 60_000, 1)
 BEFORE = Span(THIS.first - 1, 1)

@@ -6,7 +6,7 @@ import peewee
 
 from tui.domain.activity import Ended, Span
 from tui.domain.lifecycle import Outcome
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 # To two digits: percentiles stay within some per cent of the truth, and a minute has few kinds of end.
 _ROUNDED = (

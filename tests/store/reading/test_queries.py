@@ -9,8 +9,8 @@ import pytest
 from tests.conftest import Clock, alert, open_store, write
 from tests.store.bench import Bench
 from tui.domain.errors import Refused
-from tui.store import queries
-from tui.store.rows import fetch
+from tui.store.reading import queries
+from tui.store.tables.rows import fetch
 
 
 def find(bench: Bench, reference: str) -> str:

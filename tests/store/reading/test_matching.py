@@ -14,7 +14,8 @@ from tui.domain.matching import matcher, words_text
 from tui.domain.routing import route, taken_by
 from tui.domain.search import words_of
 from tui.domain.text import storable
-from tui.store import listing, outbox
+from tui.store import outbox
+from tui.store.reading import listing
 
 # Little text of many kinds, so that what is asked for is often there, or nearly.
 WORDS = (

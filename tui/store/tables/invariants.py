@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import peewee
 
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from tui.domain.filter import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
 from tui.domain.search import words_of
-from tui.store import listing, outbox, queries
-from tui.store.filtering import sources
-from tui.store.rows import fetch
-from tui.store.views import AlertRow
+from tui.store import outbox
+from tui.store.reading import listing, queries
+from tui.store.reading.filtering import sources
+from tui.store.reading.views import AlertRow
+from tui.store.tables.rows import fetch
 
 HOUR = 3_600_000
 TITLES = (

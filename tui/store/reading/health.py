@@ -7,9 +7,9 @@ import peewee
 from tui.domain.alert import Severity
 from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome
-from tui.store.queries import ATTEMPT_COLUMNS, attempt_row
-from tui.store.rows import AMONG, DESTINATION_COLUMNS, HEALTH_COLUMNS, among, fetch, to_destination
-from tui.store.views import AttemptRow, DestinationRow, PastAttempt, Record
+from tui.store.reading.queries import ATTEMPT_COLUMNS, attempt_row
+from tui.store.reading.views import AttemptRow, DestinationRow, PastAttempt, Record
+from tui.store.tables.rows import AMONG, DESTINATION_COLUMNS, HEALTH_COLUMNS, among, fetch, to_destination
 
 HEALTH_SPAN = 30
 """How many of a destination's last attempts its health is read from."""

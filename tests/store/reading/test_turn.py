@@ -2,8 +2,8 @@
 
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
-from tui.store import queries
-from tui.store.views import Turn
+from tui.store.reading import queries
+from tui.store.reading.views import Turn
 
 
 def turn_of(bench: Bench, delivery: int) -> Turn | None:

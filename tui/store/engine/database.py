@@ -14,10 +14,10 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 
-from tui.store import invariants
-from tui.store.backup import Progress
-from tui.store.engine_errors import plain_errors
+from tui.store.engine.backup import Progress
+from tui.store.engine.driver_errors import plain_errors
 from tui.store.errors import CannotOpen, Deadlocked, StoreLocked, StoreUnavailable
+from tui.store.tables import invariants
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -60,7 +60,7 @@ class ChangeNotice(Protocol):
 class Strategy(Protocol):
     """All that differs between SQLite and PostgreSQL. Everything else is one code path.
 
-    `tui.store.sqlite` and `tui.store.postgres` are the two.
+    `tui.store.engine.sqlite` and `tui.store.engine.postgres` are the two.
     """
 
     @property

@@ -7,7 +7,8 @@ import pytest
 
 from tests.conftest import write
 from tests.store.bench import Bench
-from tui.store import listing, outbox, queries
+from tui.store import outbox
+from tui.store.reading import listing, queries
 
 MORE_THAN_A_STATEMENT_TAKES = range(1, 260_001)
 """Values of one statement: 32,766 on SQLite, 250,000 as Debian builds it, 65,535 on PostgreSQL."""

@@ -20,13 +20,14 @@ import pytest
 from tests.conftest import Clock, alert, answer, new_database, postgres, write
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome, State
-from tui.store import outbox, sqlite
-from tui.store.database import ChangeNotice, Store, Transaction
+from tui.store import outbox
+from tui.store.engine import sqlite
+from tui.store.engine.database import ChangeNotice, Store, Transaction
+from tui.store.engine.postgres import Postgres
+from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen, Deadlocked, NotStorable, StoreUnavailable
 from tui.store.outbox import Finish
-from tui.store.postgres import Postgres
-from tui.store.rows import execute
-from tui.store.sqlite import Sqlite
+from tui.store.tables.rows import execute
 
 
 def pragma(tx: Transaction, text: str) -> object:
@@ -308,10 +309,10 @@ import sys
 from pathlib import Path
 from tests.conftest import alert
 from tui.store import outbox
-from tui.store.database import Store
-from tui.store.postgres import Postgres
-from tui.store.rows import execute
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.postgres import Postgres
+from tui.store.tables.rows import execute
+from tui.store.engine.sqlite import Sqlite
 print("ready", flush=True)
 sys.stdin.readline()
 with Store(Sqlite(Path(sys.argv[1]))) as store:
@@ -320,7 +321,7 @@ with Store(Sqlite(Path(sys.argv[1]))) as store:
 
 
 def test_processes_that_create_the_same_database_at_the_same_time_all_succeed(path: Path) -> None:
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     with contextlib.ExitStack() as stack:
         processes = [
             stack.enter_context(

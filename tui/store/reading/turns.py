@@ -4,8 +4,8 @@ import peewee
 
 from tui.domain.lifecycle import State
 from tui.domain.pacing import Pace
-from tui.store.rows import fetch
-from tui.store.views import Turn
+from tui.store.reading.views import Turn
+from tui.store.tables.rows import fetch
 
 MOST_BEFORE = 10_000
 """Deliveries counted that go before another: no further than a person cares, a backlog may hold millions."""

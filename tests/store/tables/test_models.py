@@ -6,7 +6,7 @@ import pytest
 from tests.conftest import write
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 
 LEASE = "'" + "a" * 32 + "'"
 

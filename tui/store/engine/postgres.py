@@ -19,9 +19,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tui.domain.errors import Refused
 from tui.store import migrate
-from tui.store.backup import Progress
-from tui.store.database import BUSY_TIMEOUT_S, ChangeNotice
-from tui.store.engine_errors import LOCKED, reason
+from tui.store.engine.backup import Progress
+from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice
+from tui.store.engine.driver_errors import LOCKED, reason
 from tui.store.errors import CannotOpen, OpenLocked
 
 CHANNEL = "tocsin"

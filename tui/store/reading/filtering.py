@@ -13,9 +13,9 @@ import peewee
 
 from tui.domain.filter import Filter, Key, Term
 from tui.domain.lifecycle import Standing
-from tui.store.folds import NOT_SENT
-from tui.store.rows import fetch, marks
-from tui.store.words import contains, is_postgres
+from tui.store.reading.folds import NOT_SENT
+from tui.store.tables.rows import fetch, marks
+from tui.store.tables.words import contains, is_postgres
 
 Clause = tuple[str, tuple[Any, ...]]
 

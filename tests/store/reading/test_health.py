@@ -8,9 +8,10 @@ from tui.domain.destination import Destination
 from tui.domain.health import FAILING_AFTER, Health
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
-from tui.store import destinations, health, outbox
+from tui.store import destinations, outbox
 from tui.store.outbox import Finish
-from tui.store.views import DestinationRow, Record
+from tui.store.reading import health
+from tui.store.reading.views import DestinationRow, Record
 
 NO_RETRIES = RetryPolicy(())
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 import peewee
 
 from tui.domain.lifecycle import State, standing
-from tui.store.rows import AMONG, among, fetch
-from tui.store.views import FoldedAlert, FoldRow
+from tui.store.reading.views import FoldedAlert, FoldRow
+from tui.store.tables.rows import AMONG, among, fetch
 
 NOT_SENT = (
     "NOT EXISTS (SELECT 1 FROM delivery AS own"

@@ -12,10 +12,10 @@ import peewee
 from tui.domain.alert import AlertType, Severity
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import State
-from tui.store.filtering import Source, sources
-from tui.store.folds import folds_of
-from tui.store.rows import AMONG, among, fetch
-from tui.store.views import AlertRow, DeliveryRow
+from tui.store.reading.filtering import Source, sources
+from tui.store.reading.folds import folds_of
+from tui.store.reading.views import AlertRow, DeliveryRow
+from tui.store.tables.rows import AMONG, among, fetch
 
 _ALERT_ROW = (
     "alert.id, alert.alert_id, alert.rule_id, alert.severity, alert.type, alert.title, alert.name,"
