@@ -17,7 +17,6 @@ from tui.store.engine.postgres import Postgres
 from tui.store.prune import ENDS, Old
 from tui.store.reading import listing
 from tui.store.tables.rows import fetch
-from tui.store.tables.words import is_postgres
 
 DAY = 86_400_000
 PATIENCE_S = 4
@@ -166,7 +165,7 @@ def test_what_is_gone_is_not_found_and_what_stays_is(bench: Bench, soc: Destinat
 
 def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
     """Which of `words` are still anywhere in the index itself."""
-    if is_postgres(db):
+    if isinstance(db, peewee.PostgresqlDatabase):
         rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
     else:
         db.execute_sql("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'alert_words', 'row')")

@@ -129,7 +129,7 @@ def _old_secret(
 def _hold(tx: Transaction, destination_id: int) -> Destination:
     """The destination as it is stored, ours until the transaction ends."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
-    for row in fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=False), (destination_id,)):
+    for row in fetch(tx.db, tx.lock_rows(sql), (destination_id,)):
         return to_destination(row)
     raise Deleted
 

@@ -18,6 +18,7 @@ from tui.store.engine.backup import Progress
 from tui.store.engine.driver_errors import plain_errors
 from tui.store.errors import CannotOpen, Deadlocked, StoreLocked, StoreUnavailable
 from tui.store.tables import invariants
+from tui.store.tables.dialect import dialect_of
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")
@@ -42,11 +43,18 @@ class Transaction:
     db: peewee.Database
     now: int
     """Milliseconds, read once when the transaction began."""
-    strategy: "Strategy"
 
     def token(self) -> str:
-        """A new random name: for an alert, a delivery, a lease."""
+        """Return a new random name for an alert, a delivery or a lease: 32 hexadecimal digits."""
         return secrets.token_hex(16)
+
+    def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:
+        """See `Dialect.lock_rows`."""
+        return dialect_of(self.db).lock_rows(select, skip_locked=skip_locked)
+
+    def lock(self, select: str, values: Sequence[Any] = (), *, references: bool = False) -> None:
+        """See `Dialect.lock`."""
+        dialect_of(self.db).lock(self.db, select, values, references=references)
 
 
 class ChangeNotice(Protocol):
@@ -75,13 +83,6 @@ class Strategy(Protocol):
 
     def open(self) -> peewee.Database:
         """Make the database ready and return it, not yet connected; raises CannotOpen."""
-        ...
-
-    def lock_rows(self, select: str, *, skip_locked: bool) -> str:
-        """The SELECT so that the rows it returns are ours until the transaction ends.
-
-        With `skip_locked` it leaves out what others hold, else it waits for them.
-        """
         ...
 
     def now(self, db: peewee.Database) -> int:
@@ -152,7 +153,7 @@ class Store:
 
         def run() -> Result:
             with self._connected() as db, db.atomic():
-                return work(Transaction(db, self.strategy.now(db), self.strategy), *args, **kwargs)
+                return work(Transaction(db, self.strategy.now(db)), *args, **kwargs)
 
         def run_whatever_the_deadlock() -> Result:
             for _ in range(_DEADLOCKS):

@@ -22,10 +22,8 @@ from tui.store import migrate
 from tui.store.engine.backup import Progress
 from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice
 from tui.store.engine.driver_errors import LOCKED, reason
+from tui.store.engine.postgres_dialect import CHANNEL, PostgresDialect
 from tui.store.errors import CannotOpen, OpenLocked
-
-CHANNEL = "tocsin"
-"""What triggers of the schema notify when rows change."""
 
 _MIGRATION_LOCK = 0x746F6373
 _CONNECTION: dict[str, Any] = {
@@ -46,6 +44,10 @@ _RECONNECT_S = 1.0
 _LOOK_S = 0.1
 _LET_END_S = 2.0
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+
+
+class _Database(peewee.PostgresqlDatabase):
+    dialect = PostgresDialect()
 
 
 class Postgres:
@@ -72,9 +74,7 @@ class Postgres:
     def open(self) -> peewee.Database:
         asked = self._understood()
         wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_LET_GO} {asked.get('options') or ''}"
-        db = peewee.PostgresqlDatabase(
-            self._url, prefer_psycopg3=True, options=wait.strip(), **_unasked(asked)
-        )
+        db = _Database(self._url, prefer_psycopg3=True, options=wait.strip(), **_unasked(asked))
         try:
             with db.connection_context(), db.atomic():
                 # Held to the end of the transaction: whoever comes second finds the work done.
@@ -101,10 +101,6 @@ class Postgres:
             "the database URL is not understood; it is postgresql://USER:PASSWORD@HOST:PORT/NAME with"
             " special characters percent-encoded (%2F is a slash)"
         )
-
-    def lock_rows(self, select: str, *, skip_locked: bool) -> str:
-        # No key changes: who only refers to such a row, as every new delivery does, need not wait for us.
-        return f"{select} FOR NO KEY UPDATE SKIP LOCKED" if skip_locked else f"{select} FOR NO KEY UPDATE"
 
     def now(self, db: peewee.Database) -> int:
         if self._clock is not None:

@@ -18,6 +18,7 @@ from tui.store import migrate
 from tui.store.engine.backup import Progress, copy
 from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
 from tui.store.engine.driver_errors import first_of
+from tui.store.engine.sqlite_dialect import SqliteDialect
 from tui.store.errors import CannotOpen, OpenLocked
 from tui.store.private import close_to_others, make_directory, refuse_planted_link
 
@@ -27,6 +28,10 @@ _File = tuple[int, int]
 _APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA application_id)
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+class _Database(peewee.SqliteDatabase):
+    dialect = SqliteDialect()
 
 
 class Sqlite:
@@ -47,7 +52,7 @@ class Sqlite:
 
     def open(self) -> peewee.Database:
         self._prepare_file()
-        db = peewee.SqliteDatabase(
+        db = _Database(
             _uri(self.path),
             uri=True,
             timeout=BUSY_TIMEOUT_S,
@@ -69,9 +74,6 @@ class Sqlite:
             close_to_others(self.path.with_name(self.path.name + end))
         self._opened = _file_at(self.path)
         return db
-
-    def lock_rows(self, select: str, *, skip_locked: bool) -> str:  # noqa: ARG002
-        return select  # BEGIN IMMEDIATE holds the one write lock there is
 
     def now(self, db: peewee.Database) -> int:  # noqa: ARG002
         return self._clock()

@@ -54,7 +54,7 @@ def _deliver(
     """Open a delivery at each place, an alert and a destination, where there is none; else `taken` is why."""
     select = f"SELECT id, severity, test FROM alert WHERE id {AMONG} ORDER BY id"
     # A prune may just be taking them away: none that is there now goes before its delivery refers to it.
-    locked = tx.strategy.lock_rows(select, skip_locked=False)
+    locked = tx.lock_rows(select)
     alerts = {
         key: rest for key, *rest in fetch(tx.db, locked, (among(alert for alert, _ in places.values()),))
     }

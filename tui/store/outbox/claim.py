@@ -179,7 +179,7 @@ def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
     paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
     if limited:
         sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id {AMONG}"
-        held = fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=True), (among(limited),))
+        held = fetch(tx.db, tx.lock_rows(sql, skip_locked=True), (among(limited),))
         paces |= {key: Pace(rate, paced_until) for key, rate, paced_until in held}
     return paces
 

@@ -154,7 +154,7 @@ def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[_Place, Health]:
     sql = f"SELECT id, url, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
-    sql = tx.strategy.lock_rows(sql, skip_locked=False) if lock else sql
+    sql = tx.lock_rows(sql) if lock else sql
     return {(key, url): Health(*counted) for key, url, *counted in fetch(tx.db, sql, (among(ids),))}
 
 

@@ -14,8 +14,8 @@ import peewee
 from tui.domain.filter import Filter, Key, Term
 from tui.domain.lifecycle import Standing
 from tui.store.reading.folds import NOT_SENT
+from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import fetch, marks
-from tui.store.tables.words import contains, is_postgres
 
 Clause = tuple[str, tuple[Any, ...]]
 
@@ -47,10 +47,10 @@ class Source:
 
 def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
     """The matching alerts are those of all sources together; of none, where a filter contradicts itself."""
-    alert = _using(db, "alert", "alert_listed")
+    alert = dialect_of(db).using("alert", "alert_listed")
     words = [term for term in filter.terms if term.key in (Key.WORD, Key.TAG) and not term.negated]
     if words:
-        found, wanted = contains(db, words)
+        found, wanted = dialect_of(db).contains(words)
         rest, values = where(db, Filter(tuple(t for t in filter.terms if t not in words)), now)
         condition = f"{found} AND alert.id = alert_words.rowid AND {rest}"
         return [Source(f"alert_words CROSS JOIN {alert}", "alert_words.rowid", condition, (wanted, *values))]
@@ -72,7 +72,7 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
         fold, fold_values = matching_fold(filter)
         walked.append(
             Source(
-                f"{_using(db, 'fold', 'fold_alert_id_destination_id')} CROSS JOIN {alert}",
+                f"{dialect_of(db).using('fold', 'fold_alert_id_destination_id')} CROSS JOIN {alert}",
                 "fold.alert_id",
                 f"{fold} AND alert.id = fold.alert_id AND {rest}",
                 (*fold_values, *values),
@@ -91,23 +91,20 @@ def _standings(filter: Filter) -> list[tuple[Standing | None, str]]:
 
 
 def _walk(db: peewee.Database, standing: Standing | None) -> str:
+    if not dialect_of(db).index_hints:
+        return "delivery"
     match standing:
         case Standing.FAILED | Standing.RETRYING:
-            return _using(db, "delivery", f"delivery_{standing}")
-        case Standing.WAITING | Standing.SENDING if not is_postgres(db) and _few_are_due(db):
-            return _using(db, "delivery", "delivery_lane")
+            return dialect_of(db).using("delivery", f"delivery_{standing}")
+        case Standing.WAITING | Standing.SENDING if _few_are_due(db):
+            return dialect_of(db).using("delivery", "delivery_lane")
         case _:
-            return _using(db, "delivery", "delivery_alert_id_destination_id")
+            return dialect_of(db).using("delivery", "delivery_alert_id_destination_id")
 
 
 def _few_are_due(db: peewee.Database) -> bool:
     count = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT ?) AS due"
     return fetch(db, count, (_FEW,))[0][0] < _FEW
-
-
-def _using(db: peewee.Database, table: str, index: str) -> str:
-    """PostgreSQL finds the index by itself: it knows how much there is of what."""
-    return table if is_postgres(db) else f"{table} INDEXED BY {index}"
 
 
 def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
@@ -167,7 +164,7 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
         case Key.TEST:
             return _any(f"alert.test = {'true' if v == 'yes' else 'false'}" for v in term.values), ()
         case Key.WORD | Key.TAG:
-            found, wanted = contains(db, (term,))
+            found, wanted = dialect_of(db).contains((term,))
             return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
 
 

@@ -1,4 +1,7 @@
-"""The first schema: alerts, destinations, deliveries, attempts."""
+"""The first schema: every table of version 0.1.
+
+The models are frozen copies. A change to `tui.store.tables.models` is a migration of its own.
+"""
 
 from peewee import (
     SQL,
@@ -18,12 +21,13 @@ from peewee import (
 )
 from playhouse.migrate import SchemaMigrator
 
+from tui.store.tables.dialect import dialect_of
+
 
 def one_of(column: str, values: str) -> Node:
     return Check(f"{column} IN ({', '.join(repr(value) for value in values.split())})")
 
 
-# Frozen copies: later changes to the models are later migrations.
 class Alert(Model):
     id = BigAutoField()
     alert_id = TextField(unique=True)
@@ -41,6 +45,7 @@ class Alert(Model):
     version = TextField(null=True)
     test = BooleanField()
     not_routed = TextField(null=True)
+    dedup_key = TextField(null=True)
 
     class Meta:
         table_name = "alert"
@@ -50,6 +55,19 @@ class Alert(Model):
         ]
 
 
+Alert.add_index(
+    Alert.index(
+        Alert.id,
+        Alert.severity,
+        Alert.type,
+        Alert.test,
+        Alert.created_at,
+        Alert.not_routed,
+        name="alert_listed",
+    )
+)
+
+
 class Destination(Model):
     id = BigAutoField()
     name = TextField()
@@ -57,10 +75,17 @@ class Destination(Model):
     url = TextField()
     severities = TextField()
     alert_types = TextField()
+    takes = TextField(null=True)
     headers = TextField()
     secret = TextField(null=True)
+    old_secret = TextField(null=True)
+    old_secret_until = BigIntegerField(
+        null=True, constraints=[Check("(old_secret IS NULL) = (old_secret_until IS NULL)")]
+    )
     timeout_ms = IntegerField()
     rate = DoubleField(null=True)
+    tls = TextField(null=True)
+    fold_ms = BigIntegerField(null=True)
     paced_until = BigIntegerField(default=0)
     failures = IntegerField(default=0)
     exhausted = IntegerField(default=0)
@@ -106,17 +131,17 @@ class Delivery(Model):
         indexes = ((("alert", "destination"), True),)
 
 
-Delivery.add_index(
-    Delivery.index(
-        Delivery.destination,
-        Delivery.urgency,
-        Delivery.due_at,
-        Delivery.state,
-        name="delivery_lane",
-        where=SQL("due_at IS NOT NULL"),
-    )
-)
-Delivery.add_index(Delivery.index(Delivery.state, name="delivery_failed", where=SQL("state = 'failed'")))
+for _name, _columns, _where in (
+    (
+        "delivery_lane",
+        (Delivery.destination, Delivery.urgency, Delivery.due_at, Delivery.state),
+        "due_at IS NOT NULL",
+    ),
+    ("delivery_failed", (Delivery.alert,), "state = 'failed'"),
+    ("delivery_failed_test", (Delivery.alert,), "state = 'failed' AND test"),
+    ("delivery_retrying", (Delivery.alert,), "state = 'scheduled' AND attempts > 0"),
+):
+    Delivery.add_index(Delivery.index(*_columns, name=_name, where=SQL(_where)))
 
 
 class Attempt(Model):
@@ -162,7 +187,69 @@ Attempt.add_index(
 )
 
 
+class FoldWindow(Model):
+    id = BigAutoField()
+    key = TextField(unique=True)
+    delivery = ForeignKeyField(Delivery, null=True, on_delete="CASCADE")
+    opened_at = BigIntegerField()
+    severity = TextField()
+    folded = BigIntegerField()
+
+    class Meta:
+        table_name = "fold_window"
+
+
+class Fold(Model):
+    id = BigAutoField()
+    alert = ForeignKeyField(Alert, on_delete="CASCADE", index=False)
+    destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
+    delivery = ForeignKeyField(Delivery, null=True, on_delete="SET NULL", index=False)
+    number = BigIntegerField()
+    folded_at = BigIntegerField()
+
+    class Meta:
+        table_name = "fold"
+        constraints = [Check("number >= 1")]
+        indexes = ((("alert", "destination"), True), (("delivery", "number"), True))
+
+
+class FollowedFile(Model):
+    id = BigAutoField()
+    source = TextField(unique=True)
+    device = BigIntegerField()
+    inode = BigIntegerField()
+    position = BigIntegerField()
+    head = TextField()
+    head_size = BigIntegerField()
+
+    class Meta:
+        table_name = "followed_file"
+
+
+class Token(Model):
+    id = BigAutoField()
+    name = TextField()
+    name_folded = TextField()
+    digest = TextField(unique=True)
+    rate = DoubleField(null=True)
+    created_at = BigIntegerField()
+    expires_at = BigIntegerField(null=True)
+    last_used_at = BigIntegerField(null=True)
+    revoked_at = BigIntegerField(null=True)
+
+    class Meta:
+        table_name = "token"
+        constraints = [Check("length(digest) = 64")]
+
+
+Token.add_index(
+    Token.index(Token.name_folded, unique=True, name="token_name", where=SQL("revoked_at IS NULL"))
+)
+
+
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    models = [Alert, Destination, Delivery, Attempt]
+    models = [Alert, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token]
     with db.bind_ctx(models):
         db.create_tables(models, safe=False)
+    for statement in dialect_of(db).baseline:
+        db.execute_sql(statement)
