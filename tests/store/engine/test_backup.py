@@ -90,6 +90,28 @@ def test_what_is_in_the_write_ahead_log_alone_is_copied_too(database: Path, tmp_
     assert alerts_in(tmp_path / "copy.db") == 101
 
 
+def test_is_on_the_disk_before_it_gets_its_name_and_then_so_is_its_name(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied, steps = tmp_path / "copies" / "copy.db", list[str]()
+    copied.parent.mkdir()
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        fsync(descriptor)
+        synced = os.fstat(descriptor)
+        if os.path.samestat(synced, copied.parent.stat()):
+            steps.append("directory")
+        elif os.path.samestat(synced, copied.with_name("copy.db.part").stat()):
+            assert synced.st_size >= database.stat().st_size // 2, "synced before it was copied"
+            steps.append("file")
+        assert copied.exists() is (steps[-1] == "directory")
+
+    monkeypatch.setattr(os, "fsync", record)
+    make(database, copied)
+    assert steps == ["file", "directory"]
+
+
 def test_replaces_no_file_unless_told_to(database: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("precious")
@@ -203,6 +225,7 @@ def test_what_a_killed_backup_left_is_used_up_by_the_next(database: Path, tmp_pa
     part.chmod(0o644)
     make(database, tmp_path / "copy.db")
     assert not part.exists()
+    assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
     assert alerts_in(tmp_path / "copy.db") == 100
 
 

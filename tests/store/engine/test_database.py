@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import Clock, alert, answer, new_database, postgres, write
+from tests.conftest import Clock, alert, answer, create_database, new_database, postgres, write
 from tests.store.bench import Bench
 from tui.domain.lifecycle import Outcome, State
 from tui.store import outbox
@@ -660,3 +661,38 @@ def test_what_a_server_is_known_for_is_asked_like_everything_else(
         cut(server, name_in(theirs))
         with pytest.raises(StoreUnavailable, match="not currently accepting connections"):
             store.caveats()
+
+
+@pytest.mark.parametrize("setting", ["synchronous_commit"])
+def test_a_setting_that_can_lose_alerts_is_reported(
+    server: psycopg.Connection[Any], theirs: str, setting: str
+) -> None:
+    server.execute(f"ALTER DATABASE {name_in(theirs)} SET {setting} = off")
+    with Store(Postgres(theirs)) as store:
+        assert f"{setting} is off: a crash of the server can lose alerts" in store.caveats()
+
+
+def test_a_lease_is_measured_with_the_clock_of_the_server(
+    theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = time.time() + 3_600  # this machine's clock is an hour ahead of the server's
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    monkeypatch.setattr(time, "time_ns", lambda: int(ahead * 1e9))
+    with Store(Postgres(theirs)) as store:
+        bench = Bench(store, Clock())
+        bench.add()
+        bench.submit()
+        claim = bench.claim_one()
+        [(server_now,)] = bench.rows("SELECT extract(epoch FROM clock_timestamp()) * 1000")
+        [(lease_ends,)] = bench.rows("SELECT due_at FROM delivery")
+    for moment, expected in ((claim.started_at, 0), (lease_ends, 30_000 + outbox.LEASE_MARGIN_MS)):
+        assert abs(moment - float(server_now) - expected) < 60_000
+
+
+def test_processes_that_make_the_tables_at_the_same_time_all_succeed() -> None:
+    empty = create_database(postgres())
+    with ThreadPoolExecutor(4) as pool:
+        stores = [*pool.map(lambda _: Store(Postgres(empty)), range(4))]
+    assert sorted(len(store.strategy.migrated) for store in stores) == [0, 0, 0, 1]
+    for store in stores:
+        store.close()
