@@ -93,7 +93,7 @@ def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
     log.write_text(LINE)
     other = watched(store, log)
     one = watched(WithoutAWord(store, StoreLocked("locked"), lambda *_, **__: other.step()), log)
-    with pytest.raises(Refused, match="another `tocsin watch` follows"):
+    with pytest.raises(Refused, match="another `tocsin watch` already follows"):
         one.step()
     for each in (one, other):
         each.file.close()

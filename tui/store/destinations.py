@@ -34,7 +34,7 @@ class Clash(Refused):
 
     def __init__(self, stored: Destination, settings: Collection[str]) -> None:
         changed = ", ".join(words for name, words in SETTINGS.items() if name in settings)
-        super().__init__(f"somebody else has changed this destination meanwhile: {changed}")
+        super().__init__(f"someone else changed this destination in the meantime: {changed}")
         self.stored, self.settings = stored, settings
 
 

@@ -70,4 +70,4 @@ def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> N
         )
         moved = fetch(tx.db, query, (*values, before.inode, before.position))
     if not moved:
-        raise Refused(f"another `tocsin watch` follows {source}")
+        raise Refused(f"another `tocsin watch` already follows {source}")

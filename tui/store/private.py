@@ -39,7 +39,7 @@ def refuse_planted_link(path: Path) -> None:
     except OSError:  # said better by whoever opens it
         return
     if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
-        raise PermissionError(errno.EACCES, "it is a symbolic link that belongs to somebody else")
+        raise PermissionError(errno.EACCES, "it is a symbolic link that belongs to another user")
 
 
 def is_for_everybody(path: Path) -> bool:

@@ -49,7 +49,7 @@ def revoke(tx: Transaction, reference: str) -> Token:
     for row in fetch(tx.db, query, (tx.now, value)):
         return Token(*row)
     which = "with this value" if is_token else f"called {given!r}"
-    raise Unknown("name", f"there is no token {which}; `tocsin token list` shows them")
+    raise Unknown("name", f"there is no token {which}; `tocsin token list` lists them")
 
 
 def record_uses(tx: Transaction, uses: Mapping[int, int]) -> None:

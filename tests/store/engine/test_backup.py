@@ -145,7 +145,7 @@ def test_stands_beside_no_log_of_another_database_of_its_name(database: Path, tm
     make(database, copied)
     leave_a_log(copied)
     for taken in (True, False):
-        with pytest.raises(Refused, match=r"copy\.db-wal belongs to a database that was called"):
+        with pytest.raises(Refused, match=r"copy\.db-wal belongs to another database named"):
             make(database, copied, force=True)
         assert copied.exists() is taken
         copied.unlink(missing_ok=True)
@@ -193,7 +193,7 @@ class TestWithoutHardLinks:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
         monkeypatch.setattr(Path, "replace", replace)
-        with pytest.raises(Refused, match=r"copy\.db cannot be written: Input/output error"):
+        with pytest.raises(Refused, match=r"cannot write .*copy\.db: Input/output error"):
             make(database, tmp_path / "copy.db")
         assert list(tmp_path.glob("copy.db*")) == []
 
@@ -211,7 +211,7 @@ def test_is_written_through_no_link(database: Path, tmp_path: Path) -> None:
     precious.write_text("precious")
     copy, part = tmp_path / "copy.db", tmp_path / "copy.db.part"
     part.symlink_to(precious)
-    with pytest.raises(Refused, match=r"copy\.db cannot be written"):
+    with pytest.raises(Refused, match=r"cannot write .*copy\.db"):
         make(database, copy)
     part.unlink()
     copy.symlink_to(precious)
@@ -234,7 +234,7 @@ def test_two_to_one_file_do_not_mix(database: Path, tmp_path: Path) -> None:
     part.touch()
     with part.open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(Refused, match=r"another backup to .*copy\.db is under way"):
+        with pytest.raises(Refused, match=r"another backup to .*copy\.db is running"):
             make(database, tmp_path / "copy.db")
     assert part.exists()
 
@@ -243,7 +243,7 @@ def test_a_damaged_database_makes_no_backup(database: Path, tmp_path: Path) -> N
     with database.open("r+b") as file:
         file.seek(40 * 4096)
         file.write(b"\xff" * 20 * 4096)
-    with pytest.raises(Refused, match="there is no backup: "):
+    with pytest.raises(Refused, match="no backup was made: "):
         make(database, tmp_path / "copy.db")
     assert list(tmp_path.glob("copy.db*")) == []
 
@@ -260,6 +260,6 @@ def test_what_is_no_database_of_ours_is_not_copied(tmp_path: Path) -> None:
         make(tmp_path / "nothing.db", tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as other, other:
         other.execute("CREATE TABLE theirs (x)")
-    with pytest.raises(CannotOpen, match="no database of Tocsin"):
+    with pytest.raises(CannotOpen, match="not a Tocsin database"):
         make(tmp_path / "other.db", tmp_path / "copy.db")
     assert not (tmp_path / "nothing.db").exists()

@@ -290,7 +290,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(of_another: Path
     before = {file.name: file.read_bytes() for file in of_another.parent.iterdir()}
     with pytest.raises(CannotOpen) as caught:
         Sqlite(of_another).open()
-    assert str(caught.value) == f"{of_another} is a database of another program; choose another with --db"
+    assert str(caught.value) == f"{of_another} belongs to another program; choose another file with --db"
     assert {file.name: file.read_bytes() for file in of_another.parent.iterdir()} == before
 
 
@@ -421,7 +421,7 @@ def test_nothing_is_stored_in_a_file_that_was_taken_away(path: Path) -> None:
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
         for _ in range(2):
-            with pytest.raises(StoreUnavailable, match="the database file is not there any more"):
+            with pytest.raises(StoreUnavailable, match="the database file was removed"):
                 write(store, outbox.submit, [alert()])
         assert not path.exists()
         for suffix in ("", "-wal", "-shm"):
@@ -479,7 +479,7 @@ def test_a_row_that_points_nowhere_is_found(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection, connection:
         connection.execute("DELETE FROM alert WHERE id = 7")
     with Store(Sqlite(made)) as store:
-        assert store.check() == ["a row of delivery points nowhere"]
+        assert store.check() == ["a row of delivery refers to a row that does not exist"]
 
 
 def test_a_row_that_cannot_be_is_found(made: Path) -> None:
@@ -543,7 +543,7 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
     ],
 )
 def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(url: str) -> None:
-    with pytest.raises(CannotOpen, match="the database URL is not understood") as caught:
+    with pytest.raises(CannotOpen, match="the database URL is not valid") as caught:
         Postgres(url).open()
     assert "hunter2" not in str(caught.value)
 
@@ -569,7 +569,7 @@ def test_a_database_that_cannot_hold_every_text_is_refused(tmp_path: Path) -> No
     server, name = postgres(), "tocsin_latin"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
-    with pytest.raises(CannotOpen, match="is encoded in LATIN1; Tocsin needs a database in UTF8"):
+    with pytest.raises(CannotOpen, match="has the encoding LATIN1; Tocsin requires UTF8"):
         Postgres(server.replace("/postgres?", f"/{name}?")).open()
 
 

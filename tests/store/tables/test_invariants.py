@@ -38,12 +38,12 @@ def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
             "DELETE FROM attempt WHERE outcome IS NULL",
             [
                 "deliveries in flight without an open attempt: 1, the first is dlv_",
-                "deliveries that count other attempts than their round has: 1",
+                "deliveries whose attempt count differs from the attempts of their round: 1",
             ],
         ),
         (
             "UPDATE delivery SET state = 'cancelled', due_at = NULL, lease = NULL WHERE state = 'in_flight'",
-            ["open attempts of deliveries that are not in flight with them: 1"],
+            ["open attempts of deliveries that are not in flight: 1"],
         ),
         (
             "DELETE FROM attempt WHERE round = 1 AND number = 5",
@@ -51,7 +51,7 @@ def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
         ),
         (
             "UPDATE delivery SET number = number + 1 WHERE state = 'cancelled'",
-            ["deliveries that count other attempts than their round has: 1"],
+            ["deliveries whose attempt count differs from the attempts of their round: 1"],
         ),
         (
             "UPDATE attempt SET outcome = 'rejected' WHERE outcome = 'delivered'",
@@ -64,7 +64,7 @@ def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
         (
             "UPDATE alert SET not_routed = NULL",
             [
-                "alerts with neither a delivery nor a fold nor a reason for that, or with both: 1,"
+                "alerts with no delivery, no fold and no reason for it, or with a reason despite one: 1,"
                 " the first is unrouted"
             ],
         ),
@@ -73,7 +73,7 @@ def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
             " context, description, runbook, tags, test) SELECT 'unfound', 'none', rule_id, severity, type,"
             " created_at, title, link, context, description, runbook, tags, test"
             " FROM alert WHERE alert_id = 'failed'",
-            ["alerts that are not in the index of words: 1, the first is unfound"],
+            ["alerts missing from the word index: 1, the first is unfound"],
         ),
     ],
     ids=lambda value: value[0][2:30] if isinstance(value, list) else "",
@@ -89,6 +89,4 @@ def test_rows_that_contradict_each_other_are_named(history: Bench, harm: str, to
 @pytest.mark.parametrize("engine", ["sqlite"])  # PostgreSQL's have a foreign key
 def test_an_entry_of_the_index_without_an_alert_is_named(history: Bench) -> None:
     write(history.store, lambda tx: tx.db.execute_sql("DELETE FROM alert WHERE not_routed IS NOT NULL"))
-    assert history.store.check() == [
-        "entries of the index of words that belong to no alert: 1, the first is 5"
-    ]
+    assert history.store.check() == ["word index entries that belong to no alert: 1, the first is 5"]

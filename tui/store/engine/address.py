@@ -20,6 +20,6 @@ def strategy_for(target: str, *, create: bool = True) -> Strategy:
         from tui.store.engine.postgres import Postgres
     except ImportError:
         raise CannotOpen(
-            "PostgreSQL needs its driver; in the checkout: uv tool install '.[postgres]'"
+            "PostgreSQL requires its driver; run in the checkout: uv tool install '.[postgres]'"
         ) from None
     return Postgres(target, create=create)

@@ -41,13 +41,13 @@ def copy(source: sqlite3.Connection, database: Path, to: Path, *, force: bool, p
             _name(part, to, force=force)
     except (OSError, sqlite3.Error) as error:
         words = error.strerror if isinstance(error, OSError) else str(error)
-        raise Refused(f"there is no backup: {to} cannot be written: {words}") from None
+        raise Refused(f"no backup was made: cannot write {to}: {words}") from None
 
 
 def _refuse_the_database_itself(database: Path, to: Path) -> None:
     own = [database.with_name(database.name + suffix) for suffix in ("", "-wal", "-shm")]
     if any(to.resolve() == file.resolve() for file in own):
-        raise Refused(f"{to} is the database itself; a backup is another file")
+        raise Refused(f"{to} is the database itself; choose another file")
 
 
 def _refuse_a_log_beside(to: Path) -> None:
@@ -56,7 +56,7 @@ def _refuse_a_log_beside(to: Path) -> None:
         log = to.with_name(to.name + suffix)
         if os.path.lexists(log):
             raise Refused(
-                f"{log} belongs to a database that was called {to}, and is open or was not closed, and would"
+                f"{log} belongs to another database named {to} that is open or was not closed, and would"
                 " damage the backup; choose another name, or remove it"
             )
 
@@ -74,7 +74,7 @@ def _part_of(to: Path) -> Generator[tuple[Path, int]]:
         except (BlockingIOError, FileNotFoundError):
             ours = False
         if not ours:
-            raise Refused(f"another backup to {to} is under way")
+            raise Refused(f"another backup to {to} is running")
         os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
         os.ftruncate(descriptor, 0)  # what was left by a backup that was killed
         try:
@@ -105,7 +105,7 @@ def _check(part: Path) -> None:
     with contextlib.closing(sqlite3.connect(f"{part.absolute().as_uri()}?immutable=1", uri=True)) as copied:
         found = copied.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
-        raise Refused(f"there is no backup: the database is damaged ({found}); see `tocsin db check`")
+        raise Refused(f"no backup was made: the database is damaged ({found}); see `tocsin db check`")
 
 
 def _name(part: Path, to: Path, *, force: bool) -> None:

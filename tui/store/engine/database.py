@@ -197,7 +197,7 @@ class Store:
         except StoreLocked:
             pass  # by somebody who writes
         except StoreUnavailable as error:
-            raise CannotOpen(f"nothing can be stored in {self.strategy.shown}: {error}") from None
+            raise CannotOpen(f"cannot write to {self.strategy.shown}: {error}") from None
 
     def watch(self) -> ChangeNotice:
         return self.strategy.watch()

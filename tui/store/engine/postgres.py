@@ -98,7 +98,7 @@ class Postgres:
         except psycopg.ProgrammingError:
             pass
         raise CannotOpen(
-            "the database URL is not understood; it is postgresql://USER:PASSWORD@HOST:PORT/NAME with"
+            "the database URL is not valid; write postgresql://USER:PASSWORD@HOST:PORT/NAME with"
             " special characters percent-encoded (%2F is a slash)"
         )
 
@@ -141,7 +141,7 @@ class Postgres:
         secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
         parts = {key: value for key, value in self._understood().items() if key not in secret}
         command = ["pg_dump", "--format=custom", f"--file={to}", f"--dbname={make_conninfo('', **parts)}"]
-        raise Refused(f"a PostgreSQL database is backed up by its own program: {shlex.join(command)}")
+        raise Refused(f"back up a PostgreSQL database with its own tool: {shlex.join(command)}")
 
     def compact(self, db: peewee.Database) -> None:
         db.execute_sql("VACUUM (ANALYZE) alert, delivery, attempt, alert_words")
@@ -152,19 +152,19 @@ class Postgres:
     def _refuse_what_cannot_hold_every_text(self, db: peewee.Database) -> None:
         encoding = db.execute_sql("SHOW server_encoding").fetchone()[0]
         if encoding != "UTF8":
-            raise CannotOpen(f"{self.shown} is encoded in {encoding}; Tocsin needs a database in UTF8")
+            raise CannotOpen(f"{self.shown} has the encoding {encoding}; Tocsin requires UTF8")
 
     def _refuse_what_is_not_ours(self, db: peewee.Database) -> None:
         tables = db.get_tables()
         ours = bool(migrate.applied(db))
         if "alert" in tables and not ours:
             raise CannotOpen(
-                f"{self.shown} holds tables of another program; give Tocsin a database of its own"
+                f"{self.shown} has tables of another program; create a separate database for Tocsin"
             )
         if not (ours or self._create):
             raise CannotOpen(
-                f"there is nothing of Tocsin in {self.shown}; --db names another database,"
-                " and `tocsin db migrate` makes this one ready"
+                f"there are no Tocsin tables in {self.shown}; choose another database with --db,"
+                " or create the tables with `tocsin db migrate`"
             )
 
 

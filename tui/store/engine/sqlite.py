@@ -96,7 +96,7 @@ class Sqlite:
         try:
             problems += [str(row[0]) for row in db.execute_sql("PRAGMA integrity_check") if row[0] != "ok"]
             for row in db.execute_sql("PRAGMA foreign_key_check"):
-                problems.append(f"a row of {row[0]} points nowhere")
+                problems.append(f"a row of {row[0]} refers to a row that does not exist")
         except (peewee.DatabaseError, sqlite3.DatabaseError) as error:  # damage that ends the search
             problems.append(str(error))
         return problems
@@ -106,7 +106,7 @@ class Sqlite:
             return []
         return [
             f"SQLite {sqlite3.sqlite_version} has a rare bug that can corrupt a database in WAL mode; "
-            "3.51.3, 3.50.7 and 3.44.6 mend it"
+            "3.51.3, 3.50.7 and 3.44.6 fix it"
         ]
 
     def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
@@ -119,7 +119,7 @@ class Sqlite:
                 sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             ) as source:
                 if source.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-                    raise CannotOpen(f"{self.path} is no database of Tocsin; name another with --db")
+                    raise CannotOpen(f"{self.path} is not a Tocsin database; choose another with --db")
                 copy(source, self.path, to, force=force, progress=progress)
         except sqlite3.Error as error:
             raise CannotOpen(self._explain(error)) from None
@@ -179,7 +179,7 @@ class Sqlite:
             if not pages and not self._create:
                 raise self._missing()
             if pages and file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-                raise CannotOpen(f"{self.path} is a database of another program; choose another with --db")
+                raise CannotOpen(f"{self.path} belongs to another program; choose another file with --db")
         probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             probe.execute("BEGIN IMMEDIATE")  # a read-only file is found out here
@@ -194,8 +194,8 @@ class Sqlite:
 
     def _missing(self) -> CannotOpen:
         return CannotOpen(
-            f"there is no database {self.path}; --db names another,"
-            " and `tocsin destination add` or `tocsin send` makes one"
+            f"there is no database {self.path}; choose another with --db,"
+            " or create one with `tocsin destination add` or `tocsin send`"
         )
 
     def _explain(self, error: BaseException) -> str:
@@ -203,11 +203,13 @@ class Sqlite:
         if "not a database" in text:
             return f"{self.path} is not a database; choose another file with --db"
         if "readonly" in text or "read-only" in text or "unable to open" in text:
-            return f"the database {self.path} cannot be written; check its permissions and its directory's"
+            return (
+                f"cannot write the database {self.path}; check the permissions of the file and its directory"
+            )
         told = f"cannot open the database {self.path}: {text}"
         log = self.path.with_name(f"{self.path.name}-wal")
         if "malformed" in text and log.exists():
-            told += f"; if you have just restored it, {log} may be of the database before: docs/service.md"
+            told += f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
         return told
 
 

@@ -28,7 +28,7 @@ def send_to(tx: Transaction, alert_keys: Sequence[int], destination_id: int) -> 
     None for those it was done for, the reason for the others.
     """
     places = {key: (key, destination_id) for key in alert_keys}
-    return _deliver(tx, places, taken="it went there already")
+    return _deliver(tx, places, taken="it was already sent there")
 
 
 def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused | None]:
@@ -38,10 +38,10 @@ def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused |
         fold: (alert, destination) for fold, alert, destination in fetch(tx.db, query, (among(fold_ids),))
     }
     answers: dict[int, Refused | None] = dict.fromkeys(fold_ids, Refused(_GONE))
-    return answers | _deliver(tx, places, taken="it is being sent already")
+    return answers | _deliver(tx, places, taken="it is already being sent")
 
 
-_GONE = "it is there no more"
+_GONE = "it no longer exists"
 
 
 def _deleted(destination: Destination) -> Refused:

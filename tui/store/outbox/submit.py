@@ -165,7 +165,7 @@ class _Plan:
             return
         if not (same or by_id):
             raise Conflict(
-                "alertId", f"an alert with the id {alert.alert_id!r} is stored already, with other content"
+                "alertId", f"an alert with the id {alert.alert_id!r} is already stored with other content"
             )
 
 

@@ -48,9 +48,9 @@ def find_alert(db: peewee.Database, reference: str) -> int:
         query = "SELECT id FROM alert WHERE alert_id >= ? AND alert_id < ? LIMIT 2"
         rows = fetch(db, query, (reference, reference + "\U0010ffff"))
     if not rows:
-        raise Refused(f"there is no alert {reference!r}; `tocsin alert list` shows the ids")
+        raise Refused(f"there is no alert {reference!r}; `tocsin alert list` lists the ids")
     if len(rows) > 1:
-        raise Refused(f"several alerts start with {reference!r}; give more of the id")
+        raise Refused(f"several alerts start with {reference!r}; type more of the id")
     return rows[0][0]
 
 

@@ -28,7 +28,7 @@ _INVARIANTS = (
         " AND attempt.outcome IS NULL)",
     ),
     _Invariant(
-        "open attempts of deliveries that are not in flight with them",
+        "open attempts of deliveries that are not in flight",
         "SELECT delivery.webhook_id AS name FROM attempt JOIN delivery ON delivery.id = attempt.delivery_id"
         " WHERE attempt.outcome IS NULL AND NOT (delivery.state = 'in_flight'"
         " AND attempt.round = delivery.round AND attempt.number = delivery.number)",
@@ -40,29 +40,29 @@ _INVARIANTS = (
         " JOIN delivery ON delivery.id = gap.delivery_id",
     ),
     _Invariant(
-        "deliveries that count other attempts than their round has",
+        "deliveries whose attempt count differs from the attempts of their round",
         "SELECT webhook_id AS name FROM delivery"
         f" WHERE number <> (SELECT count(*) FROM attempt WHERE {_LATEST})",
     ),
     _Invariant(
-        "deliveries that are delivered while their last attempt is not, or the other way round",
+        "deliveries that are delivered while their last attempt is not, or vice versa",
         "SELECT webhook_id AS name FROM delivery WHERE (state = 'delivered')"
         f" <> EXISTS (SELECT 1 FROM attempt WHERE {_LATEST} AND attempt.number = delivery.number"
         " AND attempt.outcome = 'delivered')",
     ),
     _Invariant(
-        "alerts with neither a delivery nor a fold nor a reason for that, or with both",
+        "alerts with no delivery, no fold and no reason for it, or with a reason despite one",
         "SELECT alert.alert_id AS name FROM alert WHERE (not_routed IS NULL)"
         " <> EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id"
         " UNION ALL SELECT 1 FROM fold WHERE fold.alert_id = alert.id)",
     ),
     _Invariant(
-        "alerts that are not in the index of words",
+        "alerts missing from the word index",
         "SELECT alert.alert_id AS name FROM alert"
         " WHERE NOT EXISTS (SELECT 1 FROM alert_words WHERE alert_words.rowid = alert.id)",
     ),
     _Invariant(
-        "entries of the index of words that belong to no alert",
+        "word index entries that belong to no alert",
         "SELECT CAST(alert_words.rowid AS text) AS name FROM alert_words"
         " WHERE NOT EXISTS (SELECT 1 FROM alert WHERE alert.id = alert_words.rowid)",
     ),
