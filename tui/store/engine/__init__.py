@@ -1,1 +1,1 @@
-"""The database engines: one store, and all that differs between SQLite and PostgreSQL."""
+"""An open store, and everything that differs between SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Which engine a database address means."""
+"""Choose the engine for a database address."""
 
 from pathlib import Path
 
@@ -7,10 +7,10 @@ from tui.store.errors import CannotOpen
 
 
 def strategy_for(target: str, *, create: bool = True) -> Strategy:
-    """The engine for `target`: a postgresql:// URL, else the path of an SQLite file.
+    """Return the engine for `target`: PostgreSQL for a postgresql:// URL, SQLite for the path of a file.
 
-    Without `create` it opens only what is there already, and where nothing is it leaves nothing behind.
-    Raises CannotOpen when the driver for PostgreSQL is not installed.
+    Without `create`, it opens only an existing database; if there is none, it creates no file and no table.
+    Raises CannotOpen if the PostgreSQL driver is not installed.
     """
     if not target.startswith("postgresql://"):
         from tui.store.engine.sqlite import Sqlite

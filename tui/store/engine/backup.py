@@ -1,7 +1,7 @@
-"""A copy of an SQLite database, taken while others write to it.
+"""Copy an SQLite database while others write to it.
 
-The copy grows in `FILE.part` and gets its name only when it is whole and sound: whatever ends this early,
-there is never half a backup under the name of one.
+The copy grows in `FILE.part` and is renamed to `FILE` only when it is complete and has passed the integrity
+check. So an interrupted backup never leaves a partial file under the final name.
 """
 
 import contextlib
@@ -15,17 +15,17 @@ from pathlib import Path
 from tui.domain.errors import Refused
 
 _PAGES = 1024
-"""Copied at a time: 4 MiB of Tocsin's."""
+"""Pages copied per step: 4 MiB with Tocsin's page size."""
 
 Progress = Callable[[int, int], object]
-"""Called with how many pages are copied and how many there are."""
+"""Called with the number of pages copied so far and the total number of pages."""
 
 
 def copy(source: sqlite3.Connection, database: Path, to: Path, *, force: bool, progress: Progress) -> None:
-    """Copy what `source` sees of `database` into the file `to`, readable by its owner alone.
+    """Copy `database`, as the connection `source` sees it, into the file `to` with mode 0600.
 
-    Raises Refused where there is such a file already (with `force` it is replaced), or a log of such a one,
-    where it cannot be written, and where the copy is not sound.
+    Raises Refused if `to` exists (with `force`, it is replaced) or another database's log lies beside it, if
+    it cannot be written, or if the copy fails the integrity check.
     """
     _refuse_the_database_itself(database, to)
     _refuse_a_log_beside(to)
@@ -51,7 +51,7 @@ def _refuse_the_database_itself(database: Path, to: Path) -> None:
 
 
 def _refuse_a_log_beside(to: Path) -> None:
-    """SQLite goes by the name alone: what was written there for another file it would write into the copy."""
+    """SQLite finds a log by its name alone: it would apply a log left from another file to the copy."""
     for suffix in ("-wal", "-journal"):
         log = to.with_name(to.name + suffix)
         if os.path.lexists(log):
@@ -63,9 +63,9 @@ def _refuse_a_log_beside(to: Path) -> None:
 
 @contextlib.contextmanager
 def _part_of(to: Path) -> Generator[tuple[Path, int]]:
-    """An empty file beside `to`, ours alone, and open; removed if this ends with an error."""
+    """Yield an empty file beside `to`, locked, and its descriptor. It is removed after an error."""
     part = to.with_name(f"{to.name}.part")
-    # Open to the end: closing a file drops all the locks this process has on it, SQLite's among them.
+    # Kept open to the end: closing a file drops all locks that this process has on it, SQLite's too.
     descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:
@@ -76,7 +76,7 @@ def _part_of(to: Path) -> Generator[tuple[Path, int]]:
         if not ours:
             raise Refused(f"another backup to {to} is running")
         os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
-        os.ftruncate(descriptor, 0)  # what was left by a backup that was killed
+        os.ftruncate(descriptor, 0)  # the remains of a killed backup
         try:
             yield part, descriptor
         except BaseException:
@@ -88,10 +88,10 @@ def _part_of(to: Path) -> Generator[tuple[Path, int]]:
 
 def _copy(source: sqlite3.Connection, part: Path, progress: Progress) -> None:
     with contextlib.closing(sqlite3.connect(part, isolation_level=None)) as target:
-        target.execute("PRAGMA journal_mode = off")  # a copy that is interrupted is thrown away
+        target.execute("PRAGMA journal_mode = off")  # an interrupted copy is thrown away
         target.execute("PRAGMA synchronous = off")  # one fsync at the end
-        # In a transaction that reads, all steps see one state; without it, each commit of somebody else
-        # would begin the copy anew, and beside a busy dispatcher it would never end.
+        # In a read transaction all steps see one state. Without it each commit of another process would
+        # restart the copy, which would never end beside a busy dispatcher.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_master").fetchone()
         try:
@@ -101,7 +101,7 @@ def _copy(source: sqlite3.Connection, part: Path, progress: Progress) -> None:
 
 
 def _check(part: Path) -> None:
-    """Raises Refused for a copy that is not sound: its source is not."""
+    """Raise Refused if the copy fails the integrity check: then its source is damaged."""
     with contextlib.closing(sqlite3.connect(f"{part.absolute().as_uri()}?immutable=1", uri=True)) as copied:
         found = copied.execute("PRAGMA integrity_check(1)").fetchone()[0]
     if found != "ok":
@@ -109,13 +109,13 @@ def _check(part: Path) -> None:
 
 
 def _name(part: Path, to: Path, *, force: bool) -> None:
-    _refuse_a_log_beside(to)  # somebody may have opened the old one meanwhile
+    _refuse_a_log_beside(to)  # another process may have opened the old file meanwhile
     if force:
         part.replace(to)
     else:
         try:
             _name_anew(part, to)
-        except FileExistsError:  # somebody has made such a file meanwhile
+        except FileExistsError:  # another process created the file meanwhile
             raise Refused(f"{to} exists; choose another name, or replace it with --force") from None
     directory = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -125,14 +125,14 @@ def _name(part: Path, to: Path, *, force: bool) -> None:
 
 
 def _name_anew(part: Path, to: Path) -> None:
-    """Raises FileExistsError where a rename would replace a file."""
+    """Rename `part` to `to`. Raises FileExistsError instead of replacing a file."""
     try:
         os.link(part, to)
     except FileExistsError:
         raise
     except OSError:
-        # A filesystem without hard links: the name is taken first, by an empty file. Killed before the rename
-        # we leave that behind, and no command takes it for a database.
+        # A filesystem without hard links: reserve the name with an empty file first. A kill before the rename
+        # leaves that file behind; no command mistakes it for a database.
         os.close(
             os.open(to, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, stat.S_IRUSR | stat.S_IWUSR)
         )

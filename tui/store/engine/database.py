@@ -1,4 +1,4 @@
-"""A store: one database, its writer thread and its reader, and what it asks of an engine."""
+"""The store: an open database with its threads, and the interface that an engine implements."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -24,25 +24,25 @@ Work = ParamSpec("Work")
 Result = TypeVar("Result")
 
 BUSY_TIMEOUT_S = 5.0
-"""How long a transaction waits for another's lock."""
+"""How long a transaction waits for a lock that another holds, in seconds."""
 SILENCE_S = 10.0
-"""How long a database may keep silent until it is told that it does not answer."""
+"""How long a database may stay silent before it is reported as not answering, in seconds."""
 _DEADLOCKS = 3
-"""So often in a row a transaction that was ended for a deadlock is begun anew."""
+"""How many times in a row a transaction is retried after a deadlock."""
 
 
 def wall_clock() -> int:
-    """Milliseconds since 1970, UTC."""
+    """Return this machine's time in milliseconds since 1970, UTC."""
     return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Transaction:
-    """An open transaction, as the work done in it sees it."""
+    """An open transaction, passed to the work that runs in it."""
 
     db: peewee.Database
     now: int
-    """Milliseconds, read once when the transaction began."""
+    """The time when the transaction began, in milliseconds."""
 
     def token(self) -> str:
         """Return a new random name for an alert, a delivery or a lease: 32 hexadecimal digits."""
@@ -58,77 +58,79 @@ class Transaction:
 
 
 class ChangeNotice(Protocol):
-    """Tells cheaply that somebody committed something since it was last asked."""
+    """A cheap check for commits of others."""
 
-    def changed(self) -> bool: ...
+    def changed(self) -> bool:
+        """Return whether anyone committed since the last call."""
+        ...
 
     def close(self) -> None: ...
 
 
 class Strategy(Protocol):
-    """All that differs between SQLite and PostgreSQL. Everything else is one code path.
+    """What differs between SQLite and PostgreSQL, beside the SQL in `Dialect`. The rest is one code path.
 
-    `tui.store.engine.sqlite` and `tui.store.engine.postgres` are the two.
+    Implemented by `tui.store.engine.sqlite` and `tui.store.engine.postgres`.
     """
 
     @property
     def shown(self) -> str:
-        """Where the data lives, fit to show."""
+        """Where the data is, without secrets."""
         ...
 
     @property
     def migrated(self) -> Sequence[str]:
-        """The migrations that opening the database applied."""
+        """The names of the migrations that `open` applied."""
         ...
 
     def open(self) -> peewee.Database:
-        """Make the database ready and return it, not yet connected; raises CannotOpen."""
+        """Create or migrate the database if needed and return it, not yet connected. Raises CannotOpen."""
         ...
 
     def now(self, db: peewee.Database) -> int:
-        """The clock that leases are measured with, in milliseconds."""
+        """Return the time that leases are measured with, in milliseconds since 1970."""
         ...
 
     def watch(self) -> ChangeNotice: ...
 
     def is_lost(self, db: peewee.Database) -> bool:
-        """Whether this thread's connection, left idle between two transactions, is dead."""
+        """Return whether this thread's connection, idle between two transactions, is dead."""
         ...
 
     def break_off(self, connection: Any) -> None:
-        """End what a connection of another thread waits for, if that is a server that keeps silent."""
+        """Abort the wait of another thread's connection for a server that does not answer."""
         ...
 
     def check(self, db: peewee.Database) -> list[str]:
-        """What is wrong with the database, a sentence each."""
+        """Run the engine's integrity check. Return one sentence per problem."""
         ...
 
     def caveats(self, db: peewee.Database) -> list[str]:
-        """What is known to be wrong with this version of the engine, a sentence each."""
+        """Return one sentence per known risk of this engine's version or settings."""
         ...
 
     def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
-        """Copy the database, as it is now, into a new file (with `force` in place of an old one).
+        """Copy the database into the file `to`; with `force`, replace an existing file.
 
-        It need not be open, and others may write to it meanwhile. Raises Refused, and CannotOpen.
+        The store need not be open, and others may write meanwhile. Raises Refused or CannotOpen.
         """
         ...
 
     def compact(self, db: peewee.Database) -> None:
-        """Give back the room that removed rows leave; outside a transaction."""
+        """Return the space of removed rows to the disk. Call it outside a transaction."""
         ...
 
     def free_bytes(self, db: peewee.Database) -> int | None:
-        """How much of its files is free for new rows; None where that is not told."""
+        """Return how many bytes of the files are free for new rows; None if the engine does not tell."""
         ...
 
 
 class Store:
     """One open database.
 
-    `write` runs work in a transaction on the one writer thread of this process; `read` runs it on a
-    reader's connection. Work is a function of the outbox or of the queries, called with the
-    transaction (or the database) first. Both return futures and raise through them.
+    `write` runs work in a transaction on this process's only writer thread. `read` runs it on a reader's
+    connection. Work is a function whose first argument is the transaction (for `write`) or the database
+    (for `read`). Both return futures, which raise the work's errors.
     """
 
     def __init__(self, strategy: Strategy) -> None:
@@ -138,17 +140,17 @@ class Store:
         self._reader = ThreadPoolExecutor(1, "store-reader")
         self._aside = ThreadPoolExecutor(1, "store-aside")
         self._connections: dict[int, Any] = {}
-        """By thread."""
+        """The open connections by thread id."""
         self._closed = False
 
     def write(
         self, work: Callable[Concatenate[Transaction, Work], Result], *args: Work.args, **kwargs: Work.kwargs
     ) -> Future[Result]:
-        """Everything `work` does is committed when the future has its result, or nothing is.
+        """Run `work(transaction, …)` in a transaction. Everything is committed before the result, or nothing.
 
-        It may be called more than once: rows that are inserted cannot be locked in one order by all, and
-        of two transactions that wait for each other the server ends one, which left nothing behind.
-        Raises StoreUnavailable when the database does not answer now.
+        `work` may be called more than once: inserted rows cannot be locked in a fixed order, so two
+        transactions may deadlock; the server rolls one back and it is retried. Raises StoreUnavailable if the
+        database is not available.
         """
 
         def run() -> Result:
@@ -169,7 +171,7 @@ class Store:
         *args: Work.args,
         **kwargs: Work.kwargs,
     ) -> Future[Result]:
-        """Raises StoreUnavailable when the database does not answer now."""
+        """Run `work(database, …)` on the reader's thread. Raises StoreUnavailable."""
         return self._reader.submit(self._read, work, *args, **kwargs)
 
     def read_aside(
@@ -178,7 +180,7 @@ class Store:
         *args: Work.args,
         **kwargs: Work.kwargs,
     ) -> Future[Result]:
-        """Like `read`, for what may take long: nobody who reads waits for it."""
+        """Like `read`, on a thread for slow queries, so that other readers do not wait for them."""
         return self._aside.submit(self._read, work, *args, **kwargs)
 
     def _read(
@@ -191,11 +193,11 @@ class Store:
             return work(db, *args, **kwargs)
 
     def check_writable(self) -> None:
-        """Raises CannotOpen where nothing can be stored: a database that may only be read opens as well."""
+        """Raise CannotOpen if the database is read-only: opening it does not show that."""
         try:
             self.write(_write_nothing).result()
         except StoreLocked:
-            pass  # by somebody who writes
+            pass  # another process is writing, so it can be written
         except StoreUnavailable as error:
             raise CannotOpen(f"cannot write to {self.strategy.shown}: {error}") from None
 
@@ -203,16 +205,19 @@ class Store:
         return self.strategy.watch()
 
     def check(self) -> list[str]:
-        """What is wrong with the database, a sentence each; empty when nothing is."""
-        # Of what stands on damaged pages nothing more is asked.
+        """Run the integrity check, then check the records for consistency.
+
+        Return one sentence per problem; empty if there is none.
+        """
+        # Do not query a database with damaged pages any further.
         return self.read(self.strategy.check).result() or self.read(invariants.broken).result()
 
     def caveats(self) -> list[str]:
-        """What is known to be wrong with this version of the engine, a sentence each."""
+        """See `Strategy.caveats`."""
         return self.read(self.strategy.caveats).result()
 
     def compact(self) -> Future[None]:
-        """Give back the room that removed rows leave. On SQLite nobody else writes meanwhile."""
+        """Return the space of removed rows to the disk. On SQLite, others cannot write meanwhile."""
 
         def run() -> None:
             with self._connected() as db:
@@ -221,12 +226,12 @@ class Store:
         return self._writer.submit(run)
 
     def break_off(self) -> None:
-        """Give up on a server that keeps silent: the work under way raises StoreUnavailable."""
+        """Give up on a server that does not answer: the running work raises StoreUnavailable."""
         for connection in [*self._connections.values()]:
             self.strategy.break_off(connection)
 
     def close(self) -> None:
-        """Waits for the write under way, if it is ever to end. Afterwards the store takes no more work."""
+        """Finish the running work, abort it if the server stays silent, and take no more work."""
         if not self._closed:
             self._closed = True
             pools = (self._writer, self._reader, self._aside)
@@ -245,7 +250,7 @@ class Store:
     def _connected(self) -> Generator[peewee.Database]:
         try:
             with plain_errors():
-                # Now, before anything is sent: later nobody could tell what was carried out.
+                # Checked before anything is sent: afterwards one cannot tell what was carried out.
                 if not self._db.is_closed() and self.strategy.is_lost(self._db):
                     self._forget_connection()
                 self._db.connect(reuse_if_open=True)
@@ -256,7 +261,7 @@ class Store:
             raise
 
     def _forget_connection(self) -> None:
-        """It may be broken, or stuck in a transaction; the next work gets a new one."""
+        """Close a connection that may be broken or stuck in a transaction; the next work opens a new one."""
         with contextlib.suppress(peewee.PeeweeException):
             self._db.close()
 

@@ -1,4 +1,4 @@
-"""What the errors of an engine and its driver mean: one of ours, in words for a person."""
+"""Translate errors of an engine and its driver into the store's errors, with messages for the user."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -14,16 +14,19 @@ _DEADLOCK = "40P01"  # SQLSTATE
 
 @contextlib.contextmanager
 def plain_errors() -> Generator[None]:
-    """What an engine raises inside comes out as one of ours; a mistake of ours stays what it is."""
+    """Translate an engine's error raised inside. An error caused by a bug of ours passes unchanged."""
     try:
-        # What goes wrong while rows are fetched, or in executemany, comes as the driver's own error.
+        # Errors while rows are fetched, and in executemany, are the driver's own and not peewee's.
         with peewee.__exception_wrapper__:  # pyright: ignore[reportAttributeAccessIssue]
             yield
-    except (UnicodeEncodeError, OverflowError) as error:  # of the drivers, before an engine sees the value
+    except (
+        UnicodeEncodeError,
+        OverflowError,
+    ) as error:  # raised by a driver before the engine sees the value
         raise NotStorable(str(error)) from error
     except (peewee.DatabaseError, peewee.InterfaceError) as error:
-        # A damaged file is a bare DatabaseError, a server that only answers questions (a standby) an
-        # InternalError; the others below DatabaseError are mistakes of ours.
+        # A damaged file raises a bare DatabaseError, a read-only server (a standby) an InternalError.
+        # The other subclasses of DatabaseError are bugs of ours.
         if isinstance(error, peewee.DataError):
             raise NotStorable(str(error).partition("\n")[0]) from error
         if type(error) not in _NOT_OURS:
@@ -39,14 +42,14 @@ _NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalErro
 
 
 def first_of(error: BaseException) -> BaseException:
-    """What it came from: a rollback that fails hides what it was for."""
+    """Return the first error of the chain: a failing rollback hides the error that caused it."""
     while error.__context__ is not None:
         error = error.__context__
     return error
 
 
 def reason(error: BaseException) -> str:
-    """What an engine's error means, in words for a person."""
+    """Return the meaning of an engine's error in one line for the user."""
     text = str(error).strip()
     for sign, words in (
         ("locked", LOCKED),
@@ -63,7 +66,7 @@ def reason(error: BaseException) -> str:
         ("shutting down", _NO_ANSWER),
         ("recovery", _NO_ANSWER),
         ("terminating connection", _NO_ANSWER),
-        ("FATAL:", text.rpartition("FATAL:")[2]),  # why the server lets nobody in, in its own words
+        ("FATAL:", text.rpartition("FATAL:")[2]),  # the server's own reason for refusing us
         ("onnection", _NO_ANSWER),
         ("resolve host", _NO_ANSWER),
     ):

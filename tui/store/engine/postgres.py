@@ -1,4 +1,4 @@
-"""PostgreSQL: one server, many processes of many machines."""
+"""PostgreSQL: one server, shared by the processes of many machines."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -29,13 +29,13 @@ _MIGRATION_LOCK = 0x746F6373
 _CONNECTION: dict[str, Any] = {
     "application_name": "tocsin",
     "connect_timeout": 5,
-    # A server that is gone without a word is found out in seconds, not after TCP's quarter of an hour.
+    # Detect a server that vanished in seconds, not after TCP's quarter of an hour.
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
 }
-# What a machine that froze or lost its power had locked, the server frees in seconds, not in hours.
+# The server releases the locks of a machine that froze or lost power in seconds, not in hours.
 _LET_GO = (
     "-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10"
     " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
@@ -51,10 +51,10 @@ class _Database(peewee.PostgresqlDatabase):
 
 
 class Postgres:
-    """READ COMMITTED; every step locks the rows it changes, so no step waits for the whole table.
+    """PostgreSQL at READ COMMITTED: each step locks the rows it changes, so none waits for a whole table.
 
-    Leases are measured with the server's clock: those of the machines may differ. `clock` replaces
-    it where a test moves time.
+    Leases are measured with the server's clock, because the machines' clocks may differ. A test passes
+    `clock` (milliseconds since 1970) instead. Without `create`, missing tables are an error.
     """
 
     def __init__(self, url: str, clock: Callable[[], int] | None = None, *, create: bool = True) -> None:
@@ -77,7 +77,7 @@ class Postgres:
         db = _Database(self._url, prefer_psycopg3=True, options=wait.strip(), **_unasked(asked))
         try:
             with db.connection_context(), db.atomic():
-                # Held to the end of the transaction: whoever comes second finds the work done.
+                # Held until the transaction ends: the next process finds the tables made.
                 db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
                 self._refuse_what_is_not_ours(db)
                 self._refuse_what_cannot_hold_every_text(db)
@@ -89,10 +89,10 @@ class Postgres:
         return db
 
     def _understood(self) -> dict[str, Any]:
-        """The parts of the URL; what libpq says of one it cannot read quotes the password."""
+        """Return the parts of the URL. Raises CannotOpen: libpq's own message would quote the password."""
         try:
             parts = conninfo_to_dict(self._url)
-            # Where what follows a / or an @ in a password ends up.
+            # An unescaped / or @ in the password puts the rest of it into the host or the name.
             if "@" not in f"{parts.get('host', '')}{parts.get('dbname', '')}":
                 return parts
         except psycopg.ProgrammingError:
@@ -111,7 +111,7 @@ class Postgres:
         return _Listening(self._url, _unasked(self._understood()))
 
     def is_lost(self, db: peewee.Database) -> bool:
-        # To a connection that asks nothing a server has nothing to say but goodbye.
+        # A server sends nothing to an idle connection except its end.
         watched = select.poll()
         watched.register(db.connection().fileno(), select.POLLIN)
         return bool(watched.poll(0))
@@ -137,7 +137,7 @@ class Postgres:
         return [f"{name} is off: a crash of the server can lose alerts" for (name,) in names]
 
     def backup(self, to: Path, *, force: bool, progress: Progress) -> None:  # noqa: ARG002
-        # pg_dump knows its server better than we could.
+        # pg_dump knows its server better than we do.
         secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
         parts = {key: value for key, value in self._understood().items() if key not in secret}
         command = ["pg_dump", "--format=custom", f"--file={to}", f"--dbname={make_conninfo('', **parts)}"]
@@ -169,14 +169,14 @@ class Postgres:
 
 
 def _unasked(asked: dict[str, Any]) -> dict[str, Any]:
-    """How we connect, but for what the URL says itself."""
+    """Return our connection settings except those that the URL sets."""
     return {key: value for key, value in _CONNECTION.items() if key not in asked}
 
 
 class _Listening:
-    """`LISTEN` on a connection of its own, in a thread, so that who asks for changes never waits.
+    """`LISTEN` on its own connection in a thread, so that `changed` never waits.
 
-    A hint, no more: what was missed while the connection was gone counts as a change.
+    Only a hint: a new connection counts as a change, because notifications may have been missed.
     """
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
@@ -198,7 +198,7 @@ class _Listening:
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join(_LET_END_S)  # one that waits for a server that keeps silent ends with the program
+        self._thread.join(_LET_END_S)  # a thread that waits for a silent server ends with the program
 
     def _run(self) -> None:
         while not self._stop.is_set():

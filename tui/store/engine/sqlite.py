@@ -1,4 +1,4 @@
-"""SQLite: one file, many processes of one machine."""
+"""SQLite: one file, shared by the processes of one machine."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
@@ -25,7 +25,7 @@ from tui.store.private import close_to_others, make_directory, refuse_planted_li
 _File = tuple[int, int]
 """Device and inode."""
 
-_APPLICATION_ID = 0x746F6373  # "tocs": says whose file this is (PRAGMA application_id)
+_APPLICATION_ID = 0x746F6373  # "tocs": marks the file as Tocsin's (PRAGMA application_id)
 
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -35,7 +35,10 @@ class _Database(peewee.SqliteDatabase):
 
 
 class Sqlite:
-    """WAL, so that readers never wait for the writer; one writer at a time, whoever holds the lock."""
+    """SQLite in WAL mode: readers never wait for the writer, and there is one writer at a time.
+
+    `clock` returns milliseconds since 1970. Without `create`, a missing file is an error.
+    """
 
     def __init__(self, path: Path, clock: Callable[[], int] = wall_clock, *, create: bool = True) -> None:
         self.path = path
@@ -43,7 +46,7 @@ class Sqlite:
         self.migrated: Sequence[str] = ()
         self._clock = clock
         self._connected = threading.local()
-        """To which file this thread's connection is, where that is not the one opened first."""
+        """The file this thread's connection has open, if it is not the one opened first."""
         self._opened: _File | None = None
 
     @property
@@ -70,7 +73,7 @@ class Sqlite:
             db.close()
             raise
         db.close()
-        for end in ("", "-wal", "-shm"):  # made by hand, or before its owner thought of it
+        for end in ("", "-wal", "-shm"):  # also files that the user created
             close_to_others(self.path.with_name(self.path.name + end))
         self._opened = _file_at(self.path)
         return db
@@ -82,14 +85,14 @@ class Sqlite:
         return _DataVersion(self.path)
 
     def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
-        # What goes into a file that was taken away, or that a backup was put in place of, is gone with it.
+        # Writes to a file that was removed or replaced by a backup would be lost.
         found = _file_at(self.path)
         before: _File | None = getattr(self._connected, "to", self._opened)
         self._connected.to = found
         return found != before
 
     def break_off(self, connection: object) -> None:
-        """There is no server, and no lock is waited for longer than BUSY_TIMEOUT_S."""
+        """Do nothing: there is no server, and waits for locks end after BUSY_TIMEOUT_S."""
 
     def check(self, db: peewee.Database) -> list[str]:
         problems: list[str] = []
@@ -97,7 +100,7 @@ class Sqlite:
             problems += [str(row[0]) for row in db.execute_sql("PRAGMA integrity_check") if row[0] != "ok"]
             for row in db.execute_sql("PRAGMA foreign_key_check"):
                 problems.append(f"a row of {row[0]} refers to a row that does not exist")
-        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:  # damage that ends the search
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:  # the damage ends the check itself
             problems.append(str(error))
         return problems
 
@@ -114,7 +117,7 @@ class Sqlite:
         if found is None or not stat.S_ISREG(found.st_mode):
             raise self._missing()
         try:
-            # Not opened as a store: it is copied as it is, before an upgrade, too.
+            # Not opened as a store, so that it is not migrated: a backup may precede an upgrade.
             with contextlib.closing(
                 sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
             ) as source:
@@ -135,7 +138,7 @@ class Sqlite:
         return pages * size
 
     def _prepare_file(self) -> None:
-        """The file exists afterwards, readable by its owner alone; SQLite gives WAL files the same mode."""
+        """Create the file with mode 0600 if it is missing. SQLite gives its WAL files the same mode."""
         found = self._find()
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise CannotOpen(f"{self.path} is a directory; --db takes the path of a file")
@@ -155,7 +158,7 @@ class Sqlite:
             raise CannotOpen(f"{self.path} is not a regular file; --db takes the path of a file")
 
     def _find(self) -> os.stat_result | None:
-        """What has the name; None where nothing has it. Raises CannotOpen where one may not look."""
+        """Return the status of the path; None if there is no file. Raises CannotOpen without permission."""
         try:
             return self.path.stat()
         except OSError as error:
@@ -171,8 +174,8 @@ class Sqlite:
             raise self._missing() from None
 
     def _adopt(self, db: peewee.SqliteDatabase) -> None:
-        """Refuse a database that is not ours before a byte of it changes, then migrate it."""
-        # Immutable: what another program left in its WAL or journal is not moved into its file.
+        """Refuse a database that is not ours before changing a byte of it, then migrate it."""
+        # Immutable: otherwise SQLite would apply another program's WAL or journal to its file.
         address = f"{self.path.absolute().as_uri()}?immutable=1"
         with contextlib.closing(sqlite3.connect(address, uri=True)) as file:
             pages = file.execute("PRAGMA page_count").fetchone()[0]
@@ -182,7 +185,7 @@ class Sqlite:
                 raise CannotOpen(f"{self.path} belongs to another program; choose another file with --db")
         probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
-            probe.execute("BEGIN IMMEDIATE")  # a read-only file is found out here
+            probe.execute("BEGIN IMMEDIATE")  # fails here if the file is read-only
             if probe.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 probe.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             probe.execute("COMMIT")
@@ -214,7 +217,7 @@ class Sqlite:
 
 
 def _turn_on_wal(connection: sqlite3.Connection) -> None:
-    """For good: it is written in the file. SQLite's own timeout does not wait for others at this."""
+    """Switch the file to WAL mode permanently. SQLite's busy timeout does not cover this statement."""
     give_up = time.monotonic() + BUSY_TIMEOUT_S
     while True:
         try:
@@ -227,14 +230,15 @@ def _turn_on_wal(connection: sqlite3.Connection) -> None:
 
 
 def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    mended = {(3, 44): 6, (3, 50): 7, (3, 51): 3}.get((version[0], version[1]))
-    if mended is not None:
-        return version[2] < mended
+    # https://sqlite.org/wal.html#walresetbug
+    fixed = {(3, 44): 6, (3, 50): 7, (3, 51): 3}.get((version[0], version[1]))
+    if fixed is not None:
+        return version[2] < fixed
     return (3, 7) <= version[:2] < (3, 51)
 
 
 def _uri(path: Path) -> str:
-    """That opens what is there; where it is taken away meanwhile none is made anew."""
+    """Return the URI that opens an existing file and never creates one."""
     return f"{path.absolute().as_uri()}?mode=rw"
 
 
@@ -247,7 +251,7 @@ def _file_at(path: Path) -> _File | None:
 
 
 class _DataVersion:
-    """`PRAGMA data_version` on a connection of its own: some microseconds, and it never writes."""
+    """`PRAGMA data_version` on its own connection: takes microseconds and never writes."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -261,7 +265,7 @@ class _DataVersion:
         return before != self._seen
 
     def _is_replaced(self) -> bool:
-        """Whether another file has the name since it was last asked: that one is looked at then."""
+        """Return whether another file took the name since the last call. If so, watch that file."""
         found = _file_at(self._path)
         if found in (None, self._file):
             return False
@@ -286,4 +290,4 @@ class _DataVersion:
         try:
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
         except sqlite3.OperationalError:
-            return -1  # busy: somebody is changing it
+            return -1  # busy: another process is writing
