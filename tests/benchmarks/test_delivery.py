@@ -25,11 +25,12 @@ from tui.delivery.sender import Sender
 from tui.delivery.slots import Limits
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
-from tui.store import destinations, outbox, queries
-from tui.store.database import Store, wall_clock
+from tui.store import destinations, outbox
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
 from tui.store.outbox import Finish
-from tui.store.rows import fetch
-from tui.store.sqlite import Sqlite
+from tui.store.reading import queries
+from tui.store.tables.rows import fetch
 
 AT_ONCE, DELIVERIES, FEWER, RUNS = 64, 5_000, 1_000, 5
 CONTEXT = '{"detail":"' + "x" * 1_700 + '"}'

@@ -20,8 +20,8 @@ from tui.intake.endpoint import Endpoint
 from tui.intake.group_commit import GroupCommit
 from tui.serving import ServerThread, bind
 from tui.store import destinations, outbox
-from tui.store.database import Store, wall_clock
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
 
 CLIENTS, REQUESTS, RUNS = 64, 4_000, 5
 TOKEN = "0123456789abcdef"

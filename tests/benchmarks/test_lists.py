@@ -16,9 +16,10 @@ from tests.conftest import alert, write
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.filter import parse_filter
-from tui.store import destinations, listing, outbox
-from tui.store.database import Store, wall_clock
-from tui.store.sqlite import Sqlite
+from tui.store import destinations, outbox
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
+from tui.store.reading import listing
 
 SIZES = (100, 100_000, 1_000_000)
 ROWS = 100

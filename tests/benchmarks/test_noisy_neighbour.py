@@ -13,8 +13,8 @@ from tests.drills.installation import Installation, eventually, names
 from tests.drills.receiver import Receiver
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.store import outbox
-from tui.store.database import Store, wall_clock
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
 
 ALERTS, BACKLOG, MOST = 200, 10_000, 1.5
 

@@ -28,8 +28,8 @@ import pytest
 from tests.benchmarks.test_lists import SIZES, fill
 from tests.conftest import new_database, strategy, write
 from tests.drills.installation import ROOT
-from tui.store.database import Store, wall_clock
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
 
 KEYS = 150
 """Presses that each figure is made of."""
@@ -53,8 +53,8 @@ import sys, time
 from pathlib import Path
 from tests.conftest import alert
 from tui.store import outbox
-from tui.store.database import Store, wall_clock
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store, wall_clock
+from tui.store.engine.sqlite import Sqlite
 with Store(Sqlite(Path(sys.argv[1]))) as store:
     begun, sent = time.monotonic(), 0
     while True:

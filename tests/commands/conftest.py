@@ -22,8 +22,8 @@ from tui.domain.attempt import Answer
 from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 
 Completed = subprocess.CompletedProcess[str]
 

@@ -160,7 +160,7 @@ def test_a_document_that_holds_no_alert(tocsin: Tocsin, text: str | bytes, refus
 def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     done = tocsin("send", "-", input='[{"title": "x", "alertId": "a"}, {"title": "y", "alertId": "a"}]')
     assert done.returncode == 2
-    assert done.stderr == "tocsin: item 2: an alert with the id 'a' is stored already, with other content\n"
+    assert done.stderr == "tocsin: item 2: an alert with the id 'a' is already stored with other content\n"
     assert tocsin.stored()["alert"] == 1
 
 
@@ -209,7 +209,7 @@ class TestDatabase:
     ) -> None:
         path = tocsin.home / "mistyped" / "tocsin.db"
         refusal = complaint(tocsin("--db", str(path), *command), 3)
-        assert refusal.startswith(f"there is no database {path}; --db names another")
+        assert refusal.startswith(f"there is no database {path}; choose another with --db")
         assert not path.parent.exists()
 
     def test_that_is_an_empty_file_is_none(self, tocsin: Tocsin) -> None:
@@ -220,7 +220,7 @@ class TestDatabase:
     def test_on_a_server_where_nothing_of_tocsin_is_stays_so(self, tocsin: Tocsin) -> None:
         url = create_database(postgres())
         refusal = complaint(tocsin("--db", url, "alert", "list"), 3)
-        assert refusal.startswith("there is nothing of Tocsin in postgresql://")
+        assert refusal.startswith("there are no Tocsin tables in postgresql://")
         with psycopg.connect(url) as connection:
             assert connection.execute(
                 "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
@@ -262,7 +262,7 @@ class TestDatabase:
             db.execute("CREATE TABLE bookmark (url)")
         before = tocsin.database.read_bytes()
         refusal = complaint(tocsin("send", "--title", "x"), 3)
-        assert refusal == f"{tocsin.database} is a database of another program; choose another with --db"
+        assert refusal == f"{tocsin.database} belongs to another program; choose another file with --db"
         assert tocsin.database.read_bytes() == before
 
     def test_of_a_newer_tocsin(self, tocsin: Tocsin) -> None:

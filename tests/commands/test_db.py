@@ -37,7 +37,7 @@ def test_check_names_a_row_that_points_nowhere(tocsin: Tocsin) -> None:
         db.execute("DELETE FROM alert")
     done = tocsin("db", "check")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "tocsin: a row of delivery points nowhere" in done.stderr.splitlines()
+    assert "tocsin: a row of delivery refers to a row that does not exist" in done.stderr.splitlines()
 
 
 def test_check_of_a_damaged_file_says_so(tocsin: Tocsin) -> None:
@@ -61,7 +61,7 @@ def test_of_damage_beside_a_log_it_is_told_that_this_may_be_of_another_database(
     assert complaint(tocsin("alert", "list"), 3) == told
     log = Path(f"{tocsin.database}-wal")
     log.write_bytes(b"of the database before")
-    hint = f"; if you have just restored it, {log} may be of the database before: docs/service.md"
+    hint = f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
     assert complaint(tocsin("alert", "list"), 3) == told + hint
 
 
@@ -167,7 +167,7 @@ class TestBackup:
         dump = tmp_path / "two words.dump"
         assert tocsin("--db", url, "send", "--title", "Root login").returncode == 0
         words = complaint(tocsin("--db", url, "db", "backup", str(dump)), 1)
-        command = words.removeprefix("a PostgreSQL database is backed up by its own program: ")
+        command = words.removeprefix("back up a PostgreSQL database with its own tool: ")
         path = f"{programs_of_postgres()}:{os.environ['PATH']}"
         subprocess.run(command, shell=True, check=True, env=os.environ | {"PATH": path})
 

@@ -83,7 +83,7 @@ def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
     os.chown(link, stranger, stranger, follow_symlinks=False)
     told = complaint(tocsin(*send, input='{"title": "x"}'), 2 if name == "bad.jsonl" else 3)
     assert f"{link}" in told
-    assert "it is a symbolic link that belongs to somebody else" in told
+    assert "it is a symbolic link that belongs to another user" in told
     assert aim.read_bytes() == b""
     os.chown(link, os.geteuid(), -1, follow_symlinks=False)
     assert tocsin(*send, input='{"title": "x"}').returncode == 0
@@ -127,7 +127,7 @@ def test_a_database_that_may_only_be_read_is_not_drained(tocsin: Tocsin, strange
     database.chmod(0o644)
     os.chown(database, stranger, stranger)
     told = complaint(with_no_rights_of_root(tocsin, "--db", str(database), "dispatch", "--drain"), 3)
-    assert told == f"nothing can be stored in {database}: the database cannot be written"
+    assert told == f"cannot write to {database}: the database cannot be written"
 
 
 class TestAConfigurationThatEverybodyCanRead:

@@ -14,8 +14,8 @@ from tui.config import parse_address
 from tui.domain.errors import Invalid
 from tui.domain.token import Token, digest_of
 from tui.store import tokens
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from tests.commands.conftest import NOTHING, Receiver, Tocsin, complaint
 from tests.conftest import alert, destination
 from tui.commands.app import finish, start_dispatcher
 from tui.config import load
-from tui.store.database import Store
-from tui.store.queries import summary
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
+from tui.store.reading.queries import summary
 
 PUBLIC = {"TOCSIN_NETWORK_POLICY": "public"}
 NO_RETRY = {"TOCSIN_RETRY_DELAYS": "0"}

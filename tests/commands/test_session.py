@@ -16,7 +16,7 @@ from tui import logs
 from tui.cli import cli
 from tui.commands import session
 from tui.commands.pipe import Pipe
-from tui.store import sqlite
+from tui.store.engine import sqlite
 from tui.store.errors import OpenLocked, StoreLocked
 
 WAITING = "waiting: the database is locked by another process"

@@ -70,7 +70,7 @@ def test_a_token_found_somewhere_is_revoked_without_knowing_its_name(tocsin: Toc
     token = tocsin.json("token", "add", "ci")["token"]
     assert tocsin("token", "revoke", token).stdout == "revoked ci\n"
     assert token not in complaint(tocsin("token", "revoke", token), 1)
-    refusal = "there is no token called 'x'; `tocsin token list` shows them"
+    refusal = "there is no token called 'x'; `tocsin token list` lists them"
     assert complaint(tocsin("token", "revoke", "x"), 1) == refusal
 
 

@@ -13,7 +13,7 @@ from tui.domain.errors import Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
 from tui.intake.formats import built_in, read
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
 
 LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'
@@ -93,7 +93,7 @@ def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
     log.write_text(LINE)
     other = watched(store, log)
     one = watched(WithoutAWord(store, StoreLocked("locked"), lambda *_, **__: other.step()), log)
-    with pytest.raises(Refused, match="another `tocsin watch` follows"):
+    with pytest.raises(Refused, match="another `tocsin watch` already follows"):
         one.step()
     for each in (one, other):
         each.file.close()

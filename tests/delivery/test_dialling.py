@@ -28,7 +28,7 @@ from tui.domain.network import Address, NetworkPolicy, PolicyName, parse_allow
 from tui.domain.retry import RetryPolicy
 from tui.domain.tls import TlsSettings
 from tui.store import destinations, outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 By = Callable[[Dialler], Send]
 

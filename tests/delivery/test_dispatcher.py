@@ -29,11 +29,12 @@ from tui.domain.destination import Destination
 from tui.domain.retry import RetryPolicy
 from tui.receiver import Behaviour, build_app
 from tui.serving import ServerThread, bind
-from tui.store import destinations, outbox, sqlite
-from tui.store.database import Store, wall_clock
+from tui.store import destinations, outbox
+from tui.store.engine import sqlite
+from tui.store.engine.database import Store, wall_clock
 from tui.store.errors import StoreUnavailable
 from tui.store.outbox import LEASE_MARGIN_MS
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 AT_ONCE = RetryPolicy(delays_ms=(0,) * 10)
 ONCE = RetryPolicy(delays_ms=())

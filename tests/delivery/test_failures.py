@@ -10,7 +10,7 @@ from tests.delivery.certificates import make_certificates, tls
 from tests.delivery.scripted import Peer, Receive, hang, keep_answering, response
 from tui.delivery.sender import Sender
 from tui.domain.explain import explain
-from tui.store.views import AttemptRow
+from tui.store.reading.views import AttemptRow
 
 Tell = Callable[..., Awaitable[str]]
 

@@ -17,7 +17,7 @@ from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Outcome
 from tui.domain.rotation import OldSecret
 from tui.domain.secret import Secret
-from tui.store.database import wall_clock
+from tui.store.engine.database import wall_clock
 
 RECEIVERS = Path(__file__).parents[1] / "receivers"
 SIGNING, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwd"

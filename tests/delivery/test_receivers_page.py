@@ -17,7 +17,7 @@ from tui.domain.attempt import Answer
 from tui.domain.secret import Secret
 from tui.receiver import Behaviour, Received, build_app
 from tui.serving import ServerThread, bind
-from tui.store.database import wall_clock
+from tui.store.engine.database import wall_clock
 
 PAGE = Path(__file__).parents[2] / "docs" / "receivers.md"
 RECEIVER, TRANSLATOR = re.findall(r"```js\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

@@ -22,9 +22,10 @@ from tui.cli import main
 from tui.commands import session
 from tui.delivery import dispatcher
 from tui.delivery.sender import Sender
-from tui.store import database, outbox, prune
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store import outbox, prune
+from tui.store.engine import database
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 
 POINTS = {
     "claiming": "a claim is written, not committed",

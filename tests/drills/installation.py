@@ -19,7 +19,7 @@ from tests.conftest import destination, new_database, strategy, write
 from tests.drills.receiver import PATIENCE_S
 from tui.domain.alert import parse_alert
 from tui.store import destinations, outbox
-from tui.store.database import Store, wall_clock
+from tui.store.engine.database import Store, wall_clock
 from tui.store.outbox import Receipt
 
 ROOT = Path(__file__).parents[2]

@@ -22,8 +22,8 @@ from tui.domain.secret import Secret, format_secret
 from tui.domain.text import storable, visible
 from tui.domain.token import Token, digest_of
 from tui.store import destinations, tokens
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
 
 ONE_LINE = "".join(EVERYTHING)
 HEADER = "".join(t for t in EVERYTHING if t.isascii() and not set(t) & set("\r\n\0"))

@@ -156,7 +156,7 @@ def test_file_made_unwritable(installation: Installation, receiver: Receiver, re
             receiver,
             immutable(installation.database),
             alerts=ALERTS,
-            reason="the disk does not answer (I/O error)",
+            reason="the disk failed (I/O error)",
             refusals=("cannot be written", "I/O error"),
         )
     )

@@ -113,7 +113,7 @@ def test_a_second_watch_of_the_same_file_ends_instead_of_storing_it_twice(
     one = first if first.process.poll() is not None else second
 
     assert one.exit_code() == 1
-    assert "another `tocsin watch` follows " in one.said()
+    assert "another `tocsin watch` already follows " in one.said()
     other = second if one is first else first
     eventually(lambda: len(set(titles(installation))) == number + 1, other.said)
     assert len(titles(installation)) == number + 1

@@ -12,7 +12,7 @@ from tests.store.bench import Bench
 from tui.intake.access import Access
 from tui.intake.endpoint import Endpoint
 from tui.serving import Limits, Refusals, ServerThread, bind
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 Post = Callable[..., httpx.Response]
 Serve = Callable[..., httpx.Client]

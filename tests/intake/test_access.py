@@ -16,7 +16,7 @@ from tui.domain.token import Token, digest_of, format_token
 from tui.intake import access as access_module
 from tui.intake.access import Access
 from tui.store import tokens
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable
 
 CONFIGURED = "0123456789abcdef"

@@ -12,7 +12,7 @@ import pytest
 from tests.intake.conftest import Serve, stored
 from tests.store.bench import Bench
 from tui.intake.bodies import BODY_LIMIT, Bodies
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 HEAD = "POST /alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -17,7 +17,7 @@ from tests.store.bench import Bench
 from tui.intake.bodies import BODY_LIMIT
 from tui.intake.endpoint import MOST_ALERTS
 from tui.store import outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
 
 TOKEN = "t0ken"
@@ -151,12 +151,12 @@ class TestAlertsThatComeAgain:
         assert answer.status_code == 409
         assert answer.json() == {
             "error": "nothing was stored: item 2: "
-            "an alert with the id 'a-1' is stored already, with other content",
+            "an alert with the id 'a-1' is already stored with other content",
             "items": [
                 {
                     "item": "item 2",
                     "field": "alertId",
-                    "error": "an alert with the id 'a-1' is stored already, with other content",
+                    "error": "an alert with the id 'a-1' is already stored with other content",
                 }
             ],
             "bad": 1,

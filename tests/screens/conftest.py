@@ -23,7 +23,7 @@ from tui.screens.alerts import screen as alerts
 from tui.screens.shared import live
 from tui.screens.shared.context import Context
 from tui.serving import ServerThread, bind
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 _TESTS = count(1)
 

@@ -239,7 +239,7 @@ async def test_q_with_deliveries_in_flight_asks(
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a lock gives up at once."""
-    monkeypatch.setattr("tui.store.sqlite.BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr("tui.store.engine.sqlite.BUSY_TIMEOUT_S", 0.01)
 
 
 @pytest.fixture

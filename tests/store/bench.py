@@ -11,10 +11,11 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
-from tui.store import destinations, outbox, queries
-from tui.store.database import Store
+from tui.store import destinations, outbox
+from tui.store.engine.database import Store
 from tui.store.outbox import Claim, Claims, Finish, Finished, Receipt
-from tui.store.rows import fetch
+from tui.store.reading import queries
+from tui.store.tables.rows import fetch
 
 ONE_ROUND = RetryPolicy().limit(test=False)
 

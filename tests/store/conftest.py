@@ -5,7 +5,7 @@ import pytest
 from tests.conftest import Clock
 from tests.store.bench import Bench
 from tui.domain.destination import Destination
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 
 @pytest.fixture

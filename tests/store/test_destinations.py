@@ -95,7 +95,7 @@ def test_an_edit_that_would_undo_another_is_refused(bench: Bench, soc: Destinati
     theirs = replace(soc, url="http://localhost/theirs", timeout_ms=1_000)
     write(bench.store, destinations.edit, theirs)
     ours = replace(soc, url="http://localhost/ours", timeout_ms=1_000)
-    with pytest.raises(destinations.Clash, match=r"changed this destination meanwhile: URL$") as caught:
+    with pytest.raises(destinations.Clash, match=r"changed this destination in the meantime: URL$") as caught:
         write(bench.store, destinations.edit, ours, seen=soc)
     assert stored(bench) == [theirs]
     assert write(bench.store, destinations.edit, ours, seen=caught.value.stored) == ours

@@ -49,7 +49,7 @@ def test_a_bad_alert_does_not_hold_the_place_back(bench: Bench) -> None:
 @pytest.mark.parametrize("before", [None, START], ids=["as if for the first time", "from behind"])
 def test_who_is_behind_another_stores_nothing(bench: Bench, before: Place | None) -> None:
     take(bench, None, FURTHER)
-    with pytest.raises(Refused, match=r"another `tocsin watch` follows host:/eve.json"):
+    with pytest.raises(Refused, match=r"another `tocsin watch` already follows host:/eve.json"):
         take(bench, before, replace(START, position=50), alert())
     assert place(bench) == FURTHER
     assert bench.rows("SELECT count(*) FROM alert") == [(0,)]

@@ -1,73 +1,157 @@
-"""The migrations lead to the schema the models speak of, once, and never back from the future."""
+"""Migrations make the schema of the models, each is applied once, and unknown databases are refused."""
+
+import gzip
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 import peewee
 import pytest
 
-from tests.conftest import write
-from tui.store import migrate, models
-from tui.store.database import Store, Transaction
+from tests.conftest import Clock, alert, new_database, strategy, write
+from tests.test_recorded import DATABASE, RECORDED, all_rows, postgres_schema, sqlite_schema
+from tui.store import migrate, outbox
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen
-from tui.store.rows import fetch
+from tui.store.tables import models
+from tui.store.tables.rows import execute, fetch
 
-SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"
-
-
-def schema(db: peewee.Database) -> list[tuple[str, ...]]:
-    """What SQLite was told to create for the models.
-
-    That is not the record of migrations, nor the index of words, nor what it adds by itself. A column
-    that was added later stands last in its table, which makes no difference.
-    """
-    others = ("schema_migration", "alert_words", "sqlite_")
-    return [
-        (kind, name, table, *(sorted(definitions(sql)) if kind == "table" else [sql]))
-        for kind, name, table, sql in fetch(db, SCHEMA)
-        if not name.startswith(others) and not table.startswith(others)
-    ]
+MADE_UP = """
+from peewee import TextField
+from playhouse.migrate import migrate
 
 
-def definitions(sql: str) -> list[str]:
-    """The columns and checks of a CREATE TABLE."""
-    parts, depth = [""], 0
-    for character in sql:
-        depth += {"(": 1, ")": -1}.get(character, 0)
-        if (depth, character) in ((1, "("), (1, ","), (0, ")")):
-            parts.append("")
-        else:
-            parts[-1] += character
-    return [part.strip() for part in parts]
+def up(migrator, db):
+    migrate(migrator.add_column("alert", "colour", TextField(default="red")))
+"""
 
 
-def test_the_migrations_make_the_tables_of_the_models() -> None:
-    by_migrations, by_models = peewee.SqliteDatabase(":memory:"), peewee.SqliteDatabase(":memory:")
-    with by_migrations.connection_context(), by_models.connection_context():
-        with by_migrations.atomic():
-            migrate.up(by_migrations)
-        with by_models.bind_ctx(models.MODELS):
-            by_models.create_tables(models.MODELS, safe=False)
-        assert schema(by_migrations) == schema(by_models)
-        assert len(schema(by_models)) > len(models.MODELS)
+@pytest.fixture
+def address(engine: str, tmp_path: Path) -> str:
+    """The address of a database with one alert, at the last migration there is."""
+    address = new_database(engine, tmp_path)
+    with Store(strategy(engine, address, Clock())) as store:
+        write(store, outbox.submit, [alert(alert_id="old")])
+    return address
+
+
+@pytest.fixture
+def migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of migrations, to which a test adds its own."""
+    copy = tmp_path / "migrations"
+    shutil.copytree(migrate.DIRECTORY, copy)
+    monkeypatch.setattr(migrate, "DIRECTORY", copy)
+    return copy
+
+
+def record(tx: Transaction, *names: str) -> None:
+    """Make the database say that these migrations, and no others, were applied to it."""
+    execute(tx.db, "DELETE FROM schema_migration")
+    for name in names:
+        execute(tx.db, "INSERT INTO schema_migration (name, applied) VALUES (?, '2026-01-31')", (name,))
+
+
+def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
+    with Store(Sqlite(tmp_path / "migrated.db")) as store:
+        migrated = store.read(sqlite_schema).result()
+    by_models = peewee.SqliteDatabase(":memory:")
+    with by_models.connection_context(), by_models.bind_ctx(models.MODELS):
+        by_models.create_tables(models.MODELS, safe=False)
+        expected = sqlite_schema(by_models)
+    others = ("schema_migration", "alert_words")
+    assert {what: sql for what, sql in migrated.items() if not what.split()[1].startswith(others)} == expected
+    assert len(expected) > len(models.MODELS)
 
 
 def test_each_migration_is_applied_once_and_recorded(store: Store) -> None:
-    applied = store.read(migrate.applied).result()
-    assert applied[0] == "0001_initial"
-    assert applied == sorted(applied)
+    assert store.read(migrate.applied).result() == ["0001_baseline"]
     assert write(store, lambda tx: migrate.up(tx.db)) == []
 
 
-def test_a_database_from_the_future_is_refused_and_left_as_it_is(store: Store) -> None:
-    def come_from_the_future(tx: Transaction) -> None:
-        tx.db.execute_sql(
-            "INSERT INTO schema_migration (name, applied)"
-            " SELECT '9999_telepathy', max(applied) FROM schema_migration"
-        )
+def test_a_new_migration_is_applied_to_a_database_and_keeps_its_rows(
+    engine: str, address: str, migrations: Path
+) -> None:
+    (migrations / "0002_colour.py").write_text(MADE_UP)
+    with Store(strategy(engine, address, Clock())) as store:
+        assert store.strategy.migrated == ["0002_colour"]
+        assert store.read(fetch, "SELECT alert_id, colour FROM alert").result() == [("old", "red")]
+        assert store.read(migrate.applied).result() == ["0001_baseline", "0002_colour"]
+    with Store(strategy(engine, address, Clock())) as again:
+        assert again.strategy.migrated == []
 
-    write(store, come_from_the_future)
-    before = store.read(migrate.applied).result()
+
+def test_a_migration_that_fails_leaves_the_database_unchanged(
+    engine: str, address: str, migrations: Path
+) -> None:
+    (migrations / "0002_colour.py").write_text(MADE_UP)
+    (migrations / "0003_broken.py").write_text("def up(migrator, db):\n    raise ZeroDivisionError\n")
+    with pytest.raises(ZeroDivisionError):
+        strategy(engine, address, Clock()).open()
+    (migrations / "0002_colour.py").unlink()
+    (migrations / "0003_broken.py").unlink()
+    with Store(strategy(engine, address, Clock())) as store:
+        assert store.read(migrate.applied).result() == ["0001_baseline"]
+        read = sqlite_schema if engine == "sqlite" else postgres_schema
+        assert "colour" not in str(store.read(read).result())
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(store: Store) -> None:
+    write(store, record, "0001_baseline", "9999_telepathy")
     with pytest.raises(CannotOpen) as caught:
         write(store, lambda tx: migrate.up(tx.db))
     assert str(caught.value) == (
         "the database was made by a newer Tocsin (it has 9999_telepathy); upgrade this one to open it"
     )
-    assert store.read(migrate.applied).result() == before
+    assert store.read(migrate.applied).result() == ["0001_baseline", "9999_telepathy"]
+
+
+def test_a_database_at_the_last_development_migration_becomes_the_baseline(engine: str, address: str) -> None:
+    with Store(strategy(engine, address, Clock())) as store:
+        write(store, record, *migrate.BEFORE_BASELINE)
+    with Store(strategy(engine, address, Clock())) as adopted:
+        assert adopted.strategy.migrated == []
+        assert adopted.read(migrate.applied).result() == ["0001_baseline"]
+        assert adopted.read(fetch, "SELECT alert_id FROM alert").result() == [("old",)]
+
+
+@pytest.mark.parametrize("newest", [1, 10])
+def test_a_database_at_an_earlier_development_migration_is_refused_and_left_unchanged(
+    engine: str, address: str, newest: int
+) -> None:
+    names = migrate.BEFORE_BASELINE[:newest]
+    with Store(strategy(engine, address, Clock())) as store:
+        write(store, record, *names)
+        with pytest.raises(CannotOpen) as caught:
+            strategy(engine, address, Clock()).open()
+        assert store.read(migrate.applied).result() == [*names]
+    assert str(caught.value) == (
+        f"the database was made by a development version of Tocsin (it ends at {names[-1]}); to keep its"
+        " alerts, run `tocsin db migrate` with a version that has 0013_failed_tests; or deliver them with"
+        " `tocsin dispatch --drain` of the version that made it and start a new database with --db"
+    )
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """A copy of the recorded database, which the last version before the baseline made."""
+    path = tmp_path / "recorded.db"
+    path.write_bytes(gzip.decompress((RECORDED / DATABASE).read_bytes()))
+    return path
+
+
+def test_the_recorded_database_has_the_schema_of_the_baseline(recorded: Path, tmp_path: Path) -> None:
+    before = all_rows(recorded)
+    with Store(Sqlite(recorded)) as old, Store(Sqlite(tmp_path / "new.db")) as new:
+        assert old.strategy.migrated == []
+        assert old.read(sqlite_schema).result() == new.read(sqlite_schema).result()
+        assert old.check() == []
+    assert all_rows(recorded) == before
+
+
+def test_a_recorded_database_that_lacks_a_migration_is_refused(recorded: Path) -> None:
+    with closing(sqlite3.connect(recorded)) as db, db:
+        db.execute("DELETE FROM schema_migration WHERE name = '0013_failed_tests'")
+    with pytest.raises(CannotOpen, match="it ends at 0012_folding"):
+        Sqlite(recorded).open()

@@ -11,12 +11,12 @@ from tests.store.bench import WAITING_FOR_A_LOCK, Bench
 from tui.domain.destination import Destination
 from tui.domain.filter import parse_filter
 from tui.domain.lifecycle import Outcome
-from tui.store import listing, outbox, prune
-from tui.store.database import Store, Transaction
-from tui.store.postgres import Postgres
+from tui.store import outbox, prune
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.postgres import Postgres
 from tui.store.prune import ENDS, Old
-from tui.store.rows import fetch
-from tui.store.words import is_postgres
+from tui.store.reading import listing
+from tui.store.tables.rows import fetch
 
 DAY = 86_400_000
 PATIENCE_S = 4
@@ -165,7 +165,7 @@ def test_what_is_gone_is_not_found_and_what_stays_is(bench: Bench, soc: Destinat
 
 def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
     """Which of `words` are still anywhere in the index itself."""
-    if is_postgres(db):
+    if isinstance(db, peewee.PostgresqlDatabase):
         rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
     else:
         db.execute_sql("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'alert_words', 'row')")

@@ -5,12 +5,12 @@ import contextlib
 import pytest
 
 from tests.conftest import NOW, Clock, write
-from tests.store.test_database import noticed
+from tests.store.engine.test_database import noticed
 from tui.domain.errors import Invalid
 from tui.domain.token import Token, digest_of
 from tui.store import tokens
-from tui.store.database import Store
-from tui.store.rows import fetch
+from tui.store.engine.database import Store
+from tui.store.tables.rows import fetch
 
 VALUE = "tcs_4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8"
 

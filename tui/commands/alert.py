@@ -29,8 +29,8 @@ def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> 
     tocsin alert list --state failed --since 2h
     tocsin alert list --filter 'severity:>=high to:soc root login'
     """
-    from tui.store import listing
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
+    from tui.store.reading import listing
 
     with session.store() as store:
         filter = filter_of(store, **filters)
@@ -57,7 +57,7 @@ def show(session: Session, reference: str, as_json: bool) -> None:
 
     ID is an alert id, the first eight or more characters of one, or the webhook-id a receiver saw.
     """
-    from tui.store import queries
+    from tui.store.reading import queries
 
     with session.store() as store:
         details = details_of(store, reference)

@@ -12,8 +12,8 @@ from tui.domain.errors import Refused
 from tui.domain.filter import STATES, Filter, Key, Term, parse_filter, term, time_span
 
 if TYPE_CHECKING:
-    from tui.store.database import Store
-    from tui.store.views import AlertDetails
+    from tui.store.engine.database import Store
+    from tui.store.reading.views import AlertDetails
 
 _FILTERS = (
     click.option(
@@ -104,7 +104,7 @@ def _split(values: Sequence[str]) -> list[str]:
 
 def details_of(store: "Store", reference: str) -> "AlertDetails":
     """The alert with this id, the start of one, or a delivery's webhook id; raises Refused."""
-    from tui.store import queries
+    from tui.store.reading import queries
 
     details = store.read(queries.alert_details, store.read(queries.find_alert, reference).result()).result()
     if details is None:

@@ -17,7 +17,7 @@ from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
     from tui.delivery.background import BackgroundDispatcher
-    from tui.store.database import Store
+    from tui.store.engine.database import Store
 
 GRACE_S = 30.0
 """How long what is in flight may take to end after the app was closed."""
@@ -58,7 +58,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
     from tui.app import TocsinApp
     from tui.screens.shared.context import Context
     from tui.screens.shared.kept import Kept
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     _check_keys(config)
     kept = Kept.read(config.kept)

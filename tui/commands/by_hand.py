@@ -17,8 +17,8 @@ from tui.domain.text import visible
 
 if TYPE_CHECKING:
     from tui.domain.destination import Destination
-    from tui.store.database import Store
-    from tui.store.views import AlertDetails, DeliveryRow
+    from tui.store.engine.database import Store
+    from tui.store.reading.views import AlertDetails, DeliveryRow
 
 _NAMED = 5
 """Ids that a sentence names."""
@@ -176,16 +176,16 @@ def _to_resend(rows: "list[DeliveryRow]", *, named: bool, everything: bool) -> "
 
 
 def _matching_folds(store: "Store", filter: Filter) -> list[int]:
-    from tui.store import queries
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
+    from tui.store.reading import queries
 
     return store.read(queries.matching_folds, filter, wall_clock()).result()
 
 
 def _matching(store: "Store", filter: Filter) -> "list[DeliveryRow]":
     """The deliveries the filter means, but for those to destinations that are gone."""
-    from tui.store import queries
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
+    from tui.store.reading import queries
 
     ids = store.read(queries.matching_deliveries, filter, wall_clock()).result()
     rows = [row for part in _parts(ids) for row in store.read(queries.deliveries_by_id, part).result()]
@@ -223,7 +223,7 @@ def _send_folded(store: "Store", folds: list[int]) -> None:
 
 def _tell_of_folds_behind(store: "Store", rows: "list[DeliveryRow]") -> None:
     """What is delivered stands for what folded into it, so that is not sent with it."""
-    from tui.store import queries
+    from tui.store.reading import queries
 
     count = sum(store.read(queries.count_folds, part).result() for part in _parts([row.id for row in rows]))
     if count:
@@ -234,8 +234,8 @@ def _tell_of_folds_left_out(store: "Store", filter: Filter, rows: "list[Delivery
     """Where a filter means what folded but not the failed delivery that stands for it."""
     if filter.states is None or Standing.FAILED not in filter.states:
         return
-    from tui.store import queries
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
+    from tui.store.reading import queries
 
     meant = {row.id for row in rows}
     found = store.read(queries.folds_into_failed, filter, wall_clock()).result()

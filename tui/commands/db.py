@@ -16,7 +16,7 @@ from tui.domain.filter import time_span
 from tui.domain.text import visible
 
 if TYPE_CHECKING:
-    from tui.store.database import Store
+    from tui.store.engine.database import Store
     from tui.store.prune import Old
 
 _MOST_AT_ONCE = 1_000
@@ -73,7 +73,7 @@ def backup(session: Session, file: Path, force: bool) -> None:
     does. It is a database: `tocsin --db FILE` opens it, and a dispatcher would deliver from it. Nothing
     is migrated, so it can be made before an upgrade. Of a PostgreSQL database this names the command.
     """
-    from tui.store.engines import strategy_for
+    from tui.store.engine.address import strategy_for
 
     strategy = strategy_for(session.config.db)
     began = time.monotonic()
@@ -122,7 +122,7 @@ def prune(
     write meanwhile. On PostgreSQL its own autovacuum sees to it.
     """
     from tui.store import prune as pruning
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     ends = _ends(states)
     before = wall_clock() - time_span("--older-than", span)

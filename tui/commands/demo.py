@@ -26,8 +26,8 @@ from tui.domain.text import visible
 
 if TYPE_CHECKING:
     from tui.serving import ServerThread
-    from tui.store.database import Store
-    from tui.store.views import AlertDetails
+    from tui.store.engine.database import Store
+    from tui.store.reading.views import AlertDetails
 
 # Short, so that a failure to look into is there within seconds: four attempts in some three seconds.
 _DELAYS_MS = (400, 800, 1600)
@@ -117,7 +117,7 @@ def _submit_samples(store: "Store", stop: threading.Event) -> None:
 
 def _submit(store: "Store", sample: dict[str, Any]) -> str:
     from tui.store import outbox
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     alert = parse_alert(sample, now=wall_clock(), alert_id=secrets.token_hex(16))
     (receipt,) = store.write(outbox.submit, [alert]).result()
@@ -153,7 +153,7 @@ def _walk(store: "Store", config: Config, destinations: list[Destination]) -> No
 
 def _submit_test(store: "Store", destination: Destination) -> str:
     from tui.store import outbox
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     alert = make_test_alert(destination.name, now=wall_clock(), alert_id=secrets.token_hex(16))
     store.write(outbox.submit, [alert]).result()
@@ -180,7 +180,7 @@ def _deliver(store: "Store", config: Config, alert_id: str, *, body: bool = Fals
 
 
 def _details(store: "Store", alert_id: str) -> "AlertDetails":
-    from tui.store import queries
+    from tui.store.reading import queries
 
     key = store.read(queries.find_alert, alert_id).result()
     details = store.read(queries.alert_details, key).result()
@@ -190,7 +190,7 @@ def _details(store: "Store", alert_id: str) -> "AlertDetails":
 
 def _say_end(store: "Store", alert_id: str, *, body: bool = False) -> None:
     """Every attempt and, of the last one, the answer's body."""
-    from tui.store import queries
+    from tui.store.reading import queries
 
     (delivery,) = _details(store, alert_id).deliveries
     for attempt in reversed(delivery.attempts):

@@ -29,8 +29,8 @@ from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 
 if TYPE_CHECKING:
-    from tui.store.database import Store, Transaction
-    from tui.store.views import DestinationRow, Record
+    from tui.store.engine.database import Store, Transaction
+    from tui.store.reading.views import DestinationRow, Record
 
 
 @click.group(no_args_is_help=False)
@@ -90,7 +90,7 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
 @click.pass_obj
 def list_destinations(session: Session, as_json: bool) -> None:
     """List the destinations, with how the last 30 attempts at each went."""
-    from tui.store import health
+    from tui.store.reading import health
 
     with session.store() as store:
         rows = store.read(health.destination_rows).result()
@@ -261,7 +261,7 @@ def _set_paused(session: Session, name: str, *, paused: bool) -> Destination:
 
 
 def _row(store: "Store", reference: str) -> "DestinationRow":
-    from tui.store import health
+    from tui.store.reading import health
 
     found = destination_named(store, reference)
     rows = store.read(health.destination_rows).result()
@@ -273,20 +273,20 @@ def _row(store: "Store", reference: str) -> "DestinationRow":
 
 def _day(store: "Store", row: "DestinationRow") -> "Record":
     """How it fared in the last 24 hours."""
-    from tui.store import health
+    from tui.store.reading import health
 
     return store.read(health.record, row.destination.id, since=_now() - health.DAY_MS).result()
 
 
 def _now() -> int:
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     return wall_clock()
 
 
 def _would_have_matched(store: "Store", destination: Destination) -> tuple[int, int]:
     """How many of the last alerts it takes, and how many these are."""
-    from tui.store import listing
+    from tui.store.reading import listing
 
     return store.read(listing.count_latest, taken_by(destination), _now()).result()
 

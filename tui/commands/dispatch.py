@@ -26,7 +26,7 @@ def dispatch(session: Session, drain: bool, grace: float, listen: str | None) ->
     let what is in flight end; a second one stops at once. Any number of these may share a database.
     With --drain, being told to stop before all is delivered is a failure (exit code 1).
     """
-    from tui.store import queries
+    from tui.store.reading import queries
 
     config = replace(session.config, listen=parse_address(listen)) if listen else session.config
     if listen and drain:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tui.intake.access import Access
     from tui.intake.endpoint import Endpoint
     from tui.serving import Refusals
-    from tui.store.database import ChangeNotice, Store
+    from tui.store.engine.database import ChangeNotice, Store
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def _endpoint(
 ) -> "Endpoint":
     from tui.intake.access import Access
     from tui.intake.endpoint import Endpoint
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     assert config.listen is not None
     host, _ = config.listen

@@ -21,7 +21,7 @@ from tui.domain.tls import UNVERIFIED
 
 if TYPE_CHECKING:
     from tui.domain.destination import Destination
-    from tui.store.views import (
+    from tui.store.reading.views import (
         AlertDetails,
         AlertRow,
         AttemptRow,

@@ -11,7 +11,7 @@ from tui.domain.text import visible
 
 if TYPE_CHECKING:
     from tui.store.outbox import Receipt
-    from tui.store.views import DeliveryRow
+    from tui.store.reading.views import DeliveryRow
 
 _MOST_REASONS = 20
 

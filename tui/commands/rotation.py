@@ -16,7 +16,7 @@ from tui.domain.secret import parse_secret
 from tui.domain.text import visible
 
 if TYPE_CHECKING:
-    from tui.store.database import Transaction
+    from tui.store.engine.database import Transaction
 
 
 @click.command(short_help="Give a destination a new signing secret.")

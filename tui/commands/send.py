@@ -31,9 +31,9 @@ from tui.intake.documents import Input, Item, read_items
 
 if TYPE_CHECKING:
     from tui.intake.formats import Reading
-    from tui.store.database import Store
+    from tui.store.engine.database import Store
     from tui.store.outbox import Receipt
-    from tui.store.views import DeliveryRow
+    from tui.store.reading.views import DeliveryRow
 
 _FOR_EVER = "for ever"
 _AT_ONCE = 1_000
@@ -251,7 +251,7 @@ def _deliver(
     session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None
 ) -> "dict[int, DeliveryRow]":
     """Deliver until nothing of `receipts` waits or the time is over; the deliveries, as that left them."""
-    from tui.store import queries
+    from tui.store.reading import queries
 
     ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
     if ids:

@@ -11,16 +11,17 @@ from tui.domain.errors import Invalid, Refused
 from tui.domain.lifecycle import Outcome
 
 if TYPE_CHECKING:
-    from tui.store.database import Store
-    from tui.store.views import AttemptRow, Exchange
+    from tui.store.engine.database import Store
+    from tui.store.reading.views import AttemptRow, Exchange
 
 
 def send_test(
     session: Session, store: "Store", destination: Destination
 ) -> "tuple[AttemptRow, Exchange | None]":
     """Send the test alert from here and wait for its end; the one attempt and what came back."""
-    from tui.store import outbox, queries
-    from tui.store.database import wall_clock
+    from tui.store import outbox
+    from tui.store.engine.database import wall_clock
+    from tui.store.reading import queries
 
     check_way_out(session.config)
     if destination.paused:

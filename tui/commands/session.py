@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tui.delivery.dialling import Dialler
     from tui.delivery.dispatcher import Dispatcher
     from tui.domain.destination import Destination
-    from tui.store.database import Store
+    from tui.store.engine.database import Store
 
 
 Result = TypeVar("Result")
@@ -58,8 +58,8 @@ class Session:
         Only with `create` is a database made where there is none: to who asks what is stored, an empty one
         would say that nothing is, when it was the path that was wrong.
         """
-        from tui.store.database import Store
-        from tui.store.engines import strategy_for
+        from tui.store.engine.address import strategy_for
+        from tui.store.engine.database import Store
 
         logs.set_up(self.config.log, to_stderr=log_to_stderr)
         with patiently(lambda: Store(strategy_for(self.config.db, create=create))) as store:

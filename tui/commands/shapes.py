@@ -11,7 +11,7 @@ from tui.domain.secret import mask_location, mask_url
 if TYPE_CHECKING:
     from tui.domain.retry import RetryPolicy
     from tui.domain.token import Token
-    from tui.store.views import (
+    from tui.store.reading.views import (
         AlertDetails,
         AlertRow,
         AttemptRow,

@@ -35,7 +35,7 @@ def add(session: Session, name: str, rate: str, expires: str | None, as_json: bo
     tocsin token add ci --rate 5 --expires 30d
     """
     from tui.store import tokens
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     made = format_token(secrets.token_bytes(SIZE))
     new = Token(
@@ -63,7 +63,7 @@ def add(session: Session, name: str, rate: str, expires: str | None, as_json: bo
 def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
     """List the tokens, with when each was last used, to the minute."""
     from tui.store import tokens
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     now = wall_clock()
     with session.store() as store:
@@ -88,7 +88,7 @@ def revoke(session: Session, reference: str, as_json: bool) -> None:
     It is given by its name; one that was found where it should not be, by itself.
     """
     from tui.store import tokens
-    from tui.store.database import wall_clock
+    from tui.store.engine.database import wall_clock
 
     with session.store() as store:
         revoked = store.write(tokens.revoke, reference).result()

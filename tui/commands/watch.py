@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tui.intake.following import FollowedFile, PlacedLine
     from tui.intake.formats import Reading, Skipped
-    from tui.store.database import Store
+    from tui.store.engine.database import Store
     from tui.store.following import Place
     from tui.store.outbox import Receipt
 

@@ -14,7 +14,7 @@ from tui.delivery.dispatcher import Dispatcher
 from tui.delivery.sender import Sender
 from tui.delivery.slots import Limits
 from tui.domain.retry import RetryPolicy
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 log = logging.getLogger(__name__)
 

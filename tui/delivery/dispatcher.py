@@ -22,7 +22,7 @@ from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
-from tui.store.database import SILENCE_S, ChangeNotice, Store, Transaction
+from tui.store.engine.database import SILENCE_S, ChangeNotice, Store, Transaction
 from tui.store.errors import NotStorable, StoreUnavailable
 from tui.store.outbox import Claim, Claims, Finish, Finished
 

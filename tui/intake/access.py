@@ -13,7 +13,7 @@ from tui.domain.token import Standing, Token, digest_of
 from tui.intake.answers import Answered
 from tui.serving.refusals import milliseconds
 from tui.store import tokens
-from tui.store.database import SILENCE_S, ChangeNotice, Store
+from tui.store.engine.database import SILENCE_S, ChangeNotice, Store
 from tui.store.errors import StoreUnavailable
 
 _LOOK_MS = 500

@@ -42,10 +42,10 @@ from tui.intake.formats import (
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
 from tui.serving import Refusals
-from tui.store import listing, queries
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
 from tui.store.outbox import Group, Receipt, Rejected
+from tui.store.reading import listing, queries
 
 log = logging.getLogger(__name__)
 

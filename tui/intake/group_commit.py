@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from tui.store import outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable
 from tui.store.outbox import Group, Receipt, Rejected
 

@@ -1,1 +1,1 @@
-"""Keeps alerts, destinations, deliveries and attempts: the only importer of peewee."""
+"""Stores alerts, destinations, deliveries and attempts. The only package that imports peewee."""

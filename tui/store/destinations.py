@@ -15,9 +15,9 @@ from tui.domain.destination import SETTINGS, Destination, rebase
 from tui.domain.errors import Invalid, Refused
 from tui.domain.lifecycle import State
 from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
-from tui.store import models
-from tui.store.database import Transaction
-from tui.store.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
+from tui.store.engine.database import Transaction
+from tui.store.tables import models
+from tui.store.tables.rows import DESTINATION_COLUMNS, fetch, from_destination, to_destination
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Clash(Refused):
 
     def __init__(self, stored: Destination, settings: Collection[str]) -> None:
         changed = ", ".join(words for name, words in SETTINGS.items() if name in settings)
-        super().__init__(f"somebody else has changed this destination meanwhile: {changed}")
+        super().__init__(f"someone else changed this destination in the meantime: {changed}")
         self.stored, self.settings = stored, settings
 
 
@@ -129,7 +129,7 @@ def _old_secret(
 def _hold(tx: Transaction, destination_id: int) -> Destination:
     """The destination as it is stored, ours until the transaction ends."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
-    for row in fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=False), (destination_id,)):
+    for row in fetch(tx.db, tx.lock_rows(sql), (destination_id,)):
         return to_destination(row)
     raise Deleted
 

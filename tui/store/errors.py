@@ -1,36 +1,36 @@
-"""What can go wrong with a database, in words for a person, whichever engine it is."""
+"""The store's errors, the same for both engines. Their messages are for the user."""
 
 
 class Locked(Exception):
-    """Somebody else holds the lock; nothing was done, and the same may succeed in a moment."""
+    """Another process holds the lock. Nothing was done; a retry may succeed."""
 
 
 class CannotOpen(Exception):
-    """The database, or the log, cannot be used at all; the program does not start."""
+    """The database or the log cannot be used, so the program does not start (exit code 3)."""
 
 
 class StoreUnavailable(Exception):
-    """The database does not answer now (locked, disk full, gone) and may again later.
+    """The database is not available now (locked, disk full, gone) and may be later.
 
-    The transaction left nothing behind; the same work can be tried again.
+    The transaction was rolled back; a retry may succeed.
     """
 
 
 class OpenLocked(CannotOpen, Locked):
-    """It could not be opened because somebody else held it too long."""
+    """Opening timed out because another process held the lock."""
 
 
 class StoreLocked(StoreUnavailable, Locked):
-    """The transaction did not get its turn."""
+    """The transaction timed out waiting for a lock."""
 
 
 class Deadlocked(StoreLocked):
-    """It waited for a transaction that waited for it, and was the one that the server ended."""
+    """The server ended this transaction to resolve a deadlock."""
 
 
 class NotStorable(Exception):
-    """The engine refuses a value, and will again. The transaction left nothing behind."""
+    """The engine rejects a value, so a retry fails too. The transaction was rolled back."""
 
 
 class DiskFull(StoreUnavailable):
-    """There is no room for what was to be stored."""
+    """There is no space left for the data."""

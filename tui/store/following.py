@@ -7,9 +7,9 @@ import peewee
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid, Refused
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.submit import Receipt, submit
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +70,4 @@ def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> N
         )
         moved = fetch(tx.db, query, (*values, before.inode, before.position))
     if not moved:
-        raise Refused(f"another `tocsin watch` follows {source}")
+        raise Refused(f"another `tocsin watch` already follows {source}")

@@ -1,4 +1,8 @@
-"""Brings a database to the schema this program knows, and refuses one from its future."""
+"""Bring a database to the schema that this version needs, and refuse one that it cannot upgrade.
+
+A migration is a numbered file in `migrations/`. It is applied once, in the transaction that opens the
+database, and recorded in the table `schema_migration`. It is frozen: it never imports the current models.
+"""
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
@@ -10,21 +14,55 @@ from playhouse.migrations import Runner
 
 from tui.store.errors import CannotOpen
 
-_DIRECTORY = Path(__file__).parent / "migrations"
+DIRECTORY = Path(__file__).parent / "migrations"
+BASELINE = "0001_baseline"
+BEFORE_BASELINE = (
+    "0001_initial",
+    "0002_postgres_hot_rows",
+    "0003_bytewise_alert_ids",
+    "0004_lists_and_search",
+    "0006_followed_files",
+    "0007_tokens",
+    "0008_tls",
+    "0009_rotation",
+    "0010_filters",
+    "0012_folding",
+    "0013_failed_tests",
+)
+"""The migrations of development versions. All of them together make the schema of the baseline."""
 
 
 def up(db: peewee.Database) -> list[str]:
-    """Apply what is missing and return its names. Call inside a transaction: that is the lock."""
-    runner = Runner(db, str(_DIRECTORY))
-    known = {migration.name for migration in runner.migrations()}
-    unknown = sorted(set(applied(db)) - known)
+    """Apply the missing migrations and return their names, in order; empty if there are none.
+
+    Call it in a transaction, which is the lock against other processes. Raises CannotOpen if the database was
+    made by a newer version, or by a development version before the baseline.
+    """
+    runner = Runner(db, str(DIRECTORY))
+    recorded = set(applied(db))
+    unknown = sorted(recorded - {migration.name for migration in runner.migrations()} - {*BEFORE_BASELINE})
     if unknown:
         raise CannotOpen(
             f"the database was made by a newer Tocsin (it has {unknown[-1]}); upgrade this one to open it"
         )
+    if recorded & {*BEFORE_BASELINE}:
+        _replace_by_the_baseline(runner, recorded)
     return cast("list[str]", runner.up())
 
 
 def applied(db: peewee.Database) -> list[str]:
-    """The names of the migrations the database has been through, in order."""
-    return sorted(cast("dict[str, object]", Runner(db, str(_DIRECTORY)).applied()))
+    """Return the names of the migrations that the database records, in order."""
+    return sorted(cast("dict[str, object]", Runner(db, str(DIRECTORY)).applied()))
+
+
+def _replace_by_the_baseline(runner: Runner, recorded: set[str]) -> None:
+    """Record the baseline in place of the migrations that make the same schema."""
+    *_, last = BEFORE_BASELINE
+    if not recorded.issuperset(BEFORE_BASELINE):
+        raise CannotOpen(
+            f"the database was made by a development version of Tocsin (it ends at {max(recorded)}); to keep"
+            f" its alerts, run `tocsin db migrate` with a version that has {last}; or deliver them with"
+            " `tocsin dispatch --drain` of the version that made it and start a new database with --db"
+        )
+    runner.History.delete().where(runner.History.name.in_(BEFORE_BASELINE)).execute()
+    runner.fake(BASELINE)

@@ -1,4 +1,4 @@
-"""Files of ours are not for everybody on this machine, also those that were made by hand."""
+"""Keep Tocsin's files from other users of the machine, including files that the user created."""
 
 import contextlib
 import errno
@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def make_directory(path: Path) -> None:
-    """The directory `path` is there afterwards; it and all above it that were missing, their owner's alone.
+    """Create the directory `path` and its missing parents with mode 0700. Raises OSError.
 
-    `Path.mkdir(parents=True)` makes those above as the umask has it. Raises OSError.
+    `Path.mkdir(parents=True)` would create the parents with the mode that the umask allows.
     """
     try:
         _make_one(path)
@@ -18,7 +18,7 @@ def make_directory(path: Path) -> None:
         if path.parent == path:
             raise
         make_directory(path.parent)
-        _make_one(path)  # once: in /proc there is no place for it though all above it is there
+        _make_one(path)  # only once: in /proc it fails although the parent exists
 
 
 def _make_one(path: Path) -> None:
@@ -30,20 +30,20 @@ def _make_one(path: Path) -> None:
 
 
 def refuse_planted_link(path: Path) -> None:
-    """Raises PermissionError where `path` is a symbolic link that somebody else has put there.
+    """Raise PermissionError if `path` is a symbolic link that another user owns.
 
-    What is written through it would go to a file of their choice. Our own links, and root's, are followed.
+    Data written through it would go to a file of their choice. Our own links and root's are followed.
     """
     try:
         found = path.lstat()
-    except OSError:  # said better by whoever opens it
+    except OSError:  # the caller's open reports it better
         return
     if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
-        raise PermissionError(errno.EACCES, "it is a symbolic link that belongs to somebody else")
+        raise PermissionError(errno.EACCES, "it is a symbolic link that belongs to another user")
 
 
 def is_for_everybody(path: Path) -> bool:
-    """Whether everybody on this machine may read the file `path`."""
+    """Return whether every user of the machine may read the file `path`."""
     try:
         return bool(path.stat().st_mode & stat.S_IROTH)
     except OSError:
@@ -51,9 +51,9 @@ def is_for_everybody(path: Path) -> bool:
 
 
 def close_to_others(path: Path) -> None:
-    """Take from everybody what they may do with the file `path`; its group keeps what it has.
+    """Remove all permissions of other users from the file `path`; its group keeps its permissions.
 
-    A group is how several people of one machine share a database. Somebody else's file is left alone.
+    Several users of a machine share a database through a group. A file that another user owns is unchanged.
     """
     with contextlib.suppress(OSError):
         mode = stat.S_IMODE(path.stat().st_mode)

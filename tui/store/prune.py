@@ -12,11 +12,11 @@ import peewee
 
 from tui.domain.filter import FOLDED, UNROUTED
 from tui.domain.lifecycle import State
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.folding import lock_windows_of
 from tui.store.outbox.rows import lock_deliveries_of
-from tui.store.rows import AMONG, among, fetch
-from tui.store.words import forget_words
+from tui.store.tables.dialect import dialect_of
+from tui.store.tables.rows import AMONG, among, fetch
 
 ENDS = (UNROUTED, FOLDED, State.DELIVERED.value, State.CANCELLED.value, State.FAILED.value)
 """How an alert may have ended, from good to bad."""
@@ -88,14 +88,13 @@ def step(tx: Transaction, before: int, ends: Collection[str], *, after: int, lim
     keys = _old(tx, before, ends, f"alert.id > {after:d}", f"LIMIT {limit:d}")
     looked_up_to = keys[-1] if len(keys) == limit else None
     # Somebody may just be sending one again: with its deliveries in our hands nobody can any more.
-    if tx.db.for_update:
-        # Windows first, as whoever submits holds a window before it refers to the delivery that opened it.
-        lock_windows_of(tx, keys)
-        # One that folded has no delivery yet: nothing may refer to it anew.
-        fetch(tx.db, f"SELECT id FROM alert WHERE id {AMONG} ORDER BY id FOR UPDATE", (among(keys),))
+    # Windows first, as whoever submits holds a window before it refers to the delivery that opened it.
+    lock_windows_of(tx, keys)
+    # One that folded has no delivery yet: nothing may refer to it anew.
+    tx.lock(f"SELECT id FROM alert WHERE id {AMONG} ORDER BY id", (among(keys),), references=True)
     lock_deliveries_of(tx, keys)
     keys = _old(tx, before, ends, f"alert.id {AMONG}", "", among(keys))
-    forget_words(tx.db, keys)
+    dialect_of(tx.db).forget_words(tx.db, keys)
     gone = fetch(tx.db, f"DELETE FROM alert WHERE id {AMONG} RETURNING id", (among(keys),))
     return Step(len(gone), looked_up_to)
 

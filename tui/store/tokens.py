@@ -9,8 +9,8 @@ import peewee
 
 from tui.domain.errors import Invalid, Unknown
 from tui.domain.token import PREFIX, Token, digest_of
-from tui.store.database import Transaction
-from tui.store.rows import fetch, update_many
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import fetch, update_many
 
 _COLUMNS = "name, digest, rate, expires_at, created_at, last_used_at, revoked_at, id"
 
@@ -49,7 +49,7 @@ def revoke(tx: Transaction, reference: str) -> Token:
     for row in fetch(tx.db, query, (tx.now, value)):
         return Token(*row)
     which = "with this value" if is_token else f"called {given!r}"
-    raise Unknown("name", f"there is no token {which}; `tocsin token list` shows them")
+    raise Unknown("name", f"there is no token {which}; `tocsin token list` lists them")
 
 
 def record_uses(tx: Transaction, uses: Mapping[int, int]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from tests.conftest import NOW, alert
 from tui.domain.lifecycle import Outcome, State
 from tui.screens.alert.differences import Pair, Side, differences
-from tui.store.views import AttemptRow, DeliveryRow, Exchange
+from tui.store.reading.views import AttemptRow, DeliveryRow, Exchange
 
 DELIVERY = DeliveryRow(
     1, "dlv_1", "soc", 1, paused=False, deleted=False, state=State.SCHEDULED, round=1, attempts=0, due_at=NOW

@@ -10,7 +10,7 @@ from tui.domain.lifecycle import State
 from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.screens.alert.what_next import what_next
-from tui.store.views import DeliveryDetails, DeliveryRow, Turn
+from tui.store.reading.views import DeliveryDetails, DeliveryRow, Turn
 
 SECOND = 1000
 WAITING = DeliveryRow(

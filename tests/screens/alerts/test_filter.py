@@ -22,8 +22,9 @@ from tui.screens.alerts.list import AlertList
 from tui.screens.shared import live
 from tui.screens.shared.context import Context
 from tui.screens.shared.filter_field import FilterField
-from tui.store import listing, outbox
-from tui.store.database import Store
+from tui.store import outbox
+from tui.store.engine.database import Store
+from tui.store.reading import listing
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 

@@ -9,7 +9,7 @@ from tests.conftest import NOW
 from tui.domain.alert import AlertType, Severity
 from tui.domain.lifecycle import State
 from tui.screens.alerts.line import alert_line, brief, brief_width, cut, most_brief
-from tui.store.views import AlertRow, DeliveryRow
+from tui.store.reading.views import AlertRow, DeliveryRow
 
 FAMILY, FLAGS, ACCENTS = "👩‍👩‍👧‍👦", "🇩🇪🇫🇷", "e\u0301e\u0301e\u0301"
 PARTS = [FAMILY, FLAGS, ACCENTS, "日本語", "👍🏽", "क्षि", "☂️", "a", " ", "\x1b[31m", "\u202e"]

@@ -19,9 +19,10 @@ from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts import screen as alerts
 from tui.screens.alerts.list import AlertList
 from tui.screens.shared.status_line import StatusLine
-from tui.store import listing, outbox, queries
-from tui.store.database import Store
-from tui.store.sqlite import Sqlite
+from tui.store import outbox
+from tui.store.engine.database import Store
+from tui.store.engine.sqlite import Sqlite
+from tui.store.reading import listing, queries
 
 
 def fill(bench: Bench, count: int) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.conftest import NOW
 from tui.domain.alert import AlertType, Severity
 from tui.screens.alerts.window import AlertWindow, Approach
-from tui.store.views import AlertRow
+from tui.store.reading.views import AlertRow
 
 WALKS = st.lists(st.integers(0, 400), max_size=12)
 

@@ -17,7 +17,7 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret
 from tui.screens.destinations.list import DestinationList
 from tui.screens.shared.live import LiveScreen
-from tui.store.database import Store
+from tui.store.engine.database import Store
 
 
 @asynccontextmanager

@@ -9,7 +9,8 @@ from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State, submitted
-from tui.store import outbox, queries
+from tui.store import outbox
+from tui.store.reading import queries
 
 
 def bring_to(bench: Bench, state: State) -> int:
@@ -142,7 +143,7 @@ def test_what_went_to_one_destination_is_sent_to_another_and_to_none_twice(
     key = bench.store.read(queries.find_alert, sent.alert_id).result()
     for destination in (soc, pager):
         refused = write(bench.store, outbox.send_to, [key], destination.id)
-        assert str(refused[key]) == "it went there already"
+        assert str(refused[key]) == "it was already sent there"
     assert bench.books() == before
     assert bench.progress(delivery).state is State.IN_FLIGHT
 
@@ -166,12 +167,12 @@ def test_nothing_is_sent_to_a_destination_that_is_gone_nor_of_an_alert_that_is(
     sent = bench.receive(alert(destinations=("soc",)))
     key = bench.store.read(queries.find_alert, sent.alert_id).result()
     gone = write(bench.store, outbox.send_to, [key + 1], pager.id)
-    assert {each: str(refused) for each, refused in gone.items()} == {key + 1: "it is there no more"}
+    assert {each: str(refused) for each, refused in gone.items()} == {key + 1: "it no longer exists"}
     bench.delete(pager)
     before = bench.books()
     for destination, reason in (
         (pager.id, "the destination 'pager' has been deleted"),
-        (99, "it is there no more"),
+        (99, "it no longer exists"),
     ):
         assert str(write(bench.store, outbox.send_to, [key], destination)[key]) == reason
     assert bench.books() == before

@@ -15,10 +15,10 @@ from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
 from tui.store import destinations, outbox
-from tui.store.database import Store, Transaction
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.postgres import Postgres
 from tui.store.outbox import LEASE_MARGIN_MS, Claims, Exhausted, Finish
-from tui.store.postgres import Postgres
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 LEASE = 30_000 + LEASE_MARGIN_MS
 

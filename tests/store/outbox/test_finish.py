@@ -13,9 +13,9 @@ from tui.domain.destination import Destination
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
-from tui.store.database import Store
+from tui.store.engine.database import Store
+from tui.store.engine.postgres import Postgres
 from tui.store.outbox import LEASE_MARGIN_MS, Finish
-from tui.store.postgres import Postgres
 
 LEASE = 30_000 + LEASE_MARGIN_MS
 

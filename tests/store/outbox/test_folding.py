@@ -17,11 +17,13 @@ from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.filter import parse_filter
 from tui.domain.lifecycle import Outcome
-from tui.store import database, destinations, listing, outbox, prune, queries
-from tui.store.database import Store
-from tui.store.invariants import broken
+from tui.store import destinations, outbox, prune
+from tui.store.engine import database
+from tui.store.engine.database import Store
 from tui.store.outbox import Receipt
-from tui.store.views import AlertDetails, AlertRow
+from tui.store.reading import listing, queries
+from tui.store.reading.views import AlertDetails, AlertRow
+from tui.store.tables.invariants import broken
 
 MINUTE = 60_000
 WINDOW = 10 * MINUTE
@@ -131,7 +133,7 @@ def test_what_folded_can_be_sent_on_its_own_once(bench: Bench, pager: Destinatio
     assert write(bench.store, outbox.send_folded, [fold.id]) == {fold.id: None}
     refused = write(bench.store, outbox.send_folded, [fold.id])[fold.id]
 
-    assert str(refused) == "it is being sent already"
+    assert str(refused) == "it is already being sent"
     assert delivered(bench) == 2
     shown = details(bench, receipt.alert_id)
     assert (len(shown.deliveries), shown.folds) == (1, ())
@@ -146,7 +148,7 @@ def test_to_a_destination_that_is_gone_nothing_folded_is_sent(bench: Bench, page
     answer = write(bench.store, outbox.send_folded, [fold.id, 99])
     assert {key: str(refused) for key, refused in answer.items()} == {
         fold.id: "the destination 'pager' has been deleted",
-        99: "it is there no more",
+        99: "it no longer exists",
     }
 
 
@@ -271,7 +273,7 @@ def test_on_postgresql_what_is_sent_by_hand_while_it_is_pruned_is_there_no_more(
         sending = store.write(outbox.send_folded, [fold])
         bench.until_waiting(1)
         pruning.commit()
-        assert str(sending.result()[fold]) == "it is there no more"
+        assert str(sending.result()[fold]) == "it no longer exists"
 
 
 def test_on_postgresql_who_finds_a_window_pruned_makes_it_anew_holding_none(tmp_path: Path) -> None:

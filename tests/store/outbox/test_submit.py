@@ -15,9 +15,9 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid, Unknown
 from tui.domain.lifecycle import submitted
 from tui.store import outbox
-from tui.store.database import Store, Transaction
+from tui.store.engine.database import Store, Transaction
+from tui.store.engine.postgres import Postgres
 from tui.store.outbox import Group, Receipt, Rejected
-from tui.store.postgres import Postgres
 
 PATIENCE_S = 4
 """Less than a transaction waits for a lock."""
@@ -159,7 +159,7 @@ def test_an_alert_with_the_id_of_another_is_refused(
     answers = submit_each(bench, first, other, together=together)
 
     assert [type(answer) for answer in answers] == [Receipt, Conflict]
-    assert str(answers[1]) == "an alert with the id 'a-1' is stored already, with other content"
+    assert str(answers[1]) == "an alert with the id 'a-1' is already stored with other content"
     assert bench.rows("SELECT title FROM alert") == [("first",)]
     assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
 

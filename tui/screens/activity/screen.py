@@ -16,7 +16,7 @@ from tui.screens.shared import words
 from tui.screens.shared.bars import chart
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
-from tui.store import activity
+from tui.store.reading import activity
 
 _REFRESH_S = 2
 _AT_ONCE = 3

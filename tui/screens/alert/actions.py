@@ -15,8 +15,9 @@ from tui.screens.alert.batches import Result, in_batches
 from tui.screens.shared import words
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Choose, Confirm
-from tui.store import destinations, outbox, queries
-from tui.store.views import AlertRow, DeliveryRow, FoldRow
+from tui.store import destinations, outbox
+from tui.store.reading import queries
+from tui.store.reading.views import AlertRow, DeliveryRow, FoldRow
 
 _MOST_NAMED = 5
 NOWHERE = "This alert was sent nowhere"

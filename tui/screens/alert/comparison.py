@@ -18,9 +18,9 @@ from tui.screens.shared.context import Context
 from tui.screens.shared.keys import Keys
 from tui.screens.shared.lines import Line, LineView
 from tui.screens.shared.live import ReadingScreen
-from tui.store import queries
 from tui.store.errors import StoreUnavailable
-from tui.store.views import AttemptRow, DeliveryRow
+from tui.store.reading import queries
+from tui.store.reading.views import AttemptRow, DeliveryRow
 
 _WIDE = 110
 """Columns from which the two stand side by side."""

@@ -14,8 +14,8 @@ from tui.screens.shared import bodies, words
 from tui.screens.shared.clipboard import copy
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Choose, ShowText
-from tui.store import queries
-from tui.store.views import AlertDetails
+from tui.store.reading import queries
+from tui.store.reading.views import AlertDetails
 
 _BY_HAND = "by hand"
 

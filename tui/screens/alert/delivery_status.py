@@ -11,7 +11,7 @@ from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED
 from tui.screens.shared import words
 from tui.screens.shared.lines import Line
-from tui.store.views import AlertDetails, AttemptRow, DeliveryDetails, FoldedAlert, FoldRow
+from tui.store.reading.views import AlertDetails, AttemptRow, DeliveryDetails, FoldedAlert, FoldRow
 
 MARK = "◆"
 

@@ -12,7 +12,7 @@ from tui.domain.secret import mask_url
 from tui.domain.text import visible
 from tui.screens.alert.exchange import size_of
 from tui.screens.shared import bodies, words
-from tui.store.views import AttemptRow, DeliveryRow, Exchange
+from tui.store.reading.views import AttemptRow, DeliveryRow, Exchange
 
 SAME, CHANGED, ADDED, GONE = " ", "~", "+", "-"
 _AROUND = 3

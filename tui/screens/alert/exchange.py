@@ -9,7 +9,7 @@ from tui.domain.text import visible
 from tui.screens.alert.overview import heading
 from tui.screens.shared import bodies, words
 from tui.screens.shared.lines import Line
-from tui.store.views import AttemptRow, Exchange
+from tui.store.reading.views import AttemptRow, Exchange
 
 ATTEMPT, RESPONSE, REQUEST = "attempt", "response", "request"
 """The keys of its headings."""

@@ -6,7 +6,7 @@ from tui.domain.alert import format_time
 from tui.domain.text import visible
 from tui.screens.shared import bodies, words
 from tui.screens.shared.lines import Line
-from tui.store.views import AlertDetails, FoldRow
+from tui.store.reading.views import AlertDetails, FoldRow
 
 CONTEXT = "context"
 """The key of its heading."""

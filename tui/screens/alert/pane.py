@@ -32,8 +32,8 @@ from tui.screens.shared.context import Context
 from tui.screens.shared.lines import Line, LineView
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
-from tui.store import queries
-from tui.store.views import AlertDetails, AttemptRow, FoldRow
+from tui.store.reading import queries
+from tui.store.reading.views import AlertDetails, AttemptRow, FoldRow
 
 _SHORT = 12
 """Lines below which the deliveries have none to spare for a heading."""

@@ -12,7 +12,7 @@ from tui.screens.alert.pane import PRUNED, AlertPane
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
-from tui.store.views import DeliveryRow
+from tui.store.reading.views import DeliveryRow
 
 
 class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -7,8 +7,8 @@ from tui.domain.retry import RetryPolicy
 from tui.screens.alert.overview import heading
 from tui.screens.shared import words
 from tui.screens.shared.lines import Line
-from tui.store.turns import MOST_BEFORE
-from tui.store.views import DeliveryDetails, Turn
+from tui.store.reading.turns import MOST_BEFORE
+from tui.store.reading.views import DeliveryDetails, Turn
 
 _LATE_MS = 10_000
 """A dispatcher that runs has taken up by then what it has room for, or is very busy."""

@@ -4,7 +4,7 @@ from rich.cells import cell_len, split_graphemes
 from textual.content import Content
 
 from tui.screens.shared import words
-from tui.store.views import AlertRow
+from tui.store.reading.views import AlertRow
 
 _GAP = 2
 _BRIEF_SHARE = 0.4

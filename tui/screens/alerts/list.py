@@ -18,8 +18,8 @@ from tui.screens.alerts.rows import AlertRows
 from tui.screens.alerts.window import AlertWindow
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
-from tui.store import listing
-from tui.store.views import AlertRow
+from tui.store.reading import listing
+from tui.store.reading.views import AlertRow
 
 _COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
 """The least time between two counts, and how many times what the last took."""

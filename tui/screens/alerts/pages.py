@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from tui.domain.filter import Filter
 from tui.screens.alerts.window import AlertWindow
 from tui.screens.shared.context import Context
-from tui.store import listing
+from tui.store.reading import listing
 
 _MARGIN, _NEAR = 64, 16
 """Rows held above and below the visible ones, and how few of them left mean that more are read."""

@@ -9,7 +9,7 @@ from tui.screens.alerts.line import alert_line, brief_width, most_brief
 from tui.screens.alerts.window import AlertWindow
 from tui.screens.shared.context import Context
 from tui.screens.shared.cursor import CursorList, under_cursor
-from tui.store.views import AlertRow
+from tui.store.reading.views import AlertRow
 
 
 class AlertRows(CursorList):

@@ -26,7 +26,7 @@ from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
 from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
-from tui.store.views import AlertRow, DeliveryRow
+from tui.store.reading.views import AlertRow, DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
 DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5

@@ -8,7 +8,7 @@ or the oldest. Only a jump past all of them leaves rows out by counting.
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
-from tui.store.views import AlertRow
+from tui.store.reading.views import AlertRow
 
 
 class Approach(TypedDict):

@@ -21,8 +21,8 @@ from tui.screens.destinations.words import cell
 from tui.screens.shared import words
 from tui.screens.shared.context import Context
 from tui.screens.shared.cursor import CursorList, under_cursor
-from tui.store.health import HEALTH_SPAN
-from tui.store.views import DestinationRow
+from tui.store.reading.health import HEALTH_SPAN
+from tui.store.reading.views import DestinationRow
 
 ONE_LINE = 150
 """Cells from which on a destination takes one line."""

@@ -21,8 +21,8 @@ from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 from tui.screens.destinations import words as destination_words
 from tui.screens.shared import words
 from tui.screens.shared.context import Context
-from tui.store import health, queries
-from tui.store.views import DestinationRow, Exchange, PastAttempt, Record
+from tui.store.reading import health, queries
+from tui.store.reading.views import DestinationRow, Exchange, PastAttempt, Record
 
 _SETTLED_S = 0.15
 """How long the cursor rests on a destination before its record is read."""

@@ -22,8 +22,9 @@ from tui.screens.shared import words
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.live import LiveScreen
-from tui.store import destinations, health
+from tui.store import destinations
 from tui.store.errors import StoreUnavailable
+from tui.store.reading import health
 
 _ROOM_FOR_BOTH = 20
 """Lines from which on the list has a pane below it."""

@@ -9,8 +9,8 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED
 from tui.screens.shared import words
-from tui.store.health import HEALTH_SPAN
-from tui.store.views import AttemptRow, DestinationRow
+from tui.store.reading.health import HEALTH_SPAN
+from tui.store.reading.views import AttemptRow, DestinationRow
 
 _URL_END = 6
 

@@ -17,7 +17,7 @@ from tui.screens.log.tail import LogTail
 from tui.screens.shared import words
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
-from tui.store import queries
+from tui.store.reading import queries
 
 _KEPT_LINES = 20_000
 _LONGEST = 400

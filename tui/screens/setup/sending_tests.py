@@ -16,8 +16,9 @@ from tui.domain.text import visible
 from tui.screens.alert.exchange import size_of
 from tui.screens.shared import bodies, words
 from tui.screens.shared.context import Context
-from tui.store import outbox, queries
-from tui.store.views import AttemptRow, Exchange
+from tui.store import outbox
+from tui.store.reading import queries
+from tui.store.reading.views import AttemptRow, Exchange
 
 LOOK_EVERY_S = 0.05
 PATIENCE_S = 4.0

@@ -7,8 +7,8 @@ from textual.widgets import Static
 
 from tui.domain.filter import Filter
 from tui.screens.shared.context import Context
-from tui.store import listing
 from tui.store.errors import StoreUnavailable
+from tui.store.reading import listing
 
 _TYPING_S = 0.15
 """Letters typed within it are taken together."""

@@ -11,7 +11,7 @@ from textual.screen import Screen
 from tui.domain.network import NetworkPolicy
 from tui.domain.retry import RetryPolicy
 from tui.screens.shared.kept import Kept
-from tui.store.database import Store, Transaction
+from tui.store.engine.database import Store, Transaction
 
 Work = ParamSpec("Work")
 Result = TypeVar("Result")

@@ -5,8 +5,8 @@ from textual.widgets import Static
 
 from tui.screens.shared.bars import sparkline
 from tui.screens.shared.context import Context
-from tui.store import queries
-from tui.store.views import Summary
+from tui.store.reading import queries
+from tui.store.reading.views import Summary
 
 _SPAN_S = 60
 # Ours, and the only markup there is: what a click on them does.

@@ -9,7 +9,7 @@ from tui.domain.alert import Severity
 from tui.domain.lifecycle import Outcome, Standing, State
 from tui.domain.text import visible
 from tui.store.outbox import LEASE_MARGIN_MS
-from tui.store.views import DeliveryRow, FoldRow
+from tui.store.reading.views import DeliveryRow, FoldRow
 
 GLYPHS = {
     Standing.WAITING: "○",

@@ -6,10 +6,10 @@ from tui.domain.alert import Severity
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Event, Progress, advance
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
 from tui.store.outbox.rows import destinations_of, lock_by_id, progress_of, write_progress
-from tui.store.rows import AMONG, among, execute, fetch
+from tui.store.tables.rows import AMONG, among, execute, fetch
 
 
 def resend(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:
@@ -28,7 +28,7 @@ def send_to(tx: Transaction, alert_keys: Sequence[int], destination_id: int) -> 
     None for those it was done for, the reason for the others.
     """
     places = {key: (key, destination_id) for key in alert_keys}
-    return _deliver(tx, places, taken="it went there already")
+    return _deliver(tx, places, taken="it was already sent there")
 
 
 def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused | None]:
@@ -38,10 +38,10 @@ def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused |
         fold: (alert, destination) for fold, alert, destination in fetch(tx.db, query, (among(fold_ids),))
     }
     answers: dict[int, Refused | None] = dict.fromkeys(fold_ids, Refused(_GONE))
-    return answers | _deliver(tx, places, taken="it is being sent already")
+    return answers | _deliver(tx, places, taken="it is already being sent")
 
 
-_GONE = "it is there no more"
+_GONE = "it no longer exists"
 
 
 def _deleted(destination: Destination) -> Refused:
@@ -54,7 +54,7 @@ def _deliver(
     """Open a delivery at each place, an alert and a destination, where there is none; else `taken` is why."""
     select = f"SELECT id, severity, test FROM alert WHERE id {AMONG} ORDER BY id"
     # A prune may just be taking them away: none that is there now goes before its delivery refers to it.
-    locked = tx.strategy.lock_rows(select, skip_locked=False)
+    locked = tx.lock_rows(select)
     alerts = {
         key: rest for key, *rest in fetch(tx.db, locked, (among(alert for alert, _ in places.values()),))
     }

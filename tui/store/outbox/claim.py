@@ -10,9 +10,9 @@ from tui.domain.destination import Destination
 from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
 from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
-from tui.store.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
+from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
 """A lease is the destination's deadline and this: the request cannot outlive it."""
@@ -179,7 +179,7 @@ def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
     paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
     if limited:
         sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id {AMONG}"
-        held = fetch(tx.db, tx.strategy.lock_rows(sql, skip_locked=True), (among(limited),))
+        held = fetch(tx.db, tx.lock_rows(sql, skip_locked=True), (among(limited),))
         paces |= {key: Pace(rate, paced_until) for key, rate, paced_until in held}
     return paces
 

@@ -2,9 +2,9 @@
 
 from tui.domain.pacing import FURTHEST_MS
 from tui.domain.retry import RetryPolicy
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.claim import LEASE_MARGIN_MS
-from tui.store.rows import fetch
+from tui.store.tables.rows import fetch
 
 _LONGEST_LEASE_MS = 120_000 + LEASE_MARGIN_MS
 _MOMENT_MS = 1_000

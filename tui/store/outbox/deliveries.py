@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tui.domain.alert import Severity
 from tui.domain.lifecycle import submitted
-from tui.store.database import Transaction
-from tui.store.rows import insert_many
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import insert_many
 
 _COLUMNS = (
     "webhook_id",

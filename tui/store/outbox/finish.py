@@ -9,10 +9,10 @@ from tui.domain.attempt import Answer
 from tui.domain.health import Health, counts
 from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
-from tui.store.database import Transaction
+from tui.store.engine.database import Transaction
 from tui.store.outbox.claim import Claim
 from tui.store.outbox.rows import destinations_of, write_if_held
-from tui.store.rows import AMONG, HEALTH_COLUMNS, among, fetch, update_many
+from tui.store.tables.rows import AMONG, HEALTH_COLUMNS, among, fetch, update_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
 
 def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[_Place, Health]:
     sql = f"SELECT id, url, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
-    sql = tx.strategy.lock_rows(sql, skip_locked=False) if lock else sql
+    sql = tx.lock_rows(sql) if lock else sql
     return {(key, url): Health(*counted) for key, url, *counted in fetch(tx.db, sql, (among(ids),))}
 
 

@@ -13,8 +13,8 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination
 from tui.domain.folding import Window, fold_key
 from tui.domain.lifecycle import State
-from tui.store.database import Transaction
-from tui.store.rows import AMONG, AMONG_NAMES, among, fetch, insert_many, insert_quietly, update_many
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import AMONG, AMONG_NAMES, among, fetch, insert_many, insert_quietly, update_many
 
 
 @dataclass(slots=True)
@@ -108,10 +108,9 @@ def _hold(tx: Transaction, keys: Iterable[str]) -> dict[str, _Held]:
     ordered = sorted(keys)
     blank = [(key, tx.now, Severity.INFO.value, 0) for key in ordered]
     columns = ("key", "opened_at", "severity", "folded")
-    query = tx.strategy.lock_rows(
+    query = tx.lock_rows(
         "SELECT key, id, delivery_id, opened_at, severity, folded FROM fold_window"
-        f" WHERE key {AMONG_NAMES} ORDER BY key",
-        skip_locked=False,
+        f" WHERE key {AMONG_NAMES} ORDER BY key"
     )
     while True:
         with tx.db.atomic() as savepoint:
@@ -148,4 +147,4 @@ def lock_windows_of(tx: Transaction, alert_keys: Collection[int]) -> None:
     """The windows that these alerts opened are ours until the transaction ends, in the order of `_hold`."""
     opened = f"SELECT id FROM delivery WHERE alert_id {AMONG}"
     select = f"SELECT id FROM fold_window WHERE delivery_id IN ({opened}) ORDER BY key"
-    fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(alert_keys),))
+    tx.lock(select, (among(alert_keys),))

@@ -5,8 +5,8 @@ from typing import Any
 
 from tui.domain.destination import Destination
 from tui.domain.lifecycle import Progress, State
-from tui.store.database import Transaction
-from tui.store.rows import (
+from tui.store.engine.database import Transaction
+from tui.store.tables.rows import (
     AMONG,
     DESTINATION_COLUMNS,
     among,
@@ -29,19 +29,19 @@ _CHANGES = (
 
 def lock_free(tx: Transaction, where: str, values: Sequence[Any]) -> list[Row]:
     """Rows of `COLUMNS` that nobody else is changing, ours until the transaction ends."""
-    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=True), values)
+    return fetch(tx.db, tx.lock_rows(_SELECT + where, skip_locked=True), values)
 
 
 def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
     """Rows of `COLUMNS`, ours until the transaction ends; waits for whoever is changing one."""
     where = f"id {AMONG} ORDER BY id"  # in one order, or two who wait could wait for each other
-    return fetch(tx.db, tx.strategy.lock_rows(_SELECT + where, skip_locked=False), (among(ids),))
+    return fetch(tx.db, tx.lock_rows(_SELECT + where), (among(ids),))
 
 
 def lock_deliveries_of(tx: Transaction, alert_keys: Collection[int]) -> None:
     """As `lock_by_id`, all deliveries of these alerts."""
     select = f"SELECT id FROM delivery WHERE alert_id {AMONG} ORDER BY id"
-    fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(alert_keys),))
+    tx.lock(select, (among(alert_keys),))
 
 
 def progress_of(row: Row) -> Progress:
@@ -59,9 +59,8 @@ def write_if_held(tx: Transaction, steps: Sequence[tuple[int, str, Progress]]) -
 
     The fence of every finish: asked for under the lock, and again in the statement that changes the row.
     """
-    if tx.db.for_update:  # in one order, and where one writer has the whole database it need not be
-        select = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
-        fetch(tx.db, tx.strategy.lock_rows(select, skip_locked=False), (among(key for key, _, _ in steps),))
+    in_order = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
+    tx.lock(in_order, (among(key for key, _, _ in steps),))
     held = {key for key, _, _ in steps} - fetch_unmatched(
         tx.db, "delivery", ("id", "lease"), [(key, lease) for key, lease, _ in steps]
     )

@@ -10,13 +10,13 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid
 from tui.domain.matching import found_by
 from tui.domain.routing import route
-from tui.store.database import Transaction
 from tui.store.destinations import all_destinations
+from tui.store.engine.database import Transaction
 from tui.store.errors import StoreLocked
-from tui.store.folds import OWN_FOLDS
 from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
 from tui.store.outbox.folding import Windows
-from tui.store.rows import (
+from tui.store.reading.folds import OWN_FOLDS
+from tui.store.tables.rows import (
     ALERT_COLUMNS,
     AMONG,
     AMONG_NAMES,
@@ -29,7 +29,7 @@ from tui.store.rows import (
     to_alert,
     to_destination,
 )
-from tui.store.words import index_words
+from tui.store.tables.words import index_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class _Plan:
             return
         if not (same or by_id):
             raise Conflict(
-                "alertId", f"an alert with the id {alert.alert_id!r} is stored already, with other content"
+                "alertId", f"an alert with the id {alert.alert_id!r} is already stored with other content"
             )
 
 

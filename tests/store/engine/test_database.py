@@ -1,0 +1,698 @@
+"""A store opens what is its own, refuses the rest untouched, and says in words why it cannot go on."""
+
+import contextlib
+import os
+import resource
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.conftest import Clock, alert, answer, create_database, new_database, postgres, write
+from tests.store.bench import Bench
+from tui.domain.lifecycle import Outcome, State
+from tui.store import outbox
+from tui.store.engine import sqlite
+from tui.store.engine.database import ChangeNotice, Store, Transaction
+from tui.store.engine.postgres import Postgres
+from tui.store.engine.sqlite import Sqlite
+from tui.store.errors import CannotOpen, Deadlocked, NotStorable, StoreUnavailable
+from tui.store.outbox import Finish
+from tui.store.tables.rows import execute
+
+
+def pragma(tx: Transaction, text: str) -> object:
+    return tx.db.execute_sql(f"PRAGMA {text}").fetchone()[0]
+
+
+def noticed(notice: ChangeNotice) -> Iterator[bool]:
+    """What it says until it could have heard of everything; a server takes a moment to tell."""
+    for _ in range(200):
+        yield notice.changed()
+        time.sleep(0.01)
+
+
+def permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+# --- whatever the engine ---
+
+
+@pytest.mark.usefixtures("soc")
+def test_an_exception_inside_work_takes_all_of_it_back(bench: Bench) -> None:
+    [delivery] = bench.submit()
+    before = bench.books()
+
+    def fails_half_way(tx: Transaction) -> None:
+        outbox.submit(tx, [alert()])
+        outbox.claim(tx, policy=bench.policy, slots=10, cap=10, busy={})
+        outbox.cancel(tx, [delivery])
+        raise ZeroDivisionError("half way")
+
+    with pytest.raises(ZeroDivisionError, match="half way"):
+        write(bench.store, fails_half_way)
+    assert bench.books() == before
+    assert bench.rows("SELECT count(*) FROM alert") == [(1,)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_writes_are_carried_out_one_after_the_other_in_the_order_given(bench: Bench) -> None:
+    sent = [alert() for _ in range(50)]
+    futures = [bench.store.write(outbox.submit, [one]) for one in sent]
+    assert all(isinstance(future.result()[0], outbox.Receipt) for future in futures)
+    assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [(one.alert_id,) for one in sent]
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800"])
+def test_a_value_that_no_column_takes_is_not_storable(store: Store, value: object) -> None:
+    kind = "bigint" if isinstance(value, int) else "text"
+    with pytest.raises(NotStorable):
+        store.write(lambda tx: execute(tx.db, f"SELECT CAST(? AS {kind})", (value,))).result()
+
+
+def test_what_is_ended_for_a_deadlock_is_begun_anew_and_not_for_ever(store: Store) -> None:
+    begun: list[int] = []
+
+    def wait_for_who_waits(tx: Transaction) -> None:
+        begun.append(tx.now)
+        if len(begun) < 10:
+            raise Deadlocked("the database is locked by another process")
+
+    with pytest.raises(Deadlocked):
+        store.write(wait_for_who_waits).result()
+    assert len(begun) == 4
+
+
+def test_a_transaction_has_one_time(store: Store, clock: Clock) -> None:
+    def read_twice(tx: Transaction) -> tuple[int, int]:
+        first = tx.now
+        clock.advance(5)
+        return first, tx.now
+
+    first, second = write(store, read_twice)
+    assert first == second == clock.now - 5
+    assert write(store, lambda tx: tx.now) == clock.now
+
+
+def test_tokens_are_long_and_differ(store: Store) -> None:
+    tokens = write(store, lambda tx: {tx.token() for _ in range(1_000)})
+    assert len(tokens) == 1_000
+    assert {len(token) for token in tokens} == {32}
+
+
+def test_a_closed_store_takes_no_more_work(store: Store) -> None:
+    store.close()
+    store.close()
+    with pytest.raises(RuntimeError):
+        store.write(outbox.submit, [])
+
+
+@pytest.mark.usefixtures("soc")
+def test_what_a_store_was_told_before_it_closed_is_kept(bench: Bench, tmp_path: Path) -> None:
+    future = bench.store.write(outbox.submit, [alert(alert_id="last")])
+    bench.store.close()
+    assert isinstance(future.result()[0], outbox.Receipt)
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_change_is_noticed_once(bench: Bench) -> None:
+    with contextlib.closing(bench.store.watch()) as notice:
+        assert not notice.changed()
+        bench.submit()
+        assert any(noticed(notice))
+        assert not notice.changed()
+
+
+def test_reading_is_no_change(bench: Bench) -> None:
+    with contextlib.closing(bench.store.watch()) as notice:
+        bench.books()
+        bench.claim()
+        assert not notice.changed()
+
+
+def test_a_sound_database_has_nothing_wrong_with_it(bench: Bench) -> None:
+    bench.add()
+    bench.submit()
+    bench.finish(bench.claim_one())
+    assert bench.store.check() == []
+
+
+# --- SQLite: the file ---
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "tocsin.db"
+
+
+@pytest.fixture
+def made(path: Path, clock: Clock) -> Path:
+    """A database that has been used and closed."""
+    with Store(Sqlite(path, clock)) as store:
+        bench = Bench(store, clock)
+        bench.add()
+        for _ in range(20):
+            bench.submit(description="x" * 1_000)
+    return path
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a lock longer than a moment."""
+    monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
+
+
+def test_only_its_owner_can_read_the_database(path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        with Store(Sqlite(path)) as store:
+            write(store, outbox.submit, [alert()])
+            files = {file.name: permissions(file) for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert files == {"tocsin.db": 0o600, "tocsin.db-wal": 0o600, "tocsin.db-shm": 0o600}
+    assert permissions(path.parent) == 0o700
+
+
+def test_a_database_that_is_there_is_opened_with_what_is_in_it(made: Path) -> None:
+    with Store(Sqlite(made)) as store:
+        assert (
+            store.read(lambda db: db.execute_sql("SELECT count(*) FROM delivery").fetchone()[0]).result()
+            == 20
+        )
+
+
+@pytest.mark.parametrize("name", ["with space.db", "ümlaut#1?.db", "100%25.db", "-x"])
+def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+    for _ in range(2):
+        with Store(Sqlite(tmp_path / name)) as store:
+            write(store, outbox.submit, [alert()])
+    assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
+)
+def test_what_is_committed_survives_a_power_cut_and_points_somewhere(
+    path: Path, text: str, value: object
+) -> None:
+    with Store(Sqlite(path)) as store:
+        assert write(store, pragma, text) == value
+
+
+def test_readers_do_not_wait_for_the_writer(made: Path) -> None:
+    with Store(Sqlite(made)) as store:
+
+        def read_meanwhile(tx: Transaction) -> int:
+            tx.db.execute_sql("DELETE FROM delivery")
+            return store.read(
+                lambda db: db.execute_sql("SELECT count(*) FROM delivery").fetchone()[0]
+            ).result()
+
+        assert write(store, read_meanwhile) == 20
+
+
+# --- SQLite: what is refused ---
+
+
+def test_a_directory_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(tmp_path).open()
+    assert str(caught.value) == f"{tmp_path} is a directory; --db takes the path of a file"
+
+
+@pytest.mark.parametrize("below", ["tocsin.db", "state/tocsin.db"])
+def test_a_file_where_a_directory_is_needed_is_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    path = tmp_path / "file" / below
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(path).open()
+    assert str(caught.value) == f"cannot create the database {path}: its directory is a file"
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(tmp_path / "pipe").open()
+    assert str(caught.value) == f"{tmp_path / 'pipe'} is not a regular file; --db takes the path of a file"
+
+
+@pytest.mark.parametrize("target", ["nowhere", "link"], ids=["dangling", "looping"])
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(CannotOpen, match=f"cannot create the database {link}: "):
+        Sqlite(link).open()
+
+
+@pytest.mark.parametrize("text", ["ab", "An ordinary text.\n" * 100])
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(path).open()
+    assert str(caught.value) == f"{path} is not a database; choose another file with --db"
+    assert path.read_text() == text
+
+
+@pytest.fixture(params=["delete", "wal", "crashed in wal", "empty but theirs"])
+def of_another(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Path:
+    """Another program's database, also one it has not tidied up."""
+    path.parent.mkdir()
+    original = tmp_path / "original.db"
+    with contextlib.closing(sqlite3.connect(original, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA journal_mode = {'wal' if 'wal' in request.param else 'delete'}")
+        if request.param == "empty but theirs":
+            connection.execute("PRAGMA application_id = 1234")
+        else:
+            connection.execute("CREATE TABLE diary (entry TEXT)")
+            connection.execute("INSERT INTO diary VALUES ('dear')")
+        if "crashed" in request.param:
+            shutil.copy(f"{original}-wal", f"{path}-wal")
+            shutil.copy(original, path)
+    if "crashed" not in request.param:
+        shutil.copy(original, path)
+    return path
+
+
+def test_another_programs_database_is_refused_and_left_as_it_is(of_another: Path) -> None:
+    before = {file.name: file.read_bytes() for file in of_another.parent.iterdir()}
+    with pytest.raises(CannotOpen) as caught:
+        Sqlite(of_another).open()
+    assert str(caught.value) == f"{of_another} belongs to another program; choose another file with --db"
+    assert {file.name: file.read_bytes() for file in of_another.parent.iterdir()} == before
+
+
+def test_a_database_from_the_future_is_refused(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute(
+            "INSERT INTO schema_migration (name, applied) VALUES ('9999_telepathy', '2050-01-01')"
+        )
+    with pytest.raises(CannotOpen, match="made by a newer Tocsin"):
+        Sqlite(made).open()
+
+
+# --- SQLite: several at once ---
+
+OPEN_AND_SUBMIT = """
+import sys
+from pathlib import Path
+from tests.conftest import alert
+from tui.store import outbox
+from tui.store.engine.database import Store
+from tui.store.engine.postgres import Postgres
+from tui.store.tables.rows import execute
+from tui.store.engine.sqlite import Sqlite
+print("ready", flush=True)
+sys.stdin.readline()
+with Store(Sqlite(Path(sys.argv[1]))) as store:
+    store.write(outbox.submit, [alert(alert_id=sys.argv[2])]).result()
+"""
+
+
+def test_processes_that_create_the_same_database_at_the_same_time_all_succeed(path: Path) -> None:
+    root = Path(__file__).parents[3]
+    with contextlib.ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", OPEN_AND_SUBMIT, str(path), f"from-{n}"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                    cwd=root,
+                )
+            )
+            for n in range(4)
+        ]
+        for process in processes:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0)] * 4
+    with Store(Sqlite(path)) as store:
+        stored = store.read(lambda db: db.execute_sql("SELECT alert_id FROM alert").fetchall()).result()
+    assert sorted(stored) == [(f"from-{n}",) for n in range(4)]
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another connection holds the one write lock."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+@pytest.mark.usefixtures("impatient")
+def test_while_another_process_holds_the_lock_a_write_fails_in_words_and_succeeds_afterwards(
+    made: Path, clock: Clock
+) -> None:
+    with Store(Sqlite(made, clock)) as store:
+        with locked(made), pytest.raises(StoreUnavailable) as caught:
+            write(store, outbox.submit, [alert()])
+        assert str(caught.value) == "the database is locked by another process"
+        [receipt] = write(store, outbox.submit, [alert()])
+        assert isinstance(receipt, outbox.Receipt)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_database_that_stays_locked_cannot_be_opened(made: Path) -> None:
+    with locked(made), pytest.raises(CannotOpen) as caught:
+        Sqlite(made).open()
+    assert str(caught.value) == f"cannot open the database {made}: database is locked"
+
+
+# --- SQLite: a full disk, a damaged file ---
+
+
+def leave_room(tx: Transaction, pages: int) -> None:
+    pragma(tx, f"max_page_count = {pragma(tx, 'page_count') + pages}")  # pyright: ignore[reportOperatorIssue]
+
+
+def test_a_result_that_the_full_disk_refused_can_be_stored_when_there_is_room_again(
+    path: Path, clock: Clock
+) -> None:
+    with Store(Sqlite(path, clock)) as store:
+        bench = Bench(store, clock)
+        bench.add()
+        [delivery] = bench.submit()
+        claim = bench.claim_one()
+        before = bench.books()
+        large = Finish(claim, answer(Outcome.DELIVERED, response_body=bytes(64 * 1024)), 0.0)
+
+        for work, given in (
+            (outbox.finish, ([large], bench.policy)),
+            (outbox.submit, ([alert(description="x" * 100_000)],)),
+        ):
+            write(store, leave_room, 2)  # of this connection, which an error ends
+            with pytest.raises(StoreUnavailable) as caught:
+                write(store, work, *given)
+            assert str(caught.value) == "the disk is full"
+        assert bench.books() == before
+
+        write(store, leave_room, 1_000)
+        write(store, outbox.finish, [large], bench.policy)
+        assert bench.progress(delivery).state is State.DELIVERED
+
+
+def alerts_in(store: Store) -> int:
+    return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()
+
+
+def test_nothing_is_stored_in_a_file_that_was_taken_away(path: Path) -> None:
+    with Store(Sqlite(path)) as store:
+        write(store, outbox.submit, [alert()])
+        aside = path.rename(path.with_name("aside"))
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).rename(f"{aside}{suffix}")
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="the database file was removed"):
+                write(store, outbox.submit, [alert()])
+        assert not path.exists()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{aside}{suffix}").rename(path.with_name(path.name + suffix))
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 2
+
+
+def test_what_is_stored_goes_into_the_file_that_was_put_in_its_place(path: Path) -> None:
+    other = path.with_name("other")
+    with Store(Sqlite(other)) as store:
+        write(store, outbox.submit, [alert(), alert()])
+    with Store(Sqlite(path)) as store:
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 1
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+        other.rename(path)
+        write(store, outbox.submit, [alert()])
+        assert alerts_in(store) == 3
+        assert store.check() == []
+    with Store(Sqlite(path)) as store:
+        assert alerts_in(store) == 3
+        assert store.check() == []
+
+
+def test_a_file_that_was_put_in_its_place_is_a_change_and_so_is_what_is_written_there(path: Path) -> None:
+    other = path.with_name("other")
+    Sqlite(other).open()
+    with Store(Sqlite(path)) as store, contextlib.closing(store.watch()) as notice:
+        for end in ("", "-wal", "-shm"):
+            path.with_name(path.name + end).unlink(missing_ok=True)
+        assert not notice.changed()
+        assert not path.exists(), "none is made to look at"
+        other.rename(path)
+        assert notice.changed()
+        assert not notice.changed()
+        write(store, outbox.submit, [alert()])
+        assert notice.changed()
+
+
+def test_why_a_database_cannot_be_made_is_not_hidden_by_the_rollback_that_fails_as_well(path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        with pytest.raises(CannotOpen, match=r"cannot open the database .*: disk I/O error"):
+            Sqlite(path).open()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with Store(Sqlite(path)) as store:
+        assert store.check() == []
+
+
+def test_a_row_that_points_nowhere_is_found(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("DELETE FROM alert WHERE id = 7")
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["a row of delivery refers to a row that does not exist"]
+
+
+def test_a_row_that_cannot_be_is_found(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection, connection:
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("UPDATE delivery SET lease = 'x' WHERE id = 7")
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["CHECK constraint failed in delivery"]
+
+
+def test_a_damaged_page_is_found_and_named_in_words_wherever_it_is_met(made: Path) -> None:
+    with contextlib.closing(sqlite3.connect(made)) as connection:
+        [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'alert'")
+    with made.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(Random(page).randbytes(4096))
+    with Store(Sqlite(made)) as store:
+        assert store.check() == ["database disk image is malformed"]
+        with pytest.raises(StoreUnavailable, match="the database is damaged"):
+            store.read(lambda db: db.execute_sql("SELECT * FROM alert").fetchall()).result()
+
+
+# --- SQLite: the versions with a bug ---
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [
+        ((3, 6, 23), False),
+        ((3, 7, 0), True),
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+        ((4, 0, 0), False),
+    ],
+)
+def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: tuple[int, int, int], *, affected: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    with Store(Sqlite(tmp_path / "tocsin.db")) as store:
+        assert bool(store.caveats()) is affected
+
+
+# --- PostgreSQL: what is refused, and in which words ---
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://soc:hunter2%zz@db/tocsin",
+        "postgresql://soc:hunter2@[db/tocsin",
+        "postgresql://soc:hunter2/x@db/tocsin",
+        "postgresql://soc:x@hunter2@db/tocsin",
+    ],
+)
+def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(url: str) -> None:
+    with pytest.raises(CannotOpen, match="the database URL is not valid") as caught:
+        Postgres(url).open()
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("/nowhere", 'database "nowhere" does not exist'),
+        ("/postgres?user=nobody", 'role "nobody" does not exist'),
+        ("/postgres?host=/nowhere", "the database server does not answer"),
+    ],
+)
+def test_a_server_that_does_not_let_us_in_is_named_with_its_reason(name: str, said: str) -> None:
+    path, _, query = name.partition("?")
+    _, _, where = postgres().partition("?")
+    with pytest.raises(CannotOpen) as caught:
+        Postgres(f"postgresql://postgres@{path}?{where}&{query}").open()
+    assert str(caught.value).startswith("cannot open the database postgresql://")
+    assert str(caught.value).endswith(f": {said}")
+
+
+def test_a_database_that_cannot_hold_every_text_is_refused(tmp_path: Path) -> None:
+    server, name = postgres(), "tocsin_latin"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    with pytest.raises(CannotOpen, match="has the encoding LATIN1; Tocsin requires UTF8"):
+        Postgres(server.replace("/postgres?", f"/{name}?")).open()
+
+
+def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_ours(tmp_path: Path) -> None:
+    with Store(Postgres(new_database("postgresql", tmp_path))) as store:
+        # As after a failover to a standby: of this connection, which an error ends.
+        write(store, lambda tx: tx.db.execute_sql("SET default_transaction_read_only = on"))
+        with pytest.raises(StoreUnavailable) as caught:
+            write(store, outbox.submit, [alert()])
+        assert str(caught.value) == "the database cannot be written"
+        [receipt] = write(store, outbox.submit, [alert()])
+        assert isinstance(receipt, outbox.Receipt)
+
+
+# --- PostgreSQL: connections ---
+
+
+def connections(server: psycopg.Connection[Any], name: str) -> list[tuple[Any, ...]]:
+    """Of the database called `name`: process and application."""
+    asked = "SELECT pid, application_name FROM pg_stat_activity WHERE datname = %s"
+    return server.execute(asked, (name,)).fetchall()
+
+
+@pytest.fixture
+def server() -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(postgres(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> str:
+    """The URL of a database on the server."""
+    return new_database("postgresql", tmp_path)
+
+
+def name_in(url: str) -> str:
+    return url.partition("?")[0].rpartition("/")[2]
+
+
+def cut(server: psycopg.Connection[Any], name: str) -> None:
+    """Every connection to the database called `name`, as a restart of the server does it."""
+    for pid, _ in connections(server, name):
+        server.execute("SELECT pg_terminate_backend(%s)", (pid,))
+    for _ in range(500):
+        if not connections(server, name):
+            return
+        time.sleep(0.01)
+    raise AssertionError("a connection stays")
+
+
+def test_a_connection_found_dead_is_opened_anew_before_anything_is_asked_of_it(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(theirs)) as store:
+        write(store, outbox.submit, [alert()])
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 1
+        cut(server, name_in(theirs))
+        write(store, outbox.submit, [alert()])
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 2
+
+
+def test_work_whose_connection_is_cut_is_not_done_again(server: psycopg.Connection[Any], theirs: str) -> None:
+    done: list[int] = []
+
+    def cut_off(tx: Transaction) -> None:
+        done.append(len(outbox.submit(tx, [alert()])))
+        cut(server, name_in(theirs))
+
+    with Store(Postgres(theirs)) as store:
+        with pytest.raises(StoreUnavailable):
+            write(store, cut_off)
+        assert done == [1]
+        assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 0
+
+
+def test_what_the_url_says_of_a_connection_goes_for_all_of_them(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(f"{theirs}&application_name=watched")) as store, contextlib.closing(store.watch()):
+        assert [application for _, application in connections(server, name_in(theirs))] == ["watched"]
+
+
+def test_what_a_server_is_known_for_is_asked_like_everything_else(
+    server: psycopg.Connection[Any], theirs: str
+) -> None:
+    with Store(Postgres(theirs)) as store:
+        assert [caveat.partition(" ")[0] for caveat in store.caveats()] == ["fsync", "full_page_writes"]
+        server.execute(f"ALTER DATABASE {name_in(theirs)} ALLOW_CONNECTIONS false")
+        cut(server, name_in(theirs))
+        with pytest.raises(StoreUnavailable, match="not currently accepting connections"):
+            store.caveats()
+
+
+@pytest.mark.parametrize("setting", ["synchronous_commit"])
+def test_a_setting_that_can_lose_alerts_is_reported(
+    server: psycopg.Connection[Any], theirs: str, setting: str
+) -> None:
+    server.execute(f"ALTER DATABASE {name_in(theirs)} SET {setting} = off")
+    with Store(Postgres(theirs)) as store:
+        assert f"{setting} is off: a crash of the server can lose alerts" in store.caveats()
+
+
+def test_a_lease_is_measured_with_the_clock_of_the_server(
+    theirs: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = time.time() + 3_600  # this machine's clock is an hour ahead of the server's
+    monkeypatch.setattr(time, "time", lambda: ahead)
+    monkeypatch.setattr(time, "time_ns", lambda: int(ahead * 1e9))
+    with Store(Postgres(theirs)) as store:
+        bench = Bench(store, Clock())
+        bench.add()
+        bench.submit()
+        claim = bench.claim_one()
+        [(server_now,)] = bench.rows("SELECT extract(epoch FROM clock_timestamp()) * 1000")
+        [(lease_ends,)] = bench.rows("SELECT due_at FROM delivery")
+    for moment, expected in ((claim.started_at, 0), (lease_ends, 30_000 + outbox.LEASE_MARGIN_MS)):
+        assert abs(moment - float(server_now) - expected) < 60_000
+
+
+def test_processes_that_make_the_tables_at_the_same_time_all_succeed() -> None:
+    empty = create_database(postgres())
+    with ThreadPoolExecutor(4) as pool:
+        stores = [*pool.map(lambda _: Store(Postgres(empty)), range(4))]
+    assert sorted(len(store.strategy.migrated) for store in stores) == [0, 0, 0, 1]
+    for store in stores:
+        store.close()

@@ -1,0 +1,238 @@
+"""Lists of alerts: every filter finds the same on each engine, wherever a page of it begins."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.conftest import NOW, alert, answer, write
+from tests.store.bench import Bench
+from tui.domain.alert import AlertType, Severity
+from tui.domain.filter import parse_filter
+from tui.domain.lifecycle import Outcome, Standing
+from tui.domain.retry import RetryPolicy
+from tui.domain.search import words_of
+from tui.store import outbox
+from tui.store.reading import listing, queries
+from tui.store.reading.filtering import sources
+from tui.store.reading.views import AlertRow
+from tui.store.tables.rows import fetch
+
+HOUR = 3_600_000
+TITLES = (
+    "Root login from 203.0.113.9",
+    "BruteForce on vpn-3",
+    "S3 bucket made public",
+    "ÜBER login [bold]",
+    "日本語のログイン",
+    "100% _disk_ full",
+)
+
+
+@pytest.fixture
+def history(bench: Bench) -> Bench:
+    """Alerts of every kind, whose deliveries stand in every way."""
+    random = Random(7)
+    soc, pager = bench.add(name="soc"), bench.add(name="Ops team")
+    alerts = [
+        alert(
+            alert_id=f"id{number:03}",
+            title=random.choice(TITLES),
+            name=random.choice((None, "Identity watch")),
+            rule_id=random.choice(("AWS.Root.Login", "Okta.BruteForce")),
+            severity=random.choice(list(Severity)),
+            type=random.choice(list(AlertType)),
+            tags=random.choice(((), ("aws",), ("aws", "cloud team"))),
+            created_at=NOW - random.choice((0, HOUR, 30 * HOUR)),
+            destinations=random.choice(((), ("soc",), ("Ops team",), ("soc", "Ops team"))),
+            test=random.random() < 0.1,
+        )
+        for number in range(60)
+    ]
+    write(bench.store, outbox.submit, alerts[:50])
+    final = RetryPolicy(())
+    for claim in bench.claim(slots=55, cap=55).claims[:-3]:
+        outcome, policy = random.choice(
+            ((Outcome.DELIVERED, bench.policy), (Outcome.REJECTED, bench.policy), (Outcome.REJECTED, final))
+        )
+        write(bench.store, outbox.finish, [outbox.Finish(claim, answer(outcome), 0.0)], policy)
+    write(bench.store, outbox.submit, alerts[50:])
+    waiting = bench.rows("SELECT id FROM delivery WHERE state = 'scheduled' AND attempts = 0 ORDER BY id")
+    bench.cancel(waiting[0][0])
+    assert {row[0] for row in bench.rows("SELECT DISTINCT destination_id FROM delivery")} == {
+        soc.id,
+        pager.id,
+    }
+    return bench
+
+
+def all_rows(bench: Bench) -> list[AlertRow]:
+    return page(bench, "", limit=1_000)
+
+
+def page(bench: Bench, text: str, *, up_to: int = 10**9, limit: int = 1_000, **where: Any) -> list[AlertRow]:
+    found = bench.store.read(
+        listing.page_of_alerts, parse_filter(text), NOW, up_to=up_to, limit=limit, **where
+    )
+    return found.result()
+
+
+def count(bench: Bench, text: str, *, up_to: int = 10**9, **where: Any) -> int:
+    return bench.store.read(listing.count_alerts, parse_filter(text), NOW, up_to=up_to, **where).result()
+
+
+def standings(row: AlertRow, destination: str | None = None) -> set[Standing]:
+    return {d.standing for d in row.deliveries if destination in (None, d.destination)}
+
+
+Matches = Callable[[AlertRow], bool]
+FILTERS: dict[str, Matches] = {
+    "": lambda row: True,
+    "severity:>=high": lambda row: row.severity in ("HIGH", "CRITICAL"),
+    "-severity:low,info": lambda row: row.severity not in ("LOW", "INFO"),
+    "type:policy": lambda row: row.type == "POLICY",
+    "test:yes": lambda row: row.test,
+    "since:2h": lambda row: row.created_at >= NOW - 2 * HOUR,
+    "state:failed": lambda row: Standing.FAILED in standings(row),
+    "state:retrying": lambda row: Standing.RETRYING in standings(row),
+    "state:failed,retrying": lambda row: bool(standings(row) & {Standing.FAILED, Standing.RETRYING}),
+    "state:waiting": lambda row: Standing.WAITING in standings(row),
+    "state:sending": lambda row: Standing.SENDING in standings(row),
+    "state:delivered": lambda row: Standing.DELIVERED in standings(row),
+    "state:cancelled": lambda row: Standing.CANCELLED in standings(row),
+    "state:unrouted": lambda row: row.not_routed is not None,
+    "state:failed,unrouted": lambda row: Standing.FAILED in standings(row) or row.not_routed is not None,
+    "state:failed state:delivered": lambda row: False,
+    "-state:delivered": lambda row: Standing.DELIVERED not in standings(row),
+    "-state:unrouted": lambda row: row.not_routed is None,
+    "to:soc": lambda row: bool(standings(row, "soc")),
+    'to:"ops team",soc': lambda row: bool(row.deliveries),
+    "-to:soc": lambda row: not standings(row, "soc"),
+    "to:nobody": lambda row: False,
+    "to:soc state:failed": lambda row: Standing.FAILED in standings(row, "soc"),
+    "to:soc state:unrouted": lambda row: False,
+    "state:failed severity:>=medium -type:policy": lambda row: (
+        Standing.FAILED in standings(row)
+        and row.severity in ("MEDIUM", "HIGH", "CRITICAL")
+        and row.type != "POLICY"
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FILTERS)
+def test_each_filter_finds_what_it_says_newest_first_and_counts_it(history: Bench, text: str) -> None:
+    wanted = [row for row in all_rows(history) if FILTERS[text](row)]
+    assert page(history, text) == wanted
+    assert count(history, text) == len(wanted)
+    assert text in ("to:nobody", "to:soc state:unrouted", "state:failed state:delivered") or wanted
+
+
+@pytest.mark.parametrize("text", ["", "login", "severity:>=medium", "state:failed,unrouted", "to:soc"])
+def test_a_page_begins_at_any_key_and_goes_either_way(history: Bench, text: str) -> None:
+    every = page(history, text)
+    assert len(every) > 8
+    for place, row in enumerate(every):
+        assert page(history, text, up_to=row.key, limit=5) == every[place : place + 5]
+        assert page(history, text, after=row.key, limit=5, upwards=True) == every[max(0, place - 5) : place]
+        assert count(history, text, after=row.key) == place
+    assert page(history, text, limit=3, skip=4) == every[4:7]
+    assert page(history, text, limit=3, skip=2, upwards=True) == every[-5:-2]
+    assert count(history, text, most=4) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("login", ["login", "aws.root.login"]),
+        ("LOG", ["login"]),
+        ("über", ["ÜBER"]),
+        ("ÜBER", ["ÜBER"]),
+        ("203.0.1", ["203.0.113.9"]),
+        ("113.9", ["203.0.113.9"]),
+        ('"made pub"', ["made public"]),
+        ('"public made"', []),
+        ("force", ["BruteForce"]),
+        ("bruteforce", ["BruteForce"]),
+        ("okta.brute", ["okta.bruteforce"]),
+        ("ログイン", ["ログイン"]),
+        ("語の", ["ログイン"]),
+        ("id007", ["id007"]),
+        ("watch", ["Identity watch"]),
+        ("[bold]", ["[bold]"]),
+        ("100%", ["100%"]),
+        ("_disk_", ["_disk_"]),
+        ("ogin", []),
+        ("nowhere", []),
+        ("aws", ["aws.root.login"]),
+    ],
+)
+def test_a_word_is_found_by_how_it_begins_in_title_name_rule_and_id(
+    history: Bench, text: str, found: Sequence[str]
+) -> None:
+    names = dict(history.rows("SELECT id, coalesce(name, '') FROM alert"))
+    rows = all_rows(history)
+    texts = {
+        row.key: f"{row.headline} {names[row.key]} {row.rule_id} {row.alert_id}".casefold() for row in rows
+    }
+    wanted = [row for row in rows if any(part.casefold() in texts[row.key] for part in found)]
+    assert page(history, text) == wanted
+    assert count(history, text) == len(wanted)
+    without = [row for row in rows if row not in wanted]
+    assert page(history, f"-{text}") == without
+
+
+def test_words_and_terms_hold_together(history: Bench) -> None:
+    wanted = [
+        row
+        for row in all_rows(history)
+        if "login" in words_of(f"{row.headline} {row.rule_id}")
+        and Standing.DELIVERED in standings(row, "soc")
+    ]
+    assert page(history, "login to:soc state:delivered") == wanted != []
+    rest = [row for row in page(history, "login root") if "203" in words_of(row.headline)]
+    assert page(history, "root login 203 -bucket") == rest != []
+
+
+def test_a_tag_is_found_whole_whatever_its_case(history: Bench) -> None:
+    tagged = dict(history.rows("SELECT id, tags FROM alert"))
+    rows = all_rows(history)
+    assert page(history, "tag:AWS") == [row for row in rows if '"aws"' in tagged[row.key]]
+    assert page(history, 'tag:"cloud team"') == [row for row in rows if "cloud team" in tagged[row.key]]
+    assert page(history, "tag:cloud") == page(history, "tag:aw") == []
+    assert page(history, "-tag:aws") == [row for row in rows if '"aws"' not in tagged[row.key]]
+    assert page(history, "tag:nothing,aws") == page(history, "tag:aws")
+
+
+def test_deliveries_are_meant_by_the_same_filter(history: Bench) -> None:
+    def meant(text: str) -> list[int]:
+        return history.store.read(queries.matching_deliveries, parse_filter(text), NOW).result()
+
+    rows = all_rows(history)
+    for text, matches in (("", lambda row: True), ("login", lambda row: row in page(history, "login"))):
+        wanted = [
+            d.id for row in rows if matches(row) for d in row.deliveries if d.standing is Standing.FAILED
+        ]
+        assert meant(f"{text} state:failed") == sorted(wanted)
+
+
+# --- what it costs
+
+
+@pytest.mark.parametrize("engine", ["sqlite"])  # which tells its plan in words
+@pytest.mark.parametrize("text", [*FILTERS, "login", "-login", "tag:aws", "login state:failed"])
+def test_no_filter_reads_an_alert_to_know_whether_it_matches(history: Bench, text: str) -> None:
+    def plan(db: Any) -> list[str]:
+        steps: list[str] = []
+        for source in sources(db, parse_filter(text), NOW):
+            query = (
+                f"SELECT {source.key} FROM {source.tables} WHERE {source.where} ORDER BY {source.key} DESC"
+            )
+            steps += [row[3] for row in fetch(db, f"EXPLAIN QUERY PLAN {query}", source.values)]
+        return steps
+
+    for step in history.store.read(plan).result():
+        if " alert " in f"{step} ":
+            assert "USING COVERING INDEX alert_listed" in step, step
+        if "delivery" in step:
+            assert "USING" in step, step

@@ -1,0 +1,40 @@
+"""When a delivery that waits may go to a destination with a rate limit."""
+
+from tests.store.bench import Bench
+from tui.domain.alert import Severity
+from tui.store.reading import queries
+from tui.store.reading.views import Turn
+
+
+def turn_of(bench: Bench, delivery: int) -> Turn | None:
+    [(key,)] = bench.rows("SELECT alert_id FROM delivery WHERE id = ?", delivery)
+    details = bench.store.read(queries.alert_details, key).result()
+    assert details is not None
+    return details.deliveries[0].turn
+
+
+def test_where_a_destination_has_a_rate_those_that_go_first_are_counted(bench: Bench) -> None:
+    bench.add(rate=5.0)
+    bench.submit(severity=Severity.INFO)
+    [first] = bench.submit(severity=Severity.HIGH)
+    [second] = bench.submit(severity=Severity.HIGH)
+    [urgent] = bench.submit(severity=Severity.CRITICAL)
+
+    turns = [turn_of(bench, delivery) for delivery in (urgent, first, second)]
+
+    assert [turn.before for turn in turns if turn] == [0, 1, 2]
+    assert turns[0] is not None
+    assert turns[0].comes_at(bench.clock()) == bench.clock()
+    assert turns[2] is not None
+    assert turns[2].comes_at(bench.clock()) == bench.clock() + 400
+
+
+def test_without_a_rate_or_under_way_there_is_no_turn_to_wait_for(bench: Bench) -> None:
+    soc = bench.add(rate=5.0)
+    bench.add(name="pager")
+    [free] = bench.submit(destinations=("pager",))
+    [paced] = bench.submit(destinations=(soc.name,))
+    bench.claim()
+
+    assert turn_of(bench, free) is None
+    assert turn_of(bench, paced) is None

@@ -1,0 +1,1 @@
+"""An open store, and everything that differs between SQLite and PostgreSQL."""

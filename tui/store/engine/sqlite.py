@@ -1,0 +1,293 @@
+"""SQLite: one file, shared by the processes of one machine."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import contextlib
+import errno
+import os
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import peewee
+
+from tui.store import migrate
+from tui.store.engine.backup import Progress, copy
+from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
+from tui.store.engine.driver_errors import first_of
+from tui.store.engine.sqlite_dialect import SqliteDialect
+from tui.store.errors import CannotOpen, OpenLocked
+from tui.store.private import close_to_others, make_directory, refuse_planted_link
+
+_File = tuple[int, int]
+"""Device and inode."""
+
+_APPLICATION_ID = 0x746F6373  # "tocs": marks the file as Tocsin's (PRAGMA application_id)
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+
+
+class _Database(peewee.SqliteDatabase):
+    dialect = SqliteDialect()
+
+
+class Sqlite:
+    """SQLite in WAL mode: readers never wait for the writer, and there is one writer at a time.
+
+    `clock` returns milliseconds since 1970. Without `create`, a missing file is an error.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int] = wall_clock, *, create: bool = True) -> None:
+        self.path = path
+        self._create = create
+        self.migrated: Sequence[str] = ()
+        self._clock = clock
+        self._connected = threading.local()
+        """The file this thread's connection has open, if it is not the one opened first."""
+        self._opened: _File | None = None
+
+    @property
+    def shown(self) -> str:
+        return str(self.path)
+
+    def open(self) -> peewee.Database:
+        self._prepare_file()
+        db = _Database(
+            _uri(self.path),
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            lock_type="IMMEDIATE",
+            pragmas=(("synchronous", "full"), ("foreign_keys", 1)),
+        )
+        try:
+            self._adopt(db)
+        except (peewee.OperationalError, peewee.DatabaseError, sqlite3.Error) as error:
+            db.close()
+            first = first_of(error)
+            kind = OpenLocked if "locked" in str(first) else CannotOpen
+            raise kind(self._explain(first)) from None
+        except BaseException:
+            db.close()
+            raise
+        db.close()
+        for end in ("", "-wal", "-shm"):  # also files that the user created
+            close_to_others(self.path.with_name(self.path.name + end))
+        self._opened = _file_at(self.path)
+        return db
+
+    def now(self, db: peewee.Database) -> int:  # noqa: ARG002
+        return self._clock()
+
+    def watch(self) -> ChangeNotice:
+        return _DataVersion(self.path)
+
+    def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
+        # Writes to a file that was removed or replaced by a backup would be lost.
+        found = _file_at(self.path)
+        before: _File | None = getattr(self._connected, "to", self._opened)
+        self._connected.to = found
+        return found != before
+
+    def break_off(self, connection: object) -> None:
+        """Do nothing: there is no server, and waits for locks end after BUSY_TIMEOUT_S."""
+
+    def check(self, db: peewee.Database) -> list[str]:
+        problems: list[str] = []
+        try:
+            problems += [str(row[0]) for row in db.execute_sql("PRAGMA integrity_check") if row[0] != "ok"]
+            for row in db.execute_sql("PRAGMA foreign_key_check"):
+                problems.append(f"a row of {row[0]} refers to a row that does not exist")
+        except (peewee.DatabaseError, sqlite3.DatabaseError) as error:  # the damage ends the check itself
+            problems.append(str(error))
+        return problems
+
+    def caveats(self, db: peewee.Database) -> list[str]:  # noqa: ARG002
+        if not _has_wal_reset_bug(sqlite3.sqlite_version_info):
+            return []
+        return [
+            f"SQLite {sqlite3.sqlite_version} has a rare bug that can corrupt a database in WAL mode; "
+            "3.51.3, 3.50.7 and 3.44.6 fix it"
+        ]
+
+    def backup(self, to: Path, *, force: bool, progress: Progress) -> None:
+        found = self._find()
+        if found is None or not stat.S_ISREG(found.st_mode):
+            raise self._missing()
+        try:
+            # Not opened as a store, so that it is not migrated: a backup may precede an upgrade.
+            with contextlib.closing(
+                sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+            ) as source:
+                if source.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+                    raise CannotOpen(f"{self.path} is not a Tocsin database; choose another with --db")
+                copy(source, self.path, to, force=force, progress=progress)
+        except sqlite3.Error as error:
+            raise CannotOpen(self._explain(error)) from None
+
+    def compact(self, db: peewee.Database) -> None:
+        db.execute_sql("INSERT INTO alert_words (alert_words) VALUES ('optimize')")
+        db.execute_sql("VACUUM")
+
+    def free_bytes(self, db: peewee.Database) -> int:
+        pages, size = (
+            db.execute_sql(f"PRAGMA {what}").fetchone()[0] for what in ("freelist_count", "page_size")
+        )
+        return pages * size
+
+    def _prepare_file(self) -> None:
+        """Create the file with mode 0600 if it is missing. SQLite gives its WAL files the same mode."""
+        found = self._find()
+        if found is not None and stat.S_ISDIR(found.st_mode):
+            raise CannotOpen(f"{self.path} is a directory; --db takes the path of a file")
+        try:
+            if not self._create:
+                self._refuse_to_create()
+            make_directory(self.path.parent)
+            refuse_planted_link(self.path)
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            regular = stat.S_ISREG(self.path.stat().st_mode)
+        except (FileExistsError, NotADirectoryError):
+            raise CannotOpen(f"cannot create the database {self.path}: its directory is a file") from None
+        except OSError as error:
+            raise CannotOpen(f"cannot create the database {self.path}: {error.strerror}") from None
+        if not regular:
+            raise CannotOpen(f"{self.path} is not a regular file; --db takes the path of a file")
+
+    def _find(self) -> os.stat_result | None:
+        """Return the status of the path; None if there is no file. Raises CannotOpen without permission."""
+        try:
+            return self.path.stat()
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            hint = "run as its owner" if error.errno == errno.EACCES else "choose another with --db"
+            raise CannotOpen(f"the database {self.path} cannot be read: {error.strerror}; {hint}") from None
+
+    def _refuse_to_create(self) -> None:
+        try:
+            self.path.stat()
+        except FileNotFoundError:
+            raise self._missing() from None
+
+    def _adopt(self, db: peewee.SqliteDatabase) -> None:
+        """Refuse a database that is not ours before changing a byte of it, then migrate it."""
+        # Immutable: otherwise SQLite would apply another program's WAL or journal to its file.
+        address = f"{self.path.absolute().as_uri()}?immutable=1"
+        with contextlib.closing(sqlite3.connect(address, uri=True)) as file:
+            pages = file.execute("PRAGMA page_count").fetchone()[0]
+            if not pages and not self._create:
+                raise self._missing()
+            if pages and file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+                raise CannotOpen(f"{self.path} belongs to another program; choose another file with --db")
+        probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        try:
+            probe.execute("BEGIN IMMEDIATE")  # fails here if the file is read-only
+            if probe.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
+                probe.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            probe.execute("COMMIT")
+            _turn_on_wal(probe)
+        finally:
+            probe.close()
+        with db.connection_context(), db.atomic():
+            self.migrated = migrate.up(db)
+
+    def _missing(self) -> CannotOpen:
+        return CannotOpen(
+            f"there is no database {self.path}; choose another with --db,"
+            " or create one with `tocsin destination add` or `tocsin send`"
+        )
+
+    def _explain(self, error: BaseException) -> str:
+        text = str(error)
+        if "not a database" in text:
+            return f"{self.path} is not a database; choose another file with --db"
+        if "readonly" in text or "read-only" in text or "unable to open" in text:
+            return (
+                f"cannot write the database {self.path}; check the permissions of the file and its directory"
+            )
+        told = f"cannot open the database {self.path}: {text}"
+        log = self.path.with_name(f"{self.path.name}-wal")
+        if "malformed" in text and log.exists():
+            told += f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
+        return told
+
+
+def _turn_on_wal(connection: sqlite3.Connection) -> None:
+    """Switch the file to WAL mode permanently. SQLite's busy timeout does not cover this statement."""
+    give_up = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.005)
+
+
+def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
+    # https://sqlite.org/wal.html#walresetbug
+    fixed = {(3, 44): 6, (3, 50): 7, (3, 51): 3}.get((version[0], version[1]))
+    if fixed is not None:
+        return version[2] < fixed
+    return (3, 7) <= version[:2] < (3, 51)
+
+
+def _uri(path: Path) -> str:
+    """Return the URI that opens an existing file and never creates one."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _file_at(path: Path) -> _File | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class _DataVersion:
+    """`PRAGMA data_version` on its own connection: takes microseconds and never writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection, self._file = self._connect(), _file_at(path)
+        self._seen = self._read()
+
+    def changed(self) -> bool:
+        if self._is_replaced():
+            return True
+        before, self._seen = self._seen, self._read()
+        return before != self._seen
+
+    def _is_replaced(self) -> bool:
+        """Return whether another file took the name since the last call. If so, watch that file."""
+        found = _file_at(self._path)
+        if found in (None, self._file):
+            return False
+        try:
+            connection = self._connect()
+        except sqlite3.OperationalError:
+            return False
+        self._connection.close()
+        self._connection, self._file = connection, found
+        self._seen = self._read()
+        return True
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            _uri(self._path), uri=True, timeout=0.05, isolation_level=None, check_same_thread=False
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _read(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.OperationalError:
+            return -1  # busy: another process is writing

@@ -1,0 +1,1 @@
+"""What screens and commands read. Each query returns plain values; none writes."""

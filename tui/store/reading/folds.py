@@ -1,0 +1,50 @@
+"""What queries read of alerts that folded into others."""
+
+from collections.abc import Collection, Sequence
+
+import peewee
+
+from tui.domain.lifecycle import State, standing
+from tui.store.reading.views import FoldedAlert, FoldRow
+from tui.store.tables.rows import AMONG, among, fetch
+
+NOT_SENT = (
+    "NOT EXISTS (SELECT 1 FROM delivery AS own"
+    " WHERE own.alert_id = fold.alert_id AND own.destination_id = fold.destination_id)"
+)
+"""What was folded and is not delivered on its own, by hand, all the same."""
+OWN_FOLDS = (
+    f"(SELECT * FROM fold WHERE {NOT_SENT}) AS fold"
+    " JOIN destination ON destination.id = fold.destination_id"
+    " LEFT JOIN delivery ON delivery.id = fold.delivery_id"
+    " LEFT JOIN alert AS opener ON opener.id = delivery.alert_id"
+)
+"""These folds, with `destination`, and the `delivery` and alert (`opener`) that they folded into."""
+MOST_SHOWN = 20
+_HEADLINE = "coalesce(nullif({0}.title, ''), {0}.name, {0}.rule_id)"
+
+
+def folds_of(db: peewee.Database, alert_keys: Collection[int]) -> dict[int, list[FoldRow]]:
+    """Of each of these alerts, where it folded into another."""
+    folds: dict[int, list[FoldRow]] = {key: [] for key in alert_keys}
+    query = (
+        "SELECT fold.alert_id, fold.id, destination.name, destination.id, destination.deleted_at,"
+        f" fold.folded_at, opener.id, opener.alert_id, {_HEADLINE.format('opener')}, delivery.state,"
+        f" delivery.attempts FROM {OWN_FOLDS} WHERE fold.alert_id {AMONG} ORDER BY fold.id"
+    )
+    for row in fetch(db, query, (among(alert_keys),)):
+        stands = standing(State(row[9]), row[10]) if row[9] else None
+        folds[row[0]].append(
+            FoldRow(row[1], row[2], row[3], row[4] is not None, row[5], row[6], row[7], row[8], stands)
+        )
+    return folds
+
+
+def folded_into(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[FoldedAlert]]:
+    """The last alerts that folded into each of these deliveries, newest first."""
+    query = (
+        f"SELECT alert.id, alert.alert_id, {_HEADLINE.format('alert')}, fold.folded_at FROM fold"
+        " JOIN alert ON alert.id = fold.alert_id WHERE fold.delivery_id = ?"
+        " ORDER BY fold.number DESC LIMIT ?"
+    )
+    return {key: [FoldedAlert(*row) for row in fetch(db, query, (key, MOST_SHOWN))] for key in delivery_ids}

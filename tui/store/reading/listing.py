@@ -1,0 +1,166 @@
+"""What lists of alerts read: pages along the keys, counts, and what is new.
+
+An alert's key grows with arrival. A page begins at a key, never after so many rows, except for a
+jump into the unknown; so it costs the same wherever it lies.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import peewee
+
+from tui.domain.alert import AlertType, Severity
+from tui.domain.filter import Filter
+from tui.domain.lifecycle import State
+from tui.store.reading.filtering import Source, sources
+from tui.store.reading.folds import folds_of
+from tui.store.reading.views import AlertRow, DeliveryRow
+from tui.store.tables.rows import AMONG, among, fetch
+
+_ALERT_ROW = (
+    "alert.id, alert.alert_id, alert.rule_id, alert.severity, alert.type, alert.title, alert.name,"
+    " alert.created_at, alert.test, alert.not_routed"
+)
+DELIVERY_ROW = (
+    "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
+    " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at,"
+    " (SELECT number FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1),"
+    " (SELECT folded_at FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1)"
+)
+
+LATEST = 1_000
+"""Alerts from which one reads what a filter would have meant."""
+
+
+def newest_key(db: peewee.Database) -> int:
+    """The key of the last alert that arrived; 0 before the first."""
+    return fetch(db, "SELECT coalesce(max(id), 0) FROM alert")[0][0]
+
+
+def page_of_alerts(
+    db: peewee.Database,
+    filter: Filter,
+    now: int,
+    *,
+    up_to: int,
+    after: int = 0,
+    limit: int,
+    skip: int = 0,
+    upwards: bool = False,
+) -> list[AlertRow]:
+    """Alerts that match with `after` < key <= `up_to`, the newest first.
+
+    The first `limit` of them from `up_to` down, or `upwards` the last, from `after` up; the `skip`
+    before these are left out.
+    """
+    order = "ASC" if upwards else "DESC"
+    walked = sources(db, filter, now)
+    if not walked:
+        return []
+    selects = [_keys(source, order) for source in walked]
+    values: list[Any] = []
+    for source in walked:
+        values += [*source.values, after, up_to, skip + limit]
+    sql = " UNION ".join(f"SELECT key FROM ({select}) AS walked" for select in selects)
+    sql = f"SELECT key FROM ({sql}) AS found ORDER BY key {order} LIMIT ? OFFSET ?"
+    return alerts_by_key(db, [row[0] for row in fetch(db, sql, (*values, limit, skip))])
+
+
+def _keys(source: Source, order: str) -> str:
+    distinct = "DISTINCT " if source.repeats else ""
+    return (
+        f"SELECT {distinct}{source.key} AS key FROM {source.tables} WHERE {source.where}"
+        f" AND {source.key} > ? AND {source.key} <= ? ORDER BY {source.key} {order} LIMIT ?"
+    )
+
+
+def count_alerts(
+    db: peewee.Database,
+    filter: Filter,
+    now: int,
+    *,
+    after: int = 0,
+    up_to: int,
+    most: int | None = None,
+) -> int:
+    """How many alerts match with `after` < key <= `up_to`; counts no further than `most`."""
+    walked = sources(db, filter, now)
+    if not walked:
+        return 0
+    values: list[Any] = []
+    selects: list[str] = []
+    for source in walked:
+        distinct = "DISTINCT " if source.repeats else ""
+        selects.append(
+            f"SELECT {distinct}{source.key} AS key FROM {source.tables} WHERE {source.where}"
+            f" AND {source.key} > ? AND {source.key} <= ?"
+        )
+        values += [*source.values, after, up_to]
+    limit = f" LIMIT {int(most)}" if most is not None else ""
+    query = f"SELECT count(*) FROM ({' UNION '.join(selects)}{limit}) AS found"
+    return fetch(db, query, values)[0][0]
+
+
+def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = LATEST) -> tuple[int, int]:
+    """How many match of the last `most` alerts that are no tests, and how many alerts that is."""
+    latest = "SELECT id FROM alert WHERE NOT test ORDER BY id DESC LIMIT ?"
+    query = f"SELECT min(id), max(id), count(*) FROM ({latest}) AS latest"
+    first, last, count = fetch(db, query, (most,))[0]
+    if not count:
+        return 0, 0
+    return count_alerts(db, filter, now, after=first - 1, up_to=last), count
+
+
+def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
+    """These alerts as they stand now, the newest first."""
+    if not keys:
+        return []
+    query = f"SELECT {_ALERT_ROW} FROM alert WHERE id {AMONG} ORDER BY id DESC"
+    return _with_deliveries(db, fetch(db, query, (among(keys),)))
+
+
+def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[AlertRow]:
+    deliveries: dict[int, list[DeliveryRow]] = {row[0]: [] for row in rows}
+    query = (
+        f"SELECT delivery.alert_id, {DELIVERY_ROW} FROM delivery"
+        " JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
+    )
+    for row in fetch(db, query, (among(row[0] for row in rows),)):
+        deliveries[row[0]].append(delivery_row(row[1:]))
+    folds = folds_of(db, [row[0] for row in rows])
+    return [
+        AlertRow(
+            key=row[0],
+            alert_id=row[1],
+            rule_id=row[2],
+            severity=Severity(row[3]),
+            type=AlertType(row[4]),
+            title=row[5],
+            name=row[6],
+            created_at=row[7],
+            test=bool(row[8]),
+            not_routed=row[9],
+            deliveries=tuple(deliveries[row[0]]),
+            folds=tuple(folds[row[0]]),
+        )
+        for row in rows
+    ]
+
+
+def delivery_row(row: Sequence[Any]) -> DeliveryRow:
+    """From a row of `DELIVERY_ROW`."""
+    return DeliveryRow(
+        row[0],
+        row[1],
+        row[2],
+        row[3],
+        bool(row[4]),
+        row[5] is not None,
+        State(row[6]),
+        row[7],
+        row[8],
+        row[9],
+        row[10] or 0,
+        row[11],
+    )

@@ -1,0 +1,215 @@
+"""What screens and commands read. Each returns plain values; none of them writes."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import peewee
+
+from tui.domain.attempt import Headers
+from tui.domain.destination import Destination
+from tui.domain.errors import Refused
+from tui.domain.filter import Filter
+from tui.domain.lifecycle import Outcome, State
+from tui.store.reading.filtering import matching_delivery, matching_fold, where
+from tui.store.reading.folds import NOT_SENT, folded_into, folds_of
+from tui.store.reading.listing import DELIVERY_ROW, delivery_row
+from tui.store.reading.turns import turn_of
+from tui.store.reading.views import (
+    AlertDetails,
+    AttemptRow,
+    DeliveryDetails,
+    DeliveryRow,
+    Exchange,
+    Summary,
+)
+from tui.store.tables.rows import (
+    ALERT_COLUMNS,
+    AMONG,
+    DESTINATION_COLUMNS,
+    among,
+    fetch,
+    to_alert,
+    to_destination,
+)
+
+# --- alerts -------------------------------------------------------------------------------------
+
+
+def find_alert(db: peewee.Database, reference: str) -> int:
+    """The key of the alert with this alert id, the start of one (8 characters or more), or a webhook id.
+
+    Raises Refused with a sentence when there is none, or more than one.
+    """
+    rows = fetch(db, "SELECT id FROM alert WHERE alert_id = ?", (reference,))
+    if not rows:
+        rows = fetch(db, "SELECT alert_id FROM delivery WHERE webhook_id = ?", (reference,))
+    if not rows and len(reference) >= 8:  # a span of the index, because ids are in the order of bytes
+        query = "SELECT id FROM alert WHERE alert_id >= ? AND alert_id < ? LIMIT 2"
+        rows = fetch(db, query, (reference, reference + "\U0010ffff"))
+    if not rows:
+        raise Refused(f"there is no alert {reference!r}; `tocsin alert list` lists the ids")
+    if len(rows) > 1:
+        raise Refused(f"several alerts start with {reference!r}; type more of the id")
+    return rows[0][0]
+
+
+def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
+    """Everything about one alert but the answers' bodies; None if it is gone."""
+    rows = fetch(db, f"SELECT {ALERT_COLUMNS}, not_routed FROM alert WHERE id = ?", (key,))
+    if not rows:
+        return None
+    found = fetch(
+        db,
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        " WHERE delivery.alert_id = ? ORDER BY delivery.id",
+        (key,),
+    )
+    attempts = _attempts_of(db, [row[0] for row in found])
+    destinations = _destinations(db, {row[3] for row in found})
+    folded = folded_into(db, [row[0] for row in found])
+    deliveries = tuple(
+        DeliveryDetails(
+            delivery_row(row),
+            destinations[row[3]],
+            tuple(attempts[row[0]]),
+            turn_of(db, row[0], State(row[6])),
+            tuple(folded[row[0]]),
+        )
+        for row in found
+    )
+    return AlertDetails(key, to_alert(rows[0]), rows[0][-1], deliveries, tuple(folds_of(db, [key])[key]))
+
+
+def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destination]:
+    rows = fetch(db, f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id {AMONG}", (among(ids),))
+    return {row[0]: to_destination(row) for row in rows}
+
+
+ATTEMPT_COLUMNS = (
+    "id, round, number, outcome, status_code, reason, error, started_at, ended_at, duration_ms, url,"
+    " remote_address"
+)
+
+
+def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[AttemptRow]]:
+    attempts: dict[int, list[AttemptRow]] = {key: [] for key in delivery_ids}
+    query = (
+        f"SELECT delivery_id, {ATTEMPT_COLUMNS} FROM attempt WHERE delivery_id {AMONG}"
+        " ORDER BY round DESC, number DESC"
+    )
+    for row in fetch(db, query, (among(delivery_ids),)):
+        attempts[row[0]].append(attempt_row(row[1:]))
+    return attempts
+
+
+def attempt_row(row: Sequence[Any]) -> AttemptRow:
+    """From a row of `ATTEMPT_COLUMNS`."""
+    return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
+
+
+def exchange(db: peewee.Database, attempt_id: int) -> Exchange | None:
+    """What one attempt sent and brought back; None while it is on its way."""
+    rows = fetch(
+        db,
+        "SELECT request_headers, response_headers, response_body, response_length, response_truncated"
+        " FROM attempt WHERE id = ? AND outcome IS NOT NULL",
+        (attempt_id,),
+    )
+    if not rows:
+        return None
+    sent, received, body, length, truncated = rows[0]
+    return Exchange(_headers(sent), _headers(received), bytes(body or b""), length, bool(truncated))
+
+
+def _headers(text: str | None) -> Headers:
+    return tuple((name, value) for name, value in json.loads(text or "[]"))
+
+
+# --- deliveries ---------------------------------------------------------------------------------
+
+
+def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+    """The ids of the deliveries `filter` means: of alerts that match, those in its states, to its names."""
+    sql, values = where(db, filter, now)
+    meant, meant_values = matching_delivery(filter)
+    query = (
+        "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
+        f" WHERE {meant} AND {sql} ORDER BY delivery.id"
+    )
+    return [row[0] for row in fetch(db, query, (*meant_values, *values))]
+
+
+def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+    """The ids of what was folded that `filter` means, as `matching_deliveries` does of deliveries."""
+    if not filter.lets_folded_through:
+        return []
+    sql, values = where(db, filter, now)
+    meant, names = matching_fold(filter)
+    query = (
+        "SELECT fold.id FROM fold JOIN alert ON alert.id = fold.alert_id"
+        f" WHERE {meant} AND {sql} ORDER BY fold.id"
+    )
+    return [row[0] for row in fetch(db, query, (*names, *values))]
+
+
+def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tuple[int, str]]:
+    """Of each folded alert that `filter` means but for states: the failed delivery it folded into, and whose.
+
+    The delivery by its id, its alert by the alert id; none to destinations that are gone.
+    """
+    meant, names = matching_fold(filter)
+    sql, values = where(db, filter.about_alerts, now)
+    query = (
+        "SELECT delivery.id, opener.alert_id FROM fold JOIN delivery ON delivery.id = fold.delivery_id"
+        " JOIN alert AS opener ON opener.id = delivery.alert_id JOIN alert ON alert.id = fold.alert_id"
+        " JOIN destination ON destination.id = fold.destination_id"
+        " WHERE delivery.state = 'failed' AND destination.deleted_at IS NULL"
+        f" AND {meant} AND {sql} ORDER BY fold.id"
+    )
+    return [(row[0], row[1]) for row in fetch(db, query, (*names, *values))]
+
+
+def count_folds(db: peewee.Database, delivery_ids: Collection[int]) -> int:
+    """How many alerts folded into these deliveries and are not delivered on their own."""
+    query = f"SELECT count(*) FROM fold WHERE {NOT_SENT} AND fold.delivery_id {AMONG}"
+    return fetch(db, query, (among(delivery_ids),))[0][0]
+
+
+def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[DeliveryRow]:
+    query = (
+        f"SELECT {DELIVERY_ROW} FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE delivery.id {AMONG} ORDER BY delivery.id"
+    )
+    return [delivery_row(row) for row in fetch(db, query, (among(ids),))]
+
+
+def summary(db: peewee.Database) -> Summary:
+    pending = (
+        "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight') FROM delivery WHERE due_at IS NOT NULL"
+    )
+    [(waiting, in_flight)] = fetch(db, pending)
+    # A test that failed has told whom it was for; both are counted in an index.
+    [(failed, tests)] = fetch(
+        db,
+        "SELECT (SELECT count(*) FROM delivery WHERE state = 'failed'),"
+        " (SELECT count(*) FROM delivery WHERE state = 'failed' AND test)",
+    )
+    return Summary(in_flight, waiting - in_flight, failed - tests)
+
+
+def wait_at_least(db: peewee.Database, count: int) -> bool:
+    """Whether so many deliveries are scheduled or in flight."""
+    query = "SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT 1 OFFSET ?"
+    return count == 0 or bool(fetch(db, query, (count - 1,)))
+
+
+def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int, int]:
+    """Deliveries acknowledged in each second of [since, until) that had any, by unix second."""
+    query = (
+        # In this order, as SQLite takes CROSS JOIN: the index of attempts begins with their destination.
+        "SELECT attempt.ended_at / 1000, count(*) FROM destination CROSS JOIN attempt"
+        " WHERE attempt.destination_id = destination.id AND attempt.ended_at >= ? AND attempt.ended_at < ?"
+        " AND attempt.outcome = 'delivered' GROUP BY 1"
+    )
+    return dict(fetch(db, query, (since, until)))

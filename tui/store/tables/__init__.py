@@ -1,0 +1,1 @@
+"""The tables: models, columns, the word index, and what must hold between rows."""

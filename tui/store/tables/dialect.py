@@ -1,0 +1,67 @@
+"""The SQL that differs between SQLite and PostgreSQL. Everything else is one text for both.
+
+`tui.store.engine.sqlite_dialect` and `tui.store.engine.postgres_dialect` are the two implementations.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol, cast
+
+import peewee
+
+from tui.domain.filter import Term
+
+
+class Dialect(Protocol):
+    """What the rest of the store asks of an engine's SQL. Placeholders are written `?`."""
+
+    baseline: Sequence[str]
+    """The statements that only this engine needs after the baseline migration made the tables.
+
+    Frozen like the migration itself.
+    """
+    index_hints: bool
+    """Whether the planner needs to be told which index to read."""
+
+    def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:
+        """Return `select` changed so that the transaction holds the rows it returns until it ends.
+
+        With `skip_locked` it leaves out rows that others hold. Without, it waits for them.
+        """
+        ...
+
+    def lock(
+        self, db: peewee.Database, select: str, values: Sequence[Any] = (), *, references: bool = False
+    ) -> None:
+        """Hold the rows of `select` until the transaction ends. Wait for others that hold one of them.
+
+        With `references`, nobody can add a row that refers to one of them either. Does nothing on an engine
+        whose transaction already holds the whole database.
+        """
+        ...
+
+    def using(self, table: str, index: str) -> str:
+        """Return the FROM item that reads `table` along `index`, where the engine takes such hints."""
+        ...
+
+    def words_value(self, words: Sequence[str]) -> str:
+        """Return the value of `alert_words.words` for an alert with these words, in this order."""
+        ...
+
+    def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
+        """Return a condition on `alert_words` and its one value: every term is found in the alert's words."""
+        ...
+
+    def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
+        """Remove alerts, given by key, from the word index. Call it before they are deleted."""
+        ...
+
+
+class SpeaksDialect(Protocol):
+    """A database of one of our engines."""
+
+    dialect: Dialect
+
+
+def dialect_of(db: peewee.Database) -> Dialect:
+    """Return the dialect of a database that `Strategy.open` returned."""
+    return cast(SpeaksDialect, db).dialect
