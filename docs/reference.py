@@ -16,8 +16,8 @@ INTRODUCTION = """\
 
 This page is generated from `tocsin --help` by `uv run python docs/reference.py`. Do not edit it.
 
-Options of `tocsin` itself come before the command: `tocsin --db /tmp/x.db send …`. Every option can also be set with
-an environment variable, named after the command and the option: `TOCSIN_DB`, `TOCSIN_SEND_TITLE`,
+Options of `tocsin` itself come before the command: `tocsin --db /tmp/x.db send …`. Every option can also be
+set with an environment variable, named after the command and the option: `TOCSIN_DB`, `TOCSIN_SEND_TITLE`,
 `TOCSIN_DISPATCH_GRACE`.
 
 | exit code | meaning |

@@ -7,9 +7,24 @@ _BETWEEN = {"|", "||", "&", "&&", ";", "(", ")"}
 _REDIRECTIONS = {">", ">>", "<", "2>", ">&"}
 
 
-def simple_commands(script: str) -> Iterator[list[str]]:
-    """Yield each command of a script as its words, without redirections. Raises ValueError if a quote is open."""
+def lines(script: str) -> Iterator[str]:
+    """Yield each line of a script, joined where a backslash or an open quote continues it."""
+    given = ""
     for line in script.replace("\\\n", " ").splitlines():
+        given = f"{given}\n{line}" if given else line
+        try:
+            shlex.split(given, comments=True)
+        except ValueError:
+            continue
+        yield given
+        given = ""
+    if given:
+        raise ValueError(f"a quote is not closed: {given}")
+
+
+def simple_commands(script: str) -> Iterator[list[str]]:
+    """Yield each command of a script as its words, without redirections. Raises ValueError."""
+    for line in lines(script):
         lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words: list[str] = []
@@ -30,7 +45,7 @@ def simple_commands(script: str) -> Iterator[list[str]]:
 
 
 def arguments_of_tocsin(words: Sequence[str]) -> list[str] | None:
-    """Return what is passed to `tocsin` if this command runs it, also by `uv run` or by its path; else None."""
+    """Return the arguments if this command runs `tocsin`, also by `uv run` or by a path; else None."""
     words = [*words]
     while words and ("=" in words[0] and words[0].partition("=")[0].isidentifier()):
         words.pop(0)
