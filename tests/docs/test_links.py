@@ -1,5 +1,6 @@
 """Every link in the documentation leads somewhere."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def leads_somewhere(name: str, link: str) -> bool:
 def test_the_index_names_every_page() -> None:
     named = {Path(link.partition("#")[0]).name for link in pages.links("docs/index.md")}
     assert {Path(name).name for name in pages.NAMES} - named == {"index.md"}
+
+
+@pytest.mark.parametrize("name", ["docs/network.md", "docs/reliability.md"])
+def test_every_test_file_that_a_page_names_exists(name: str) -> None:
+    named = re.findall(r"`(?:tests/)?((?:[\w]+/)+test_\w+\.py)", pages.read(name))
+    assert len(named) > 5
+    assert [path for path in named if not (pages.ROOT / "tests" / path).exists()] == []
 
 
 def test_the_readme_is_short() -> None:
