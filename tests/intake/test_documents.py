@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.intake import documents
 from tui.intake.documents import Item, read_items
+from tui.intake.lines import LONGEST_LINE
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
 NOT_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": NaN}', b"\xff", b'{"a": }', b'{"a": 1} {"b": 2}'])
@@ -118,6 +120,43 @@ def test_a_line_is_yielded_before_the_next_is_read() -> None:
     assert [item.value for item in next(batches)] == [{"a": 1}]
     assert len(pipe.lines) == 1
     assert [item.value for item in next(batches)] == [{"b": 2}]
+
+
+class Pieces(io.BytesIO):
+    """A stream that returns one piece per read, and counts the bytes it returned."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__()
+        self._pieces, self.given = list(pieces), 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        self.given += len(piece)
+        return piece
+
+
+def test_a_document_over_the_size_limit_is_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "LARGEST_DOCUMENT", 10_000)
+    stream = Pieces(b"[", *[b'{"a": 1},'] * 5_000)
+    for batch in read_items(stream):
+        assert [item.error for item in batch] == [
+            "the document is larger than 256 MiB; write one alert per line instead"
+        ]
+    assert stream.given <= 10_000 + 100
+
+
+def test_text_without_a_line_end_that_is_not_json_is_an_over_long_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "LARGEST_DOCUMENT", 10 * LONGEST_LINE)
+    found = items(b"oops\n" + b"x" * (2 * LONGEST_LINE) + b'\n{"a": 1}\n')
+    assert [(item.place, item.value) for item in found] == [
+        ("line 1", None),
+        ("line 2", None),
+        ("line 3", {"a": 1}),
+    ]
+    stream = Pieces(b"oops\n", *[b"x" * LONGEST_LINE] * 15)
+    assert [item.place for item in next(read_items(stream))] == ["line 1"]
 
 
 @pytest.mark.parametrize(

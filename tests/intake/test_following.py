@@ -300,6 +300,33 @@ def test_the_rest_of_a_file_truncated_by_copytruncate_is_read_from_the_copy(
     ]
 
 
+def test_a_file_with_the_same_inode_and_another_head_is_another_file(log: Path, follow: Follow) -> None:
+    """A file system gives the inode of a removed file to the next one."""
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    log.write_text("c\nd\ne\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d", b"e"]
+    [note] = reader.notes
+    assert note.startswith(f"{log} is not the file that was read before")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_longer_file_with_another_head_is_not_the_copy_of_a_truncated_one(
+    log: Path, follow: Follow, restarted: bool
+) -> None:
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    log.with_name("eve.json-other").write_text("other 1\nother 2\n")
+    log.write_text("c\n")
+    os.utime(log.with_name("eve.json-other"), ns=(1, 1))
+    if restarted:
+        reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+
+
 def test_a_copy_without_unread_lines_is_ignored(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\nb\n")
