@@ -139,7 +139,7 @@ def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: s
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
-        ("", "there is nothing to send: the input is empty"),
+        ("", "the input is empty"),
         ('{"title": "x', "line 1: this is not JSON: unterminated string starting at column 11"),
         ("5", "an alert is a JSON object, not a number"),
         ('{"title": "x",\n\n  "tags": [}', "line 3: this is not JSON: "),

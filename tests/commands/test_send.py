@@ -356,8 +356,8 @@ class TestFormats:
         done = tocsin("send", "--format", "suricata", "-", input=text)
         assert done.returncode == 0
         assert done.stderr.splitlines() == [
-            "tocsin: skipped 2: Suricata says this is flow and no alert",
-            "tocsin: skipped: Suricata says this is dns and no alert",
+            "tocsin: skipped 2: not an alert: the Suricata event_type is flow",
+            "tocsin: skipped: not an alert: the Suricata event_type is dns",
         ]
         assert titles(tocsin) == ["odd upload"]
 
@@ -421,7 +421,7 @@ class TestFormats:
         done = tocsin("send", "--format", "falko", "-", input='{"title": "x"}')
         assert (done.returncode, done.stderr) == (
             2,
-            "tocsin: there is no format 'falko'; did you mean 'falco'?\n",
+            "tocsin: unknown format 'falko'; did you mean 'falco'?\n",
         )
 
     def test_a_mistake_in_one_of_ones_own_is_said_at_the_start(

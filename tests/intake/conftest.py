@@ -1,4 +1,4 @@
-"""An endpoint on a real socket over the store of each engine, and clients of it."""
+"""Fixtures: an endpoint on a real socket, with the store of each engine, and clients for it."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ def bench(store: Store, clock: Clock) -> Bench:
 
 @pytest.fixture
 def serve(store: Store, clock: Clock) -> Iterator[Serve]:
-    """Starts an endpoint and gives a client of it. Takes what Access and Endpoint take, and `limits`."""
+    """Start an endpoint and return a client. Takes the arguments of Access and Endpoint, and `limits`."""
     with contextlib.ExitStack() as running:
 
         def start(*, limits: Limits | None = None, **settings) -> httpx.Client:
@@ -52,7 +52,7 @@ def client(serve: Serve) -> httpx.Client:
 
 @pytest.fixture
 def post(client: httpx.Client) -> Post:
-    """Posts a value as JSON, or bytes as they are."""
+    """Post a value as JSON, or bytes unchanged."""
 
     def post(body: object, **headers: str) -> httpx.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -63,5 +63,5 @@ def post(client: httpx.Client) -> Post:
 
 
 def stored(bench: Bench) -> list[str]:
-    """The titles of the alerts that were taken, in their order."""
+    """Return the titles of the stored alerts in order."""
     return [title for (title,) in bench.rows("SELECT title FROM alert ORDER BY id")]

@@ -1,4 +1,4 @@
-"""Who may send: tokens are asked for, revoked while the endpoint runs, and each has its rate."""
+"""Access to the endpoint: required tokens, revocation while it runs, and rate limits."""
 
 import contextlib
 import logging
@@ -22,12 +22,12 @@ from tui.store.errors import StoreUnavailable
 CONFIGURED = "0123456789abcdef"
 VALUES = {name: format_token(name.encode().ljust(32)) for name in ("ci", "grafana")}
 A_WHILE_MS = 500
-"""After which an endpoint looks whether the tokens have changed."""
+"""After this time, an endpoint checks whether the tokens have changed."""
 
 
 @pytest.fixture
 def add(store: Store) -> Callable[..., Token]:
-    """Stores a token of `VALUES`."""
+    """Store a token of `VALUES`."""
 
     def add(name: str = "ci", **settings) -> Token:
         return write(store, tokens.add, Token(name, digest_of(VALUES[name]), **settings))
@@ -37,7 +37,7 @@ def add(store: Store) -> Callable[..., Token]:
 
 @pytest.fixture
 def ticks() -> Clock:
-    """What access measures its own time with."""
+    """The monotonic clock of Access."""
     return Clock(0)
 
 
@@ -73,7 +73,7 @@ class TestAToken:
         ],
         ids=str,
     )
-    def test_is_asked_for(self, bench: Bench, serve: Serve, add, given, caplog) -> None:
+    def test_is_required(self, bench: Bench, serve: Serve, add, given, caplog) -> None:
         add()
         answer = serve().post("/alerts", json={"title": "x"}, headers=given)
         asked = answer.headers["www-authenticate"]
@@ -83,12 +83,12 @@ class TestAToken:
             assert value not in answer.text + caplog.text
 
     @pytest.mark.parametrize("user", ["sns", "", "ü"])
-    def test_lets_in_as_a_password_too(self, bench: Bench, serve: Serve, add, user: str) -> None:
+    def test_is_accepted_as_a_password(self, bench: Bench, serve: Serve, add, user: str) -> None:
         add()
         assert send(serve(), Authorization=basic(f"{user}:{VALUES['ci']}")) == 202
 
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-    def test_lets_in(self, bench: Bench, serve: Serve, add, scheme: str) -> None:
+    def test_is_accepted(self, bench: Bench, serve: Serve, add, scheme: str) -> None:
         for name in VALUES:
             add(name)
         client = serve(configured=CONFIGURED)
@@ -96,16 +96,16 @@ class TestAToken:
             assert send(client, Authorization=f"{scheme}  {value}") == 202
         assert stored(bench) == ["x"] * 3
 
-    def test_is_needed_even_if_only_configured(self, serve: Serve) -> None:
+    def test_is_required_if_only_the_configuration_has_one(self, serve: Serve) -> None:
         assert [send(serve(configured=CONFIGURED), token) for token in (None, CONFIGURED)] == [401, 202]
 
-    def test_is_not_asked_for_on_this_machine_while_there_is_none(self, serve: Serve) -> None:
+    def test_is_not_required_on_this_machine_while_none_exists(self, serve: Serve) -> None:
         assert send(serve()) == 202
 
-    def test_is_asked_for_beyond_this_machine_whatever_there_is(self, serve: Serve) -> None:
+    def test_is_always_required_beyond_this_machine(self, serve: Serve) -> None:
         assert send(serve(beyond=True)) == 401
 
-    def test_ends_when_it_expires(self, serve: Serve, add, clock: Clock) -> None:
+    def test_is_refused_after_it_expires(self, serve: Serve, add, clock: Clock) -> None:
         add(expires_at=NOW + 1000)
         client = serve()
         before = send(client, VALUES["ci"])
@@ -113,10 +113,10 @@ class TestAToken:
         assert (before, send(client, VALUES["ci"])) == (202, 401)
 
     @pytest.mark.parametrize("path", ["/healthz", "/openapi.json"])
-    def test_is_not_asked_for_how_the_endpoint_is(self, serve: Serve, path: str) -> None:
+    def test_is_not_required_for_health_and_description(self, serve: Serve, path: str) -> None:
         assert serve(beyond=True).get(path).status_code == 200
 
-    def test_is_told_of_in_the_description(self, serve: Serve, add) -> None:
+    def test_is_in_the_description_if_required(self, serve: Serve, add) -> None:
         plain = serve().get("/openapi.json").json()
         add()
         guarded = serve().get("/openapi.json").json()
@@ -125,7 +125,7 @@ class TestAToken:
 
 
 class TestWhileTheEndpointRuns:
-    def test_a_revoked_token_lets_nobody_in_a_moment_later(
+    def test_a_revoked_token_is_refused_a_moment_later(
         self, store: Store, serve: Serve, add, ticks: Clock
     ) -> None:
         for name in VALUES:
@@ -140,7 +140,7 @@ class TestWhileTheEndpointRuns:
         assert send(client, VALUES["grafana"]) == 202
 
     @pytest.mark.parametrize("beyond", [True, False])
-    def test_revoking_the_last_opens_it_to_nobody(
+    def test_a_token_stays_required_after_the_last_is_revoked(
         self, store: Store, serve: Serve, add, ticks: Clock, beyond: bool
     ) -> None:
         add()
@@ -150,16 +150,14 @@ class TestWhileTheEndpointRuns:
         assert send(client) == 401
         assert send(serve(beyond=beyond)) == 401, "nor after a restart"
 
-    def test_a_new_token_lets_in_and_from_then_on_one_is_needed(
-        self, serve: Serve, add, ticks: Clock
-    ) -> None:
+    def test_a_new_token_is_accepted_and_required_from_then_on(self, serve: Serve, add, ticks: Clock) -> None:
         client = serve(ticks=ticks)
         assert send(client) == 202
         add()
         assert until_refused(client, None, ticks)
         assert send(client, VALUES["ci"]) == 202
 
-    def test_the_database_is_asked_only_when_something_changed_and_not_at_each_request(
+    def test_tokens_are_read_only_after_a_change_and_not_for_each_request(
         self, store: Store, serve: Serve, add, ticks: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add()
@@ -174,14 +172,14 @@ class TestWhileTheEndpointRuns:
         for _ in range(20):
             ticks.advance(A_WHILE_MS)
             client.post("/alerts", json=7, headers={"Authorization": f"Bearer {VALUES['ci']}"})
-        assert asked.count(tokens.every_token) <= 2, "once for the use that was written down"
+        assert asked.count(tokens.every_token) <= 2, "once because the use of a token was stored"
 
-    def test_a_database_that_does_not_answer_changes_nothing_until_it_does(
+    def test_known_tokens_are_kept_while_the_database_is_unavailable(
         self, store: Store, serve: Serve, add, ticks: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add()
         client = serve(ticks=ticks)
-        assert send(client, VALUES["ci"]) == 202  # so that its use is written down, and nothing more changes
+        assert send(client, VALUES["ci"]) == 202  # stores its use now, so that nothing changes later
         asked = []
 
         def lost(db):
@@ -204,13 +202,13 @@ LET_IN = 422
 
 
 def judge(client: httpx.Client, token: str | None = None) -> int:
-    """401 for who is not let in. Who is sends what cannot be stored, so that the database stays as it is."""
+    """Post an invalid alert, so that the database does not change: 401 if refused, else `LET_IN`."""
     given = {"Authorization": f"Bearer {token}"} if token else {}
     return client.post("/alerts", json=7, headers=given).status_code
 
 
 def until_refused(client: httpx.Client, token: str | None, ticks: Clock) -> bool:
-    """PostgreSQL tells of a change in its own time."""
+    """Send until the answer is 401: PostgreSQL notifies of a change with a delay."""
     for _ in range(1000):
         ticks.advance(A_WHILE_MS)
         if send(client, token) == 401:
@@ -219,7 +217,7 @@ def until_refused(client: httpx.Client, token: str | None, ticks: Clock) -> bool
 
 
 class TestTheRate:
-    def test_is_each_tokens_own(self, serve: Serve, add, ticks: Clock) -> None:
+    def test_applies_to_each_token_separately(self, serve: Serve, add, ticks: Clock) -> None:
         add("ci", rate=2.0)
         add("grafana")
         client = serve(ticks=ticks)
@@ -232,11 +230,11 @@ class TestTheRate:
         ticks.advance(int(refused.headers["retry-after"]) * 1000)
 
         assert answers == [202, 202, 202, 429]
-        assert refused.json() == {"error": "at most 2 requests a second are taken from here"}
+        assert refused.json() == {"error": "the rate limit is 2 requests per second"}
         assert other == [202] * 10
         assert send(client, VALUES["ci"]) == 202
 
-    def test_says_when_to_come_back_and_no_earlier(self, serve: Serve, add, ticks: Clock) -> None:
+    def test_names_the_exact_time_to_retry(self, serve: Serve, add, ticks: Clock) -> None:
         add("ci", rate=0.1)
         client = serve(ticks=ticks)
         send(client, VALUES["ci"])
@@ -248,7 +246,9 @@ class TestTheRate:
         ticks.advance(1_000)
         assert send(client, VALUES["ci"]) == 202
 
-    def test_of_the_configuration_is_for_all_that_have_none(self, serve: Serve, add, ticks: Clock) -> None:
+    def test_of_the_configuration_applies_to_tokens_without_their_own(
+        self, serve: Serve, add, ticks: Clock
+    ) -> None:
         add("ci", rate=100.0)
         add("grafana")
         client = serve(ticks=ticks, rate=1.0, configured=CONFIGURED)
@@ -262,11 +262,11 @@ class TestTheRate:
             "configured": [202, 202, 429],
         }
 
-    def test_holds_for_those_without_a_token_together(self, serve: Serve, ticks: Clock) -> None:
+    def test_is_shared_by_all_senders_without_a_token(self, serve: Serve, ticks: Clock) -> None:
         client = serve(ticks=ticks, rate=1.0)
         assert [send(client) for _ in range(3)] == [202, 202, 429]
 
-    def test_is_spent_by_nobody_who_is_not_let_in(self, serve: Serve, add, ticks: Clock) -> None:
+    def test_is_not_used_up_by_refused_requests(self, serve: Serve, add, ticks: Clock) -> None:
         add("ci", rate=0.01)
         client = serve(ticks=ticks)
         assert [send(client, "wrong") for _ in range(3)] == [401] * 3
@@ -277,7 +277,7 @@ class TestTheLastUse:
     def last_uses(self, store: Store) -> list[int | None]:
         return [token.last_used_at for token in store.read(tokens.every_token).result()]
 
-    def test_is_written_down_once_a_minute_at_most(
+    def test_is_stored_at_most_once_a_minute(
         self, store: Store, serve: Serve, add, ticks: Clock, clock: Clock
     ) -> None:
         add("ci")
@@ -293,7 +293,7 @@ class TestTheLastUse:
         assert soon == first
         assert later == [NOW + 60_000, None]
 
-    async def test_of_the_last_minute_is_written_down_at_the_end(
+    async def test_of_the_last_minute_is_stored_at_shutdown(
         self, store: Store, add, ticks: Clock, clock: Clock
     ) -> None:
         add("ci")
@@ -305,7 +305,7 @@ class TestTheLastUse:
             access.record()
         assert self.last_uses(store) == [NOW + 1000]
 
-    async def test_keeps_nobody_from_ending_where_the_database_keeps_silent(
+    async def test_does_not_delay_shutdown_if_the_database_is_silent(
         self, store: Store, add, ticks: Clock, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(access_module, "SILENCE_S", 0.01)
@@ -322,12 +322,12 @@ class TestTheLastUse:
     def after(self, store: Store, client: httpx.Client, clock: Clock, pause: int) -> list[int | None]:
         clock.advance(pause)
         assert send(client, VALUES["ci"]) == 202
-        write(store, lambda tx: None)  # behind what is being written
+        write(store, lambda tx: None)  # wait for the pending write
         return self.last_uses(store)
 
 
 class TestTheLog:
-    def test_says_who_was_refused_by_the_tokens_name(self, serve: Serve, add, caplog) -> None:
+    def test_names_the_token_of_a_refused_request(self, serve: Serve, add, caplog) -> None:
         add("ci", rate=0.01)
         client = serve()
         send(client)
@@ -336,13 +336,13 @@ class TestTheLog:
         client.post("/alerts", content=b"{", headers={"Authorization": "Bearer wr0ng"})
 
         assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-            "127.0.0.1: 401, a token is needed; send Authorization: Bearer TOKEN",
-            "127.0.0.1, token 'ci': 429, at most 0.01 requests a second are taken from here",
-            "127.0.0.1: 401, this is no token of this endpoint; send Authorization: Bearer TOKEN",
+            "127.0.0.1: 401, a token is required; send Authorization: Bearer TOKEN",
+            "127.0.0.1, token 'ci': 429, the rate limit is 0.01 requests per second",
+            "127.0.0.1: 401, the token is not valid; send Authorization: Bearer TOKEN",
         ]
         assert VALUES["ci"] not in caplog.text
 
-    def test_says_whose_alert_is_wrong(self, serve: Serve, add, caplog) -> None:
+    def test_names_the_token_that_sent_a_bad_alert(self, serve: Serve, add, caplog) -> None:
         add()
         send_this = {"Authorization": f"Bearer {VALUES['ci']}"}
         serve().post("/alerts", json=[{"title": "x"}, {"title": 7}], headers=send_this)
@@ -359,7 +359,7 @@ class TestTheLog:
         assert (first, len(caplog.records)) == (21, 22)
         assert "(and 29 more since the last such line)" in caplog.records[-1].getMessage()
 
-    def test_a_flood_of_one_kind_hides_no_other(self, serve: Serve, add, caplog) -> None:
+    def test_many_refusals_of_one_kind_do_not_hide_another(self, serve: Serve, add, caplog) -> None:
         add()
         client = serve()
         for _ in range(50):

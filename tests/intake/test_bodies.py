@@ -1,4 +1,4 @@
-"""How long a body may be, and all of them together."""
+"""The size limits of one body and of all bodies together."""
 
 import http.client
 import json
@@ -29,19 +29,19 @@ def status(connection: socket.socket) -> int:
     return answer.status
 
 
-def test_one_that_says_it_is_too_long_is_not_read(client: httpx.Client) -> None:
+def test_a_body_announced_as_too_long_is_not_read(client: httpx.Client) -> None:
     with send(client, f"{HEAD}Content-Length: {BODY_LIMIT + 1}\r\nExpect: 100-continue\r\n\r\n") as one:
         assert status(one) == 413
 
 
-def test_one_that_turns_out_too_long_is_read_no_further(bench: Bench, client: httpx.Client) -> None:
+def test_reading_stops_when_a_body_exceeds_the_limit(bench: Bench, client: httpx.Client) -> None:
     part = f"{BODY_LIMIT // 2:x}\r\n{' ' * (BODY_LIMIT // 2)}\r\n"
     with send(client, f"{HEAD}Transfer-Encoding: chunked\r\n\r\n{part * 2}1\r\n \r\n") as one:
         assert status(one) == 413
     assert stored(bench) == []
 
 
-def test_all_together_take_so_much_and_it_is_given_back(
+def test_all_bodies_share_a_memory_limit_and_release_it(
     bench: Bench, store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies = Bodies(together_limit=1000)
@@ -67,7 +67,7 @@ def test_all_together_take_so_much_and_it_is_given_back(
     assert [client.post("/alerts", content=large).status_code for _ in range(3)] == [202] * 3
 
 
-def test_one_that_broke_off_is_given_back(serve: Serve) -> None:
+def test_an_incomplete_body_releases_its_memory(serve: Serve) -> None:
     bodies = Bodies(together_limit=1000)
     client = serve(bodies=bodies)
     for _ in range(3):
@@ -75,4 +75,4 @@ def test_one_that_broke_off_is_given_back(serve: Serve) -> None:
     for _ in range(1000):  # until the server has noticed
         if client.post("/alerts", json={"title": "x" * 800}).status_code == 202:
             return
-    pytest.fail("it still counts")
+    pytest.fail("its memory was not released")

@@ -1,4 +1,4 @@
-"""No web page can send alerts, neither from its own address nor by a name that was made to lead here."""
+"""Web pages cannot send alerts, neither directly nor through DNS rebinding."""
 
 import httpx
 import pytest
@@ -13,7 +13,7 @@ HOSTS = frozenset({"alerts.example.com"})
 
 
 def judge(*hosts: str, http_version: str = "1.1") -> int | None:
-    """The status that a request with these Host headers is refused with."""
+    """Return the status of the refusal of a request with these Host headers, or None."""
     headers = Headers(raw=[(b"host", host.encode()) for host in hosts])
     try:
         check_not_a_page(headers, http_version, HOSTS)
@@ -37,7 +37,7 @@ class TestTheHost:
             "Alerts.Example.com.:443",
         ],
     )
-    def test_is_an_address_or_a_name_of_the_endpoint(self, host: str) -> None:
+    def test_may_be_an_address_or_a_name_of_the_endpoint(self, host: str) -> None:
         assert judge(host) is None
 
     @pytest.mark.parametrize(
@@ -57,25 +57,25 @@ class TestTheHost:
             "",
         ],
     )
-    def test_is_nothing_else(self, host: str) -> None:
+    def test_of_any_other_name_is_refused(self, host: str) -> None:
         assert judge(host) == 421
 
-    def test_is_there_once(self) -> None:
+    def test_must_be_given_exactly_once(self) -> None:
         assert judge() == judge("localhost", "localhost") == 400
 
-    def test_need_not_be_there_in_http_1_0(self) -> None:
+    def test_is_optional_in_http_1_0(self) -> None:
         assert judge(http_version="1.0") is None
         assert judge("evil.example", http_version="1.0") == 421
 
     @pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/alerts", "/nowhere"])
-    def test_is_looked_at_whatever_is_asked_for(self, serve: Serve, path: str) -> None:
+    def test_is_checked_on_every_path(self, serve: Serve, path: str) -> None:
         refused = serve(hosts=HOSTS).get(path, headers={"Host": "evil.example:8808"})
         assert (refused.status_code, refused.json()) == (
             421,
-            {"error": "'evil.example' is no name of this endpoint; add it to hosts under [listen]"},
+            {"error": "'evil.example' is not a name of this endpoint; add it to hosts under [listen]"},
         )
 
-    def test_may_be_one_of_the_configuration(self, bench: Bench, serve: Serve) -> None:
+    def test_may_be_a_configured_name(self, bench: Bench, serve: Serve) -> None:
         client = serve(hosts=HOSTS)
         sent = client.post("/alerts", json={"title": "x"}, headers={"Host": "alerts.example.com"})
         assert sent.status_code == 202
@@ -96,12 +96,15 @@ class TestAPage:
     )
     def test_may_not_send_alerts(self, bench: Bench, client: httpx.Client, headers: dict[str, str]) -> None:
         refused = client.post("/alerts", json={"title": "x"}, headers=headers)
-        assert (refused.status_code, refused.json()) == (403, {"error": "a web page may not send alerts"})
+        assert (refused.status_code, refused.json()) == (
+            403,
+            {"error": "web pages are not allowed to send alerts"},
+        )
         assert stored(bench) == []
 
     @pytest.mark.parametrize("path", ["/alerts", "/healthz", "/openapi.json", "/nowhere"])
-    def test_is_not_told_that_it_might(self, client: httpx.Client, path: str) -> None:
-        """A preflight asks what may be sent from a page; without a header that says so, nothing may."""
+    def test_preflight_is_refused(self, client: httpx.Client, path: str) -> None:
+        """Without CORS headers in the answer to a preflight, browsers send nothing."""
         asked = {
             "Origin": "https://evil.example",
             "Access-Control-Request-Method": "POST",
@@ -111,7 +114,7 @@ class TestAPage:
         assert refused.status_code == 403
         assert [name for name in refused.headers if name.startswith("access-control")] == []
 
-    def test_no_answer_lets_a_page_read_it(self, client: httpx.Client) -> None:
+    def test_no_answer_has_a_cors_header(self, client: httpx.Client) -> None:
         answers = [
             client.get("/healthz"),
             client.get("/openapi.json"),
@@ -122,6 +125,6 @@ class TestAPage:
         for each in answers:
             assert [name for name in each.headers if name.startswith("access-control")] == []
 
-    def test_but_a_person_may_look_at_it(self, client: httpx.Client) -> None:
-        """What the address bar sends."""
+    def test_a_person_may_open_it_from_the_address_bar(self, client: httpx.Client) -> None:
+        """The address bar sends `Sec-Fetch-Site: none`."""
         assert client.get("/healthz", headers={"Sec-Fetch-Site": "none"}).status_code == 200

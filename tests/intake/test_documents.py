@@ -1,4 +1,4 @@
-"""Alerts are found in one object, an array or JSON Lines; what is no JSON is named by its place."""
+"""Items are found in one object, an array or JSON Lines; errors name their place."""
 
 import io
 import json
@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui.intake import documents
 from tui.intake.documents import Item, read_items
+from tui.intake.lines import LONGEST_LINE
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
-NO_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": NaN}', b"\xff", b'{"a": }', b'{"a": 1} {"b": 2}'])
+NOT_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": NaN}', b"\xff", b'{"a": }', b'{"a": 1} {"b": 2}'])
 
 
 def items(raw: str | bytes) -> list[Item]:
@@ -26,12 +28,12 @@ def values(raw: str | bytes) -> list[Any]:
 
 
 @given(OBJECTS, st.sampled_from([None, 2]))
-def test_one_object_is_one_item_however_it_is_laid_out(value: dict[str, Any], indent: int | None) -> None:
+def test_one_object_is_one_item_with_any_indentation(value: dict[str, Any], indent: int | None) -> None:
     assert values(json.dumps(value, indent=indent)) == [value]
 
 
 @given(st.lists(OBJECTS), st.sampled_from([None, 2]))
-def test_an_array_is_an_item_an_entry(entries: list[dict[str, Any]], indent: int | None) -> None:
+def test_each_entry_of_an_array_is_an_item(entries: list[dict[str, Any]], indent: int | None) -> None:
     found = items(json.dumps(entries, indent=indent))
     assert [(item.place, item.value) for item in found] == [
         (f"item {number}", entry) for number, entry in enumerate(entries, start=1)
@@ -39,7 +41,7 @@ def test_an_array_is_an_item_an_entry(entries: list[dict[str, Any]], indent: int
 
 
 @given(st.lists(OBJECTS | st.none(), min_size=1), OBJECTS, st.sampled_from([b"\n", b"\r\n"]))
-def test_json_lines_are_an_item_a_line_and_blank_lines_are_none(
+def test_each_line_of_json_lines_is_an_item_and_blank_lines_are_skipped(
     rest: list[dict[str, Any] | None], first: dict[str, Any], line_end: bytes
 ) -> None:
     lines = [first, *rest]
@@ -48,8 +50,8 @@ def test_json_lines_are_an_item_a_line_and_blank_lines_are_none(
     assert [(item.place, item.value) for item in items(raw)] == expected
 
 
-@given(OBJECTS, st.lists(OBJECTS | NO_JSON, min_size=1))
-def test_a_bad_line_is_named_and_the_others_are_kept(
+@given(OBJECTS, st.lists(OBJECTS | NOT_JSON, min_size=1))
+def test_a_bad_line_is_an_error_and_the_others_are_kept(
     first: dict[str, Any], rest: list[dict[str, Any] | bytes]
 ) -> None:
     raw = b"\n".join(
@@ -63,12 +65,12 @@ def test_a_bad_line_is_named_and_the_others_are_kept(
         )
 
 
-def test_lines_are_counted_from_the_top_whatever_comes_before_the_first() -> None:
+def test_leading_blank_lines_count_in_line_numbers() -> None:
     found = items('\n\n{"a": 1}\n{oops}\n')
     assert [(item.place, item.error is None) for item in found] == [("line 3", True), ("line 4", False)]
 
 
-def test_lines_of_which_the_first_is_bad_are_still_lines() -> None:
+def test_json_lines_are_recognized_if_the_first_is_bad() -> None:
     found = items('{oops}\n{"a": 1}\n{"b": 2}\n')
     assert [(item.place, item.value) for item in found] == [
         ("line 1", None),
@@ -78,7 +80,7 @@ def test_lines_of_which_the_first_is_bad_are_still_lines() -> None:
 
 
 @pytest.mark.parametrize("bad", [b"{oops}", b"}", b'"', b"\xff", b'{"a": 1', b"title,severity"])
-def test_one_good_line_is_enough_to_tell_lines_of_which_the_first_is_bad(bad: bytes) -> None:
+def test_one_good_line_after_a_bad_one_is_enough_to_recognize_json_lines(bad: bytes) -> None:
     first, second = items(bad + b'\n{"a": 1}\n')
     assert (first.place, first.error is None) == ("line 1", False)
     assert (second.place, second.value) == ("line 2", {"a": 1})
@@ -93,17 +95,17 @@ def test_one_good_line_is_enough_to_tell_lines_of_which_the_first_is_bad(bad: by
     ],
     ids=["an array", "an array without indentation", "an object"],
 )
-def test_an_object_on_a_line_inside_a_broken_document_is_not_taken_out_of_it(raw: str) -> None:
+def test_an_object_inside_a_broken_document_is_not_read_by_itself(raw: str) -> None:
     (item,) = items(raw)
     assert item.error is not None
 
 
-def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+def test_a_byte_order_mark_is_ignored() -> None:
     assert values(b'\xef\xbb\xbf{"a": 1}') == [{"a": 1}]
     assert values(b'\xef\xbb\xbf[{"a": 1}]') == [{"a": 1}]
 
 
-def test_a_line_comes_out_before_the_next_goes_in() -> None:
+def test_a_line_is_yielded_before_the_next_is_read() -> None:
     class Pipe(io.BytesIO):
         lines = [b'{"a": 1}\n', b'{"b": 2}\n']
 
@@ -118,6 +120,43 @@ def test_a_line_comes_out_before_the_next_goes_in() -> None:
     assert [item.value for item in next(batches)] == [{"a": 1}]
     assert len(pipe.lines) == 1
     assert [item.value for item in next(batches)] == [{"b": 2}]
+
+
+class Pieces(io.BytesIO):
+    """A stream that returns one piece per read, and counts the bytes it returned."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__()
+        self._pieces, self.given = list(pieces), 0
+
+    def read1(self, size: int | None = -1) -> bytes:
+        piece = self._pieces.pop(0) if self._pieces else b""
+        self.given += len(piece)
+        return piece
+
+
+def test_a_document_over_the_size_limit_is_read_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "LARGEST_DOCUMENT", 10_000)
+    stream = Pieces(b"[", *[b'{"a": 1},'] * 5_000)
+    for batch in read_items(stream):
+        assert [item.error for item in batch] == [
+            "the document is larger than 256 MiB; write one alert per line instead"
+        ]
+    assert stream.given <= 10_000 + 100
+
+
+def test_text_without_a_line_end_that_is_not_json_is_an_over_long_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents, "LARGEST_DOCUMENT", 10 * LONGEST_LINE)
+    found = items(b"oops\n" + b"x" * (2 * LONGEST_LINE) + b'\n{"a": 1}\n')
+    assert [(item.place, item.value) for item in found] == [
+        ("line 1", None),
+        ("line 2", None),
+        ("line 3", {"a": 1}),
+    ]
+    stream = Pieces(b"oops\n", *[b"x" * LONGEST_LINE] * 15)
+    assert [item.place for item in next(read_items(stream))] == ["line 1"]
 
 
 @pytest.mark.parametrize(
@@ -136,13 +175,13 @@ def test_a_line_comes_out_before_the_next_goes_in() -> None:
     ],
     ids=lambda value: str(value)[:20],
 )
-def test_what_is_no_json_is_one_item_with_an_error(raw: bytes, place: str, error: str) -> None:
+def test_invalid_json_is_one_item_with_an_error(raw: bytes, place: str, error: str) -> None:
     (item,) = items(raw)
     assert item.place == place
     assert error in (item.error or "")
 
 
 @given(st.binary() | st.text(alphabet='{}[]",:\n \\u0aeNtrue1').map(str.encode))
-def test_no_bytes_are_too_strange(raw: bytes) -> None:
+def test_no_bytes_raise(raw: bytes) -> None:
     for item in items(raw):
         assert item.error is None or item.value is None

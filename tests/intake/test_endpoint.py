@@ -1,4 +1,4 @@
-"""The HTTP endpoint over a real socket: what it takes and refuses; it stores before it answers."""
+"""The HTTP endpoint on a real socket: what it accepts and refuses. It stores before it answers."""
 
 import json
 import socket
@@ -23,7 +23,7 @@ from tui.store.errors import DiskFull, StoreUnavailable
 TOKEN = "t0ken"
 
 
-class TestAlertsThatAreTaken:
+class TestAcceptedAlerts:
     def test_one(self, bench: Bench, post: Post) -> None:
         soc = bench.add(name="soc")
 
@@ -46,7 +46,7 @@ class TestAlertsThatAreTaken:
             ("Root login", "CRITICAL", NOW)
         ]
 
-    def test_one_that_goes_nowhere(self, post: Post) -> None:
+    def test_one_that_is_not_routed(self, post: Post) -> None:
         [receipt] = post({"title": "x"}).json()
         assert (receipt["deliveries"], receipt["notRouted"]) == ([], "there was no destination yet")
 
@@ -64,12 +64,12 @@ class TestAlertsThatAreTaken:
         assert (answer.status_code, len(answer.json())) == (202, 2)
         assert stored(bench) == ["a", "b"]
 
-    def test_with_a_link_of_the_template(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
+    def test_get_a_link_from_the_template(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
         client = serve(link_template="https://soc.example.com/{alertId}")
         client.post("/alerts", json={"title": "x", "alertId": "a-1"})
         assert bench.rows("SELECT link FROM alert") == [("https://soc.example.com/a-1",)]
 
-    def test_and_the_dispatcher_is_told(self, serve: Callable[..., httpx.Client]) -> None:
+    def test_wake_the_dispatcher(self, serve: Callable[..., httpx.Client]) -> None:
         told = threading.Event()
         serve(nudge=told.set).post("/alerts", json={"title": "x"})
         assert told.wait(20)
@@ -94,18 +94,18 @@ FIRING = {
 
 class TestAlertsOfOtherTools:
     @pytest.mark.parametrize("query", ["", "?format=alertmanager", "?format=auto"])
-    def test_are_read_as_those_write_them(self, bench: Bench, client: httpx.Client, query: str) -> None:
+    def test_are_read_in_their_formats(self, bench: Bench, client: httpx.Client, query: str) -> None:
         assert client.post(f"/alerts{query}", json=FIRING).status_code == 202
         assert bench.rows("SELECT title, severity FROM alert") == [("Load is high", "CRITICAL")]
 
-    def test_told_again_in_other_words_are_the_same(self, bench: Bench, post: Post) -> None:
+    def test_reported_again_with_other_content_are_repeats(self, bench: Bench, post: Post) -> None:
         post(FIRING)
         again = json.loads(json.dumps(FIRING).replace("Load is high", "Load is higher"))
         [receipt] = post(again).json()
         assert receipt["repeated"]
         assert stored(bench) == ["Load is high"]
 
-    def test_that_are_none_are_told_of(self, bench: Bench, post: Post) -> None:
+    def test_that_are_skipped_are_in_the_answer(self, bench: Bench, post: Post) -> None:
         flow = json.loads((Path(__file__).parent / "samples/suricata_flow.json").read_text())["document"]
         answer = post([flow, {"title": "x"}])
         skipped, receipt = answer.json()
@@ -114,7 +114,7 @@ class TestAlertsOfOtherTools:
         assert receipt["alertId"]
         assert stored(bench) == ["x"]
 
-    def test_that_are_none_are_in_the_description(self, client: httpx.Client) -> None:
+    def test_that_are_skipped_are_in_the_description(self, client: httpx.Client) -> None:
         post = client.get("/openapi.json").json()["paths"]["/alerts"]["post"]
         entries = post["responses"]["202"]["content"]["application/json"]["schema"]["items"]["oneOf"]
         assert [set(entry["required"]) for entry in entries] == [
@@ -122,19 +122,19 @@ class TestAlertsOfOtherTools:
             {"item", "skipped"},
         ]
 
-    def test_in_a_format_that_nobody_knows(self, bench: Bench, client: httpx.Client) -> None:
+    def test_in_an_unknown_format_are_refused(self, bench: Bench, client: httpx.Client) -> None:
         answer = client.post("/alerts?format=nagios", json=FIRING)
         assert answer.status_code == 422
         assert "nagios" in answer.json()["error"]
         assert stored(bench) == []
 
-    def test_too_many_of_them(self, bench: Bench, post: Post) -> None:
+    def test_over_the_limit_are_refused(self, bench: Bench, post: Post) -> None:
         assert post(FIRING | {"alerts": FIRING["alerts"] * (MOST_ALERTS + 1)}).status_code == 413
         assert stored(bench) == []
 
 
-class TestAlertsThatComeAgain:
-    def test_are_acknowledged_and_stored_once(self, bench: Bench, post: Post, clock: Clock) -> None:
+class TestRepeats:
+    def test_are_acknowledged_and_stored_only_once(self, bench: Bench, post: Post, clock: Clock) -> None:
         bench.add()
         first = post({"title": "x", "alertId": "a-1"})
         clock.advance(60_000)
@@ -163,7 +163,7 @@ class TestAlertsThatComeAgain:
         }
         assert stored(bench) == ["x"]
 
-    def test_under_one_idempotency_key_are_known_without_an_id(self, bench: Bench, post: Post) -> None:
+    def test_with_the_same_idempotency_key_are_repeats(self, bench: Bench, post: Post) -> None:
         body = [{"title": "a"}, {"title": "a"}]
         first, again = (post(body, Idempotency_Key="8e03978e") for _ in range(2))
         other = post(body, Idempotency_Key="another")
@@ -173,12 +173,14 @@ class TestAlertsThatComeAgain:
         assert len({*ids[0], *ids[2]}) == 4
         assert stored(bench) == ["a"] * 4
 
-    def test_an_idempotency_key_used_for_something_else_is_a_conflict(self, bench: Bench, post: Post) -> None:
+    def test_an_idempotency_key_reused_for_other_content_is_a_conflict(
+        self, bench: Bench, post: Post
+    ) -> None:
         post({"title": "a"}, Idempotency_Key="k")
         assert post({"title": "b"}, Idempotency_Key="k").status_code == 409
         assert stored(bench) == ["a"]
 
-    def test_an_idempotency_key_has_a_length(self, bench: Bench, post: Post) -> None:
+    def test_an_idempotency_key_of_a_wrong_length_is_refused(self, bench: Bench, post: Post) -> None:
         assert post({"title": "a"}, Idempotency_Key="").status_code == 422
         assert post({"title": "a"}, Idempotency_Key="k" * 256).status_code == 422
         assert stored(bench) == []
@@ -186,8 +188,8 @@ class TestAlertsThatComeAgain:
 
 DEEP = b"[" * 100_000
 MALFORMED: dict[str, tuple[bytes, str]] = {
-    "empty": (b"", "there is nothing to send: the input is empty"),
-    "blank": (b" \n ", "there is nothing to send: the input is empty"),
+    "empty": (b"", "the input is empty"),
+    "blank": (b" \n ", "the input is empty"),
     "truncated": (b'[{"title": "x"}, {"tit', "line 1: this is not JSON"),
     "no JSON": (b"title=x", "line 1: this is not JSON"),
     "a number": (b"7", "an alert is a JSON object, not a number"),
@@ -222,7 +224,7 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 }
 
 
-class TestWhatIsRefused:
+class TestRefusals:
     @pytest.mark.parametrize("name", MALFORMED)
     def test_what_is_malformed_is_named_and_nothing_is_stored(
         self, bench: Bench, post: Post, name: str
@@ -235,11 +237,11 @@ class TestWhatIsRefused:
         assert answer.json()["error"].startswith(f"nothing was stored: {words}")
         assert stored(bench) == []
 
-    def test_of_keys_that_come_twice_the_last_counts(self, bench: Bench, post: Post) -> None:
+    def test_the_last_of_duplicate_keys_wins(self, bench: Bench, post: Post) -> None:
         assert post(b'{"title": "a", "title": "b"}').status_code == 202
         assert stored(bench) == ["b"]
 
-    def test_all_that_is_wrong_is_named_up_to_a_hundred(self, bench: Bench, post: Post) -> None:
+    def test_errors_are_listed_up_to_a_hundred(self, bench: Bench, post: Post) -> None:
         answer = post([{"title": "good"}] + [7] * 999)
         assert (answer.status_code, answer.json()["bad"], len(answer.json()["items"])) == (422, 999, 100)
         assert stored(bench) == []
@@ -257,7 +259,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize(
         "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
     )
-    def test_what_is_not_called_json(self, bench: Bench, post: Post, kind: str) -> None:
+    def test_a_content_type_other_than_json(self, bench: Bench, post: Post, kind: str) -> None:
         answer = post({"title": "x"}, Content_Type=kind)
         assert (answer.status_code, answer.json()["error"]) == (
             415,
@@ -265,12 +267,12 @@ class TestWhatIsRefused:
         )
         assert stored(bench) == []
 
-    def test_plain_text_but_from_sns(self, bench: Bench, post: Post) -> None:
-        """Which calls its JSON so. A page in a browser cannot send this header without being asked."""
+    def test_plain_text_is_accepted_only_from_sns(self, bench: Bench, post: Post) -> None:
+        """SNS labels its JSON so. A web page cannot send this header without a preflight."""
         answer = post({"title": "x"}, Content_Type="text/plain", X_Amz_SNS_Message_Type="Notification")
         assert answer.status_code == 202
 
-    def test_what_is_packed(self, bench: Bench, post: Post) -> None:
+    def test_a_compressed_body(self, bench: Bench, post: Post) -> None:
         assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415
         assert stored(bench) == []
 
@@ -297,7 +299,7 @@ class TestCloudEventsInBinaryMode:
         "ce-time": "2026-01-31T09:15:00.25Z",
     }
 
-    def test_the_data_is_the_alert_and_the_headers_say_the_rest(self, bench: Bench, post: Post) -> None:
+    def test_the_data_is_the_alert_and_headers_fill_in_the_rest(self, bench: Bench, post: Post) -> None:
         for _ in range(2):
             answer = post({"title": "Open port", "severity": "HIGH"}, **self.HEADERS)
             assert answer.status_code == 202
@@ -317,7 +319,7 @@ class TestCloudEventsInBinaryMode:
         [(title, context)] = bench.rows("SELECT title, context FROM alert")
         assert (title, json.loads(context)) == ("com.example.finding", event)
 
-    def test_in_a_batch_they_are_an_array(self, bench: Bench, post: Post) -> None:
+    def test_a_batch_is_an_array(self, bench: Bench, post: Post) -> None:
         events = [
             {"specversion": "1.0", "id": id, "source": "/s", "type": "t", "data": {"title": id}}
             for id in "ab"
@@ -326,24 +328,24 @@ class TestCloudEventsInBinaryMode:
         assert post(events, **kind).status_code == 202
         assert stored(bench) == ["a", "b"]
 
-    def test_without_data_the_headers_are_all_there_is(self, bench: Bench, post: Post) -> None:
+    def test_an_event_without_data_is_read_from_its_headers(self, bench: Bench, post: Post) -> None:
         assert post(b"", **self.HEADERS).status_code == 202
         assert bench.rows("SELECT title FROM alert") == [("com.example.finding",)]
 
-    def test_data_that_is_no_json_is_refused(self, bench: Bench, post: Post) -> None:
+    def test_data_that_is_not_json_is_refused(self, bench: Bench, post: Post) -> None:
         answer = post(b"{oops}", **self.HEADERS)
         assert answer.status_code == 422
         assert "this is not JSON" in answer.json()["error"]
         assert stored(bench) == []
 
 
-class TestWhenNothingCanBeStored:
+class TestUnavailable:
     @pytest.mark.parametrize(
         ("error", "status"),
         [(DiskFull("the disk is full"), 429), (StoreUnavailable("the database is locked"), 503)],
         ids=["disk", "database"],
     )
-    def test_it_says_when_to_come_back(
+    def test_the_answer_says_when_to_retry(
         self, store: Store, post: Post, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
     ) -> None:
         lost: Future[Any] = Future()
@@ -355,7 +357,7 @@ class TestWhenNothingCanBeStored:
         assert answer.json() == {"error": str(error)}
         assert post({"title": "x"}).status_code == 202
 
-    def test_a_queue_that_is_too_long_takes_no_more_until_it_is_shorter(
+    def test_a_full_queue_refuses_alerts_until_it_is_shorter(
         self, bench: Bench, serve: Callable[..., httpx.Client]
     ) -> None:
         bench.add()
@@ -368,7 +370,7 @@ class TestWhenNothingCanBeStored:
         room = client.post("/alerts", json={"title": "x"})
 
         assert (full.status_code, full.headers["retry-after"], room.status_code) == (429, "5", 202)
-        assert full.json()["error"] == "2 deliveries wait already; come back when some are delivered"
+        assert full.json()["error"] == "2 deliveries are pending already; retry when some are delivered"
 
     @pytest.mark.parametrize(
         ("header", "status"),
@@ -380,7 +382,7 @@ class TestWhenNothingCanBeStored:
         ],
         ids=["Alertmanager", "Grafana", "SNS", "anybody else"],
     )
-    def test_who_gives_up_at_any_4xx_is_told_so_by_a_5xx(
+    def test_senders_that_give_up_at_4xx_get_503(
         self, bench: Bench, serve: Callable[..., httpx.Client], header: dict[str, str], status: int
     ) -> None:
         bench.add()
@@ -389,7 +391,7 @@ class TestWhenNothingCanBeStored:
         full = client.post("/alerts", json={"title": "x"}, headers=header)
         assert (full.status_code, full.headers["retry-after"]) == (status, "5")
 
-    def test_a_mistake_of_ours_answers_500_and_the_next_request_goes_on(
+    def test_an_internal_error_answers_500_and_the_next_request_succeeds(
         self, bench: Bench, post: Post, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -403,7 +405,7 @@ class TestManyAtOnce:
     def test_share_transactions_and_each_gets_its_own_answer(
         self, bench: Bench, store: Store, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """While one transaction is written, what comes meanwhile gathers for the next."""
+        """While one transaction is written, new requests gather for the next."""
         bench.add(name="soc")
         write_now, begun, go_on = store.write, threading.Event(), threading.Event()
         sizes: list[int] = []
@@ -438,7 +440,7 @@ class TestManyAtOnce:
 
 
 def until_gathered(client: httpx.Client) -> None:
-    """Some of the requests have been taken: the server answers one that came behind them."""
+    """Wait until the server has read some of the requests: it answers later ones."""
     with httpx.Client(base_url=client.base_url, trust_env=False) as other:
         for _ in range(5):
             other.get("/openapi.json")
@@ -460,6 +462,6 @@ def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., 
     assert set(one["properties"]) == set(KEYS)
 
 
-def test_an_alert_stored_beside_it_is_known_to_it(bench: Bench, store: Store, post: Post) -> None:
+def test_an_alert_stored_by_another_process_is_a_conflict(bench: Bench, store: Store, post: Post) -> None:
     write(store, outbox.submit, [alert(alert_id="a-1", title="x")])
     assert post({"title": "y", "alertId": "a-1"}).status_code == 409

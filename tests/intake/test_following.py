@@ -1,4 +1,4 @@
-"""A followed file gives each line once: as it grows, is rotated and truncated, and after a restart."""
+"""A followed file yields each line once: while it grows, rotated, truncated, and after a restart."""
 
 import contextlib
 import errno
@@ -20,7 +20,7 @@ from tui.store.following import Place
 
 
 class Reader:
-    """What `tocsin watch` does with a file, with a list for a store."""
+    """Follow a file as `tocsin watch` does, with a list as the store."""
 
     def __init__(self, path: Path, *, from_start: bool = True) -> None:
         self.path = path
@@ -39,13 +39,13 @@ class Reader:
         return chunk
 
     def catch_up(self) -> list[bytes | None]:
-        """Every line so far; looks until a rotated file counts as done."""
+        """Return every line so far, reading until a rotated file counts as complete."""
         for _ in range(4 * SETTLED):
             self.look()
         return self.lines
 
     def restart(self) -> None:
-        """As after kill -9: all that is left is the place that was stored."""
+        """Restart as after kill -9: only the stored place is left."""
         self._file.close()
         self._file = FollowedFile(self.path, self.place, from_start=self._from_start)
 
@@ -80,7 +80,7 @@ def append(path: Path, text: str) -> None:
 
 
 def rotate(path: Path) -> None:
-    """As logrotate does: .1 becomes .2, the file .1."""
+    """Rotate as logrotate does: .1 becomes .2, the file becomes .1."""
     for number in (3, 2, 1):
         older = path.with_name(f"{path.name}.{number}")
         if older.exists():
@@ -88,7 +88,7 @@ def rotate(path: Path) -> None:
     path.rename(path.with_name(f"{path.name}.1"))
 
 
-def test_lines_come_as_they_are_ended(log: Path, follow: Follow) -> None:
+def test_a_line_is_read_once_it_ends(log: Path, follow: Follow) -> None:
     reader = follow()
     assert reader.look() is None
     append(log, "a\nb")
@@ -100,14 +100,14 @@ def test_lines_come_as_they_are_ended(log: Path, follow: Follow) -> None:
     assert reader.look() is None
 
 
-def test_lines_know_where_they_begin(log: Path, follow: Follow) -> None:
+def test_lines_have_their_byte_offset(log: Path, follow: Follow) -> None:
     append(log, "one\ntwo\n")
     chunk = follow().look()
     assert chunk is not None
     assert [line.at for line in chunk.lines] == [0, 4]
 
 
-def test_at_first_only_what_is_added_from_now_on(log: Path, follow: Follow) -> None:
+def test_the_first_start_reads_only_new_lines(log: Path, follow: Follow) -> None:
     append(log, "old\nhalf of a li")
     reader = follow(from_start=False)
     reader.look()
@@ -117,7 +117,7 @@ def test_at_first_only_what_is_added_from_now_on(log: Path, follow: Follow) -> N
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_what_is_added_before_the_first_look_is_new(log: Path, follow: Follow, there: bool) -> None:
+def test_a_line_added_before_the_first_read_is_new(log: Path, follow: Follow, there: bool) -> None:
     if there:
         append(log, "old\n")
     reader = follow(from_start=False)
@@ -125,7 +125,7 @@ def test_what_is_added_before_the_first_look_is_new(log: Path, follow: Follow, t
     assert reader.catch_up() == [b"new"]
 
 
-def test_a_restart_goes_on_where_the_last_stored_line_ends(log: Path, follow: Follow) -> None:
+def test_a_restart_continues_after_the_last_stored_line(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\nb\nc")
     reader.look()
@@ -134,7 +134,7 @@ def test_a_restart_goes_on_where_the_last_stored_line_ends(log: Path, follow: Fo
     assert reader.catch_up() == [b"a", b"b", b"cc", b"d"]
 
 
-def test_a_rotated_file_is_read_to_its_end_also_when_it_is_still_written(log: Path, follow: Follow) -> None:
+def test_a_rotated_file_that_is_still_written_is_read_to_its_end(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -147,7 +147,7 @@ def test_a_rotated_file_is_read_to_its_end_also_when_it_is_still_written(log: Pa
     assert reader.notes == []
 
 
-def test_files_rotated_while_nobody_watched_are_read_in_their_order(log: Path, follow: Follow) -> None:
+def test_files_rotated_while_watch_was_down_are_read_in_order(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -161,7 +161,7 @@ def test_files_rotated_while_nobody_watched_are_read_in_their_order(log: Path, f
     assert reader.notes == []
 
 
-def test_rotated_files_last_changed_in_the_same_moment_are_read_once_each(log: Path, follow: Follow) -> None:
+def test_rotated_files_with_equal_mtimes_are_read_once_each(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -176,7 +176,7 @@ def test_rotated_files_last_changed_in_the_same_moment_are_read_once_each(log: P
     assert reader.notes == []
 
 
-def test_a_file_beside_it_that_is_not_ours_to_read_keeps_nobody_waiting(
+def test_an_unreadable_file_with_a_similar_name_is_skipped(
     log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = follow()
@@ -193,7 +193,7 @@ def test_a_file_beside_it_that_is_not_ours_to_read_keeps_nobody_waiting(
     assert reader.catch_up() == [b"a", b"b", b"c"]
 
 
-def test_what_comes_next_is_waited_for_while_it_cannot_be_read(
+def test_the_next_rotated_file_is_awaited_while_it_cannot_be_read(
     log: Path, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = follow()
@@ -213,7 +213,7 @@ def test_what_comes_next_is_waited_for_while_it_cannot_be_read(
 
 
 def refuse_to_open(refused: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As for a user who may not: the tests may run as root, who may."""
+    """Simulate a user without permission: the tests may run as root."""
     opened = Path.open
 
     def refuse(path: Path, *args: Any, **named: Any) -> Any:
@@ -224,7 +224,7 @@ def refuse_to_open(refused: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "open", refuse)
 
 
-def test_a_file_that_was_taken_away_meanwhile_is_told_of(log: Path, follow: Follow) -> None:
+def test_a_removed_file_is_reported(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -233,11 +233,11 @@ def test_a_file_that_was_taken_away_meanwhile_is_told_of(log: Path, follow: Foll
     os.utime(log, ns=(1, 1))
     reader.restart()
     assert reader.catch_up() == [b"a", b"b"]
-    [note] = reader.notes  # also where the new file was given the old one's inode
-    assert note.startswith(f"{log} is another file than the one last read")
+    [note] = reader.notes  # even if the new file got the inode of the old one
+    assert note.startswith(f"{log} is not the file that was read before")
 
 
-def test_what_was_compressed_meanwhile_is_told_of(log: Path, follow: Follow) -> None:
+def test_a_file_compressed_before_it_was_read_is_reported(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -251,10 +251,10 @@ def test_what_was_compressed_meanwhile_is_told_of(log: Path, follow: Follow) -> 
     append(log, "c\n")
     reader.restart()
     assert reader.catch_up() == [b"a", b"c"]
-    assert reader.notes == [f"{middle}.gz was compressed before it was read: what is in it is not stored"]
+    assert reader.notes == [f"{middle}.gz was compressed before it was read; its lines are not stored"]
 
 
-def test_what_is_compressed_after_it_was_read_is_not_told_of(log: Path, follow: Follow) -> None:
+def test_a_file_compressed_after_it_was_read_is_not_reported(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -273,18 +273,18 @@ def test_a_truncated_file_is_read_from_its_start(log: Path, follow: Follow, agai
     reader.look()
     log.write_text(again)
     assert reader.catch_up() == [b"a", b"b", *again.encode().splitlines()]
-    assert reader.notes == [f"{log} was truncated; it is read from its start"]
+    assert reader.notes == [f"{log} was truncated; reading it from its start"]
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-def test_what_was_copied_before_it_was_truncated_is_read_from_the_copy(
+def test_the_rest_of_a_file_truncated_by_copytruncate_is_read_from_the_copy(
     log: Path, follow: Follow, restarted: bool
 ) -> None:
     reader = follow()
     append(log, "a\nb")
     reader.look()
     append(log, "\nc\n")
-    for line in ("d", "e"):  # twice, as of a watch that was down for days
+    for line in ("d", "e"):  # twice, as if watch was down for days
         for number in (2, 1):
             older = log.with_name(f"eve.json.{number}")
             if older.exists():
@@ -296,11 +296,38 @@ def test_what_was_copied_before_it_was_truncated_is_read_from_the_copy(
         reader.restart()
     assert reader.catch_up() == [b"a", b"b", b"c", b"d", b"e"]
     assert reader.notes == [
-        f"{log} was truncated; what was not read of it yet is read from {log.with_name('eve.json.2')}"
+        f"{log} was truncated; reading the rest of it from its copy {log.with_name('eve.json.2')}"
     ]
 
 
-def test_a_copy_of_what_was_read_already_is_left_alone(log: Path, follow: Follow) -> None:
+def test_a_file_with_the_same_inode_and_another_head_is_another_file(log: Path, follow: Follow) -> None:
+    """A file system gives the inode of a removed file to the next one."""
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    log.write_text("c\nd\ne\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d", b"e"]
+    [note] = reader.notes
+    assert note.startswith(f"{log} is not the file that was read before")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_longer_file_with_another_head_is_not_the_copy_of_a_truncated_one(
+    log: Path, follow: Follow, restarted: bool
+) -> None:
+    reader = follow()
+    append(log, "a\nb\n")
+    reader.look()
+    log.with_name("eve.json-other").write_text("other 1\nother 2\n")
+    log.write_text("c\n")
+    os.utime(log.with_name("eve.json-other"), ns=(1, 1))
+    if restarted:
+        reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+
+
+def test_a_copy_without_unread_lines_is_ignored(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "a\nb\n")
     reader.look()
@@ -309,13 +336,13 @@ def test_a_copy_of_what_was_read_already_is_left_alone(log: Path, follow: Follow
     assert reader.catch_up() == [b"a", b"b", b"c"]
 
 
-def test_a_line_without_an_end_does_not_fill_the_memory(log: Path, follow: Follow) -> None:
+def test_an_over_long_line_is_dropped(log: Path, follow: Follow) -> None:
     reader = follow()
     append(log, "x" * (3 * LONGEST_LINE) + "\nnext\n")
     assert reader.catch_up() == [None, b"next"]
 
 
-def test_a_file_that_is_not_there_yet_is_waited_for(log: Path, follow: Follow) -> None:
+def test_a_missing_file_is_awaited(log: Path, follow: Follow) -> None:
     reader = follow(from_start=False)
     assert reader.look() is None
     append(log, "a\n")
@@ -333,10 +360,10 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS)
-def test_no_line_is_lost_and_none_comes_twice(tmp_path_factory: pytest.TempPathFactory, steps) -> None:
+def test_no_line_is_lost_or_read_twice(tmp_path_factory: pytest.TempPathFactory, steps) -> None:
     log = tmp_path_factory.mktemp("followed") / "eve.json"
     log.touch()
-    os.utime(log, ns=(0, 0))  # before all that comes, as it is
+    os.utime(log, ns=(0, 0))  # older than everything that follows
     reader = Reader(log)
     reader.look()
     written, number, clock = "", 0, 1
@@ -348,7 +375,7 @@ def test_no_line_is_lost_and_none_comes_twice(tmp_path_factory: pytest.TempPathF
             append(log, text)
             written += text
         elif step == "rotate" and log.exists() and log.stat().st_size and not written.endswith("\n"):
-            continue  # a line that is broken off by a rotation is two
+            continue  # a rotation in the middle of a line makes two
         elif step == "rotate" and len(list(log.parent.iterdir())) < 4:
             rotate(log)
             log.touch()

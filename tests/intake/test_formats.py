@@ -1,4 +1,4 @@
-"""Formats: how one is written down, what is said of a mistake in it, and how a document is read in one."""
+"""Formats: their configuration, errors in it, and how documents are read."""
 
 import json
 import tomllib
@@ -17,7 +17,7 @@ from tui.intake.formats import Formats, Skipped, built_in, format_named, parse_f
 
 
 def formats(text: str) -> Formats:
-    """Those of a configuration."""
+    """Return the formats of a configuration."""
     return parse_formats(tomllib.loads(text)["formats"])
 
 
@@ -31,7 +31,7 @@ def results(document: object, known: Formats | None = None, name: str | None = N
 
 
 def refusal(text: str) -> str:
-    """What is said of a configuration."""
+    """Return the error message for a configuration."""
     with pytest.raises(Invalid) as refused:
         formats(text)
     return refused.value.message
@@ -43,7 +43,7 @@ def alert_of(document: object, known: Formats | None = None, name: str | None = 
     return result
 
 
-class TestToldApart:
+class TestDetection:
     @pytest.mark.parametrize(
         "document",
         [
@@ -53,7 +53,7 @@ class TestToldApart:
         ],
         ids=lambda document: ",".join(document),
     )
-    def test_tocsins_own_form_wins_when_it_fits(self, document: dict[str, Any]) -> None:
+    def test_tocsins_own_form_comes_first_if_it_fits(self, document: dict[str, Any]) -> None:
         alert = alert_of(document)
         assert (alert.title, alert.rule_id, alert.context) == (
             document.get("title", ""),
@@ -72,20 +72,18 @@ class TestToldApart:
         ],
         ids=str,
     )
-    def test_a_slip_in_tocsins_own_form_is_named_and_not_guessed_at(
-        self, document: object, complaint: str
-    ) -> None:
+    def test_a_typo_in_tocsins_own_form_is_an_error(self, document: object, complaint: str) -> None:
         (result,) = results(document)
         assert isinstance(result, Invalid)
         assert result.message.startswith(complaint)
 
-    def test_many_keys_that_look_like_slips_are_none(self) -> None:
+    def test_many_unknown_keys_are_not_typos(self) -> None:
         assert (
             alert_of({"title": "x", "severity1": 1, "severity2": 2, "severity3": 3, "severity4": 4}).rule_id
             == "plain"
         )
 
-    def test_what_has_other_keys_is_plain_json(self) -> None:
+    def test_an_object_with_other_keys_is_plain_json(self) -> None:
         alert = alert_of({"title": "x", "created_at": "2026-01-31T09:15:00Z"})
         assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
         assert json.loads(alert.context) == {"title": "x", "created_at": "2026-01-31T09:15:00Z"}
@@ -104,14 +102,14 @@ class TestToldApart:
         alert = alert_of({"title": "x", "host": "db1", "destinations": named, "dedupKey": "root on db1"})
         assert (alert.destinations, alert.dedup_key) == (routed, "root on db1")
 
-    def test_a_persons_own_format_is_looked_for_first(self) -> None:
+    def test_user_formats_are_tried_first(self) -> None:
         own = formats(
             '[formats.acme]\ndetect = "host"\n[formats.acme.alert]\ntitle = "message"\nid = "\'acme\'"'
         )
         assert alert_of({"message": "x", "host": "db-3"}, own).rule_id == "acme"
         assert alert_of({"message": "x"}, own).rule_id == "plain"
 
-    def test_each_entry_of_an_array_is_told_by_itself(self) -> None:
+    def test_the_format_of_each_array_entry_is_detected_separately(self) -> None:
         found = read([{"title": "a"}, {"message": "b"}, 5], None, built_in(), now=NOW, new_id=lambda: "new")
         assert [(reading.place, reading.format) for reading in found] == [
             ("item 1", "tocsin"),
@@ -120,7 +118,7 @@ class TestToldApart:
         ]
         assert isinstance(found[2].result, Invalid)
 
-    def test_places_inside_places_are_named(self) -> None:
+    def test_nested_places_are_named(self) -> None:
         group = {"status": "firing", "receiver": "x", "groupKey": "x", "version": "4"}
         document = [{"title": "a"}, {**group, "alerts": [{"labels": {"alertname": "b"}}, "c"]}]
         found = read(document, None, built_in(), now=NOW, new_id=lambda: "new")
@@ -128,22 +126,22 @@ class TestToldApart:
         assert isinstance(found[2].result, Invalid)
 
 
-class TestNamed:
-    def test_auto_is_whichever_fits(self) -> None:
+class TestAFormatByName:
+    def test_auto_means_detection(self) -> None:
         assert format_named("auto", built_in()) is None
         assert format_named("falco", built_in()) is built_in()["falco"]
 
-    def test_an_unknown_name_is_told_of_those_there_are(self) -> None:
-        with pytest.raises(Invalid, match="no format 'suricatta'; did you mean 'suricata'"):
+    def test_an_unknown_name_gets_a_suggestion_or_the_list(self) -> None:
+        with pytest.raises(Invalid, match="unknown format 'suricatta'; did you mean 'suricata'"):
             format_named("suricatta", built_in())
-        with pytest.raises(Invalid, match="there is auto, panther, tocsin, "):
+        with pytest.raises(Invalid, match="known formats: auto, panther, tocsin, "):
             format_named("xyzzy", built_in())
 
     @pytest.mark.parametrize(
         ("name", "complaint"),
         [
-            ("suricata", "neither title, name nor id was found by the format suricata"),
-            ("alertmanager", "there is nothing of the format alertmanager in this"),
+            ("suricata", "the format suricata found no title, name or id"),
+            ("alertmanager", "the document has no alerts in the format alertmanager"),
             ("tocsin", "unknown key 'host'"),
         ],
     )
@@ -154,7 +152,7 @@ class TestNamed:
 
 
 class TestIdentity:
-    def test_a_repeat_is_the_same_alert_and_its_resolution_another(self) -> None:
+    def test_a_repeat_has_the_same_id_and_a_resolution_another(self) -> None:
         def ids(status: str, **more: Any) -> list[str]:
             alert = {"labels": {"alertname": "x"}, "fingerprint": "f", "startsAt": "2026-01-31T09:15:00Z"}
             group = {"version": "4", "groupKey": "k", "receiver": "r", "status": status}
@@ -165,17 +163,17 @@ class TestIdentity:
         assert ids("firing") != ids("resolved")
         assert ids("firing") != ids("firing", startsAt="2026-01-31T10:15:00Z")
 
-    def test_what_has_no_identity_gets_a_new_one(self) -> None:
+    def test_an_alert_without_an_id_gets_a_new_one(self) -> None:
         alerts = results([{"message": "x"}, {"message": "x"}])
         assert [alert.alert_id for alert in alerts] == ["new-1", "new-2"]
 
     @pytest.mark.parametrize("name", ["two words", "x" * 400, "\u202e", "\ud800"], ids=ascii)
-    def test_one_that_cannot_be_an_alert_id_becomes_its_digest(self, name: str) -> None:
+    def test_an_id_that_is_not_a_valid_alert_id_becomes_its_digest(self, name: str) -> None:
         once, again = (alert_of({"message": "x", "alert_id": name}) for _ in range(2))
         assert once.alert_id == again.alert_id
         assert len(once.alert_id) == 32
 
-    def test_several_in_one_envelope_do_not_share_its_id(self) -> None:
+    def test_several_alerts_in_one_envelope_do_not_share_its_id(self) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
         message = json.dumps({**group, "alerts": [{"labels": {"alertname": name}} for name in "ab"]})
         envelope = {"Type": "Notification", "TopicArn": "t", "MessageId": "m", "Message": message}
@@ -209,12 +207,14 @@ class TestFields:
         ],
         ids=str,
     )
-    def test_names_and_numbers_map_to_the_five(self, given: dict[str, Any], severity: Severity) -> None:
+    def test_names_and_numbers_map_to_the_five_severities(
+        self, given: dict[str, Any], severity: Severity
+    ) -> None:
         alert = alert_of({"message": "x", **given})
         assert alert.severity == severity
         assert json.loads(alert.context) == {"message": "x", **given}
 
-    def test_an_unknown_severity_stays_in_a_context_of_fewer_keys(self) -> None:
+    def test_an_unknown_severity_is_kept_in_a_reduced_context(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "t"\nseverity = "s"\nalertContext = "c"')
         alert = alert_of({"t": "x", "s": "purple", "c": {"a": 1}}, own, "a")
         assert (alert.severity, json.loads(alert.context)) == (
@@ -226,7 +226,7 @@ class TestFields:
         ("level", "severity"),
         [(0, "INFO"), (3, "INFO"), (4, "LOW"), (7, "MEDIUM"), (11, "MEDIUM"), (12, "HIGH"), (15, "CRITICAL")],
     )
-    def test_a_number_counts_from_the_step_it_has_reached(self, level: int, severity: str) -> None:
+    def test_a_number_maps_to_the_highest_step_it_reaches(self, level: int, severity: str) -> None:
         document = {"rule": {"level": level, "description": "x"}, "agent": {"id": "1"}}
         assert alert_of(document).severity == severity
 
@@ -246,7 +246,7 @@ class TestFields:
             1769850900000000000,
         ],
     )
-    def test_a_time_is_taken_in_any_of_the_usual_forms(self, time: object) -> None:
+    def test_a_time_is_read_in_any_common_form(self, time: object) -> None:
         assert format_time(alert_of({"message": "x", "time": time}).created_at) == "2026-01-31T09:15:00.000Z"
 
     @pytest.mark.parametrize(
@@ -267,27 +267,27 @@ class TestFields:
         ],
         ids=lambda time: str(time)[:20],
     )
-    def test_what_is_no_time_leaves_it_at_now(self, time: object) -> None:
+    def test_an_invalid_time_becomes_now(self, time: object) -> None:
         assert alert_of({"message": "x", "time": time}).created_at == NOW
 
-    def test_the_first_that_can_be_used_is_taken(self) -> None:
+    def test_the_first_usable_value_wins(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "[a, b, c, d]"\ncreatedAt = "[a, e]"')
         alert = alert_of({"a": " ", "b": {"x": 1}, "c": 7, "d": "late", "e": 1769850900}, own, "a")
         assert alert.title == "late"
         assert alert_of({"b": {"x": 1}, "c": 7}, own, "a").title == "7"
         assert alert.created_at == 1769850900000
 
-    def test_a_title_is_one_line_and_nothing_of_it_is_lost(self) -> None:
+    def test_a_title_is_one_line_and_the_rest_goes_to_the_description(self) -> None:
         alert = alert_of({"message": "first\r\nsecond", "details": "more"})
         assert (alert.title, alert.description) == ("first", "first\r\nsecond\n\nmore")
         alert = alert_of({"message": "x" * 1000})
         assert (len(alert.title), alert.description) == (300, "x" * 1000)
 
-    def test_tags_are_texts_each_once(self) -> None:
+    def test_tags_are_distinct_texts(self) -> None:
         alert = alert_of({"message": "x", "tags": ["a", 1, None, True, {"b": "c", "d": [1]}, ["a", "e"]]})
         assert alert.tags == ("a", "1", "b=c", "e")
 
-    def test_a_context_that_is_no_object_becomes_one(self) -> None:
+    def test_a_context_that_is_not_an_object_is_wrapped(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "t"\nalertContext = "c"')
         assert alert_of({"t": "x", "c": [1, 2]}, own, "a").context == '{"value":[1,2]}'
         assert alert_of({"t": "x"}, own, "a").context == "{}"
@@ -298,7 +298,7 @@ class TestFields:
         assert alert_of({"t": "x", "d": []}, own, "a").destinations == ()
         assert alert_of({"t": "x"}, own, "a").destinations is None
 
-    def test_an_envelope_says_what_the_document_in_it_does_not(self) -> None:
+    def test_an_envelope_fills_in_missing_fields(self) -> None:
         envelope = {
             "specversion": "1.0",
             "id": "1",
@@ -325,21 +325,21 @@ class TestFields:
         ],
         ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
     )  # fmt: skip
-    def test_what_may_be_missing_takes_nothing_else_with_it(
+    def test_a_missing_value_does_not_affect_other_fields(
         self, document: dict[str, Any], title: str, description: str
     ) -> None:
         alert = alert_of(document)
         assert (alert.title, alert.description) == (title, description)
 
-    def test_envelopes_in_envelopes_end_somewhere(self) -> None:
+    def test_the_depth_of_nested_envelopes_is_limited(self) -> None:
         document: dict[str, Any] = {"message": "in the middle"}
         for number in range(50):
             document = {"specversion": "1.0", "id": str(number), "source": "s", "type": "t", "data": document}
         assert alert_of(document).title == "t"
 
 
-class TestWrittenByAPerson:
-    def test_a_format_of_ones_own(self) -> None:
+class TestUserFormats:
+    def test_a_user_format(self) -> None:
         own = formats(
             """
             [formats.acme]
@@ -370,7 +370,7 @@ class TestWrittenByAPerson:
         ]
         assert skipped == Skipped("closed already")
 
-    def test_one_built_in_is_changed_where_it_is_told(self) -> None:
+    def test_a_built_in_format_can_be_overridden(self) -> None:
         own = formats('[formats.wazuh.alert]\ntags = ""\n[formats.wazuh.severities]\nHIGH = [10]')
         alert = alert_of(
             {"rule": {"level": 10, "description": "x", "groups": ["g"]}, "agent": {}, "manager": 1}, own
@@ -381,30 +381,30 @@ class TestWrittenByAPerson:
     @pytest.mark.parametrize(
         ("text", "complaint"),
         [
-            ("formats = 1", "formats has a table for each, like [formats.acme]"),
+            ("formats = 1", "formats needs one table per format, like [formats.acme]"),
             ("[formats]\nx = 1", "formats.x is not a format: write [formats.NAME] and its settings"),
             ("[formats.auto]", "formats.auto is not a format"),
-            ("[formats.tocsin]", "formats.tocsin is what all others are read into"),
-            ("[formats.x]", "formats.x finds no fields: give it [formats.x.alert]"),
+            ("[formats.tocsin]", "formats.tocsin is Tocsin's own form and cannot be changed"),
+            ("[formats.x]", "formats.x defines no fields; add [formats.x.alert]"),
             ("[formats.x]\ndetct = 'a'", "formats.x: unknown setting detct; did you mean detect?"),
             ("[formats.x.alert]\nseverty = 'a'", "formats.x.alert: unknown setting severty; did you mean"),
-            ("[formats.x]\nalert = 1", "formats.x.alert is a table, not 1"),
-            ("[formats.x]\nitems = 1", "formats.x.items is a text in quotation marks, not 1"),
+            ("[formats.x]\nalert = 1", "formats.x.alert must be a table, not 1"),
+            ("[formats.x]\nitems = 1", "formats.x.items must be a string, not 1"),
             ("[formats.x.alert]\ntitle = 'a['", "formats.x.alert.title: 'a[' is not JMESPath: incomplete "),
             ("[formats.x]\ndetect = 'a = b'", "formats.x.detect: 'a = b' is not JMESPath: unknown token '='"),
             ("[formats.x]\nskip = 'a b'", "formats.x.skip: 'a b' is not JMESPath: "),
             ("[formats.x]\nskip = 'a(b'", "formats.x.skip: 'a(b' is not JMESPath: "),
             ("[formats.x]\ndetect = 'lenght(a)'", "formats.x.detect: 'lenght(a)' is not JMESPath: "
-             "there is no function lenght()"),
-            ("[formats.x]\ndetect = 'a && b[?join(c)]'", "join() takes 2, not 1"),
-            ("[formats.x]\ndetect = 'not_null()'", "not_null() takes 1 or more, not 0"),
+             "unknown function lenght()"),
+            ("[formats.x]\ndetect = 'a && b[?join(c)]'", "join() takes 2 arguments, not 1"),
+            ("[formats.x]\ndetect = 'not_null()'", "not_null() takes 1 or more arguments, not 0"),
             ("[formats.x.severities]\nHIHG = 1", "formats.x.severities: unknown setting HIHG; did you mean"),
-            ("[formats.x.severities]\nHIGH = [true]", "formats.x.severities.HIGH lists names and numbers;"),
+            ("[formats.x.severities]\nHIGH = [true]", "HIGH must list names and numbers, not True"),
             (f"[formats.x]\ndetect = '{'(' * 5000}'", "is not JMESPath: "),
         ],
         ids=lambda text: text.replace("\n", " ")[:60],
     )  # fmt: skip
-    def test_a_mistake_is_named_in_one_sentence(self, text: str, complaint: str) -> None:
+    def test_a_mistake_is_reported_in_one_sentence(self, text: str, complaint: str) -> None:
         said = refusal(text)
         assert complaint in said
         assert "\n" not in said
@@ -425,7 +425,7 @@ def nested(depth: int, kind: type) -> Any:
 
 
 @given(json_values)
-def test_nothing_a_stranger_writes_is_an_error_of_ours(document: object) -> None:
+def test_no_document_raises(document: object) -> None:
     for name in (None, *built_in()):
         for result in results(document, name=name):
             assert isinstance(result, Alert | Skipped | Invalid)
@@ -444,11 +444,11 @@ def test_nothing_a_stranger_writes_is_an_error_of_ours(document: object) -> None
     ],
     ids=["object", "context", "fields", "integers", "floats", "array", "entry"],
 )  # fmt: skip
-def test_nothing_is_too_deep_or_too_large(document: object) -> None:
-    test_nothing_a_stranger_writes_is_an_error_of_ours.hypothesis.inner_test(document)  # type: ignore[attr-defined]
+def test_no_document_is_too_deep_or_too_large(document: object) -> None:
+    test_no_document_raises.hypothesis.inner_test(document)  # type: ignore[attr-defined]
 
 
-def test_the_examples_of_the_documentation_are_formats() -> None:
+def test_the_examples_in_the_documentation_are_valid_formats() -> None:
     page = Path("docs/formats.md").read_text(encoding="utf-8")
     examples = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
     assert examples

@@ -1,4 +1,4 @@
-"""What other tools send, and the alerts it becomes. Each file of `samples/` is one document of one tool."""
+"""What other tools send, and the resulting alerts. Each file in `samples/` is one document of one tool."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,8 @@ FILES = sorted((Path(__file__).parent / "samples").glob("*.json"))
 SAMPLES: dict[str, dict[str, Any]] = {
     file.stem: json.loads(file.read_text(encoding="utf-8")) for file in FILES
 }
-STAND_BACK = {"tocsin", "plain"}
-"""The one has the keys of Panther's, the other takes anything: both come after what they may be taken for."""
+GENERAL = {"tocsin", "plain"}
+"""Formats that fit documents of other formats too: one shares its keys with Panther's, one fits anything."""
 
 all_samples = pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
 
@@ -30,7 +30,7 @@ def readings(document: object, format: str | None = None) -> list[Reading]:
 
 
 def shown(alert: Alert) -> dict[str, Any]:
-    """Its fields in Tocsin's own form, less those that are empty."""
+    """Return the non-empty fields in Tocsin's own form."""
     fields = {
         "alertId": None if alert.alert_id == "new" else alert.alert_id,
         "id": alert.rule_id,
@@ -49,7 +49,7 @@ def shown(alert: Alert) -> dict[str, Any]:
 
 
 def found_in(document: object, path: str) -> Any:
-    """By JMESPath, of which `from_json(KEY)` reads the document that a text holds."""
+    """Search by JMESPath; `from_json(KEY)` parses the document that a text holds."""
     if path.startswith("from_json("):
         key, _, rest = path.removeprefix("from_json(").partition(")")
         return found_in(json.loads(jmespath.search(key, document)), rest.lstrip(".") or "@")
@@ -58,7 +58,7 @@ def found_in(document: object, path: str) -> Any:
 
 
 @all_samples
-def test_becomes_these_alerts(sample: dict[str, Any]) -> None:
+def test_becomes_the_expected_alerts(sample: dict[str, Any]) -> None:
     results = [reading.result for reading in readings(sample["document"])]
     alerts = [result for result in results if isinstance(result, Alert)]
     expected = [dict(fields) for fields in sample["alerts"]]
@@ -70,13 +70,13 @@ def test_becomes_these_alerts(sample: dict[str, Any]) -> None:
 
 
 @all_samples
-def test_is_told_by_exactly_one_format(sample: dict[str, Any]) -> None:
+def test_is_detected_by_exactly_one_format(sample: dict[str, Any]) -> None:
     fitting = {name for name, format in built_in().items() if format.fits(sample["document"])}
-    assert fitting - (STAND_BACK - {sample["format"]}) == {sample["format"]}
+    assert fitting - (GENERAL - {sample["format"]}) == {sample["format"]}
 
 
 @all_samples
-def test_reads_the_same_whatever_the_order_of_its_keys(sample: dict[str, Any]) -> None:
+def test_reads_the_same_with_its_keys_in_any_order(sample: dict[str, Any]) -> None:
     def turned(value: Any) -> Any:
         if isinstance(value, dict):
             return {key: turned(value[key]) for key in reversed(value)}
@@ -109,7 +109,7 @@ json_values = st.recursive(
 
 @st.composite
 def spoilt(draw: st.DrawFn) -> Any:
-    """A sample in which some values are others than its tool would ever send."""
+    """A sample in which some values are replaced by values that its tool would never send."""
 
     def spoil(value: Any) -> Any:
         if draw(st.integers(0, 9)) == 0:
@@ -123,6 +123,6 @@ def spoilt(draw: st.DrawFn) -> Any:
 
 
 @given(spoilt(), st.sampled_from([None, *built_in()]))
-def test_whatever_stands_where_is_no_error_of_ours(document: object, format: str | None) -> None:
+def test_no_malformed_sample_raises(document: object, format: str | None) -> None:
     for reading in readings(document, format):
         assert isinstance(reading.result, Alert | Skipped | Invalid)

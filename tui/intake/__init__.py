@@ -1,1 +1,1 @@
-"""Ways in for alerts."""
+"""Intake: how alerts enter Tocsin (HTTP, files, pipes)."""

@@ -1,4 +1,4 @@
-"""Who may send: the tokens an endpoint knows, how fast each may send, and when each was last used."""
+"""Access control of the HTTP endpoint: tokens, the rate limit of each, and when each was last used."""
 
 import asyncio
 import base64
@@ -17,32 +17,32 @@ from tui.store.engine.database import SILENCE_S, ChangeNotice, Store
 from tui.store.errors import StoreUnavailable
 
 _LOOK_MS = 500
-"""How long a token that was revoked may still let somebody in."""
+"""How long a revoked token may still be accepted."""
 _RECORD_MS = 60_000
-"""How often uses are written down: what is stored of a token's last use is off by no more."""
+"""How often last uses are stored. The stored time is off by at most this much."""
 _BURST_MS = 1000
-"""A second's worth of requests may come at once."""
+"""One second's worth of requests may arrive in a burst."""
 _CONFIGURED, _NOBODY = 0, -1
-"""Beside the ids of tokens, which begin with 1."""
+"""Ids that no stored token has: those begin with 1."""
 
 
 @dataclass
 class Access:
-    """Knows the tokens by heart, and reads them again when the database says that something changed.
+    """An in-memory copy of the tokens, read again when the database reports a change.
 
-    Belongs to the loop of one server. Reads the database as it is made: raises StoreUnavailable.
+    Belongs to one server's event loop. Creating it reads the database: raises StoreUnavailable.
     """
 
     store: Store
     notice: ChangeNotice
-    """Watching the store since before this was made."""
+    """A watch on the store, opened before this object is created."""
     clock: Callable[[], int]
     configured: str | None = None
-    """One more token, which is not stored."""
+    """One more token, from the configuration. It is not stored."""
     beyond: bool = False
-    """Whether other machines reach the endpoint; then there is always a token asked for."""
+    """Whether other machines can reach the endpoint. If so, a token is always required."""
     rate: float | None = None
-    """Requests per second of each token that has no rate of its own; None is no limit."""
+    """Requests per second for each token without its own rate. None: no limit."""
     ticks: Callable[[], int] = milliseconds
     _tokens: list[Token] = field(init=False, repr=False)
     _stale: bool = field(init=False, default=False)
@@ -57,29 +57,29 @@ class Access:
 
     @property
     def asks(self) -> bool:
-        """Whether a token is asked for. Once there was one it is, also when the last one is revoked."""
+        """Whether a token is required. Once one exists it stays required, even after the last is revoked."""
         return self.beyond or self.configured is not None or bool(self._tokens)
 
     @property
     def standings(self) -> set[Standing]:
-        """How the tokens stand, the configured one too."""
+        """The standings of all tokens, including the configured one."""
         now = self.clock()
         stored = {token.standing(now) for token in self._tokens}
         return stored if self.configured is None else stored | {Standing.ACTIVE}
 
     async def identify(self, authorization: str) -> Token | None:
-        """Whose token that is; None while none is asked for. Raises Answered (401)."""
+        """Return the token that this header holds, or None if no token is required. Raises Answered (401)."""
         await self._look()
         if not self.asks:
             return None
         token = self._token_in(authorization)
         if token is None:
-            what = "this is no token of this endpoint" if authorization else "a token is needed"
+            what = "the token is not valid" if authorization else "a token is required"
             raise _unauthorized(f"{what}; send Authorization: Bearer TOKEN")
         return token
 
     def admit(self, token: Token | None) -> None:
-        """Let one request in. Raises Answered (401, 429)."""
+        """Admit one request. Raises Answered (401, 429)."""
         if token is None:
             self._take_turn(_NOBODY, self.rate)
             return
@@ -93,7 +93,7 @@ class Access:
             self._note_use(token.id, now)
 
     def record(self) -> None:
-        """Write down the uses of the last minute; for when the endpoint ends, and never to hold that up."""
+        """Store the uses of the last minute. Called at shutdown; gives up rather than delay it."""
         if self._uses:
             with contextlib.suppress(StoreUnavailable, TimeoutError):
                 self.store.write(tokens.record_uses, self._uses).result(SILENCE_S)
@@ -106,13 +106,13 @@ class Access:
         known = self._tokens
         if self.configured is not None:
             known = [Token("of the configuration", digest_of(self.configured), id=_CONFIGURED), *known]
-        for token in known:  # every one, so that the time this takes tells nothing
+        for token in known:  # compare with all of them, so that the time taken reveals nothing
             if hmac.compare_digest(digest, token.digest):
                 found = token
         return found
 
     async def _look(self) -> None:
-        """Now and then: whether the tokens are still what they were. The notice costs no query."""
+        """Read the tokens again if they changed. Checks every `_LOOK_MS`; the notice costs no query."""
         now = self.ticks()
         if now - self._looked < _LOOK_MS:
             return
@@ -123,7 +123,7 @@ class Access:
         try:
             self._tokens = await asyncio.wrap_future(self.store.read(tokens.every_token))
         except StoreUnavailable:
-            self._stale = True  # those we know until it answers; meanwhile it stores nothing either
+            self._stale = True  # keep the known tokens; an unavailable database stores no alerts either
 
     def _take_turn(self, sender: int, rate: float | None) -> None:
         if rate is None:
@@ -133,7 +133,7 @@ class Access:
         if not pace.allowance(now):
             raise Answered(
                 429,
-                f"at most {rate:g} requests a second are taken from here",
+                f"the rate limit is {rate:g} requests per second",
                 retry_s=max(1, math.ceil((pace.opens_at - now) / 1000)),
             )
         self._paces[sender] = pace.after(1, now)
@@ -147,9 +147,9 @@ class Access:
 
 
 def _given(authorization: str) -> str | None:
-    """The token in an Authorization header. As a password, under any user name, it comes from SNS.
+    """Return the token in an Authorization header: Bearer, or the password of Basic with any user name.
 
-    SNS knows no other way than user:password in the URL (RFC 7617), and uses it when it is asked to.
+    Basic is for SNS, which supports only user:password in the URL (RFC 7617).
     """
     scheme, _, given = authorization.partition(" ")
     match scheme.lower():

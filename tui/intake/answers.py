@@ -1,4 +1,4 @@
-"""How a request ends that is not taken."""
+"""The answers to requests that are refused."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ _MOST_ERRORS = 100
 
 
 class Answered(Exception):
-    """The request ends here, with this answer. Nothing that a sender keeps secret is in it."""
+    """Ends the request with this answer. Contains nothing that a sender keeps secret."""
 
     def __init__(
         self,
@@ -31,12 +31,12 @@ class Answered(Exception):
         self.response = JSONResponse({"error": error, **more}, status, headers)
 
     def turn_into(self, status: int) -> None:
-        """The same, under another status."""
+        """Change the status and keep the rest."""
         self.status = self.response.status_code = status
 
 
 def refusal(status: int, errors: Iterable[tuple[str, Invalid]]) -> Answered:
-    """Naming what is wrong, each with its place in the request."""
+    """Return an answer that names each error with its place in the request."""
     items = [
         {"item": place, "field": error.field, "error": storable(error.message)} for place, error in errors
     ]

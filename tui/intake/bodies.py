@@ -1,4 +1,4 @@
-"""The bodies of requests: how long one may be, and how much memory all of them together."""
+"""Limits on request bodies: the length of one, and the memory of all together."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from tui.intake.answers import RETRY_S, Answered
 
 BODY_LIMIT = 1024 * 1024
 TOGETHER_LIMIT = 64 * BODY_LIMIT
-"""Of bodies that are being read or stored. What is made of them takes about three times as much."""
+"""Bytes of all bodies being read or stored. The objects parsed from them take about three times as much."""
 
 
 @dataclass(slots=True)
@@ -20,9 +20,9 @@ class Bodies:
 
     @contextlib.asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[bytes]:
-        """The body; it counts until this is left. Raises Answered (400, 413, 429).
+        """Yield the body, and count it against the limit inside the block. Raises Answered (400, 413, 429).
 
-        One that is too slow ends the connection.
+        A body that arrives too slowly ends the connection.
         """
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > BODY_LIMIT:
@@ -35,13 +35,13 @@ class Bodies:
                 if len(body) > BODY_LIMIT:
                     raise _too_long()
                 if self._held > self.together_limit:
-                    raise Answered(429, "too much is being stored at this moment", retry_s=RETRY_S)
+                    raise Answered(429, "too many alerts are being stored right now", retry_s=RETRY_S)
             yield bytes(body)
         except ClientDisconnect:
-            raise Answered(400, "the request broke off") from None
+            raise Answered(400, "the connection closed before the request was complete") from None
         finally:
             self._held -= len(body)
 
 
 def _too_long() -> Answered:
-    return Answered(413, f"a request has at most {BODY_LIMIT} bytes")
+    return Answered(413, f"the body is too large; the limit is {BODY_LIMIT} bytes")

@@ -1,8 +1,9 @@
-"""Keeps web pages out: a page open in a browser on this machine reaches what listens here, too.
+"""Refuse requests from web pages: a page open in a browser on this machine can reach this endpoint.
 
-No page is ever meant to call the endpoint, so what only browsers send is refused, and no answer has a
-CORS header. A page can get around that by a name of its own that is made to lead here (DNS rebinding):
-to the browser the endpoint is then the page's own server. But it goes on naming that in `Host`.
+No page has a reason to call it. So requests with headers that only browsers send are refused, and no
+answer has a CORS header. With DNS rebinding, a page points its own host name at this address, and the
+browser then treats the endpoint as the page's own server. `Host` still holds the page's name, so
+unknown names are refused too.
 """
 
 import ipaddress
@@ -15,24 +16,24 @@ from tui.intake.answers import Answered
 
 
 def check_not_a_page(headers: Headers, http_version: str, hosts: Collection[str]) -> None:
-    """Raises Answered for a request of a web page, or to a name that is not among `hosts`.
+    """Raise Answered (400, 403, 421) for a request from a web page or to a name not in `hosts`.
 
-    Addresses and `localhost` are always right: nobody can make an address lead elsewhere.
+    Addresses and `localhost` are always allowed: DNS cannot redirect them.
     """
     if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
-        raise Answered(403, "a web page may not send alerts")
+        raise Answered(403, "web pages are not allowed to send alerts")
     given = headers.getlist("host")
-    if not given and http_version == "1.0":  # which no browser speaks
+    if not given and http_version == "1.0":  # no browser uses HTTP/1.0
         return
     if len(given) != 1:
-        raise Answered(400, "a request has one Host header")
+        raise Answered(400, "a request needs exactly one Host header")
     name = _without_port(given[0])
     if name != "localhost" and name not in hosts and not _is_address(name):
-        raise Answered(421, f"{name!r} is no name of this endpoint; add it to hosts under [listen]")
+        raise Answered(421, f"{name!r} is not a name of this endpoint; add it to hosts under [listen]")
 
 
 def _without_port(host: str) -> str:
-    """A host as it is compared: `[::1]:80` is `::1`, `Example.com.` is `example.com`."""
+    """Normalize a host for comparison: `[::1]:80` is `::1`, `Example.com.` is `example.com`."""
     host = host.strip().lower()
     if host.startswith("["):
         address, _, port = host[1:].partition("]")

@@ -1,6 +1,7 @@
 """CloudEvents 1.0 over HTTP in binary mode: the attributes are headers, the body is the data.
 
-(HTTP Protocol Binding 1.0.2, 3.1. In structured mode the body has it all, and is a format like others.)
+Source: HTTP Protocol Binding 1.0.2, section 3.1. In structured mode the body holds everything; that is
+the format `cloudevents`.
 """
 
 from collections.abc import Mapping
@@ -16,7 +17,7 @@ def in_binary_mode(headers: Mapping[str, str]) -> bool:
 
 
 def structured(headers: Mapping[str, str], body: bytes) -> Item:
-    """The same in structured mode; `headers` have their names in lower case."""
+    """Return the event in structured mode. The names in `headers` are in lower case."""
     data = read_line(body, "") if body.strip() else Item("")
     if data.error is not None:
         return data

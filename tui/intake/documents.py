@@ -1,4 +1,4 @@
-"""Finds the alerts in what a person pipes in: one JSON object, an array of them, or JSON Lines."""
+"""Split input into items: one JSON object, an array of objects, or JSON Lines."""
 
 import codecs
 import io
@@ -12,49 +12,49 @@ from tui.intake.lines import LONGEST_LINE, TOO_LONG, Line, Lines
 
 _CHUNK = 256 * 1024
 LARGEST_DOCUMENT = 256 * 1024 * 1024
-"""Of what is one document it takes the whole to read it, in memory."""
+"""In bytes. A single document must be in memory as a whole to be parsed."""
 
 
 class Input(Protocol):
     def read1(self, size: int, /) -> bytes:
-        """What there is to read, without waiting for more than the first byte; empty at the end."""
+        """Read what is available, waiting only for the first byte. Empty at the end."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One alert to be, or why there is none."""
+    """One value that should become an alert, or the reason why it cannot be read."""
 
     place: str
-    """`line 3`, `item 2`, or empty where there is only one."""
+    """`line 3`, `item 2`, or empty if the input is a single document."""
     value: Any = None
     error: str | None = None
     raw: bytes | None = None
-    """The line it is, where it is one."""
+    """The bytes of the line, if the item is a line."""
 
     def as_line(self) -> bytes | None:
-        """What could be sent again; None of what was not kept."""
+        """Return the item as a line that can be sent again, or None if it was not kept."""
         if self.raw is not None or self.error is not None:
             return self.raw
         return encode_json(self.value).encode("utf-8", "surrogatepass")
 
 
 def read_items(stream: Input) -> Iterator[list[Item]]:
-    """The items of `stream`, in batches of what could be read at once.
+    """Yield the items of `stream`, in batches of what one read returned.
 
-    JSON Lines come out as they arrive; they are told by lines that are objects of their own. Anything
-    else is read to its end. A bad line is an item with an error, not an end.
+    JSON Lines are yielded as they arrive; they are recognized by lines that are complete objects.
+    Anything else is read to its end first. A bad line becomes an item with an error; reading goes on.
     """
-    head, told = bytearray(), _Telling()
+    head, detection = bytearray(), _LinesDetection()
     while chunk := stream.read1(_CHUNK):
         head += chunk
-        if told.is_lines(head):
+        if detection.is_lines(head):
             yield from _read_lines(bytes(head), stream)
             return
         if len(head) > LARGEST_DOCUMENT:
-            yield [Item("", error="this is larger than 256 MiB; write an alert a line")]
+            yield [Item("", error="the document is larger than 256 MiB; write one alert per line instead")]
             return
-    if told.is_lines(head + b"\n"):
+    if detection.is_lines(head + b"\n"):
         yield from _read_lines(bytes(head), io.BytesIO())
     else:
         yield list(_whole(bytes(head)))
@@ -73,13 +73,13 @@ def _read_lines(head: bytes, stream: Input) -> Iterator[list[Item]]:
         yield batch
 
 
-class _Telling:
-    """Whether what has been read so far can only be JSON Lines. Looks at each line once."""
+class _LinesDetection:
+    """Decides whether the input read so far can only be JSON Lines. Checks each line once."""
 
     def __init__(self) -> None:
         self._seen = 0
         self._searched = 0
-        """No line ends before here."""
+        """No line end was found before this offset, from `_seen` on."""
         self._first: bytes | None = None
         self._after_object = False
 
@@ -87,25 +87,25 @@ class _Telling:
         while (end := head.find(b"\n", self._searched)) >= 0:
             line = bytes(head[self._seen : end]).removeprefix(codecs.BOM_UTF8)
             self._seen = self._searched = end + 1
-            if line.strip() and self._tells(line):
+            if line.strip() and self._is_proof(line):
                 return True
         self._searched = len(head)
         return self._first is not None and self._first[:1] not in b"{[" and len(head) > LONGEST_LINE
 
-    def _tells(self, line: bytes) -> bool:
-        """Of the first line, that it is an object; of a later one, that it cannot be part of a document.
+    def _is_proof(self, line: bytes) -> bool:
+        """Whether this line proves JSON Lines: it is an object that cannot be part of a larger document.
 
-        A line that is an object and is not indented, as what stands inside another would be, is none of
-        an object's; nor, right behind another, of an array's.
+        A line that is an object and is not indented cannot be inside another object. Directly after
+        another such line, without a comma, it cannot be inside an array either.
         """
-        begins = self._first is None
+        is_first = self._first is None
         if self._first is None:
             self._first = line.lstrip()
-        is_object = (begins or line.startswith(b"{")) and _is_object(line)
+        is_object = (is_first or line.startswith(b"{")) and _is_object(line)
         in_array = self._first.startswith(b"[")
-        tells = is_object and (not in_array or self._after_object)
+        proof = is_object and (not in_array or self._after_object)
         self._after_object = is_object
-        return tells
+        return proof
 
 
 def _is_object(line: bytes) -> bool:
@@ -122,7 +122,7 @@ def _numbered(lines: Iterable[Line], first: int) -> Iterator[Item]:
 
 
 def read_line(raw: bytes | None, place: str) -> Item:
-    """The item that a line of JSON Lines is, which stood at `place`."""
+    """Return the item of one line of JSON Lines. `raw` is None for a line that is too long."""
     if raw is None:
         return Item(place, error=TOO_LONG)
     try:
@@ -138,7 +138,7 @@ def read_line(raw: bytes | None, place: str) -> Item:
 
 def _whole(raw: bytes) -> Iterator[Item]:
     if not raw.removeprefix(codecs.BOM_UTF8).strip():
-        yield Item("", error="there is nothing to send: the input is empty")
+        yield Item("", error="the input is empty")
         return
     try:
         value = decode_json(raw.decode("utf-8-sig"))
@@ -156,10 +156,10 @@ def _whole(raw: bytes) -> Iterator[Item]:
 
 
 def _are_lines(raw: bytes) -> bool:
-    """Whether what is no JSON as a whole is JSON Lines, of which the first is bad.
+    """Whether input that is not JSON as a whole is JSON Lines with a bad first line.
 
-    Two lines that are objects of their own say so, or one that is neither indented, as what stands
-    inside a laid out object is, nor may be an entry of an array.
+    It is if two lines are complete objects. One is enough if it is not indented (so not inside another
+    object) and the input does not begin with an array.
     """
     raw = raw.removeprefix(codecs.BOM_UTF8)
     objects = [line for line in raw.split(b"\n") if _is_object(line)]
@@ -178,5 +178,5 @@ def _refused(raw: bytes, error: ValueError) -> Item:
 
 
 def _not_json(error: json.JSONDecodeError) -> str:
-    what = error.msg.removesuffix(" at")  # as some of them end, for their own place to follow
+    what = error.msg.removesuffix(" at")  # some messages end in "at", for Python to add its own position
     return f"this is not JSON: {what[:1].lower()}{what[1:]} at column {error.colno}"

@@ -1,4 +1,4 @@
-"""The HTTP endpoint: takes alerts, and acknowledges them only when they are stored."""
+"""The HTTP endpoint: receives alerts, and acknowledges them only after they are stored."""
 
 import asyncio
 import contextlib
@@ -50,26 +50,26 @@ from tui.store.reading import listing, queries
 log = logging.getLogger(__name__)
 
 MOST_ALERTS = 1_000
-"""In one request; of tiny ones a body could hold tens of thousands."""
+"""Limit per request. A body could hold tens of thousands of tiny ones."""
 QUEUE_LIMIT = 1_000_000
-"""Deliveries waiting, from which on no more alerts are taken."""
+"""With this many pending deliveries, the endpoint refuses new alerts."""
 _LARGE = 16 * 1024
 _LOOK_S = 5.0
-"""How often the length of the queue is looked at."""
+"""How often the length of the queue is checked."""
 _GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
 _TYPES = ("application/json", "application/x-ndjson", "application/jsonl", "application/json-lines")
 
 
 @dataclass
 class Endpoint:
-    """What requests are answered with. `nudge` is called, from the server's loop, after each commit."""
+    """Answers requests. Calls `nudge` from the server's event loop after each commit."""
 
     store: Store
     clock: Callable[[], int]
     access: Access
     nudge: Callable[[], object] = lambda: None
     hosts: Collection[str] = ()
-    """Names it is reached by, beside addresses and `localhost`; in lower case."""
+    """Host names that clients use for it, besides addresses and `localhost`. Lower case."""
     link_template: str = ""
     formats: Formats = field(default_factory=built_in)
     refusals: Refusals = field(default_factory=Refusals)
@@ -103,7 +103,7 @@ class Endpoint:
             return await self._store(body, request)
 
     async def _store(self, body: bytes, request: Request) -> Response:
-        # A large one takes a while to read, and others are not to wait for it.
+        # Parsing a large body takes a while; a thread keeps the loop free for other requests.
         large = len(body) > _LARGE
         readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
         alerts = [
@@ -121,7 +121,7 @@ class Endpoint:
             conflict = all(isinstance(error, Conflict) for _, error in errors)
             raise refusal(409 if conflict else 422, errors)
         for reading in readings:
-            if isinstance(reading.result, Skipped):  # perhaps the link that confirms a subscription
+            if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
         receipts = iter(answer)
         return JSONResponse(
@@ -135,10 +135,10 @@ class Endpoint:
         )
 
     async def health(self, request: Request) -> Response:  # noqa: ARG002
-        """Whether alerts would be stored now, as far as reading tells."""
+        """Answer whether the database can be read, and so probably written."""
         try:
             await asyncio.wrap_future(self.store.read(listing.newest_key))
-        except StoreUnavailable:  # whose words are for those who may send
+        except StoreUnavailable:  # its message is only for authorized senders
             raise Answered(503, "the database does not answer", retry_s=RETRY_S) from None
         return JSONResponse({"status": "ok"})
 
@@ -146,10 +146,10 @@ class Endpoint:
         return JSONResponse(document([AUTO, *self.formats], needs_token=self.access.asks))
 
     def _read(self, body: bytes, request: Request) -> list[Reading]:
-        """What is in a body; raises Answered naming what should be an alert and is none."""
+        """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid."""
         key = request.headers.get("idempotency-key")
         if key is not None and not 1 <= len(key) <= 255:
-            raise Answered(422, "an Idempotency-Key has 1 to 255 characters")
+            raise Answered(422, "Idempotency-Key must have 1 to 255 characters")
         try:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
@@ -175,9 +175,7 @@ class Endpoint:
                 place=item.place,
             )
         if len(readings) > MOST_ALERTS:
-            raise Answered(
-                413, f"these are {len(readings)} alerts; at most {MOST_ALERTS} are taken in a request"
-            )
+            raise _too_many(len(readings))
         errors = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
         ]
@@ -186,35 +184,45 @@ class Endpoint:
         return readings
 
     async def _look_at_queue(self) -> None:
-        """Raises Answered while too much waits. Looked at now and then: it may run over by a little."""
+        """Raise Answered (429) while too many deliveries are pending.
+
+        Checked only every few seconds, so the queue can exceed the limit a little.
+        """
         now = time.monotonic()
         if now - self._looked >= _LOOK_S or self._queue_full:
             self._looked = now
-            with contextlib.suppress(StoreUnavailable):  # the submission will tell
+            with contextlib.suppress(StoreUnavailable):  # storing the alerts will report it
                 self._queue_full = await asyncio.wrap_future(
                     self.store.read(queries.wait_at_least, self.queue_limit)
                 )
         if self._queue_full:
             raise Answered(
                 429,
-                f"{self.queue_limit} deliveries wait already; come back when some are delivered",
+                f"{self.queue_limit} deliveries are pending already; retry when some are delivered",
                 retry_s=RETRY_S,
             )
 
 
 def _check_count(count: int) -> None:
     if count > MOST_ALERTS:
-        raise Answered(413, f"these are {count} alerts; at most {MOST_ALERTS} are taken in a request")
+        raise _too_many(count)
+
+
+def _too_many(count: int) -> Answered:
+    return Answered(413, f"the request has {count} alerts; the limit is {MOST_ALERTS}")
 
 
 def _check_type(request: Request) -> None:
-    """JSON by any of its names. Plain text, which a page in a browser may send anywhere, only from SNS."""
+    """Raise Answered (415) unless the body is JSON under any of its media types, uncompressed.
+
+    Plain text is accepted only from SNS: web pages can send plain text without a preflight.
+    """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
     if not (kind in _TYPES or kind.endswith("+json") or from_sns):
         raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Answered(415, "the body is taken as it is; send it without Content-Encoding")
+        raise Answered(415, "Content-Encoding is not supported; send the body uncompressed")
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -234,12 +242,12 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 
 def _id_for(idempotency_key: str, index: int) -> str:
-    """The same for the same key: so the alert of a request sent again is known by its id."""
+    """Derive an alert id from an idempotency key, so that a request sent again is recognized."""
     return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
 
 
 class _Guarded:
-    """Around every route: no pages, an answer to whatever goes wrong, and a line in the log about it."""
+    """Middleware for every route: refuses web pages, answers errors, and logs them."""
 
     def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
         self._app = app
@@ -257,28 +265,28 @@ class _Guarded:
                 end.turn_into(503)
             self._endpoint.refusals.tell(_sender(request), end.status, str(end))
         except Exception:
-            log.exception("answering %s failed inside Tocsin", request.url.path)
-            answer = Answered(500, "an error inside Tocsin, see its log; nothing is known to be stored")
+            log.exception("internal error while answering %s", request.url.path)
+            answer = Answered(500, "internal error, see Tocsin's log; the alerts may not be stored")
         await answer.response(scope, receive, send)
 
 
 def _gives_up_at_4xx(request: Request) -> bool:
-    """Whether it takes what a 4xx refuses for refused for good, and sends again only after a 5xx."""
+    """Whether this sender treats any 4xx as a permanent failure and retries only after a 5xx."""
     agent = request.headers.get("user-agent", "")
     return agent.startswith(_GIVE_UP_AT_4XX) or "x-amz-sns-message-type" in request.headers
 
 
 def _sender(request: Request) -> str:
-    """Who sent it, fit for the log."""
+    """Describe the sender, for the log."""
     address = request.client.host if request.client else "a connection"
     token: Token | None = getattr(request.state, "token", None)
     return f"{address}, token {token.name!r}" if token else address
 
 
 async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return Answered(404, "alerts are posted to /alerts").response
+    return Answered(404, "not found; send alerts to /alerts").response
 
 
 async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
     headers = dict(getattr(error, "headers", None) or {})
-    return Answered(405, "alerts are sent with POST", headers=headers).response
+    return Answered(405, "method not allowed; send alerts with POST", headers=headers).response

@@ -1,4 +1,4 @@
-"""Reads the lines that are added to a file: across rotation, truncation and restarts, none twice."""
+"""Read each line added to a file exactly once, across rotation, truncation and restarts."""
 
 import contextlib
 import hashlib
@@ -15,28 +15,28 @@ _CHUNK = 256 * 1024
 _HEAD = 256
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 SETTLED = 20
-"""So many looks that found nothing new end a file that was rotated: its writer may still have it open."""
+"""After this many reads without new data, a rotated file counts as complete: its writer may keep it open."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlacedLine:
     at: int
-    """Where in its file it begins, in bytes."""
+    """Byte offset of the line in its file."""
     raw: bytes | None
-    """As of `Line`."""
+    """As in `Line`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
     lines: list[PlacedLine]
     place: Place
-    """The place behind them."""
+    """The place after these lines."""
     notes: list[str] = field(default_factory=list[str])
-    """What a person has to know of how they were found, a sentence each."""
+    """What a person has to know about how the lines were found, one sentence each."""
 
 
 class FollowedFile:
-    """One path. `read` is called again and again; what it gives has to be stored with its place."""
+    """One followed path. Call `read` repeatedly, and store the lines of a chunk together with its place."""
 
     def __init__(self, path: Path, place: Place | None, *, from_start: bool) -> None:
         self.path = path
@@ -44,23 +44,23 @@ class FollowedFile:
         self._known = place
         self._file: BinaryIO | None = None
         self._position = 0
-        """Where the next line begins."""
+        """Byte offset of the next line."""
         self._lines = Lines()
         self._quiet = 0
         self._finished: tuple[int, set[int]] = (0, set())
-        """When the rotated file read last was last changed, and the inodes of all read that were then."""
+        """The mtime of the rotated file read last, and the inodes of all files read with that mtime."""
         self._notes: list[str] = []
-        if place is None:  # what is added from this moment on is new
-            with contextlib.suppress(OSError):  # told of by whoever reads
+        if place is None:  # everything added from now on is new
+            with contextlib.suppress(OSError):  # `read` raises it again
                 self._open_first()
 
     def read(self) -> Chunk | None:
-        """What there is to store; None if there is nothing new. Raises OSError."""
+        """Return the next chunk to store, or None if nothing is new. Raises OSError."""
         if self._file is None and not self._open():
             return None
         assert self._file is not None
         if self._is_truncated(self._file) and not self._go_on_in_copy():
-            self._notes.append(f"{self.path} was truncated; it is read from its start")
+            self._notes.append(f"{self.path} was truncated; reading it from its start")
             self._begin(self._file, 0)
         read = self._file.read(_CHUNK)
         lines = list(self._placed(self._lines.cut(read)))
@@ -87,13 +87,13 @@ class FollowedFile:
     # --- which file
 
     def _open(self) -> bool:
-        """Whether there is a file to read from."""
+        """Open the file to read from. Return whether there is one."""
         known = self._known
         if known is None:
             return self._open_first()
         for path in self._candidates():
             if path.stat().st_ino != known.inode:
-                continue  # not opened: it need not be ours to read
+                continue  # not opened: we may have no permission to read it
             file = path.open("rb")
             if self._is(file, known):
                 self._file = file
@@ -105,16 +105,16 @@ class FollowedFile:
         if not self.path.exists():
             return False
         self._notes.append(
-            f"{self.path} is another file than the one last read, and that one is not beside it any more:"
-            " what was added to it since is not stored"
+            f"{self.path} is not the file that was read before, and that file is no longer in its directory:"
+            " lines added to it since are not stored"
         )
         self._known, self._from_start = None, True
         return self._open_first()
 
     def _open_behind(self, finished: BinaryIO) -> BinaryIO | None:
-        """What came after a file that is done: the next one rotated since, None for the one now written.
+        """Open the file that follows a completed one: the next rotated file, or None for the current one.
 
-        Raises OSError, and nothing has changed then.
+        Raises OSError, and then leaves everything unchanged.
         """
         stat = os.fstat(finished.fileno())
         since, inodes = self._finished
@@ -128,8 +128,8 @@ class FollowedFile:
             if path.suffix not in _COMPRESSED:
                 behind = path.open("rb")
                 break
-            if found.st_mtime_ns > stat.st_mtime_ns:  # else it is the one that is done: gzip keeps its time
-                notes.append(f"{path} was compressed before it was read: what is in it is not stored")
+            if found.st_mtime_ns > stat.st_mtime_ns:  # equal: the same file, gzip keeps the mtime
+                notes.append(f"{path} was compressed before it was read; its lines are not stored")
         self._finished = stat.st_mtime_ns, inodes
         self._notes += notes
         return behind
@@ -142,7 +142,7 @@ class FollowedFile:
             self._begin(behind, 0)
 
     def _go_on_in_copy(self) -> bool:
-        """Whether there is a copy of what is gone, and more in it than was read: `copytruncate` makes one."""
+        """Continue in the copy that `copytruncate` made, if one has unread data. Return whether it does."""
         known = self._known
         if known is None or not known.head_size:
             return False
@@ -151,15 +151,13 @@ class FollowedFile:
                 continue
             try:
                 copy = path.open("rb")
-            except OSError:  # not ours to read: it need not be one
+            except OSError:  # no permission to read it: probably not the copy
                 continue
             if _head(copy, known.head_size) == known.head:
                 self.close()
                 self._file = copy
                 self._begin(copy, known.position)
-                self._notes.append(
-                    f"{self.path} was truncated; what was not read of it yet is read from {path}"
-                )
+                self._notes.append(f"{self.path} was truncated; reading the rest of it from its copy {path}")
                 return True
             copy.close()
         return False
@@ -168,13 +166,13 @@ class FollowedFile:
         try:
             self._file = self.path.open("rb")
         except FileNotFoundError:
-            self._from_start = True  # whatever it will hold is new
+            self._from_start = True  # everything in it will be new
             return False
         self._begin(self._file, 0 if self._from_start else _start_of_last_line(self._file))
         return True
 
     def _candidates(self) -> Iterator[Path]:
-        """The path, and what it may have been renamed to."""
+        """Yield the path, and the files it may have been renamed to."""
         if self.path.exists():
             yield self.path
         for path in sorted(self.path.parent.glob(f"{_escaped(self.path.name)}?*")):
@@ -196,7 +194,7 @@ class FollowedFile:
         try:
             now = self.path.stat()
         except FileNotFoundError:
-            return False  # in the middle of a rotation; the next look will tell
+            return False  # in the middle of a rotation; the next read decides
         stat = os.fstat(file.fileno())
         return (now.st_dev, now.st_ino) != (stat.st_dev, stat.st_ino)
 
@@ -226,7 +224,7 @@ def _head(file: BinaryIO, size: int) -> str:
 
 
 def _start_of_last_line(file: BinaryIO) -> int:
-    """Behind the last line end: a line that is just being written is still read whole."""
+    """Return the offset after the last line end, so that a line still being written is read whole."""
     end = size = file.seek(0, os.SEEK_END)
     while end > 0:
         start = max(0, end - _CHUNK)

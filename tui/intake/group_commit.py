@@ -1,4 +1,4 @@
-"""Alerts of many requests stored together: while one transaction is written, the next one gathers."""
+"""Group commit: alerts of many requests share a transaction. While one is written, the next gathers."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from tui.store.errors import StoreUnavailable
 from tui.store.outbox import Group, Receipt, Rejected
 
 _MOST_ALERTS = 2_000
-"""In one transaction, so that a dispatcher beside us never waits long for the writer."""
+"""Limit per transaction, so that a dispatcher in this process never waits long for the writer."""
 
 
 class GroupCommit:
-    """Runs in one event loop. No timer: under load the time a commit takes is the time to gather."""
+    """Runs in one event loop. Needs no timer: requests gather for as long as the current commit takes."""
 
     def __init__(self, store: Store, nudge: Callable[[], object]) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class GroupCommit:
         self._writing: asyncio.Task[None] | None = None
 
     async def submit(self, group: Group) -> list[Receipt] | Rejected:
-        """Returns when the group is committed, all of it, or none. Raises StoreUnavailable."""
+        """Store the group, all of it or nothing, and return after the commit. Raises StoreUnavailable."""
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append((group, answer))
         if self._writing is None:
@@ -34,7 +34,7 @@ class GroupCommit:
             part = self._next()
             try:
                 await self._store_part(part)
-            except Exception as error:  # a mistake of ours: whoever waits is told, and the next are served
+            except Exception as error:  # a bug: fail these requests, then serve the next ones
                 for _, answer in part:
                     if not answer.done():
                         answer.set_exception(error)
@@ -60,6 +60,6 @@ class GroupCommit:
                     answer.set_exception(error)
             return
         for (_, answer), result in zip(part, results, strict=True):
-            if not answer.done():  # whoever asked may be gone; what was asked is stored all the same
+            if not answer.done():  # the client may be gone; its alerts are stored anyway
                 answer.set_result(result)
         self._nudge()

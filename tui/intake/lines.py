@@ -1,4 +1,4 @@
-"""Cuts what is read, a piece at a time, into lines; of one that is too long nothing is kept."""
+"""Split chunks of bytes into lines. Lines over the limit are dropped, so memory stays bounded."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ TOO_LONG = "this line is longer than 1 MiB"
 @dataclass(frozen=True, slots=True)
 class Line:
     raw: bytes | None
-    """Without its end; None of one that is too long."""
+    """The line without its end; None if it was too long."""
     size: int
-    """In bytes, with its end."""
+    """Length in bytes, including the line end."""
 
 
 class Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._dropped = 0
-        """Bytes of a line too long that are not kept."""
+        """How many bytes of the current, too long line were dropped."""
 
     @property
     def pending(self) -> int:
-        """How much has been read of the line that has not ended."""
+        """How many bytes of the unfinished line have been read."""
         return self._dropped + len(self._rest)
 
     def cut(self, read: bytes) -> Iterator[Line]:
-        """The lines that end in `read`. To be gone through to the end."""
+        """Yield the lines that end in `read`. The caller must exhaust the iterator."""
         *ended, self._rest = (self._rest + read).split(b"\n")
         for raw in ended:
             yield self._line(raw, len(raw) + 1)
@@ -36,7 +36,7 @@ class Lines:
             self._rest = b""
 
     def end(self) -> Iterator[Line]:
-        """The last line, though it has no end, if anything is in it."""
+        """Yield the last line if it has no line end and is not empty."""
         if self.pending:
             raw, self._rest = self._rest, b""
             yield self._line(raw, len(raw))

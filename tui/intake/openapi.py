@@ -1,4 +1,4 @@
-"""The endpoint's description of itself: OpenAPI 3.1, served as `/openapi.json`."""
+"""The OpenAPI 3.1 document of the endpoint, served as `/openapi.json`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,7 +9,7 @@ from tui.domain.alert import AlertType, Severity
 _TEXT = {"type": "string"}
 _ALERT: dict[str, Any] = {
     "type": "object",
-    "description": "At least one of title, name and id. No other keys.",
+    "description": "At least one of title, name and id is required. Other keys are not allowed.",
     "anyOf": [
         {"required": [key], "properties": {key: {"type": "string", "minLength": 1}}}
         for key in ("title", "name", "id")
@@ -20,9 +20,9 @@ _ALERT: dict[str, Any] = {
             "type": "string",
             "maxLength": 200,
             "pattern": r"^\S*$",
-            "description": "Unique; made up if there is none.",
+            "description": "Unique. Default: generated.",
         },
-        "id": {"type": "string", "description": "The rule or policy that fired."},
+        "id": {"type": "string", "description": "Id of the rule or policy that fired."},
         "title": _TEXT,
         "name": {"type": ["string", "null"]},
         "severity": {"enum": list(Severity), "default": "INFO"},
@@ -36,13 +36,12 @@ _ALERT: dict[str, Any] = {
         "alertContext": {"type": "object"},
         "dedupKey": {
             "type": "string",
-            "description": "Alerts with the same one fold into each other; without it those with the same"
-            " id and title do.",
+            "description": "Alerts with the same key fold into each other. Default: id and title together.",
         },
         "destinations": {
             "type": "array",
             "items": _TEXT,
-            "description": "Names or ids of the destinations to go to; without it the routing rules apply.",
+            "description": "Names or ids of destinations. Default: the routing rules apply.",
         },
     },
 }
@@ -53,12 +52,12 @@ _RECEIPT: dict[str, Any] = {
         "alertId": _TEXT,
         "repeated": {
             "type": "boolean",
-            "description": "The same alert was stored before; nothing was added.",
+            "description": "The alert was already stored; nothing was added.",
         },
-        "notRouted": {"type": ["string", "null"], "description": "Why it goes nowhere."},
+        "notRouted": {"type": ["string", "null"], "description": "Why the alert matched no destination."},
         "folded": {
             "type": "array",
-            "description": "Where it folded into another alert and is not delivered on its own.",
+            "description": "Where the alert folded into another instead of being delivered on its own.",
             "items": {
                 "type": "object",
                 "properties": {"destination": _TEXT, "destinationId": {"type": "integer"}, "into": _TEXT},
@@ -78,7 +77,7 @@ _SKIPPED: dict[str, Any] = {
     "required": ["item", "skipped"],
     "properties": {
         "item": _TEXT,
-        "skipped": {"type": "string", "description": "Why it is no alert. It was not stored."},
+        "skipped": {"type": "string", "description": "Why this item is not an alert. It was not stored."},
     },
 }
 _ERROR: dict[str, Any] = {
@@ -94,17 +93,17 @@ _ERROR: dict[str, Any] = {
 }
 _HEALTH: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _REFUSALS = {
-    "400": "Not HTTP/1.1, or it broke off.",
-    "401": "The token is missing or wrong, has expired or was revoked.",
-    "403": "It came from a web page.",
-    "408": "The request took too long to come in.",
-    "409": "An alertId is stored already, with other content. Nothing was stored.",
+    "400": "The request is not HTTP/1.1, or the connection closed before it was complete.",
+    "401": "The token is missing, not valid, expired or revoked.",
+    "403": "The request came from a web page.",
+    "408": "The request took too long to arrive.",
+    "409": "An alert with this alertId and other content is already stored. Nothing was stored.",
     "413": "More than 1 MiB, or more than 1,000 alerts.",
-    "415": "Not JSON.",
-    "421": "The Host is none of this endpoint's.",
-    "422": "An alert in it is wrong; it is named. Nothing was stored.",
-    "429": "Faster than this token may send, or too much waits, or the disk is full. Nothing was stored; see "
-    "Retry-After.",
+    "415": "The body is not JSON.",
+    "421": "The Host header is not a name of this endpoint.",
+    "422": "At least one alert is not valid; the answer names each. Nothing was stored.",
+    "429": "The rate limit is reached, too many deliveries are pending, or the disk is full. Nothing was "
+    "stored; see Retry-After.",
     "431": "The headers are too long.",
     "503": "The database does not answer. Nothing was stored; see Retry-After.",
 }
@@ -112,26 +111,26 @@ _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer
 
 
 def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
-    """The document of an endpoint that reads these formats."""
+    """Return the document of an endpoint that reads these formats."""
     alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 1000}]}
     stored = {"type": "array", "items": {"oneOf": [_RECEIPT, _SKIPPED]}}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
     for status in ("429", "503"):
         refusals[status]["headers"] = _RETRY
     post = {
-        "summary": "Store alerts; they are on the disk when this answers 202.",
+        "summary": "Store alerts. A 202 answer means that they are on disk.",
         "parameters": [
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "description": "Alerts without an alertId get one made of it, so that a request sent again "
-                "is known and stores nothing twice.",
+                "description": "Alerts without an alertId get one derived from this key, so that a request "
+                "sent again is recognized and nothing is stored twice.",
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255},
             },
             {
                 "name": "format",
                 "in": "query",
-                "description": "Which tool wrote them; without it, they are looked at.",
+                "description": "Which tool wrote the alerts. Default: detected for each document.",
                 "schema": {"enum": [*formats]},
             },
         ],
@@ -139,20 +138,31 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
             "required": True,
             "content": {
                 "application/json": {"schema": alerts},
-                "application/x-ndjson": {"schema": {"type": "string", "description": "An alert a line."}},
+                "application/x-ndjson": {"schema": {"type": "string", "description": "One alert per line."}},
             },
         },
-        "responses": {"202": _answer("Stored, all of them.", stored), **refusals},
+        "responses": {"202": _answer("All alerts are stored.", stored), **refusals},
     }
     common = {status: refusals[status] for status in ("400", "403", "408", "421", "431")}
     health = {
         "summary": "Whether the database answers.",
-        "responses": {"200": _answer("It does.", _HEALTH), **common, "503": _answer("It does not.", _ERROR)},
+        "responses": {
+            "200": _answer("It answers.", _HEALTH),
+            **common,
+            "503": _answer("It does not answer.", _ERROR),
+        },
     }
-    itself = {"summary": "This.", "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object"}), **common}}
+    itself = {
+        "summary": "This document.",
+        "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object"}), **common},
+    }
     schemes = {
         "token": {"type": "http", "scheme": "bearer"},
-        "password": {"type": "http", "scheme": "basic", "description": "The token, under any user name."},
+        "password": {
+            "type": "http",
+            "scheme": "basic",
+            "description": "The token as the password, with any user name.",
+        },
     }
     either = {"security": [{name: []} for name in schemes]}
     return {

@@ -1,8 +1,8 @@
-"""The forms in which other tools write their alerts, each a small mapping, and how they are read.
+"""Payload formats: how to recognize what other tools send, and how to read alerts from it.
 
-A format is data: JMESPath expressions that say how to tell it, where its alerts are, and where in
-them each field is. Those built in are in `built_in.toml`; a person's own, in the configuration, look
-the same. `docs/formats.md` has the whole of it.
+A format is data: JMESPath expressions that detect the format, find its alerts, and find each field in
+an alert. The built-in formats are in `built_in.toml`. Users write their own in the configuration, with
+the same keys. `docs/formats.md` is the reference.
 """
 
 from tui.intake.formats.format import AUTO, LIST, Format, Formats, built_in, format_named, parse_formats

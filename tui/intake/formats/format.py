@@ -1,4 +1,4 @@
-"""A format: how to tell it, where its alerts are, and where in them each field is; from tables of TOML."""
+"""A format: how to detect it, where its alerts are, and where each field is. Parsed from TOML tables."""
 
 import tomllib
 from collections.abc import Mapping
@@ -14,10 +14,10 @@ from tui.intake.formats.expression import Expression
 from tui.intake.formats.values import Severities
 
 AUTO = "auto"
-"""The name that stands for: whichever fits."""
+"""The name that stands for detection: the first format that fits."""
 
 LIST = "list"
-"""What is asked for instead of a name, to see them all."""
+"""Given instead of a name, prints all formats."""
 _TOCSIN = "tocsin"
 _EXPRESSIONS = ("detect", "items", "skip", "inside")
 _TABLES = ("alert", "severities")
@@ -29,15 +29,15 @@ class Format:
     name: str
     about: str = ""
     detect: Expression | None = None
-    """True of what is in this format; without it, the format is read only where it is named."""
+    """True for a document in this format. None: the format is used only if named."""
     items: Expression | None = None
-    """Finds what becomes an alert each; without it, the whole does."""
+    """Finds the list of items that each become an alert. None: the whole document is one."""
     skip: Expression | None = None
-    """Says of an item that is no alert, why."""
+    """For an item that is not an alert, returns the reason."""
     inside: Expression | None = None
-    """Finds, in an item, what is read as if it had come alone."""
+    """Finds a document inside an item, which is then read as if it had come alone."""
     alert: Mapping[str, Expression] = field(default_factory=dict)
-    """Finds the fields of an alert in an item; none: an item is an alert in Tocsin's own form."""
+    """Finds the fields of an alert in an item. Empty: an item is an alert in Tocsin's own form."""
     severities: Severities = field(default_factory=Severities)
 
     def fits(self, document: object) -> bool:
@@ -45,17 +45,17 @@ class Format:
 
 
 Formats = Mapping[str, Format]
-"""Every format by its name, in the order in which they are looked for."""
+"""Formats by name, in the order in which detection tries them."""
 
 
 def format_named(name: str, formats: Formats) -> Format | None:
-    """The format of this name, None for `auto`; raises Invalid naming those there are."""
+    """Return the format of this name, None for `auto`. Raises Invalid listing the known names."""
     if name == AUTO:
         return None
     if name not in formats:
         close = get_close_matches(name.lower(), [AUTO, *formats], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there is {AUTO}, {', '.join(formats)}"
-        raise Invalid("format", f"there is no format {name!r}; {hint}")
+        hint = f"did you mean {close[0]!r}?" if close else f"known formats: {AUTO}, {', '.join(formats)}"
+        raise Invalid("format", f"unknown format {name!r}; {hint}")
     return formats[name]
 
 
@@ -66,13 +66,13 @@ def built_in() -> Formats:
 
 
 def parse_formats(tables: object) -> Formats:
-    """The formats built in together with those of a configuration, `[formats.NAME]`.
+    """Return the built-in formats together with those of a configuration, `[formats.NAME]`.
 
-    A person's own are looked for first. A table with the name of one built in changes what it names
-    and leaves the rest. Raises Invalid naming the format, the setting, and what is wrong with it.
+    Detection tries a user's own formats first. A table with the name of a built-in format overrides only
+    the settings it contains. Raises Invalid naming the format, the setting and the problem.
     """
     if not isinstance(tables, dict):
-        raise Invalid("formats", "formats has a table for each, like [formats.acme]")
+        raise Invalid("formats", "formats needs one table per format, like [formats.acme]")
     names, known = _built_in_tables()
     own: dict[str, Format] = {}
     changed = dict(built_in())
@@ -80,19 +80,19 @@ def parse_formats(tables: object) -> Formats:
         if name in (AUTO, LIST) or not isinstance(table, dict):
             raise Invalid("formats", f"formats.{name} is not a format: write [formats.NAME] and its settings")
         if name == _TOCSIN:
-            raise Invalid("formats", f"formats.{name} is what all others are read into and stays as it is")
+            raise Invalid("formats", f"formats.{name} is Tocsin's own form and cannot be changed")
         if name in known:
             changed[name] = _format(name, _merged(known[name], table), names)
         else:
             own[name] = _format(name, table, names)
             if not own[name].alert and own[name].inside is None:
-                raise Invalid("formats", f"formats.{name} finds no fields: give it [formats.{name}.alert]")
+                raise Invalid("formats", f"formats.{name} defines no fields; add [formats.{name}.alert]")
     return own | changed
 
 
 @cache
 def _built_in_tables() -> tuple[Mapping[str, Severity], Mapping[str, dict[str, Any]]]:
-    """The names of severities that all formats share, and the table of each format."""
+    """Return the severity names that all formats share, and the table of each format."""
     text = Path(__file__).with_name("built_in.toml").read_text(encoding="utf-8")
     tables = tomllib.loads(text)
     return _severities("severities", tables["severities"], {}).names, tables["formats"]
@@ -126,7 +126,7 @@ def _format(name: str, table: Mapping[str, Any], names: Mapping[str, Severity]) 
 
 
 def _expression(place: str, text: object) -> Expression | None:
-    """An empty one is none, so that a person can take out one that is built in."""
+    """Return None for an empty text, so that users can remove a built-in expression."""
     written = _text(place, text)
     try:
         return Expression(written) if written.strip() else None
@@ -135,7 +135,7 @@ def _expression(place: str, text: object) -> Expression | None:
 
 
 def _severities(place: str, table: object, names: Mapping[str, Severity]) -> Severities:
-    """`HIGH = ["error", 12]`: these names, and numbers from 12 up, are HIGH."""
+    """Parse `HIGH = ["error", 12]`: this name, and numbers from 12 up, are HIGH."""
     rows = _table(place, table)
     _check_keys(place, rows, tuple(Severity))
     own: dict[str, Severity] = {}
@@ -147,7 +147,7 @@ def _severities(place: str, table: object, names: Mapping[str, Severity]) -> Sev
             elif isinstance(value, int | float) and not isinstance(value, bool):
                 steps.append((float(value), Severity(key)))
             else:
-                raise Invalid("formats", f"{place}.{key} lists names and numbers; {value!r} is neither")
+                raise Invalid("formats", f"{place}.{key} must list names and numbers, not {value!r}")
     return Severities({**names, **own}, tuple(sorted(steps)))
 
 
@@ -155,17 +155,17 @@ def _check_keys(place: str, table: Mapping[str, Any], known: tuple[str, ...]) ->
     for key in table:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(known)}"
+            hint = f"did you mean {close[0]}?" if close else f"known settings: {', '.join(known)}"
             raise Invalid("formats", f"{place}: unknown setting {key}; {hint}")
 
 
 def _table(place: str, value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Invalid("formats", f"{place} is a table, not {value!r}")
+        raise Invalid("formats", f"{place} must be a table, not {value!r}")
     return value
 
 
 def _text(place: str, value: object) -> str:
     if not isinstance(value, str):
-        raise Invalid("formats", f"{place} is a text in quotation marks, not {value!r}")
+        raise Invalid("formats", f"{place} must be a string, not {value!r}")
     return value

@@ -1,4 +1,4 @@
-"""Reads a document in a format: what comes out is alerts, and a word on everything that is none."""
+"""Read a document in a format: each item becomes an alert, a skip with a reason, or an error."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -18,32 +18,32 @@ from tui.intake.formats.values import (
 )
 
 UNKNOWN_SEVERITY = Severity.MEDIUM
-"""What an alert gets whose severity is missing, or says nothing to us."""
+"""The severity of an alert whose own is missing or unknown."""
 
 MOST_ITEMS = 10_000
 _DEEPEST = 5
-"""So many envelopes, one in the other, are opened: SQS, SNS, EventBridge and two to spare."""
+"""How many nested envelopes are opened: SQS, SNS, EventBridge, and two to spare."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What is no alert and is not meant to be one."""
+    """An item that is not an alert and is not meant to be one."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of one item."""
+    """The result of reading one item."""
 
     place: str
-    """`item 2`, or empty where there is only one."""
+    """`item 2`, or empty for a single document."""
     result: Alert | Skipped | Invalid
     format: str
-    """The name of the format it was read in."""
+    """The name of the format it was read with."""
     by_id: bool = False
-    """Its id is the one its tool has for it, and keeps when it tells of it again in other words."""
+    """The id comes from the tool, which keeps it when it reports the alert again with other content."""
 
 
 def read(
@@ -56,11 +56,11 @@ def read(
     link_template: str = "",
     place: str = "",
 ) -> list[Reading]:
-    """What is in a decoded JSON document, or in each entry of an array of them.
+    """Return a reading for each alert in a decoded JSON document, or in each entry of an array.
 
-    `format` is the one to read it in, None for the first of `formats` that fits. `now` (ms) and
-    `new_id` stand in where a document brings no time or id of its own; `place` is where it stood.
-    Raises nothing, whatever a stranger wrote.
+    `format` is the format to use, None for the first of `formats` that fits. `now` (ms) and `new_id`
+    supply the time and id of alerts that have none. `place` is where the document stood in its source.
+    Never raises, whatever the document holds.
     """
     several = isinstance(document, list)
     drafts: list[_Draft] = []
@@ -79,7 +79,7 @@ def read(
 
 
 def ids_of_tools(readings: Iterable[Reading]) -> frozenset[str]:
-    """The ids of those alerts that are known by them alone."""
+    """Return the ids of the alerts that are identified by id alone."""
     return frozenset(
         reading.result.alert_id for reading in readings if reading.by_id and isinstance(reading.result, Alert)
     )
@@ -87,12 +87,12 @@ def ids_of_tools(readings: Iterable[Reading]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """An item on its way: the fields of an alert in Tocsin's own form, not yet checked, or an end."""
+    """An item before validation: the fields of an alert in Tocsin's own form, or a result without one."""
 
     format: str
     fields: Any = None
     own: bool = False
-    """It came in Tocsin's own form: nothing is guessed at, and what is wrong with it is said."""
+    """The item came in Tocsin's own form: nothing is guessed, and every mistake is an error."""
     end: Skipped | Invalid | None = None
     place: str = ""
 
@@ -113,12 +113,12 @@ def _open(document: object, format: Format | None, formats: Formats, deep: int) 
         return _open_item(document, format, formats, deep)
     items = format.items.of(document)
     if not isinstance(items, list):
-        nothing = Invalid("format", f"there is nothing of the format {format.name} in this")
+        nothing = Invalid("format", f"the document has no alerts in the format {format.name}")
         return [_Draft(format.name, end=nothing)]
     if not items:
-        return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this"))]
+        return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this document"))]
     if len(items) > MOST_ITEMS:
-        many = f"these are {len(items)} alerts in one document; at most {MOST_ITEMS} are read"
+        many = f"the document has {len(items)} alerts; the limit is {MOST_ITEMS}"
         return [_Draft(format.name, end=Invalid("format", many))]
     drafts: list[_Draft] = []
     for number, item in enumerate(items, start=1):
@@ -137,8 +137,8 @@ def _open_item(item: object, format: Format, formats: Formats, deep: int) -> lis
     if inner_format is None:
         return [_Draft(format.name, fields)]
     drafts = _open(inner, inner_format, formats, deep - 1)
-    # What a document does not say itself, the envelope around it does; not if there are several,
-    # which must not share its id.
+    # Fields that the document lacks come from its envelope. Not if it holds several alerts: they
+    # must not share the envelope's id.
     return [_filled(drafts[0], fields)] if len(drafts) == 1 else drafts
 
 
@@ -160,7 +160,7 @@ def _filled(draft: _Draft, envelope: Mapping[str, Any]) -> _Draft:
 
 
 def _fields(item: object, format: Format) -> dict[str, Any]:
-    """Those that the format finds, each as an alert takes it; what is not there is left out."""
+    """Return the fields that the format finds, in the form of an alert. Missing ones are left out."""
     return {key: value for key, value in _found(item, format) if value is not None and value != ""}
 
 
@@ -191,7 +191,7 @@ def _finish(draft: _Draft, now: int, new_id: str, link_template: str) -> Alert |
     fields = draft.fields
     if not draft.own:
         if not any(fields.get(key) for key in ("title", "name", "id")):
-            return Invalid("title", f"neither title, name nor id was found by the format {draft.format}")
+            return Invalid("title", f"the format {draft.format} found no title, name or id")
         fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
     try:
         return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)

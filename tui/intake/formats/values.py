@@ -1,4 +1,4 @@
-"""What an expression found, as a field of an alert takes it: texts, times, severities."""
+"""Convert the results of expressions to the fields of an alert: texts, times, severities."""
 
 import hashlib
 import re
@@ -12,23 +12,23 @@ from tui.domain.alert import Severity, is_alert_id
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _TITLE_LIMIT = 300
 _LATEST_MS = 253_402_300_799_999
-"""The end of the year 9999, past which no calendar of Python's goes."""
+"""The end of the year 9999, the last that Python's datetime supports."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNITS = ((1e8, 1e11, 0.001), (1e11, 1e14, 1.0), (1e14, 1e17, 1e3), (1e17, 1e20, 1e6))
-"""Seconds, milliseconds, µs and ns since 1970: from, to, and how many make a millisecond."""
+"""Seconds, milliseconds, µs and ns since 1970: lower bound, upper bound, units per millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Severities:
-    """How a tool's own severities map to the five."""
+    """Maps a tool's own severities to the five."""
 
     names: Mapping[str, Severity] = field(default_factory=dict)
-    """By the name, in small letters."""
+    """Severities by name, in lower case."""
     steps: tuple[tuple[float, Severity], ...] = ()
-    """From which number up, rising."""
+    """Each severity with the number it starts from, in ascending order."""
 
     def of(self, value: object) -> Severity | None:
-        """The severity that a name or a number stands for; None if that is not known."""
+        """Return the severity that a name or a number stands for, or None if it is unknown."""
         if isinstance(value, str) and (known := self.names.get(value.strip().casefold())):
             return known
         number = as_number(value)
@@ -37,7 +37,7 @@ class Severities:
 
 
 def candidates(found: object) -> Iterator[object]:
-    """What may be taken: an array's entries in their order, anything else itself."""
+    """Yield the entries of an array in order, or anything else itself."""
     if isinstance(found, list):
         yield from found
     else:
@@ -45,7 +45,7 @@ def candidates(found: object) -> Iterator[object]:
 
 
 def as_text(found: object) -> str:
-    """The first that is a text, else the first that is a number; empty if there is none."""
+    """Return the first text, else the first number, else an empty string."""
     numbers: list[str] = []
     for value in candidates(found):
         if text := _scalar(value):
@@ -56,35 +56,35 @@ def as_text(found: object) -> str:
 
 
 def as_texts(found: object) -> list[str]:
-    """Every text and number, each once; an object gives its entries as `key=value`."""
+    """Return every distinct text and number. The entries of an object become `key=value`."""
     return list(dict.fromkeys(_texts(found, depth=3)))
 
 
 def as_time(found: object) -> int | None:
-    """The first that is a time, in milliseconds: RFC 3339, or a number since 1970 in s, ms, µs or ns."""
+    """Return the first time in milliseconds: RFC 3339, or a number since 1970 in s, ms, µs or ns."""
     return next((time for time in map(_time, candidates(found)) if time is not None), None)
 
 
 def as_alert_id(found: object) -> str:
-    """An id as an alert can have it: of what is too long for one, or has spaces, the digest."""
+    """Return a valid alert id. A text that is too long or has spaces is replaced by its digest."""
     text = as_text(found)
     return text if not text or is_alert_id(text) else digest(text)
 
 
 def digest(text: str) -> str:
-    """Looks like the ids that Tocsin gives itself, and is the same for the same text."""
+    """Return an id derived from a text, of the same form as the ids that Tocsin generates."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def as_severity(found: object, severities: Severities) -> tuple[Severity | None, object]:
-    """The first that is known; beside it, if none is, the first that was given at all."""
+    """Return the first known severity and None; or None and the first value given, if none is known."""
     given = [value for value in candidates(found) if _scalar(value)]
     known = next((severity for severity in map(severities.of, given) if severity is not None), None)
     return known, given[0] if given and known is None else None
 
 
 def title_line(text: str) -> tuple[str, bool]:
-    """The first line, of a length that fits a title, and whether that left something out."""
+    """Return the first line, shortened to fit a title, and whether anything was left out."""
     text = text.strip()
     line = text.splitlines()[0].rstrip() if text else ""
     cut = line if len(line) <= _TITLE_LIMIT else line[: _TITLE_LIMIT - 1] + "…"
@@ -92,7 +92,7 @@ def title_line(text: str) -> tuple[str, bool]:
 
 
 def as_number(value: object) -> float | None:
-    """A number, or a text that is one; None for what is none or too large to be meant."""
+    """Return a number or a text that holds one as a float; None for anything else, or if out of range."""
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value.strip()) else None
     if isinstance(value, bool) or not isinstance(value, int | float) or not -1e18 < value < 1e19:
@@ -101,7 +101,7 @@ def as_number(value: object) -> float | None:
 
 
 def as_context(found: object) -> dict[str, Any]:
-    """An object itself, nothing as an empty one, anything else as the value in one."""
+    """Return an object as it is, None as an empty object, anything else as `{"value": …}`."""
     if isinstance(found, dict):
         return found
     return {} if found is None else {"value": found}
@@ -131,7 +131,7 @@ def _time(value: object) -> int | None:
     number = as_number(value)
     if number is None:
         return _written_time(value) if isinstance(value, str) else None
-    # The four units lie so far apart that a time of these decades tells its own; less is none.
+    # Times of these decades have ranges that do not overlap between the four units.
     for least, limit, per_millisecond in _UNITS:
         if least <= number < limit:
             return round(number / per_millisecond)
