@@ -18,7 +18,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from tui.app import TocsinApp
-from tui.commands.samples import SAMPLES
+from tui.commands.demo.samples import SAMPLES
 from tui.domain.alert import parse_alert
 from tui.domain.attempt import Answer
 from tui.domain.destination import Destination, parse_destination

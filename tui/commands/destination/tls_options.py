@@ -86,13 +86,3 @@ def lines(tls: TlsSettings) -> Iterator[str]:
         yield f"its key {tls.key}"
     if tls.key_password:
         yield f"the key's password {tls.key_password.shown}"
-
-
-def tls_json(tls: TlsSettings) -> dict[str, Any]:
-    return {
-        "verify": tls.verify,
-        "caFile": tls.ca_file or None,
-        "clientCertificate": tls.certificate or None,
-        "clientKey": tls.key or None,
-        "clientKeyPassword": tls.key_password.shown if tls.key_password else None,
-    }

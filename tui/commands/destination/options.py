@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from tui.commands import tls
-from tui.commands.unseen import GENERATE, read_header, read_secret, read_unseen
+from tui.commands.destination import tls_options
+from tui.commands.shared.secret_input import GENERATE, read_header, read_secret, read_unseen
 from tui.domain import authorization
 from tui.domain.alert import AlertType, Severity
 from tui.domain.destination import Destination, parse_alert_types, parse_severities, parse_timeout
@@ -76,7 +76,7 @@ _OPTIONS = (
         help="For so long, like 10m, alerts of the same rule and title (or dedupKey) fold into the first; 0, "
         "as at first, for not at all.",
     ),
-    *tls.OPTIONS,
+    *tls_options.OPTIONS,
 )
 
 
@@ -119,7 +119,7 @@ def parse_settings(
         fields["fold_ms"] = parse_fold(fold)
     if secret is not None:
         fields["secret"] = parse_secret(read_secret(secret))
-    if given_tls := tls.given_settings(**others):
+    if given_tls := tls_options.given_settings(**others):
         fields["tls"] = given_tls
     return fields
 
@@ -128,7 +128,7 @@ def apply(changes: Mapping[str, Any], destination: Destination) -> Destination:
     """`destination` with what `parse_settings` gave in place of what it had; raises Invalid."""
     merged = {
         "headers": _merge_headers(destination.headers, changes.get("headers", ())),
-        "tls": tls.merge(changes.get("tls", {}), destination.tls),
+        "tls": tls_options.merge(changes.get("tls", {}), destination.tls),
     }
     return replace(destination, **{**changes, **merged})
 
