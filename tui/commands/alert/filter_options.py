@@ -1,11 +1,10 @@
-"""Which alerts a command means: one by its id, or those that filters let through."""
+"""Options that select alerts: by ID, or with filters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from tui.commands.shared.options import ParsedOption, add_options, given_values, split_list
 from tui.domain.alert import Severity
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Refused
@@ -15,75 +14,80 @@ if TYPE_CHECKING:
     from tui.store.database import Store
     from tui.store.views import AlertDetails
 
+
+def _words(text: str) -> Filter:
+    return Filter(tuple(each for word in text.split() for each in term(Key.WORD, word).terms))
+
+
+def _since(span: str) -> Filter:
+    return Filter((Term(Key.SINCE, (str(time_span("--since", span)),)),))
+
+
 _FILTERS = (
-    click.option(
-        "--state",
+    ParsedOption(
         "states",
+        "--state",
+        lambda given: term(Key.STATE, *split_list(given)),
         multiple=True,
         metavar="|".join(STATES),
-        help="Only alerts with a delivery in this state; several after a comma.",
+        help="Match alerts with a delivery in this state. Separate several with commas.",
     ),
-    click.option(
-        "--severity",
+    ParsedOption(
         "severities",
+        "--severity",
+        lambda given: term(Key.SEVERITY, *split_list(given)),
         multiple=True,
         metavar="|".join(Severity),
-        help="Only this severity; several after a comma, or '>=HIGH'.",
+        help="Match this severity. Separate several with commas, or give a range like '>=HIGH'.",
     ),
-    click.option(
-        "--destination",
+    ParsedOption(
         "destinations",
+        "--destination",
+        lambda given: term(Key.TO, *given),
         multiple=True,
         metavar="NAME",
-        help="Only alerts for this destination; several times for any of them.",
+        help="Match alerts for this destination. Repeat to match any of several.",
     ),
-    click.option(
-        "--search", metavar="WORDS", help="Only alerts with these words in title, name, rule or id."
+    ParsedOption(
+        "search",
+        "--search",
+        _words,
+        metavar="WORDS",
+        help="Match alerts with all these words in the title, name, rule or ID.",
     ),
-    click.option("--since", metavar="SPAN", help="Only alerts no older than this, like 30m, 2h or 7d."),
-    click.option(
-        "--filter",
+    ParsedOption(
+        "since",
+        "--since",
+        _since,
+        metavar="SPAN",
+        help="Match alerts no older than this, like 30m, 2h or 7d.",
+    ),
+    ParsedOption(
         "text",
+        "--filter",
+        parse_filter,
         metavar="TEXT",
-        help="Only what a filter as in the app lets through, like 'severity:>=high to:soc -test:yes login'.",
+        help="Match a filter written as in the app, like 'severity:>=high to:soc -test:yes login'.",
     ),
 )
 
-
-def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Gives a command the options that `filter_of` takes."""
-    for option in reversed(_FILTERS):
-        command = option(command)
-    return command
+filter_options: Callable[[Callable[..., Any]], Callable[..., Any]] = add_options(_FILTERS)
+"""Gives a command the options that `filter_of` reads."""
 
 
-def filter_of(
-    store: "Store",
-    *,
-    text: str | None,
-    states: Sequence[str],
-    severities: Sequence[str],
-    destinations: Sequence[str],
-    search: str | None,
-    since: str | None,
-) -> Filter:
-    """What these options let through, all of them together; raises Invalid."""
-    filter = parse_filter(text or "")
-    if states:
-        filter += term(Key.STATE, *_split(states))
-    if severities:
-        filter += term(Key.SEVERITY, *_split(severities))
-    if destinations:
-        filter += term(Key.TO, *destinations)
-    for word in (search or "").split():
-        filter += term(Key.WORD, word)
-    if since:
-        filter += Filter((Term(Key.SINCE, (str(time_span("--since", since)),)),))
-    return _of_known_destinations(store, filter)
+def filter_of(store: "Store", **given: Any) -> Filter:
+    """Return one filter for all filter options that were given; an alert must match each of them.
+
+    Raises Invalid for a bad value, Unknown for a destination that never existed.
+    """
+    filter = Filter()
+    for _, part in given_values(_FILTERS, {name: value or None for name, value in given.items()}):
+        filter += part
+    return _with_destination_names(store, filter)
 
 
-def _of_known_destinations(store: "Store", filter: Filter) -> Filter:
-    """The filter with the names of its destinations; raises Unknown for one that there never was."""
+def _with_destination_names(store: "Store", filter: Filter) -> Filter:
+    """Return `filter` with destination IDs replaced by names; raises Unknown if one never existed."""
     if all(wanted.key is not Key.TO for wanted in filter.terms):
         return filter
     from tui.store.destinations import all_destinations, every_destination
@@ -98,15 +102,14 @@ def _of_known_destinations(store: "Store", filter: Filter) -> Filter:
     return Filter(tuple(named(wanted) for wanted in filter.terms))
 
 
-def _split(values: Sequence[str]) -> list[str]:
-    return [part.strip() for value in values for part in value.split(",")]
-
-
 def details_of(store: "Store", reference: str) -> "AlertDetails":
-    """The alert with this id, the start of one, or a delivery's webhook id; raises Refused."""
+    """Return the alert with this alert ID, prefix of one, or webhook ID.
+
+    Raises Refused if there is none or the prefix is ambiguous.
+    """
     from tui.store import queries
 
     details = store.read(queries.alert_details, store.read(queries.find_alert, reference).result()).result()
     if details is None:
-        raise Refused(f"there is no alert {reference!r} any more")
+        raise Refused(f"alert {reference!r} no longer exists")
     return details

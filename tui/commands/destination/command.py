@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.destination.options import apply, parse_settings, settings
+from tui.commands.destination.options import apply, destination_options, parse_settings
 from tui.commands.destination.rotate import rotate
 from tui.commands.destination.send_test import conclude, send_test
 from tui.commands.destination.tls_options import check_tls, lines
@@ -37,7 +37,7 @@ destination.add_command(rotate)
 @destination.command()
 @click.argument("name")
 @click.argument("url")
-@settings
+@destination_options(defaults=True)
 @click.option("--test", "tested", is_flag=True, help="Send it the test alert; exit 1 if not delivered.")
 @json_option
 @click.pass_obj
@@ -147,7 +147,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
 @click.argument("reference", metavar="NAME")
 @click.option("--name", metavar="NAME", help="A new display name.")
 @click.option("--url", metavar="URL", help="A new URL; what waits goes there, too.")
-@settings
+@destination_options(defaults=False)
 @click.pass_obj
 def edit(session: Session, reference: str, name: str | None, url: str | None, **given: Any) -> None:
     """Change what is given and nothing else.

@@ -1,57 +1,75 @@
-"""How TLS is spoken with a destination: the options that say it, and what is shown of them."""
+"""The TLS options of a destination, and how `destination show` describes them."""
 
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import click
-
+from tui.commands.shared.options import ParsedOption
 from tui.domain.destination import Destination
 from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, UNVERIFIED_MEANS, TlsSettings, check_scheme, parse_tls
 
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(os.path.expanduser(path)) if path else path
+
+
+def _as_typed(value: Any) -> Any:
+    return value
+
+
 OPTIONS = (
-    click.option(
+    ParsedOption(
+        "ca_file",
         "--ca-file",
+        _absolute,
         metavar="PATH",
-        help="Trusts only those for whom the certificates in this PEM file vouch, "
-        "not whom this machine trusts.",
+        help="Trust only the CAs in this PEM file, not the system store.",
     ),
-    click.option(
-        "--client-cert", metavar="PATH", help="A PEM certificate, shown to a receiver that asks for one."
+    ParsedOption(
+        "client_cert",
+        "--client-cert",
+        _absolute,
+        metavar="PATH",
+        help="Present this PEM certificate when the receiver asks for one.",
     ),
-    click.option("--client-key", metavar="PATH", help="Its PEM key, if that is not in the same file."),
-    click.option(
-        "--client-key-password", metavar="env:NAME|file:PATH", help="Where the password of the key is read."
+    ParsedOption(
+        "client_key",
+        "--client-key",
+        _absolute,
+        metavar="PATH",
+        help="Read the certificate's PEM key from this file.",
+        shown_default="the certificate's file",
     ),
-    click.option(
+    ParsedOption(
+        "client_key_password",
+        "--client-key-password",
+        _as_typed,
+        metavar="env:NAME|file:PATH",
+        help="Read the password of the key from here.",
+    ),
+    ParsedOption(
+        "verify",
         "--verify/--no-verify",
+        _as_typed,
+        help="Verify the TLS certificate.",
+        shown_default="on",
         default=None,
-        help="Whether the receiver has to prove that it is the one of the URL. It has to, "
-        "unless told otherwise.",
     ),
 )
-_FIELDS = {
+FIELDS = {
     "ca_file": "ca_file",
     "client_cert": "certificate",
     "client_key": "key",
     "client_key_password": "key_password",
     "verify": "verify",
 }
-
-
-def given_settings(**options: Any) -> dict[str, Any]:
-    """By their names in TlsSettings, as typed, those that were given; paths made whole."""
-    given = {field: options[option] for option, field in _FIELDS.items() if options[option] is not None}
-    for field in ("ca_file", "certificate", "key"):
-        if given.get(field):
-            given[field] = os.path.abspath(os.path.expanduser(given[field]))
-    return given
+"""The field of TlsSettings that each option sets."""
 
 
 def merge(given: Mapping[str, Any], current: TlsSettings) -> TlsSettings:
-    """`current` with what was given in place of what it had; raises Invalid.
+    """Return `current` with the given fields replaced; raises Invalid.
 
-    Without its certificate a key is of no use, and goes with it.
+    Removing the certificate also removes its key and the key's password.
     """
     gone = {"key": "", "key_password": ""} if given.get("certificate") == "" else {}
     password = current.key_password.value if current.key_password else ""
@@ -66,7 +84,7 @@ def merge(given: Mapping[str, Any], current: TlsSettings) -> TlsSettings:
 
 
 def check_tls(destination: Destination) -> None:
-    """Raises Invalid where what is set for TLS cannot work, as far as it can be told from here."""
+    """Check the TLS settings against the URL and the files on this machine; raises Invalid."""
     check_scheme(destination.url, destination.tls)
     if destination.tls != DEFAULT_TLS:
         from tui.delivery.tls import check
@@ -75,14 +93,14 @@ def check_tls(destination: Destination) -> None:
 
 
 def lines(tls: TlsSettings) -> Iterator[str]:
-    """What is set, for people."""
+    """Describe the settings that differ from the defaults, one per line."""
     if not tls.verify:
         yield f"{UNVERIFIED}: {UNVERIFIED_MEANS}"
     if tls.ca_file:
         yield f"trusts only {tls.ca_file}"
     if tls.certificate:
-        yield f"shows {tls.certificate}"
+        yield f"client certificate {tls.certificate}"
     if tls.key:
-        yield f"its key {tls.key}"
+        yield f"client key {tls.key}"
     if tls.key_password:
-        yield f"the key's password {tls.key_password.shown}"
+        yield f"key password {tls.key_password.shown}"
