@@ -15,7 +15,8 @@ import click
 from click.core import ParameterSource
 
 from tui import __version__, config
-from tui.commands.session import Session, tell
+from tui.commands.shared.console import tell
+from tui.commands.shared.session import Session
 from tui.domain.errors import Invalid, Refused, Unknown
 from tui.logs import told_of
 from tui.store.errors import CannotOpen, StoreUnavailable
@@ -24,16 +25,17 @@ _FOR_EVERY_COMMAND = ("--db", "--config", "--log", "--network-policy", "--networ
 DONE, FAILED, USAGE, CANNOT_START = 0, 1, 2, 3
 
 _COMMANDS = {
-    "demo": "demo",
+    "demo": "demo.command",
     "send": "send",
     "watch": "watch",
     "dispatch": "dispatch",
     "receive": "receive",
-    "destination": "destination",
-    "alert": "alert",
+    "destination": "destination.command",
+    "alert": "alert.command",
     "token": "token",
     "db": "db",
 }
+"""Each command's module below `tui.commands`, in the order that help lists them."""
 
 
 class LazyGroup(click.Group):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from tui.commands.rejects import Rejects
+from tui.commands.sending.rejects import Rejects
 from tui.commands.watch import _Watched
 from tui.domain.errors import Refused
 from tui.intake.documents import Item

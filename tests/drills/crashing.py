@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tui.cli import main
-from tui.commands import session
+from tui.commands.shared import session
 from tui.delivery import dispatcher
 from tui.delivery.sender import Sender
 from tui.store import outbox, prune

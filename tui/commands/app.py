@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.listening import listening
-from tui.commands.session import Session, dialler_of, tell
+from tui.commands.shared.console import tell
+from tui.commands.shared.listening import listening
+from tui.commands.shared.session import Session, dialler_of
 from tui.config import Config
 from tui.domain.errors import Invalid
 from tui.store.errors import CannotOpen

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.session import Session, patiently, say, tell
+from tui.commands.shared.console import say, tell
+from tui.commands.shared.session import Session, patiently
 from tui.commands.stopping import stop_on_signals
 from tui.domain.errors import Refused
 from tui.domain.filter import time_span

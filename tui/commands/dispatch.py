@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import click
 
-from tui.commands.session import Session, check_way_out, run_dispatcher, tell
+from tui.commands.shared.console import tell
+from tui.commands.shared.session import Session, check_way_out, run_dispatcher
 from tui.config import parse_address
 
 

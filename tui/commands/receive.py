@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.session import say
-from tui.commands.unseen import read_unseen
+from tui.commands.shared.console import say
+from tui.commands.shared.secret_input import read_unseen
 from tui.domain.errors import Refused
 from tui.domain.secret import parse_secret, signing_key
 from tui.store.errors import CannotOpen

@@ -10,19 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.formats import LIST, format_option, list_formats, reader
-from tui.commands.pipe import Pipe
-from tui.commands.receipts import Receipts
-from tui.commands.rejects import Rejects, reject_option
-from tui.commands.session import (
-    Session,
-    check_way_out,
-    destination_named,
-    json_option,
-    patiently,
-    run_dispatcher,
-    tell,
-)
+from tui.commands.sending.format_option import LIST, format_option, list_formats, reader
+from tui.commands.sending.pipe import Pipe
+from tui.commands.sending.receipts import Receipts
+from tui.commands.sending.rejects import Rejects, reject_option
+from tui.commands.shared.console import json_option, tell
+from tui.commands.shared.session import Session, check_way_out, destination_named, patiently, run_dispatcher
 from tui.commands.stopping import stop_on_signals
 from tui.domain.alert import Alert, AlertType, Severity, decode_json
 from tui.domain.errors import Invalid

@@ -4,8 +4,9 @@ import secrets
 
 import click
 
-from tui.commands import output, shapes
-from tui.commands.session import Session, json_option, say, say_json, tell
+from tui.commands.shared import json_output, output
+from tui.commands.shared.console import json_option, say, say_json, tell
+from tui.commands.shared.session import Session
 from tui.domain.pacing import parse_rate
 from tui.domain.text import visible
 from tui.domain.token import SIZE, Standing, Token, digest_of, format_token, parse_expiry, parse_token_name
@@ -48,7 +49,7 @@ def add(session: Session, name: str, rate: str, expires: str | None, as_json: bo
         first = not store.read(tokens.every_token).result()
         added = store.write(tokens.add, new).result()
     if as_json:
-        say_json({**shapes.token_json(added, wall_clock()), "token": made})
+        say_json({**json_output.token_json(added, wall_clock()), "token": made})
     else:
         say(made)
     tell(f"added {added.name}; the token is shown this once, and sent as `Authorization: Bearer TOKEN`")
@@ -70,7 +71,7 @@ def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
         every = store.read(tokens.every_token).result()
     shown = [each for each in every if revoked or each.standing(now) is not Standing.REVOKED]
     if as_json:
-        say_json([shapes.token_json(each, now) for each in shown])
+        say_json([json_output.token_json(each, now) for each in shown])
     elif shown:
         headings = ("NAME", "STATE", "RATE", "ADDED", "EXPIRES", "LAST USED")
         output.print_table(headings, [_cells(each, now) for each in shown], shrink=0, state=1)
@@ -94,7 +95,7 @@ def revoke(session: Session, reference: str, as_json: bool) -> None:
         revoked = store.write(tokens.revoke, reference).result()
         left = store.read(tokens.every_token).result()
     if as_json:
-        say_json(shapes.token_json(revoked, wall_clock()))
+        say_json(json_output.token_json(revoked, wall_clock()))
     else:
         say(f"revoked {visible(revoked.name)}")
     if all(each.standing(wall_clock()) is not Standing.ACTIVE for each in left):

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.formats import LIST, format_option, list_formats, reader
-from tui.commands.rejects import Rejects, reject_option
-from tui.commands.session import Session, destination_named, patiently, tell
+from tui.commands.sending.format_option import LIST, format_option, list_formats, reader
+from tui.commands.sending.rejects import Rejects, reject_option
+from tui.commands.shared.console import tell
+from tui.commands.shared.session import Session, destination_named, patiently
 from tui.commands.stopping import Stopping, stop_on_signals
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid

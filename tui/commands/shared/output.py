@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.session import say
+from tui.commands.shared.console import say
 from tui.domain.activity import percent
 from tui.domain.alert import Severity, format_time
 from tui.domain.explain import explain

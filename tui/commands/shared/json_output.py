@@ -3,13 +3,13 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from tui.commands.tls import tls_json
 from tui.domain.alert import AlertType, Severity, format_time
 from tui.domain.lifecycle import State
 from tui.domain.secret import mask_location, mask_url
 
 if TYPE_CHECKING:
     from tui.domain.retry import RetryPolicy
+    from tui.domain.tls import TlsSettings
     from tui.domain.token import Token
     from tui.store.reading.views import (
         AlertDetails,
@@ -140,7 +140,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "timeoutMs": shown.timeout_ms,
         "ratePerSecond": shown.rate,
         "foldMs": shown.fold_ms,
-        "tls": tls_json(shown.tls),
+        "tls": _tls_json(shown.tls),
         "paused": shown.paused,
         "failingSince": _time(row.health.failing_since),
         "failuresInARow": row.health.failures,
@@ -157,6 +157,16 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
             "startedAt": format_time(last.started_at),
             "durationMs": last.duration_ms,
         },
+    }
+
+
+def _tls_json(tls: "TlsSettings") -> dict[str, Any]:
+    return {
+        "verify": tls.verify,
+        "caFile": tls.ca_file or None,
+        "clientCertificate": tls.certificate or None,
+        "clientKey": tls.key or None,
+        "clientKeyPassword": tls.key_password.shown if tls.key_password else None,
     }
 
 

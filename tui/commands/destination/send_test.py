@@ -3,8 +3,9 @@
 import secrets
 from typing import TYPE_CHECKING
 
-from tui.commands import output
-from tui.commands.session import Session, check_way_out, run_dispatcher, tell
+from tui.commands.shared import output
+from tui.commands.shared.console import tell
+from tui.commands.shared.session import Session, check_way_out, run_dispatcher
 from tui.domain.alert import make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid, Refused

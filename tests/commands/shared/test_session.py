@@ -14,8 +14,8 @@ import pytest
 from tests.commands.conftest import Tocsin
 from tui import logs
 from tui.cli import cli
-from tui.commands import session
-from tui.commands.pipe import Pipe
+from tui.commands.sending.pipe import Pipe
+from tui.commands.shared import session
 from tui.store.engine import sqlite
 from tui.store.errors import OpenLocked, StoreLocked
 

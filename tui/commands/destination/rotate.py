@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands import output
-from tui.commands.session import Session, json_option, say, say_json
-from tui.commands.unseen import GENERATE, read_secret, say_generated, warn_of_unreadable
+from tui.commands.shared import output
+from tui.commands.shared.console import json_option, say, say_json
+from tui.commands.shared.secret_input import GENERATE, read_secret, say_generated, warn_of_unreadable
+from tui.commands.shared.session import Session
 from tui.domain.alert import format_time
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Refused

@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands import output, shapes
-from tui.commands.rotation import rotate
-from tui.commands.sending_tests import conclude, send_test
-from tui.commands.session import (
-    Session,
-    check_way_out,
-    destination_named,
-    json_option,
-    say,
-    say_json,
-    tell,
-)
-from tui.commands.settings import apply, parse_settings, settings
-from tui.commands.tls import check_tls, lines
-from tui.commands.unseen import GENERATE, read_unseen, say_generated, warn_of_unreadable
+from tui.commands.destination.options import apply, destination_options, parse_settings
+from tui.commands.destination.rotate import rotate
+from tui.commands.destination.send_test import conclude, send_test
+from tui.commands.destination.tls_options import check_tls, lines
+from tui.commands.shared import json_output, output
+from tui.commands.shared.console import json_option, say, say_json, tell
+from tui.commands.shared.secret_input import GENERATE, read_unseen, say_generated, warn_of_unreadable
+from tui.commands.shared.session import Session, check_way_out, destination_named
 from tui.domain.alert import AlertType
 from tui.domain.destination import Destination, parse_name, parse_url, resolve_destination
 from tui.domain.errors import Refused
@@ -44,7 +37,7 @@ destination.add_command(rotate)
 @destination.command()
 @click.argument("name")
 @click.argument("url")
-@settings
+@destination_options(defaults=True)
 @click.option("--test", "tested", is_flag=True, help="Send it the test alert; exit 1 if not delivered.")
 @json_option
 @click.pass_obj
@@ -78,9 +71,9 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
         row = _row(store, added.name)
         day = _day(store, row)
     if as_json:
-        shown = shapes.destination_json(row, day, _now())
+        shown = json_output.destination_json(row, day, _now())
         shown |= {"generatedSecret": generated} if generated else {}
-        say_json(shown | ({"test": shapes.attempt_json(*test)} if test else {}))
+        say_json(shown | ({"test": json_output.attempt_json(*test)} if test else {}))
     if test:
         conclude(added, *test, as_json=as_json)
 
@@ -97,7 +90,7 @@ def list_destinations(session: Session, as_json: bool) -> None:
         days = [_day(store, row) for row in rows] if as_json else []
     if as_json:
         now = _now()
-        say_json([shapes.destination_json(row, day, now) for row, day in zip(rows, days, strict=True)])
+        say_json([json_output.destination_json(row, day, now) for row, day in zip(rows, days, strict=True)])
     elif rows:
         headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER")
         output.print_table(headings, [output.destination_cells(row) for row in rows], shrink=7, state=3)
@@ -116,7 +109,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
         day = _day(store, row)
         matched, of = _would_have_matched(store, row.destination)
     if as_json:
-        shown = shapes.destination_json(row, day, _now())
+        shown = json_output.destination_json(row, day, _now())
         say_json(shown | {"wouldHaveMatched": {"matched": matched, "ofLast": of}})
         return
     shown, (_, url, severities, state, success, p95, waiting, last) = (
@@ -154,7 +147,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
 @click.argument("reference", metavar="NAME")
 @click.option("--name", metavar="NAME", help="A new display name.")
 @click.option("--url", metavar="URL", help="A new URL; what waits goes there, too.")
-@settings
+@destination_options(defaults=False)
 @click.pass_obj
 def edit(session: Session, reference: str, name: str | None, url: str | None, **given: Any) -> None:
     """Change what is given and nothing else.
@@ -203,7 +196,7 @@ def test(session: Session, name: str, as_json: bool) -> None:
         found = destination_named(store, name)
         attempt, exchange = send_test(session, store, found)
     if as_json:
-        say_json(shapes.attempt_json(attempt, exchange))
+        say_json(json_output.attempt_json(attempt, exchange))
     conclude(found, attempt, exchange, as_json=as_json)
 
 

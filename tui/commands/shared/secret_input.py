@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tui.commands.session import say, tell
+from tui.commands.shared.console import say, tell
 from tui.domain.errors import Invalid
 from tui.domain.secret import format_secret, signing_key
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tui.commands import output
-from tui.commands.session import JsonArray, say, tell
+from tui.commands.shared import output
+from tui.commands.shared.console import JsonArray, say, tell
 from tui.domain.lifecycle import State
 from tui.domain.text import visible
 

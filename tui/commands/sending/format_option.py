@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.session import Session, say_json
+from tui.commands.shared.console import say_json
+from tui.commands.shared.session import Session
 from tui.domain.errors import Invalid
 from tui.intake.documents import Item
 
@@ -26,7 +27,7 @@ format_option: Callable[..., Any] = click.option(
 
 
 def list_formats(session: Session, *, as_json: bool) -> None:
-    from tui.commands.output import print_fields
+    from tui.commands.shared.output import print_fields
 
     named = [(format.name, format.about) for format in session.config.formats.values()]
     if as_json:

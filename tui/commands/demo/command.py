@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tui.commands.app import has_terminal, run_app
-from tui.commands.samples import SAMPLES
-from tui.commands.session import Session, run_dispatcher, say
+from tui.commands.demo.samples import SAMPLES
+from tui.commands.shared.console import say
+from tui.commands.shared.session import Session, run_dispatcher
 from tui.config import Config
 from tui.domain.alert import make_test_alert, parse_alert
 from tui.domain.destination import Destination, parse_destination

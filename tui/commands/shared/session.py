@@ -1,25 +1,19 @@
 """What every command needs: the configuration, the open store, and how to speak."""
 
 import contextlib
-import json
 import logging
 import random
-import re
 import signal
-import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING, TypeVar
 
 from tui import logs
+from tui.commands.shared.console import tell
 from tui.config import Config
 from tui.domain.network import PolicyName
-from tui.domain.text import is_control, visible
 
 if TYPE_CHECKING:
     from tui.delivery.dialling import Dialler
@@ -36,7 +30,6 @@ PATIENCE_S = 60.0
 """How long a command asks again for a lock that others hold."""
 _AGAIN_S = 0.5
 _LATE_S = 1.0
-_NOT_PLAIN = re.compile(r"[^\n -~]")
 
 
 @dataclass(frozen=True)
@@ -99,53 +92,6 @@ def destination_named(store: "Store", reference: str) -> "Destination":
     return resolve_destination(reference, store.read(all_destinations).result())
 
 
-def say(text: str = "") -> None:
-    """A line of the answer, on stdout."""
-    click.echo(text)
-
-
-def tell(text: str) -> None:
-    """A word beside the answer (progress, a warning), on stderr. Text from outside is made inert."""
-    with contextlib.suppress(OSError):  # nobody reads it any more, and what is under way has to end well
-        click.echo(visible(text), err=True)
-
-
-def say_json(value: Any) -> None:
-    """JSON on stdout."""
-    click.echo(_json(value))
-
-
-class JsonArray:
-    """A JSON array on stdout, each element as soon as it is there, closed whatever happens.
-
-    So who reads it has been told of each, even when this process is killed before the end.
-    """
-
-    def __init__(self) -> None:
-        self._before = "[\n"
-
-    def append(self, value: Any) -> None:
-        click.echo(self._before + textwrap.indent(_json(value), "  "), nl=False)
-        self._before = ",\n"
-
-    def close(self) -> None:
-        click.echo("[]" if self._before == "[\n" else "\n]")
-
-
-def _json(value: Any) -> str:
-    """As text in which what a terminal would act on is escaped, which to a program is the same."""
-    unicode = sys.stdout is not None and sys.stdout.encoding.lower().startswith("utf")
-    try:
-        text = json.dumps(value, ensure_ascii=not unicode, indent=2)
-    except RecursionError:  # indenting gives up earlier than reading what was sent in
-        text = json.dumps(value, ensure_ascii=not unicode)
-    return _NOT_PLAIN.sub(lambda match: _escaped(match[0]) if is_control(match[0]) else match[0], text)
-
-
-def _escaped(character: str) -> str:
-    return json.dumps(character)[1:-1]
-
-
 def run_dispatcher(
     store: "Store",
     config: Config,
@@ -167,7 +113,7 @@ def run_dispatcher(
     """
     import asyncio
 
-    from tui.commands.listening import listening
+    from tui.commands.shared.listening import listening
     from tui.delivery.dispatcher import Dispatcher
     from tui.delivery.sender import Sender
     from tui.delivery.slots import Limits
@@ -233,8 +179,3 @@ def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop, number.name)
-
-
-json_option: Callable[..., Any] = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON, for programs."
-)

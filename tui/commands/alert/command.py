@@ -4,10 +4,11 @@ from typing import Any
 
 import click
 
-from tui.commands import output, shapes
-from tui.commands.alert_selection import details_of, filter_of, filter_options
-from tui.commands.by_hand import cancel, resend
-from tui.commands.session import Session, json_option, say_json, tell
+from tui.commands.alert.filter_options import details_of, filter_of, filter_options
+from tui.commands.alert.resend import cancel, resend
+from tui.commands.shared import json_output, output
+from tui.commands.shared.console import json_option, say_json, tell
+from tui.commands.shared.session import Session
 
 
 @click.group(no_args_is_help=False)
@@ -38,7 +39,7 @@ def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> 
         page = store.read(listing.page_of_alerts, filter, wall_clock(), up_to=newest, limit=limit + 1)
         rows = page.result()
     if as_json:
-        say_json([shapes.alert_json(row) for row in rows[:limit]])
+        say_json([json_output.alert_json(row) for row in rows[:limit]])
         return
     if rows:
         output.print_alerts(rows[:limit])
@@ -64,7 +65,7 @@ def show(session: Session, reference: str, as_json: bool) -> None:
         attempts = [attempt.id for delivery in details.deliveries for attempt in delivery.attempts]
         exchanges = {key: store.read(queries.exchange, key).result() for key in attempts}
     if as_json:
-        say_json(shapes.alert_details_json(details, exchanges, session.config.policy))
+        say_json(json_output.alert_details_json(details, exchanges, session.config.policy))
     else:
         output.print_details(details, exchanges)
 

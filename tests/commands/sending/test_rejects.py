@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.commands.rejects import Rejects
+from tui.commands.sending.rejects import Rejects
 
 
 @contextmanager

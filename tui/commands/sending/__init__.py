@@ -1,0 +1,1 @@
+"""What `tocsin send` and `tocsin watch` read, store and report with."""
