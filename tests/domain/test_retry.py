@@ -53,6 +53,17 @@ def test_retries_past_the_end_of_a_shortened_list_wait_as_long_as_the_last() -> 
     assert RetryPolicy((1_000, 2_000)).next_delay(7, 0.0) == 2_000
 
 
+def test_the_longest_delay_includes_its_jitter() -> None:
+    day = 24 * 3600 * 1000
+    policy = RetryPolicy((1_000, day))
+    assert policy.longest_delay_ms == day + day // 5
+    assert day < policy.next_delay(2, 0.999_999) <= policy.longest_delay_ms
+
+
+def test_the_longest_delay_is_at_least_the_longest_retry_after() -> None:
+    assert RetryPolicy((1_000,)).longest_delay_ms == SIX_HOURS
+
+
 @given(a_policy, a_retry, a_fraction)
 def test_a_delay_is_never_shorter_than_its_own_and_at_most_a_fifth_longer(
     policy: RetryPolicy, retry: int, fraction: float
