@@ -168,8 +168,8 @@ class TestAdd:
         assert "who are you?" in done.stdout
         assert done.stderr == (
             "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
-            " It refuses who asks: check the token in the URL or the headers, and if it lets this"
-            " machine in.\n"
+            " The receiver denied access. Check the token in the URL or the headers, and whether the"
+            " receiver allows this machine.\n"
         )
         assert len(receiver.requests) == 1
         assert tocsin.stored()["destination"] == 1
@@ -466,7 +466,7 @@ class TestTest:
         assert done.returncode == 1
         reason = (
             "soc did not get the test alert. Nothing is listening on 127.0.0.1:1."
-            " Is the receiver running, and is the port right?"
+            " Check that the receiver is running and that the port is right."
         )
         assert done.stderr == f"tocsin: {reason}\n"
         attempt = tocsin.json("destination", "test", "soc", code=1)

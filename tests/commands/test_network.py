@@ -61,7 +61,7 @@ def test_a_test_upon_adding_keeps_to_it_too(tocsin: Tocsin, receiver: Receiver) 
     assert (
         "localhost is 127.0.0.1, a loopback address, which the network policy public refuses." in done.stderr
     )
-    assert "name its network in `allow` under [network]" in done.stderr
+    assert "add its network to `allow` under [network]" in done.stderr
     assert receiver.requests == []
 
 

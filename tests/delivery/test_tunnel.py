@@ -233,12 +233,12 @@ async def test_what_to_do_about_a_proxy_is_said_beside_what_it_did(
     other = await receive(saying(b"220 smtp.example.com ESMTP\r\n"))
 
     for dialler, words in (
-        (by_way_of(free_port), "Is it running, and is HTTPS_PROXY or HTTP_PROXY right"),
-        (by_way_of(wanting), "Put them into the proxy's URL"),
-        (by_way_of(wanting, ME), "Check them in the proxy's URL"),
-        (by_way_of(refusing), "Who runs the proxy decides what it lets through"),
-        (by_way_of(failing), "does the proxy get through to it?"),
-        (by_way_of(other), "Does HTTPS_PROXY name a proxy that speaks HTTP?"),
+        (by_way_of(free_port), "Check that the proxy is running and that HTTPS_PROXY or HTTP_PROXY is right"),
+        (by_way_of(wanting), "Set them in the proxy URL"),
+        (by_way_of(wanting, ME), "Check the user and password in the proxy URL"),
+        (by_way_of(refusing), "Ask the proxy's administrator to allow it"),
+        (by_way_of(failing), "that the proxy can reach it."),
+        (by_way_of(other), "Check that HTTPS_PROXY names an HTTP proxy."),
     ):
         assert words in advice(await send_by(dialler)(HTTPS))
 
