@@ -139,7 +139,7 @@ def _database(settings: Mapping[str, Any]) -> str:
     if not separator and not given.startswith(("postgresql:", "postgres:")):  # a / was left out, no path
         return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
     if not separator or scheme not in ("postgresql", "postgres"):
-        raise Invalid("db", "--db takes the path of a file, or a postgresql:// URL")
+        raise Invalid("db", "--db must be a file path or a postgresql:// URL")
     return f"postgresql://{rest}"
 
 
@@ -154,7 +154,7 @@ def parse_address(given: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise Invalid(
-        "listen", f"--listen takes an address and a port, like 127.0.0.1:8808 or [::1]:8808, not {given!r}"
+        "listen", f"--listen must be an address and a port, like 127.0.0.1:8808 or [::1]:8808, not {given!r}"
     )
 
 
@@ -176,7 +176,7 @@ def _rate(given: object) -> float | None:
 def _hosts(given: object) -> frozenset[str]:
     if isinstance(given, str):
         given = [part for part in given.replace(" ", "").split(",") if part]
-    wrong = Invalid("listen.hosts", 'listen.hosts is a list of names, like ["alerts.example.com"]')
+    wrong = Invalid("listen.hosts", 'listen.hosts must be a list of names, like ["alerts.example.com"]')
     if not isinstance(given, list):
         raise wrong
     for name in given:
@@ -193,7 +193,9 @@ def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:
     try:
         return Path(_text(settings, key) or default).expanduser()
     except RuntimeError:
-        raise Invalid(key, f"{key}: nobody's home is at {settings[key]}") from None
+        raise Invalid(
+            key, f"{key}: cannot find the home directory in {settings[key]}; use an absolute path"
+        ) from None
 
 
 def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
@@ -201,7 +203,7 @@ def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
     if isinstance(allow, str):
         allow = allow.replace(",", " ").split()
     if not isinstance(allow, list):
-        raise Invalid("network.allow", 'network.allow is a list of networks, like ["10.0.0.0/8"]')
+        raise Invalid("network.allow", 'network.allow must be a list of networks, like ["10.0.0.0/8"]')
     return NetworkPolicy(
         parse_policy(_text(settings, "network.policy") or PolicyName.LOCAL), parse_allow(allow)
     )
@@ -213,7 +215,7 @@ def _delays(given: object, source: str) -> tuple[int, ...]:
     if isinstance(given, str):
         given = [part for part in given.replace(" ", "").split(",") if part]
     if not isinstance(given, list):
-        raise Invalid("retry.delays", f"{source} is a list of seconds, like [5, 15, 30]")
+        raise Invalid("retry.delays", f"{source} must be a list of seconds, like [5, 15, 30]")
     try:
         return parse_delays(given)
     except Invalid as error:
@@ -223,7 +225,7 @@ def _delays(given: object, source: str) -> tuple[int, ...]:
 def _keys(given: object, above: str = "") -> dict[str, str]:
     """By id, which TOML takes for tables in tables where it stands without quotation marks."""
     if not isinstance(given, dict):
-        raise Invalid("keys", 'keys is a table of texts, like "alerts.resend" = "x"')
+        raise Invalid("keys", 'keys must be a table of strings, like "alerts.resend" = "x"')
     keys: dict[str, str] = {}
     for name, value in given.items():
         if isinstance(value, dict):
@@ -236,7 +238,7 @@ def _keys(given: object, above: str = "") -> dict[str, str]:
 def _filters(given: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(given, dict):
         raise Invalid(
-            "filters", 'filters is a table of texts, like "night shift" = "severity:>=high since:12h"'
+            "filters", 'filters must be a table of strings, like "night shift" = "severity:>=high since:12h"'
         )
     filters = tuple((str(name), _text({name: value}, name)) for name, value in given.items())
     for name, text in filters:
@@ -250,7 +252,9 @@ def _filters(given: object) -> tuple[tuple[str, str], ...]:
 def _text(settings: Mapping[str, Any], key: str) -> str:
     value = settings.get(key, "")
     if not isinstance(value, str) or "\0" in value:
-        raise Invalid(key, f"{key} is a text in quotation marks")  # not what it is: it may be a secret
+        raise Invalid(
+            key, f"{key} must be a string in quotation marks"
+        )  # without the value, which may be a secret
     return value
 
 
@@ -261,5 +265,5 @@ def _count(settings: Mapping[str, Any], key: str, default: int) -> int:
     except (TypeError, ValueError, OverflowError):
         number = 0
     if not 1 <= number <= 1024:
-        raise Invalid(key, f"{key} is a number from 1 to 1024, not {value!r}")
+        raise Invalid(key, f"{key} must be a number from 1 to 1024, not {value!r}")
     return number

@@ -49,11 +49,11 @@ def read(asked: Path | None) -> dict[str, Any]:
     except FileNotFoundError:
         if asked is None:
             return {}
-        raise Invalid("config", f"there is no configuration file {path}") from None
+        raise Invalid("config", f"the configuration file {path} does not exist") from None
     except OSError as error:
-        raise Invalid("config", f"the configuration file {path} cannot be read: {error.strerror}") from None
+        raise Invalid("config", f"cannot read the configuration file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
+        raise Invalid("config", f"the configuration file {path} is not valid TOML: {error}") from None
     settings: dict[str, Any] = {}
     if "formats" in tables:
         settings["formats"] = _formats(path, tables.pop("formats"))
@@ -68,7 +68,7 @@ def read(asked: Path | None) -> dict[str, Any]:
     for key in settings:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(known)}"
+            hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}"
             raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
     return settings
 
@@ -86,8 +86,8 @@ def exposure(path: Path, settings: Mapping[str, Any]) -> str:
     if not secret or not is_for_everybody(path):
         return ""
     return (
-        f"everybody on this machine can read the secret in {path} ({', '.join(secret)}); "
-        "make it private: chmod 600"
+        f"every user of this machine can read the secret in {path} ({', '.join(secret)}); "
+        "make the file private with chmod 600"
     )
 
 

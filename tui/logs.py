@@ -92,7 +92,7 @@ def set_up(path: Path, *, to_stderr: bool) -> None:
         close_to_others(path)
     except OSError as error:
         raise CannotOpen(
-            f"the log {path} cannot be written: {error.strerror}; choose another with --log"
+            f"cannot write the log {path}: {error.strerror}; choose another with --log"
         ) from None
     handlers: list[logging.Handler] = [file]
     if to_stderr:

@@ -48,7 +48,9 @@ def tell(sender: Sender) -> Tell:
 
 async def test_where_nothing_listens(tell: Tell, free_port: int) -> None:
     told = await tell(f"http://127.0.0.1:{free_port}")
-    assert told == "Nothing is listening on HERE. Check that the receiver is running and that the port is right."
+    assert told == (
+        "Nothing is listening on HERE. Check that the receiver is running and that the port is right."
+    )
 
 
 async def test_a_name_that_does_not_resolve(tell: Tell) -> None:
@@ -58,7 +60,7 @@ async def test_a_name_that_does_not_resolve(tell: Tell) -> None:
 
 async def test_an_address_that_the_network_policy_refuses(tell: Tell) -> None:
     assert await tell("http://169.254.169.254") == (
-        "Nothing was sent: HERE is a link-local address (cloud metadata); never sent to. "
+        "Nothing was sent: HERE is a link-local address (cloud metadata); Tocsin never sends to it. "
         "To allow it anyway, add exactly this address to `allow` under [network]."
     )
 

@@ -256,11 +256,15 @@ class TestAnyProxy:
     @pytest.mark.parametrize(
         ("policy", "host", "told"),
         [
-            ("local", "169.254.169.254", "a link-local address (cloud metadata); never sent to"),
+            ("local", "169.254.169.254", "a link-local address (cloud metadata); Tocsin never sends to it"),
             ("local", "2852039166", "2852039166 is 169.254.169.254, a link-local address"),
-            ("local", "metadata.google.internal", "the name of a cloud's metadata service; never sent to"),
-            ("public", "10.0.0.7", "a private address, which the network policy public refuses"),
-            ("public", "wiki", "a name of a private network, which the network policy public refuses"),
+            (
+                "local",
+                "metadata.google.internal",
+                "the name of a cloud's metadata service; Tocsin never sends to it",
+            ),
+            ("public", "10.0.0.7", "a private address, blocked by the network policy public"),
+            ("public", "wiki", "a private network name, blocked by the network policy public"),
         ],
     )
     async def test_is_not_asked_for_what_the_policy_refuses(

@@ -179,7 +179,8 @@ def test_without_an_answer_the_recorded_error_is_shown_with_advice(error: str, u
     [
         ("nothing was sent: metadata is the name of a cloud's metadata service; never sent to", ""),
         (
-            "nothing was sent: soc.lan is a name of a private network, which the network policy public refuses",
+            "nothing was sent: soc.lan is a name of a private network, which the network "
+            "policy public refuses",
             "in NO_PROXY.",
         ),
         (

@@ -182,13 +182,13 @@ def test_a_delay_that_is_no_number_of_seconds_is_refused(value: object) -> None:
     with pytest.raises(Invalid) as caught:
         parse_delays([5, value])
     assert caught.value.field == "delays"
-    assert caught.value.message == f"a retry delay is a number of seconds from 0 to a week, not {value!r}"
+    assert caught.value.message == f"a retry delay must be 0 to 604800 seconds (a week), not {value!r}"
 
 
 def test_more_than_ten_delays_are_refused() -> None:
     with pytest.raises(Invalid) as caught:
         parse_delays([1] * 11)
-    assert caught.value.message == "there are at most 10 retries; 11 delays are given"
+    assert caught.value.message == "at most 10 delays are allowed, one per retry; there are 11"
 
 
 # --- what is to be expected ---

@@ -102,7 +102,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
     Invalid naming the first key that is wrong; nothing is guessed at and no key is dropped.
     """
     if not isinstance(value, dict):
-        raise Invalid("alert", f"an alert is a JSON object, not {_json_kind(value)}")
+        raise Invalid("alert", f"an alert must be a JSON object, not {_json_kind(value)}")
     source = cast("dict[str, object]", value)
     for key in source:
         if key not in KEYS:
@@ -112,7 +112,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         raise Invalid("title", "an alert needs a title, a name or an id")
     own_id = _text(source, "alertId") or alert_id
     if not is_alert_id(own_id):
-        raise Invalid("alertId", "alertId is at most 200 printable characters without spaces")
+        raise Invalid("alertId", "alertId must be at most 200 printable characters without spaces")
     return Alert(
         alert_id=own_id,
         rule_id=rule_id or DEFAULT_RULE_ID,
@@ -205,7 +205,7 @@ def encode_json(value: object) -> str:
 def encode_context(value: object) -> str:
     """An alert's context as it is stored; raises Invalid unless it is an object of plain JSON."""
     if not isinstance(value, dict):
-        raise Invalid("alertContext", f"alertContext is a JSON object, not {_json_kind(value)}")
+        raise Invalid("alertContext", f"alertContext must be a JSON object, not {_json_kind(value)}")
     try:
         return storable(encode_json(cast("object", value)))
     except RecursionError:
@@ -229,17 +229,17 @@ def _parse_time(value: object) -> int:
             since = None
         if since is not None and since >= timedelta():
             return since // timedelta(milliseconds=1)
-    raise Invalid("createdAt", "createdAt is an RFC 3339 time with its offset, like 2026-01-31T09:30:00Z")
+    raise Invalid("createdAt", "createdAt must be an RFC 3339 time with an offset, like 2026-01-31T09:30:00Z")
 
 
 def _member(kind: type[_Member], field: str, value: object) -> _Member:
     allowed = ", ".join(kind)
     if not isinstance(value, str):
-        raise Invalid(field, f"{field} is one of {allowed}, not {_json_kind(value)}")
+        raise Invalid(field, f"{field} must be one of {allowed}, not {_json_kind(value)}")
     try:
         return kind(value.upper())
     except ValueError:
-        raise Invalid(field, f"unknown {field} {_short(value)}; one of {allowed}") from None
+        raise Invalid(field, f"unknown {field} {_short(value)}; use one of {allowed}") from None
 
 
 def _text(source: Mapping[str, object], key: str) -> str:
@@ -247,7 +247,7 @@ def _text(source: Mapping[str, object], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Invalid(key, f"{key} is a string, not {_json_kind(value)}")
+        raise Invalid(key, f"{key} must be a string, not {_json_kind(value)}")
     return storable(value)
 
 
@@ -260,11 +260,11 @@ def _texts(source: Mapping[str, object], key: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list):
-        raise Invalid(key, f"{key} is an array of strings, not {_json_kind(value)}")
+        raise Invalid(key, f"{key} must be an array of strings, not {_json_kind(value)}")
     items = cast("list[object]", value)
     for item in items:
         if not isinstance(item, str):
-            raise Invalid(key, f"{key} is an array of strings; it holds {_json_kind(item)}")
+            raise Invalid(key, f"{key} must be an array of strings, but contains {_json_kind(item)}")
     return tuple(storable(cast("str", item)) for item in items)
 
 
@@ -289,4 +289,4 @@ def _short(value: object) -> str:
 def _suggest(key: str) -> str:
     folded = {known.lower(): known for known in KEYS} | {"context": "alertContext", "rule": "id"}
     close = get_close_matches(key.lower(), folded, n=1)
-    return f"did you mean {folded[close[0]]!r}?" if close else f"an alert has {', '.join(KEYS)}"
+    return f"did you mean {folded[close[0]]!r}?" if close else f"use one of {', '.join(KEYS)}"

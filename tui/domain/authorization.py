@@ -41,9 +41,9 @@ def bearer(token: str) -> Header:
     token = token.strip()
     secret = Secret(f"Bearer {token}")
     if token.lower().startswith("bearer "):
-        raise Invalid("authorization", "leave out the 'Bearer' in front of the token")
+        raise Invalid("authorization", "remove 'Bearer' before the token")
     if not secret.is_reference and not _TOKEN.fullmatch(token):
-        raise Invalid("authorization", "a token is ASCII without spaces, or env:NAME or file:PATH")
+        raise Invalid("authorization", "a token must be ASCII without spaces, or env:NAME or file:PATH")
     check_reference(secret, "authorization")
     return Header(NAME, secret)
 
@@ -51,11 +51,11 @@ def bearer(token: str) -> Header:
 def basic(user: str, password: str) -> Header:
     """RFC 7617; raises Invalid (`authorization`)."""
     if ":" in user:
-        raise Invalid("authorization", "a user has no colon in its name: what follows one is the password")
+        raise Invalid("authorization", "a user name cannot contain a colon: the password follows the colon")
     if _CONTROL.search(user + password):
-        raise Invalid("authorization", "user and password have no control characters")
+        raise Invalid("authorization", "user and password cannot contain control characters")
     if not user and not password:
-        raise Invalid("authorization", "give a user, and the password")
+        raise Invalid("authorization", "enter a user and a password")
     if password.startswith(_REFERENCES):
         secret = Secret(f"Basic {user}:{password}")
         check_reference(secret, "authorization")

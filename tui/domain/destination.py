@@ -85,11 +85,11 @@ def parse_name(value: str) -> str:
     """A display name, trimmed; raises Invalid (`name`)."""
     name = value.strip()
     if not name:
-        raise Invalid("name", "give the destination a display name")
+        raise Invalid("name", "enter a display name for the destination")
     if len(name) > 80:
-        raise Invalid("name", f"a display name has at most 80 characters; this one has {len(name)}")
+        raise Invalid("name", f"a display name can have at most 80 characters; this one has {len(name)}")
     if not name.isprintable():
-        raise Invalid("name", "a display name has only printable characters")
+        raise Invalid("name", "a display name can contain only printable characters")
     return name
 
 
@@ -97,9 +97,9 @@ def parse_url(value: str) -> str:
     """An absolute http or https URL with a host; raises Invalid (`url`)."""
     url = value.strip()
     if not url:
-        raise Invalid("url", "give the URL alerts are posted to, like https://hooks.example.com/alerts")
+        raise Invalid("url", "enter the URL to send alerts to, like https://hooks.example.com/alerts")
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise Invalid("url", "a URL has no spaces; write %20 for one")
+        raise Invalid("url", "a URL cannot contain spaces; write a space as %20")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -111,19 +111,19 @@ def parse_url(value: str) -> str:
             "url", "this is not a URL; write it like https://hooks.example.com:8443/alerts"
         ) from None
     if "://" not in url or not parts.scheme:
-        raise Invalid("url", "a URL starts with http:// or https://")
+        raise Invalid("url", "a URL must start with http:// or https://")
     if parts.scheme not in ("http", "https"):
         raise Invalid("url", f"{parts.scheme}:// is not supported; use http:// or https://")
     if not host or not host.strip("."):
-        raise Invalid("url", "the URL names no host; after :// comes the receiver's name or address")
+        raise Invalid("url", "the URL has no host; write the receiver's name or address after ://")
     if port == 0:
-        raise Invalid("url", "port 0 cannot be connected to; use 1 to 65535")
+        raise Invalid("url", "port 0 is not valid; use 1 to 65535")
     if parts.fragment or url.endswith("#"):
-        raise Invalid("url", "a fragment (#…) is never sent to a receiver; leave it out")
+        raise Invalid("url", "a fragment (#…) is never sent to the receiver; remove it")
     if len(url) > 2048:
-        raise Invalid("url", f"a URL has at most 2048 characters; this one has {len(url)}")
+        raise Invalid("url", f"a URL can have at most 2048 characters; this one has {len(url)}")
     if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
-        raise Invalid("url", "brackets hold an IPv6 address, with nothing but a port after them")
+        raise Invalid("url", "brackets must enclose an IPv6 address; only a port can follow them")
     check_host(host)
     return url
 
@@ -145,7 +145,7 @@ def parse_timeout(value: str) -> int:
     except ValueError:
         seconds = 0.0
     if not 1 <= seconds <= 120:
-        raise Invalid("timeout", "the timeout is 1 to 120 seconds")
+        raise Invalid("timeout", "the timeout must be 1 to 120 seconds")
     return round(seconds * 1000)
 
 
@@ -193,5 +193,6 @@ def resolve_destination(
     known = ", ".join(names[:10])
     raise Unknown(
         "destination",
-        f"no destination is called {reference!r}; " + (f"there is {known}" if known else "there is none yet"),
+        f"no destination is named {reference!r}; "
+        + (f"choose from: {known}" if known else "there are none yet"),
     )

@@ -96,7 +96,7 @@ _TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|
 def parse_filter(text: str) -> Filter:
     """Raises Invalid (`filter`) naming the first term that makes no sense."""
     if text.count('"') % 2:
-        raise Invalid("filter", 'a quotation mark is not closed; write to:"Ops team"')
+        raise Invalid("filter", 'a quotation mark is not closed; write it like to:"Ops team"')
     return Filter(tuple(_parse_term(match) for match in _TOKEN.finditer(text)))
 
 
@@ -126,9 +126,7 @@ def _parse_term(match: re.Match[str]) -> Term:
             raise Invalid("filter", f"{value} needs a value")
         return Term(Key.WORD, _word(value), negated)
     if word.lower() not in TYPED_KEYS:
-        raise Invalid(
-            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}"
-        )
+        raise Invalid("filter", f"unknown filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}")
     key = Key(word.lower())
     values = [part for part in re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', match["value"]) if part]
     if not values:
@@ -138,7 +136,7 @@ def _parse_term(match: re.Match[str]) -> Term:
 
 def _word(value: str) -> tuple[str, ...]:
     if not words_of(value):
-        raise Invalid("filter", f"{value!r} has no letter or digit to look for")
+        raise Invalid("filter", f"{value!r} contains no letter or digit to search for")
     return (value,)
 
 
@@ -159,7 +157,7 @@ def _severities(value: str) -> tuple[str, ...]:
 
 def _states(value: str) -> tuple[str, ...]:
     if value.lower() not in STATES:
-        raise Invalid("filter", f"unknown state {value!r}; one of {', '.join(STATES)}")
+        raise Invalid("filter", f"unknown state {value!r}; use one of {', '.join(STATES)}")
     return (value.lower(),)
 
 
@@ -171,13 +169,13 @@ def time_span(asked_by: str, value: str) -> int:
     """Milliseconds of a span like 30m, 2h or 7d; raises Invalid."""
     span_ms = parse_span(value)
     if span_ms is None:
-        raise Invalid("filter", f"{asked_by} takes a time span like 30m, 2h or 7d, not {value!r}")
+        raise Invalid("filter", f"{asked_by} requires a time span like 30m, 2h or 7d, not {value!r}")
     return span_ms
 
 
 def _yes_or_no(value: str) -> tuple[str, ...]:
     if value.lower() not in ("yes", "no"):
-        raise Invalid("filter", f"test: is yes or no, not {value!r}")
+        raise Invalid("filter", f"test: must be yes or no, not {value!r}")
     return (value.lower(),)
 
 

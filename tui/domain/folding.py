@@ -48,7 +48,7 @@ def parse_fold(value: str) -> int | None:
     except Invalid as error:
         raise Invalid("fold", error.message) from None
     if not 0 < span <= _LONGEST_MS:
-        raise Invalid("fold", "alerts fold for 1s to 7d, or 0 for not at all")
+        raise Invalid("fold", "the folding time must be 1s to 7d, or 0 to disable folding")
     return span
 
 

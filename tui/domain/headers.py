@@ -45,11 +45,11 @@ def parse_header(line: str) -> Header:
     name, colon, value = line.partition(":")
     name, value = name.strip(), value.strip()
     if not colon or not name:
-        raise Invalid("header", "a header is written 'Name: value'")
+        raise Invalid("header", "write a header as 'Name: value'")
     if not _HEADER_NAME.fullmatch(name):
-        raise Invalid("header", f"{name!r} is not a header name")
+        raise Invalid("header", f"{name!r} is not a valid header name")
     if not is_header_value(value):
-        raise Invalid("header", f"the value of {name} has a character that a header cannot carry")
+        raise Invalid("header", f"the value of {name} contains a character that is not allowed in a header")
     folded = name.lower()
     if folded in _FRAMING_HEADERS:
         raise Invalid("header", f"{name} describes the connection and is set by Tocsin")

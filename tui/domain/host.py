@@ -28,18 +28,22 @@ def check_host(host: str) -> None:
     """Raises Invalid (`url`) in words that say what a host looks like."""
     if ":" in host:
         if not _is_address(ipaddress.IPv6Address, host) or "%" in host:
-            raise Invalid("url", "an IPv6 address is written in brackets, like [2001:db8::7]")
+            raise Invalid("url", "write an IPv6 address in brackets, like [2001:db8::7]")
         return
     labels = host.lower().removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]) and labels[-1].isascii():
         if not _is_address(ipaddress.IPv4Address, host):
-            raise Invalid("url", "an IPv4 address is four numbers from 0 to 255, like 192.0.2.7")
+            raise Invalid("url", "an IPv4 address must be four numbers from 0 to 255, like 192.0.2.7")
         return
     if not host.isascii() and any(label.isascii() and not _PLAIN_LABEL.fullmatch(label) for label in labels):
-        raise Invalid("url", "beside letters outside ASCII a host has only letters, digits and inner hyphens")
+        raise Invalid(
+            "url", "a host with non-ASCII letters can contain only letters, digits and inner hyphens"
+        )
     encoded = [_encode(label) for label in labels]
     if not all(encoded) or len(".".join(encoded)) > 253:
-        raise Invalid("url", "the host in this URL is neither a name, like hooks.example.com, nor an address")
+        raise Invalid(
+            "url", "the host in this URL is not valid; use a name like hooks.example.com or an address"
+        )
 
 
 def _is_address(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], host: str) -> bool:

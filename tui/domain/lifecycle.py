@@ -235,7 +235,7 @@ def _transition(state: State, event: Event, *, attempts_left: bool) -> Transitio
         if row.attempts_left in (None, attempts_left):
             return row
     if event is Event.CANCEL and state is not State.IN_FLIGHT:
-        raise Refused(f"nothing to cancel: it is {state} already")
+        raise Refused(f"nothing to cancel: it is already {state}")
     if state is State.IN_FLIGHT and event in (Event.RESEND, Event.CANCEL):
-        raise Refused("it is being sent right now; wait for the answer, then try again")
+        raise Refused("it is being sent now; wait for the answer, then try again")
     raise Stale if event in (Event.DELIVER, Event.FAIL, Event.INTERRUPT) else NotDue

@@ -51,7 +51,7 @@ def _test(term: Term) -> Matcher:
         case Key.WORD:
             return _holding([f" {' '.join(words_of(value))}" for value in term.values], wanted=wanted)
         case Key.STATE | Key.TO | Key.SINCE:
-            raise ValueError(f"{term.key}: is nothing an alert has by itself")
+            raise ValueError(f"{term.key}: is not a property of the alert itself")
 
 
 def _holding(phrases: list[str], *, wanted: bool) -> Matcher:

@@ -35,12 +35,12 @@ class _Rule(Enum):
 _METADATA = "a cloud's metadata address"
 _PRIVATE = "a private address"
 _DOCUMENTATION = "an address for documentation"
-_PROTOCOLS = "an address set aside for protocols"
+_PROTOCOLS = "an address reserved for protocols"
 
 # The first network that holds an address says what it is.
 _TABLE: tuple[tuple[str, _Rule, str], ...] = (
-    ("0.0.0.0/32", _Rule.NEVER, "the unspecified address (this machine is 127.0.0.1)"),
-    ("0.0.0.0/8", _Rule.NEVER, "an address of no machine"),
+    ("0.0.0.0/32", _Rule.NEVER, "the unspecified address (use 127.0.0.1 for this machine)"),
+    ("0.0.0.0/8", _Rule.NEVER, "an address of this network, which no machine has"),
     ("169.254.0.0/16", _Rule.NEVER, "a link-local address (cloud metadata)"),
     ("100.100.100.200/32", _Rule.NEVER, _METADATA),  # Alibaba
     ("168.63.129.16/32", _Rule.NEVER, _METADATA),  # Azure
@@ -52,7 +52,7 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("10.0.0.0/8", _Rule.NOT_PUBLIC, _PRIVATE),
     ("172.16.0.0/12", _Rule.NOT_PUBLIC, _PRIVATE),
     ("192.168.0.0/16", _Rule.NOT_PUBLIC, _PRIVATE),
-    ("100.64.0.0/10", _Rule.NOT_PUBLIC, "an address behind a provider's NAT"),
+    ("100.64.0.0/10", _Rule.NOT_PUBLIC, "a shared address behind a provider's NAT"),
     ("192.0.0.0/24", _Rule.NOT_PUBLIC, _PROTOCOLS),
     ("192.0.2.0/24", _Rule.NOT_PUBLIC, _DOCUMENTATION),
     ("198.51.100.0/24", _Rule.NOT_PUBLIC, _DOCUMENTATION),
@@ -60,7 +60,7 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("198.18.0.0/15", _Rule.NOT_PUBLIC, "an address for benchmarks"),
     ("192.88.99.0/24", _Rule.NOT_PUBLIC, "an address of 6to4 relays"),
     ("0.0.0.0/0", _Rule.ANY, ""),
-    ("::/128", _Rule.NEVER, "the unspecified address (this machine is ::1)"),
+    ("::/128", _Rule.NEVER, "the unspecified address (use ::1 for this machine)"),
     ("::1/128", _Rule.NOT_PUBLIC, "a loopback address"),
     ("fe80::/10", _Rule.NEVER, "a link-local address (cloud metadata)"),
     ("fd00:ec2::/32", _Rule.NEVER, _METADATA),  # AWS
@@ -77,13 +77,13 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("64:ff9b:1::/48", _Rule.NOT_PUBLIC, "an address of a private NAT64"),
     ("2001::/32", _Rule.NOT_PUBLIC, "a Teredo address"),
     ("2001:2::/48", _Rule.NOT_PUBLIC, "an address for benchmarks"),
-    ("2001:10::/28", _Rule.NOT_PUBLIC, "an ORCHID, which nothing routes"),
-    ("2001:20::/28", _Rule.NOT_PUBLIC, "an ORCHID, which nothing routes"),
+    ("2001:10::/28", _Rule.NOT_PUBLIC, "an ORCHID, which is not routed"),
+    ("2001:20::/28", _Rule.NOT_PUBLIC, "an ORCHID, which is not routed"),
     ("2001::/23", _Rule.NOT_PUBLIC, _PROTOCOLS),
     ("2001:db8::/32", _Rule.NOT_PUBLIC, _DOCUMENTATION),
     ("3fff::/20", _Rule.NOT_PUBLIC, _DOCUMENTATION),
     ("2000::/3", _Rule.ANY, ""),  # all that IANA has given out
-    ("::/96", _Rule.NEVER, "an IPv4-compatible address, which nothing routes"),
+    ("::/96", _Rule.NEVER, "an IPv4-compatible address, which is not routed"),
     ("100::/64", _Rule.NEVER, "an address whose traffic is discarded"),
     ("::/0", _Rule.NEVER, "a reserved address"),
 )
@@ -124,7 +124,7 @@ class NetworkPolicy:
         found = f"{host} is {address}" if named else str(address)
         for inner in embedded(plain):
             if (what := self._refuse(inner)) is not None:
-                return f"{found}, which stands for {inner}, {what}"
+                return f"{found}, which embeds {inner}, {what}"
         if (what := self._refuse(plain)) is not None:
             return f"{found}, {what}" if named else f"{found} is {what}"
         return None
@@ -140,9 +140,9 @@ class NetworkPolicy:
             return self.judge_host(host)
         name = _plain(host)
         if name in _METADATA_NAMES:
-            return f"{host} is the name of a cloud's metadata service; never sent to"
+            return f"{host} is the name of a cloud's metadata service; Tocsin never sends to it"
         if self.name is PolicyName.PUBLIC and ("." not in name or name.endswith(_PRIVATE_SUFFIXES)):
-            return f"{host} is a name of a private network, {_by_policy(self.name)}"
+            return f"{host} is a private network name, {_by_policy(self.name)}"
         return None
 
     def check_url(self, url: str) -> str:
@@ -159,11 +159,15 @@ class NetworkPolicy:
         for network in self.allow:
             if address in network and (rule is not _Rule.NEVER or network.num_addresses == 1):
                 return None
-        return f"{words}; never sent to" if rule is _Rule.NEVER else f"{words}, {_by_policy(self.name)}"
+        return (
+            f"{words}; Tocsin never sends to it"
+            if rule is _Rule.NEVER
+            else f"{words}, {_by_policy(self.name)}"
+        )
 
 
 def _by_policy(name: PolicyName) -> str:
-    return f"which the network policy {name} refuses"
+    return f"blocked by the network policy {name}"
 
 
 def _kind(address: Address) -> tuple[_Rule, str]:
@@ -262,7 +266,7 @@ def parse_policy(name: str) -> PolicyName:
     try:
         return PolicyName(name.strip().lower())
     except ValueError:
-        raise Invalid("network.policy", f"the network policy is local or public, not {name!r}") from None
+        raise Invalid("network.policy", f"the network policy must be local or public, not {name!r}") from None
 
 
 def parse_allow(networks: Sequence[object]) -> tuple[Network, ...]:
@@ -275,14 +279,15 @@ def _parse_network(given: object) -> Network:
     if network is None:
         meant = _network(given, strict=False)
         hint = (
-            f"has bits behind its prefix; write {meant}"
+            f"has bits set after its prefix; write {meant}"
             if meant
-            else "is neither a network nor an address, like 10.0.0.0/8 or fd12::7"
+            else "is not a network or address like 10.0.0.0/8 or fd12::7"
         )
         raise Invalid("network.allow", f"network.allow: {given!r} {hint}")
     if isinstance(network, IPv6Network) and any(network.subnet_of(whole) for whole in _TRANSPARENT):
         raise Invalid(
-            "network.allow", f"network.allow: {given} is judged by the IPv4 address in it; name that instead"
+            "network.allow",
+            f"network.allow: {given} is checked by the IPv4 address it embeds; list that address instead",
         )
     return network
 

@@ -49,5 +49,7 @@ def parse_rate(value: str) -> float | None:
     if rate == 0:
         return None
     if not SLOWEST <= rate <= FASTEST:
-        raise Invalid("rate", f"the rate is {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit")
+        raise Invalid(
+            "rate", f"the rate must be {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit"
+        )
     return rate

@@ -95,7 +95,7 @@ def _proxy_for(environment: Mapping[str, str], scheme: str) -> Proxy | None:
 
 
 def _parse_proxy(name: str, value: str) -> Proxy:
-    malformed = Invalid("proxy", f"{name} names no proxy; write it like http://proxy.example.com:3128")
+    malformed = Invalid("proxy", f"{name} is not a proxy URL; write it like http://proxy.example.com:3128")
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host, port = parts.hostname, parts.port
@@ -104,8 +104,8 @@ def _parse_proxy(name: str, value: str) -> Proxy:
     if parts.scheme != "http":
         raise Invalid(
             "proxy",
-            f"{name} names a proxy spoken to in {parts.scheme}://; Tocsin knows http:// ones, which carry "
-            f"https as well: name such a one or unset {name}",
+            f"{name} is a {parts.scheme}:// proxy; Tocsin supports only http:// proxies, which also carry "
+            f"https; use one of those or unset {name}",
         )
     if not host or port == 0 or not host.isprintable() or " " in host:
         raise malformed

@@ -61,7 +61,9 @@ class RetryPolicy:
 def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
     """Seconds from the configuration, as milliseconds; raises Invalid (`delays`)."""
     if len(values) > MAX_RETRIES:
-        raise Invalid("delays", f"there are at most {MAX_RETRIES} retries; {len(values)} delays are given")
+        raise Invalid(
+            "delays", f"at most {MAX_RETRIES} delays are allowed, one per retry; there are {len(values)}"
+        )
     delays: list[int] = []
     for value in values:
         try:
@@ -69,7 +71,7 @@ def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
         except ValueError:
             seconds = math.nan
         if not 0 <= seconds <= 7 * 24 * 3600:
-            raise Invalid("delays", f"a retry delay is a number of seconds from 0 to a week, not {value!r}")
+            raise Invalid("delays", f"a retry delay must be 0 to 604800 seconds (a week), not {value!r}")
         delays.append(round(seconds * 1000))
     return tuple(delays)
 

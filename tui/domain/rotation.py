@@ -31,7 +31,9 @@ def parse_overlap(typed: str) -> int:
     """Milliseconds from `24h`, `7d` or `0`, at most 30 days; raises Invalid (`overlap`)."""
     overlap_ms = 0 if typed.strip() == "0" else parse_span(typed)
     if overlap_ms is None or overlap_ms > _LONGEST_DAYS * _DAY_MS:
-        raise Invalid("overlap", f"the overlap is a time span like 24h, at most {_LONGEST_DAYS}d; 0 is none")
+        raise Invalid(
+            "overlap", f"the overlap must be a time span like 24h, at most {_LONGEST_DAYS}d, or 0 for none"
+        )
     return overlap_ms
 
 
@@ -44,11 +46,13 @@ def retire(
     Refused is raised unless there is to be no overlap at all.
     """
     if present is None or new is None:
-        raise Refused("it has no signing secret to rotate; `edit --secret generate` gives it one")
+        raise Refused("it has no signing secret to rotate; create one with `edit --secret generate`")
     if new == present:
-        raise Invalid("secret", "this is the signing secret it has already")
+        raise Invalid("secret", "this is already its signing secret; use a new one")
     if not overlap_ms:
         return None
     if old is not None and old.signs_at(now):
-        raise Refused("it is being rotated already, and its old secret still signs; end that first")
+        raise Refused(
+            "its secret is already being rotated, and the old one still signs; end that rotation first"
+        )
     return OldSecret(present, now + overlap_ms)

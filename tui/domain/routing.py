@@ -11,10 +11,10 @@ from tui.domain.matching import Matcher, matcher, words_text
 
 _LONGEST_FILTER = 500
 _NO_PLACE = {
-    Key.STATE: "an alert that comes in has no delivery yet",
-    Key.TO: "this says what goes to the destination",
-    Key.SINCE: "an alert that comes in is new",
-    Key.TEST: "a test alert goes to the destination it tests, whatever that filters",
+    Key.STATE: "a new alert has no delivery yet",
+    Key.TO: "this filter already belongs to a destination",
+    Key.SINCE: "every new alert matches",
+    Key.TEST: "a test alert ignores the filter of the destination it tests",
 }
 """Why some terms of the list's filter make no sense in that of a destination."""
 KEYS_THAT_ROUTE = tuple(key for key in TYPED_KEYS if Key(key) not in _NO_PLACE)
@@ -28,10 +28,10 @@ def parse_destination_filter(text: str) -> str:
     typed = text.strip()
     if len(typed) > _LONGEST_FILTER:
         raise Invalid(
-            "filter", f"a filter has at most {_LONGEST_FILTER} characters; this one has {len(typed)}"
+            "filter", f"a filter can have at most {_LONGEST_FILTER} characters; this one has {len(typed)}"
         )
     if not typed.isprintable():
-        raise Invalid("filter", "a filter has only printable characters")
+        raise Invalid("filter", "a filter can contain only printable characters")
     try:
         _parsed(typed)
     except Invalid as error:  # of a term, under that term's name
@@ -72,9 +72,9 @@ def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Se
     if not destinations:
         return "there was no destination yet"
     if choosing:
-        wants = ", ".join(f"{d.name} wants {d.filter}" for d in choosing[:_NAMED])
+        filters = ", ".join(f"{d.name} requires {d.filter}" for d in choosing[:_NAMED])
         more = f" and {len(choosing) - _NAMED} more" if len(choosing) > _NAMED else ""
-        return f"no destination's filter takes it: {wants}{more}"
+        return f"no destination's filter matches it: {filters}{more}"
     if not any(alert.severity in d.severities for d in destinations):
         return f"no destination takes severity {alert.severity}"
     if not any(alert.type in d.alert_types for d in destinations):
@@ -88,7 +88,9 @@ def _parsed(text: str) -> Filter:
     filter = parse_filter(text)
     for term in filter.terms:
         if term.key in _NO_PLACE:
-            raise Invalid("filter", f"{term.key}: has no place here: {_NO_PLACE[term.key]}")
+            raise Invalid(
+                "filter", f"{term.key}: is not allowed in a destination's filter; {_NO_PLACE[term.key]}"
+            )
     return filter
 
 

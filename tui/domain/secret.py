@@ -77,15 +77,17 @@ def signing_key(secret: str) -> bytes:
     Raises Invalid (`secret`) in words that say how to mend what was pasted.
     """
     if secret.startswith("v1,"):
-        raise Invalid("secret", "leave out the 'v1,' in front: a signing secret starts with whsec_")
+        raise Invalid("secret", "remove the 'v1,' prefix: a signing secret starts with whsec_")
     if not secret.startswith(_PREFIX):
-        raise Invalid("secret", "a signing secret starts with whsec_, followed by base64")
+        raise Invalid("secret", "a signing secret must start with whsec_, followed by base64")
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise Invalid("secret", "what follows whsec_ is not base64; was it cut off?") from None
+        raise Invalid(
+            "secret", "the text after whsec_ is not valid base64; check that the secret is complete"
+        ) from None
     if not 24 <= len(key) <= 64:
-        raise Invalid("secret", f"a signing secret holds 24 to 64 bytes; this one holds {len(key)}")
+        raise Invalid("secret", f"a signing secret must encode 24 to 64 bytes; this one encodes {len(key)}")
     return key
 
 
@@ -108,7 +110,7 @@ def parse_secret(value: str) -> Secret | None:
 def check_reference(secret: Secret, field: str) -> None:
     """Raises Invalid (`field`) if it refers to nothing."""
     if secret.reference in ("env:", "file:"):
-        raise Invalid(field, f"{secret.reference} names nothing; write env:NAME or file:PATH")
+        raise Invalid(field, f"{secret.reference} has no name after it; write env:NAME or file:PATH")
 
 
 def mask_url(url: str) -> str:

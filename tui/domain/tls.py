@@ -10,7 +10,7 @@ from tui.domain.secret import Secret, check_reference
 
 UNVERIFIED = "⚠ not verified"
 """What is said of a destination wherever it is shown, if anybody could pass for its receiver."""
-UNVERIFIED_MEANS = "whoever gets in between can pass for the receiver and read its alerts"
+UNVERIFIED_MEANS = "anyone on the network path can impersonate the receiver and read its alerts"
 _LONGEST = 4096
 
 
@@ -66,9 +66,9 @@ def parse_path(typed: str, field: str) -> str:
     """A whole path, for whoever sends may run elsewhere; blank means none. Raises Invalid (`field`)."""
     path = typed.strip()
     if path and not path.startswith(("/", "~")):
-        raise Invalid(field, "give the whole path, like /etc/tocsin/client.pem")
+        raise Invalid(field, "enter an absolute path, like /etc/tocsin/client.pem")
     if not path.isprintable() or len(path) > _LONGEST:
-        raise Invalid(field, "this is not the path of a file")
+        raise Invalid(field, "this is not a valid file path")
     return path
 
 
@@ -78,7 +78,9 @@ def parse_key_password(typed: str) -> Secret | None:
     if not password.value:
         return None
     if not password.is_reference:
-        raise Invalid("key_password", "the password is never stored; say where it is: env:NAME or file:PATH")
+        raise Invalid(
+            "key_password", "the password is never stored; enter where it is: env:NAME or file:PATH"
+        )
     check_reference(password, "key_password")
     return password
 
@@ -86,10 +88,12 @@ def parse_key_password(typed: str) -> Secret | None:
 def check_key_has_certificate(settings: TlsSettings) -> None:
     """Raises Invalid (`certificate`)."""
     if (settings.key or settings.key_password) and not settings.certificate:
-        raise Invalid("certificate", "a key is of use only with its certificate; give the path of that, too")
+        raise Invalid(
+            "certificate", "a key requires its certificate; enter the path of the certificate as well"
+        )
 
 
 def check_scheme(url: str, settings: TlsSettings) -> None:
     """Raises Invalid (`url`) where settings would have no effect, and nobody would notice."""
     if settings != DEFAULT_TLS and not url.lower().startswith("https:"):
-        raise Invalid("url", "http:// is sent in the clear, whatever is set for TLS; use https://")
+        raise Invalid("url", "http:// does not use TLS, so the TLS settings have no effect; use https://")

@@ -65,13 +65,13 @@ def parse_token_name(typed: str) -> str:
     """What the log and lists call it, trimmed; raises Invalid (`name`)."""
     name = typed.strip()
     if not name:
-        raise Invalid("name", "give the token a name: who will send with it")
+        raise Invalid("name", "enter a name for the token: the sender that will use it")
     if len(name) > 80:
-        raise Invalid("name", f"the name of a token has at most 80 characters; this one has {len(name)}")
+        raise Invalid("name", f"a token's name can have at most 80 characters; this one has {len(name)}")
     if not name.isprintable():
-        raise Invalid("name", "the name of a token has only printable characters")
+        raise Invalid("name", "a token's name can contain only printable characters")
     if name.startswith(PREFIX):
-        raise Invalid("name", f"this looks like a token, not like a name: it starts with {PREFIX}")
+        raise Invalid("name", f"this looks like a token, not a name: it starts with {PREFIX}")
     return name
 
 
@@ -79,5 +79,5 @@ def parse_expiry(typed: str, now: int) -> int:
     """The moment a span from `now` ends; raises Invalid."""
     span = time_span("--expires", typed.strip())
     if not span:
-        raise Invalid("expires", "a token that expires at once lets nobody in")
+        raise Invalid("expires", "the token would expire at once; use a longer time span")
     return now + span
