@@ -1,4 +1,4 @@
-"""What a person can set: flags, else environment, else the configuration file, else defaults."""
+"""The configuration: options, else environment variables, else the configuration file, else defaults."""
 
 import ipaddress
 import os
@@ -44,40 +44,40 @@ class Config:
     """The absolute path of an SQLite file, or a postgresql:// URL."""
     log: Path
     link_template: str = ""
-    """Where an alert can be looked at, with `{alertId}` to be filled in."""
+    """The URL of an alert's page; `{alertId}` is replaced by the alert's id."""
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
     listen: tuple[str, int] | None = None
-    """Address and port on which alerts are taken over HTTP; None for not at all."""
+    """Address and port of the HTTP endpoint; None disables it."""
     listen_token: Secret | None = None
     listen_rate: float | None = None
-    """Requests per second taken from each token that has no rate of its own; None for no limit."""
+    """The maximum of requests per second for each token without its own rate; None for no limit."""
     listen_hosts: frozenset[str] = frozenset()
-    """Names of the endpoint, in lower case, beside addresses and `localhost`."""
+    """Names of the endpoint, in lower case, in addition to addresses and `localhost`."""
     network: NetworkPolicy = field(default_factory=NetworkPolicy)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """In which the proxies are named; not to be shown, for it holds passwords."""
+    """Names the proxies. Never shown, because it may contain passwords."""
     own_formats: "Formats | None" = None
-    """The formats of alerts, if the configuration has any of its own; None for those built in."""
+    """The alert formats if the configuration defines any; None for the built-in ones."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The app's keys by the id of what they do; the app knows the ids."""
+    """The app's keys by the id of the action; the app defines the ids."""
     kept: Path = Path()
-    """Where the app keeps its theme, screen and filter."""
+    """The file in which the app remembers its theme, screen and filter."""
     filters: tuple[tuple[str, str], ...] = ()
-    """Names and texts of filters the app offers."""
+    """Names and texts of the filters that the app offers."""
     warning: str = ""
-    """What is wrong with the file itself, though it does its work; empty for nothing."""
+    """A warning about the configuration file, which is still used; empty for none."""
 
     @property
     def formats(self) -> "Formats":
-        from tui.intake.formats import built_in  # here, because most commands read no alerts
+        from tui.intake.formats import built_in  # imported late, because most commands read no alerts
 
         return self.own_formats or built_in()
 
     @property
     def proxies(self) -> Proxies:
-        """Raises Invalid for one that cannot be used: here, because most commands send nothing."""
+        """Raises Invalid for an unusable proxy: only here, because most commands send nothing."""
         return parse_proxies(self.environment)
 
 
@@ -91,10 +91,10 @@ def load(
     network_allow: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
-    """Put the configuration together. Raises Invalid naming the setting and where it was found.
+    """Return the configuration. Raises Invalid with the name and source of an invalid setting.
 
-    All but `environment` are the flags. A file that was asked for has to be there; the default one
-    need not.
+    All arguments except `environment` are command-line options. A configuration file that is named must
+    exist; the default one need not.
     """
     asked = file or environment.get("TOCSIN_CONFIG")
     path = _path({"config": asked}, "config", Path()) if asked else None
@@ -136,7 +136,7 @@ def load(
 def _database(settings: Mapping[str, Any]) -> str:
     given = _text(settings, "db")
     scheme, separator, rest = given.partition("://")
-    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a / was left out, no path
+    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a missing slash, not a path
         return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
     if not separator or scheme not in ("postgresql", "postgres"):
         raise Invalid("db", "--db must be a file path or a postgresql:// URL")
@@ -144,7 +144,7 @@ def _database(settings: Mapping[str, Any]) -> str:
 
 
 def parse_address(given: str) -> tuple[str, int]:
-    """An IP address (`localhost` stands for 127.0.0.1) and a port. Raises Invalid (`listen`)."""
+    """Parse an IP address (or `localhost`, which means 127.0.0.1) and a port. Raises Invalid (`listen`)."""
     host, _, port = given.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     try:
@@ -223,7 +223,7 @@ def _delays(given: object, source: str) -> tuple[int, ...]:
 
 
 def _keys(given: object, above: str = "") -> dict[str, str]:
-    """By id, which TOML takes for tables in tables where it stands without quotation marks."""
+    """Return the keys by id. TOML reads a dotted id without quotation marks as nested tables."""
     if not isinstance(given, dict):
         raise Invalid("keys", 'keys must be a table of strings, like "alerts.resend" = "x"')
     keys: dict[str, str] = {}

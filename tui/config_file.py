@@ -1,4 +1,4 @@
-"""The configuration file: which settings it may have, and whether its secrets are safe in it."""
+"""The configuration file: its allowed settings, and a check that its secrets are private."""
 
 import tomllib
 from collections.abc import Mapping
@@ -39,9 +39,10 @@ def default_path() -> Path:
 
 
 def read(asked: Path | None) -> dict[str, Any]:
-    """The settings in it by their dotted names, unread but for the formats; raises Invalid.
+    """Return the settings by their dotted names. Raises Invalid (`config`).
 
-    A file that was asked for has to be there; the default one need not.
+    Only the formats are parsed; other values are returned as they are. A file that is named must exist; the
+    default one need not.
     """
     path = asked or default_path()
     try:
@@ -74,9 +75,9 @@ def read(asked: Path | None) -> dict[str, Any]:
 
 
 def exposure(path: Path, settings: Mapping[str, Any]) -> str:
-    """That everybody can read secrets in the file `path`; empty if there is none, or not everybody can.
+    """Return a warning if every user can read secrets in the file `path`; else an empty string.
 
-    Told and not mended: the file is its owner's, and who may read it may be some tool's business.
+    The permissions are not changed: the file belongs to its owner, and another tool may manage it.
     """
     secret = [
         key
@@ -95,7 +96,7 @@ def _has_password(db: str) -> bool:
     try:
         parts = urlsplit(db)
         return parts.password is not None or "password" in parse_qs(parts.query)
-    except ValueError:  # refused elsewhere
+    except ValueError:  # reported where the URL is parsed
         return True
 
 
