@@ -131,7 +131,7 @@ def test_a_broken_configuration_hides_no_help(tocsin: Tocsin, tmp_path: Path, ar
     broken.write_text(BROKEN)
     done = tocsin(*args, env={"TOCSIN_CONFIG": str(broken), "TOCSIN_RETRY_DELAYS": "x"})
     assert (done.returncode, done.stderr) == (0, "")
-    assert "is not TOML" in complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": str(broken)}), 2)
+    assert "is not valid TOML" in complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": str(broken)}), 2)
 
 
 def test_keys_that_make_no_sense_stop_the_app_and_no_command(tocsin: Tocsin, tmp_path: Path) -> None:

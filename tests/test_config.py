@@ -102,7 +102,7 @@ def test_proxies_come_from_the_environment_and_are_not_shown() -> None:
 
 def test_a_proxy_that_cannot_be_used_is_no_concern_of_who_sends_nothing() -> None:
     loaded = load(environment={"ALL_PROXY": "socks5://127.0.0.1:1080"})
-    with pytest.raises(Invalid, match="ALL_PROXY names a proxy spoken to in socks5://"):
+    with pytest.raises(Invalid, match="ALL_PROXY is a socks5:// proxy"):
         _ = loaded.proxies
 
 
@@ -154,25 +154,29 @@ def test_no_delays_are_no_retries() -> None:
 @pytest.mark.parametrize(
     ("text", "field", "words"),
     [
-        ("db = 5", "db", "db is a text in quotation marks"),
-        ('db = "a\\u0000b"', "db", "db is a text"),
-        ('db = "~nobody-of-that-name/a.db"', "db", "nobody's home"),
-        ('log = "~nobody-of-that-name/a.log"', "log", "nobody's home"),
-        ('db = "https://example.com"', "db", "takes the path of a file, or a postgresql:// URL"),
-        ('db = "postgresql:/soc:pw@db/tocsin"', "db", "takes the path of a file, or a postgresql:// URL"),
-        ("keys = 5", "keys", "keys is a table of texts"),
-        ("[keys]\n'alerts.resend' = 5", "alerts.resend", "a text in quotation marks"),
+        ("db = 5", "db", "db must be a string in quotation marks"),
+        ('db = "a\\u0000b"', "db", "db must be a string"),
+        ('db = "~nobody-of-that-name/a.db"', "db", "cannot find the home directory"),
+        ('log = "~nobody-of-that-name/a.log"', "log", "cannot find the home directory"),
+        ('db = "https://example.com"', "db", "must be a file path or a postgresql:// URL"),
+        ('db = "postgresql:/soc:pw@db/tocsin"', "db", "must be a file path or a postgresql:// URL"),
+        ("keys = 5", "keys", "keys must be a table of strings"),
+        ("[keys]\n'alerts.resend' = 5", "alerts.resend", "must be a string in quotation marks"),
         ("retry = 5", "config", "unknown setting retry; "),
         ("[retry]\ndelays = 5", "retry.delays", "a list of seconds"),
         ("[retry]\ndelays = {a = 1}", "retry.delays", "a list of seconds"),
-        ("[retry]\ndelays = [[1]]", "retry.delays", "given.toml: retry.delays: a retry delay is a number of"),
-        ("[retry]\ndelays = [1,1,1,1,1,1,1,1,1,1,1]", "retry.delays", "retry.delays: there are at most 10"),
+        ("[retry]\ndelays = [[1]]", "retry.delays", "given.toml: retry.delays: a retry delay must be"),
+        (
+            "[retry]\ndelays = [1,1,1,1,1,1,1,1,1,1,1]",
+            "retry.delays",
+            "retry.delays: at most 10 delays are allowed",
+        ),
         ("[dispatch]\nconcurrency = 0", "dispatch.concurrency", "from 1 to 1024, not 0"),
         ("[dispatch]\nconcurrency = inf", "dispatch.concurrency", "from 1 to 1024, not inf"),
         ("[dispatch]\nper_destination = 'x'", "dispatch.per_destination", "from 1 to 1024, not 'x'"),
         ("[dispatch]\nper_destinaton = 1", "config", "did you mean dispatch.per_destination?"),
-        ("db = 'a'\ndb = 'b'", "config", "is not TOML"),
-        ("a = " + "[" * 5000, "config", "is not TOML"),
+        ("db = 'a'\ndb = 'b'", "config", "is not valid TOML"),
+        ("a = " + "[" * 5000, "config", "is not valid TOML"),
     ],
     ids=lambda value: str(value)[:50],
 )
@@ -184,12 +188,12 @@ def test_a_setting_that_makes_no_sense_is_named(text: str, field: str, words: st
 
 
 def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
-    with pytest.raises(Invalid, match="there is no configuration file /nowhere"):
+    with pytest.raises(Invalid, match=r"the configuration file .* does not exist"):
         load(file="/nowhere.toml")
-    with pytest.raises(Invalid, match="cannot be read: Is a directory"):
+    with pytest.raises(Invalid, match=r"cannot read .*: Is a directory"):
         load(file=str(home))
     (home / "latin.toml").write_bytes(b"db = '\xe9'")
-    with pytest.raises(Invalid, match="is not TOML"):
+    with pytest.raises(Invalid, match="is not valid TOML"):
         load(file=str(home / "latin.toml"))
 
 
@@ -214,8 +218,8 @@ def test_filters_of_ones_own_are_kept_by_name_and_checked() -> None:
     ("text", "words"),
     [
         ('[filters]\nours = "state:broken"\n', "the filter 'ours': unknown state 'broken'"),
-        ("[filters]\nours = 7\n", "ours is a text in quotation marks"),
-        ('filters = "state:failed"\n', "filters is a table of texts"),
+        ("[filters]\nours = 7\n", "ours must be a string in quotation marks"),
+        ('filters = "state:failed"\n', "filters must be a table of strings"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_named(text: str, words: str) -> None:
@@ -239,10 +243,10 @@ class TestTheEndpoint:
 
     @pytest.mark.parametrize("rate", ["-1", '"fast"', "true", "[]"])
     def test_not_by_what_is_no_rate(self, rate: str) -> None:
-        with pytest.raises(Invalid, match=r"listen.rate: the rate is 0.01 to 1000 requests a second"):
+        with pytest.raises(Invalid, match=r"listen.rate: the rate must be 0.01 to 1000 requests a second"):
             load(f"[listen]\nrate = {rate}\n")
 
     @pytest.mark.parametrize("hosts", ['["a b"]', '["http://a"]', '["a:80"]', '["*"]', "[7]", "7", '[""]'])
     def test_not_by_what_is_no_name(self, hosts: str) -> None:
-        with pytest.raises(Invalid, match=r"listen.hosts is a list of names"):
+        with pytest.raises(Invalid, match=r"listen.hosts must be a list of names"):
             load(f"[listen]\nhosts = {hosts}\n")

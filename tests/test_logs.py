@@ -165,5 +165,5 @@ def test_lines_go_on_where_another_tocsin_put_the_log_aside(path: Path) -> None:
 @pytest.mark.parametrize("place", ["", "file/tocsin.log"], ids=["a directory", "below a file"])
 def test_a_log_that_cannot_be_written_is_refused_in_words(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CannotOpen, match=r"cannot be written: .*; choose another with --log"):
+    with pytest.raises(CannotOpen, match=r"cannot write .*; choose another with --log"):
         logs.set_up(tmp_path / place, to_stderr=False)

@@ -1,4 +1,4 @@
-"""What a person can set: flags, else environment, else the configuration file, else defaults."""
+"""The configuration: options, else environment variables, else the configuration file, else defaults."""
 
 import ipaddress
 import os
@@ -44,40 +44,40 @@ class Config:
     """The absolute path of an SQLite file, or a postgresql:// URL."""
     log: Path
     link_template: str = ""
-    """Where an alert can be looked at, with `{alertId}` to be filled in."""
+    """The URL of an alert's page; `{alertId}` is replaced by the alert's id."""
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 64
     per_destination: int = 16
     listen: tuple[str, int] | None = None
-    """Address and port on which alerts are taken over HTTP; None for not at all."""
+    """Address and port of the HTTP endpoint; None disables it."""
     listen_token: Secret | None = None
     listen_rate: float | None = None
-    """Requests per second taken from each token that has no rate of its own; None for no limit."""
+    """The maximum of requests per second for each token without its own rate; None for no limit."""
     listen_hosts: frozenset[str] = frozenset()
-    """Names of the endpoint, in lower case, beside addresses and `localhost`."""
+    """Names of the endpoint, in lower case, in addition to addresses and `localhost`."""
     network: NetworkPolicy = field(default_factory=NetworkPolicy)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    """In which the proxies are named; not to be shown, for it holds passwords."""
+    """Names the proxies. Never shown, because it may contain passwords."""
     own_formats: "Formats | None" = None
-    """The formats of alerts, if the configuration has any of its own; None for those built in."""
+    """The alert formats if the configuration defines any; None for the built-in ones."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
-    """The app's keys by the id of what they do; the app knows the ids."""
+    """The app's keys by the id of the action; the app defines the ids."""
     kept: Path = Path()
-    """Where the app keeps its theme, screen and filter."""
+    """The file in which the app remembers its theme, screen and filter."""
     filters: tuple[tuple[str, str], ...] = ()
-    """Names and texts of filters the app offers."""
+    """Names and texts of the filters that the app offers."""
     warning: str = ""
-    """What is wrong with the file itself, though it does its work; empty for nothing."""
+    """A warning about the configuration file, which is still used; empty for none."""
 
     @property
     def formats(self) -> "Formats":
-        from tui.intake.formats import built_in  # here, because most commands read no alerts
+        from tui.intake.formats import built_in  # imported late, because most commands read no alerts
 
         return self.own_formats or built_in()
 
     @property
     def proxies(self) -> Proxies:
-        """Raises Invalid for one that cannot be used: here, because most commands send nothing."""
+        """Raises Invalid for an unusable proxy: only here, because most commands send nothing."""
         return parse_proxies(self.environment)
 
 
@@ -91,10 +91,10 @@ def load(
     network_allow: str | None = None,
     environment: Mapping[str, str] = os.environ,
 ) -> Config:
-    """Put the configuration together. Raises Invalid naming the setting and where it was found.
+    """Return the configuration. Raises Invalid with the name and source of an invalid setting.
 
-    All but `environment` are the flags. A file that was asked for has to be there; the default one
-    need not.
+    All arguments except `environment` are command-line options. A configuration file that is named must
+    exist; the default one need not.
     """
     asked = file or environment.get("TOCSIN_CONFIG")
     path = _path({"config": asked}, "config", Path()) if asked else None
@@ -136,15 +136,15 @@ def load(
 def _database(settings: Mapping[str, Any]) -> str:
     given = _text(settings, "db")
     scheme, separator, rest = given.partition("://")
-    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a / was left out, no path
+    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a missing slash, not a path
         return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
     if not separator or scheme not in ("postgresql", "postgres"):
-        raise Invalid("db", "--db takes the path of a file, or a postgresql:// URL")
+        raise Invalid("db", "--db must be a file path or a postgresql:// URL")
     return f"postgresql://{rest}"
 
 
 def parse_address(given: str) -> tuple[str, int]:
-    """An IP address (`localhost` stands for 127.0.0.1) and a port. Raises Invalid (`listen`)."""
+    """Parse an IP address (or `localhost`, which means 127.0.0.1) and a port. Raises Invalid (`listen`)."""
     host, _, port = given.rpartition(":")
     host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
     try:
@@ -154,7 +154,7 @@ def parse_address(given: str) -> tuple[str, int]:
     except ValueError:
         pass
     raise Invalid(
-        "listen", f"--listen takes an address and a port, like 127.0.0.1:8808 or [::1]:8808, not {given!r}"
+        "listen", f"--listen must be an address and a port, like 127.0.0.1:8808 or [::1]:8808, not {given!r}"
     )
 
 
@@ -176,7 +176,7 @@ def _rate(given: object) -> float | None:
 def _hosts(given: object) -> frozenset[str]:
     if isinstance(given, str):
         given = [part for part in given.replace(" ", "").split(",") if part]
-    wrong = Invalid("listen.hosts", 'listen.hosts is a list of names, like ["alerts.example.com"]')
+    wrong = Invalid("listen.hosts", 'listen.hosts must be a list of names, like ["alerts.example.com"]')
     if not isinstance(given, list):
         raise wrong
     for name in given:
@@ -193,7 +193,9 @@ def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:
     try:
         return Path(_text(settings, key) or default).expanduser()
     except RuntimeError:
-        raise Invalid(key, f"{key}: nobody's home is at {settings[key]}") from None
+        raise Invalid(
+            key, f"{key}: cannot find the home directory in {settings[key]}; use an absolute path"
+        ) from None
 
 
 def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
@@ -201,7 +203,7 @@ def _network(settings: Mapping[str, Any]) -> NetworkPolicy:
     if isinstance(allow, str):
         allow = allow.replace(",", " ").split()
     if not isinstance(allow, list):
-        raise Invalid("network.allow", 'network.allow is a list of networks, like ["10.0.0.0/8"]')
+        raise Invalid("network.allow", 'network.allow must be a list of networks, like ["10.0.0.0/8"]')
     return NetworkPolicy(
         parse_policy(_text(settings, "network.policy") or PolicyName.LOCAL), parse_allow(allow)
     )
@@ -213,7 +215,7 @@ def _delays(given: object, source: str) -> tuple[int, ...]:
     if isinstance(given, str):
         given = [part for part in given.replace(" ", "").split(",") if part]
     if not isinstance(given, list):
-        raise Invalid("retry.delays", f"{source} is a list of seconds, like [5, 15, 30]")
+        raise Invalid("retry.delays", f"{source} must be a list of seconds, like [5, 15, 30]")
     try:
         return parse_delays(given)
     except Invalid as error:
@@ -221,9 +223,9 @@ def _delays(given: object, source: str) -> tuple[int, ...]:
 
 
 def _keys(given: object, above: str = "") -> dict[str, str]:
-    """By id, which TOML takes for tables in tables where it stands without quotation marks."""
+    """Return the keys by id. TOML reads a dotted id without quotation marks as nested tables."""
     if not isinstance(given, dict):
-        raise Invalid("keys", 'keys is a table of texts, like "alerts.resend" = "x"')
+        raise Invalid("keys", 'keys must be a table of strings, like "alerts.resend" = "x"')
     keys: dict[str, str] = {}
     for name, value in given.items():
         if isinstance(value, dict):
@@ -236,7 +238,7 @@ def _keys(given: object, above: str = "") -> dict[str, str]:
 def _filters(given: object) -> tuple[tuple[str, str], ...]:
     if not isinstance(given, dict):
         raise Invalid(
-            "filters", 'filters is a table of texts, like "night shift" = "severity:>=high since:12h"'
+            "filters", 'filters must be a table of strings, like "night shift" = "severity:>=high since:12h"'
         )
     filters = tuple((str(name), _text({name: value}, name)) for name, value in given.items())
     for name, text in filters:
@@ -250,7 +252,9 @@ def _filters(given: object) -> tuple[tuple[str, str], ...]:
 def _text(settings: Mapping[str, Any], key: str) -> str:
     value = settings.get(key, "")
     if not isinstance(value, str) or "\0" in value:
-        raise Invalid(key, f"{key} is a text in quotation marks")  # not what it is: it may be a secret
+        raise Invalid(
+            key, f"{key} must be a string in quotation marks"
+        )  # without the value, which may be a secret
     return value
 
 
@@ -261,5 +265,5 @@ def _count(settings: Mapping[str, Any], key: str, default: int) -> int:
     except (TypeError, ValueError, OverflowError):
         number = 0
     if not 1 <= number <= 1024:
-        raise Invalid(key, f"{key} is a number from 1 to 1024, not {value!r}")
+        raise Invalid(key, f"{key} must be a number from 1 to 1024, not {value!r}")
     return number

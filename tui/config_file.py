@@ -1,4 +1,4 @@
-"""The configuration file: which settings it may have, and whether its secrets are safe in it."""
+"""The configuration file: its allowed settings, and a check that its secrets are private."""
 
 import tomllib
 from collections.abc import Mapping
@@ -39,9 +39,10 @@ def default_path() -> Path:
 
 
 def read(asked: Path | None) -> dict[str, Any]:
-    """The settings in it by their dotted names, unread but for the formats; raises Invalid.
+    """Return the settings by their dotted names. Raises Invalid (`config`).
 
-    A file that was asked for has to be there; the default one need not.
+    Only the formats are parsed; other values are returned as they are. A file that is named must exist; the
+    default one need not.
     """
     path = asked or default_path()
     try:
@@ -49,11 +50,11 @@ def read(asked: Path | None) -> dict[str, Any]:
     except FileNotFoundError:
         if asked is None:
             return {}
-        raise Invalid("config", f"there is no configuration file {path}") from None
+        raise Invalid("config", f"the configuration file {path} does not exist") from None
     except OSError as error:
-        raise Invalid("config", f"the configuration file {path} cannot be read: {error.strerror}") from None
+        raise Invalid("config", f"cannot read the configuration file {path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid("config", f"the configuration file {path} is not TOML: {error}") from None
+        raise Invalid("config", f"the configuration file {path} is not valid TOML: {error}") from None
     settings: dict[str, Any] = {}
     if "formats" in tables:
         settings["formats"] = _formats(path, tables.pop("formats"))
@@ -68,15 +69,15 @@ def read(asked: Path | None) -> dict[str, Any]:
     for key in settings:
         if key not in known:
             close = get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"it knows {', '.join(known)}"
+            hint = f"did you mean {close[0]}?" if close else f"use one of {', '.join(known)}"
             raise Invalid("config", f"{path}: unknown setting {key}; {hint}")
     return settings
 
 
 def exposure(path: Path, settings: Mapping[str, Any]) -> str:
-    """That everybody can read secrets in the file `path`; empty if there is none, or not everybody can.
+    """Return a warning if every user can read secrets in the file `path`; else an empty string.
 
-    Told and not mended: the file is its owner's, and who may read it may be some tool's business.
+    The permissions are not changed: the file belongs to its owner, and another tool may manage it.
     """
     secret = [
         key
@@ -86,8 +87,8 @@ def exposure(path: Path, settings: Mapping[str, Any]) -> str:
     if not secret or not is_for_everybody(path):
         return ""
     return (
-        f"everybody on this machine can read the secret in {path} ({', '.join(secret)}); "
-        "make it private: chmod 600"
+        f"every user of this machine can read the secret in {path} ({', '.join(secret)}); "
+        "make the file private with chmod 600"
     )
 
 
@@ -95,7 +96,7 @@ def _has_password(db: str) -> bool:
     try:
         parts = urlsplit(db)
         return parts.password is not None or "password" in parse_qs(parts.query)
-    except ValueError:  # refused elsewhere
+    except ValueError:  # reported where the URL is parsed
         return True
 
 

@@ -1,4 +1,4 @@
-"""Where log lines go: one line an event, nothing in it that a terminal acts on, no secrets."""
+"""The log: one line per event, without control characters and without secrets."""
 
 import contextlib
 import fcntl
@@ -21,7 +21,7 @@ _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
 
 
 class OneLine(logging.Formatter):
-    """`2026-01-31T09:30:00.000Z ERROR dispatcher: …`; URLs masked, tracebacks folded into the line."""
+    """Formats `2026-01-31T09:30:00.000Z ERROR dispatcher: …` with URLs masked and tracebacks on the line."""
 
     converter = time.gmtime
 
@@ -35,12 +35,12 @@ class OneLine(logging.Formatter):
 
 
 def redact(text: str) -> str:
-    """`text` with every URL in it masked: webhook URLs often hold a token."""
+    """Return `text` with every URL masked: webhook URLs often contain a token."""
     return _URL.sub(lambda match: _mask(match[0]), text)
 
 
 def told_of(error: BaseException) -> str:
-    """What a crash says of itself: the first line, URLs masked. Below it a database quotes whole rows."""
+    """Return an error's first line with URLs masked. Further lines of database errors quote whole rows."""
     return redact(str(error).partition("\n")[0])
 
 
@@ -52,14 +52,14 @@ def _mask(url: str) -> str:
 
 
 class _File(logging.handlers.WatchedFileHandler):
-    """The log's file, put aside when it is large; opened anew where another program has done so."""
+    """The log file. It is rotated when it is large, and reopened when another program has rotated it."""
 
     def _open(self) -> io.TextIOWrapper:
-        # As `set_up` does it: where the file was taken away we are the one that makes it.
+        # The same checks as in `set_up`: if the file was removed, this creates it.
         return open(self.baseFilename, "a", encoding="utf-8", opener=_open_privately)
 
     def emit(self, record: logging.LogRecord) -> None:
-        _put_aside_if_large(Path(self.baseFilename))
+        _rotate_if_large(Path(self.baseFilename))
         super().emit(record)
 
 
@@ -68,31 +68,32 @@ def _open_privately(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _put_aside_if_large(path: Path) -> None:
-    with contextlib.suppress(OSError):  # what cannot be put aside goes on growing
+def _rotate_if_large(path: Path) -> None:
+    with contextlib.suppress(OSError):  # if rotation fails, the file keeps growing
         if path.stat().st_size <= _ROTATE_AT:
             return
         with path.open("rb") as file:
-            # Of several that find it large one puts it aside: the next would put the new one in its place.
+            # If several processes see the file is too large, only one rotates it; a second would rotate the
+            # new file.
             fcntl.flock(file, fcntl.LOCK_EX)
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 path.replace(path.with_suffix(path.suffix + ".1"))
 
 
 def set_up(path: Path, *, to_stderr: bool) -> None:
-    """Write the log to `path`, readable by its owner alone, and for a service to stderr as well.
+    """Write the log to `path`, readable only by its owner. For a service, also write it to stderr.
 
-    Raises CannotOpen when the file cannot be written.
+    Raises CannotOpen if the file cannot be written.
     """
     try:
         make_directory(path.parent)
         refuse_planted_link(path)
-        _put_aside_if_large(path)
+        _rotate_if_large(path)
         file = _File(path)
         close_to_others(path)
     except OSError as error:
         raise CannotOpen(
-            f"the log {path} cannot be written: {error.strerror}; choose another with --log"
+            f"cannot write the log {path}: {error.strerror}; choose another with --log"
         ) from None
     handlers: list[logging.Handler] = [file]
     if to_stderr:

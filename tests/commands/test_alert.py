@@ -325,7 +325,7 @@ class TestCancel:
         tocsin("alert", "cancel", "alert-of-root", "--to", "soc")
         assert self.states(tocsin) == {"soc": "cancelled", "pager": "scheduled"}
         again = complaint(tocsin("alert", "cancel", "alert-of-root", "--to", "soc"), 1)
-        assert again == "soc: nothing to cancel: it is cancelled already"
+        assert again == "soc: nothing to cancel: it is already cancelled"
 
 
 def test_thousands_of_deliveries_are_sent_again_at_once(tocsin: Tocsin) -> None:

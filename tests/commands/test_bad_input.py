@@ -29,8 +29,11 @@ URL = "http://localhost:8081"
         ("http://[::1", "not a URL"),
         ("http://\u202eexample.com", "no spaces"),
         ("http://169.254.169.254/latest", "169.254.169.254 is a link-local address (cloud"),
-        ("http://[64:ff9b::a9fe:a9fe]", "64:ff9b::a9fe:a9fe, which stands for 169.254.169.254, a link-local"),
-        ("http://[::]:8081", ":: is the unspecified address (this machine is ::1); never sent to"),
+        ("http://[64:ff9b::a9fe:a9fe]", "64:ff9b::a9fe:a9fe, which embeds 169.254.169.254, a link-local"),
+        (
+            "http://[::]:8081",
+            ":: is the unspecified address (use ::1 for this machine); Tocsin never sends to it",
+        ),
     ],
 )
 def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) -> None:
@@ -40,7 +43,7 @@ def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) ->
 
 def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
     tocsin.add(destination(name="soc", url="https://hooks.example.com"))
-    refused = "10.0.0.7 is a private address, which the network policy public refuses"
+    refused = "10.0.0.7 is a private address, blocked by the network policy public"
 
     for command in (("add", "pager", "http://10.0.0.7"), ("edit", "soc", "--url", "http://10.0.0.7")):
         assert complaint(tocsin("--network-policy", "public", "destination", *command), 2) == refused
@@ -52,18 +55,18 @@ def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["", URL], "give the destination a display name"),
+        (["", URL], "enter a display name for the destination"),
         (["x" * 81, URL], "at most 80 characters; this one has 81"),
         (["so\x1b[31mc", URL], "only printable characters"),
-        (["soc", URL, "--severity", "URGENT"], "unknown severity 'URGENT'; one of INFO, LOW, "),
+        (["soc", URL, "--severity", "URGENT"], "unknown severity 'URGENT'; use one of INFO, LOW, "),
         (["soc", URL, "--severity", "high,"], "unknown severity ''"),
         (["soc", URL, "--severity", "none,low"], "unknown severity 'none'"),
-        (["soc", URL, "--type", "ALARM"], "unknown type 'ALARM'; one of RULE, RULE_ERROR, POLICY"),
+        (["soc", URL, "--type", "ALARM"], "unknown type 'ALARM'; use one of RULE, RULE_ERROR, POLICY"),
         (["soc", URL, "--timeout", "0.5"], "1 to 120 seconds"),
         (["soc", URL, "--rate", "fast"], "requests a second"),
         (["soc", URL, "--header", "X-Key"], "'Name: value'"),
         (["soc", URL, "--header", "Host: example.com"], "set by Tocsin"),
-        (["soc", URL, "--header", "X-Key: a\r\nX-Other: b"], "a character that a header cannot carry"),
+        (["soc", URL, "--header", "X-Key: a\r\nX-Other: b"], "a character that is not allowed in a header"),
         (["soc", URL, "--secret", "hunter2"], "starts with whsec_"),
         (["soc", URL, "--secret", "v1,whsec_AAAA"], "leave out the 'v1,' in front"),
         (["soc", URL, "--secret", "-"], "no signing secret came from standard input"),
@@ -102,7 +105,7 @@ def test_a_name_in_use_whatever_its_case(tocsin: Tocsin) -> None:
 )
 def test_an_unknown_destination_is_a_failure_wherever_it_is_named(tocsin: Tocsin, command: list[str]) -> None:
     tocsin.add(destination())
-    assert complaint(tocsin(*command), 1) == "no destination is called 'sock'; there is soc"
+    assert complaint(tocsin(*command), 1) == "no destination is named 'sock'; choose from: soc"
     assert tocsin.stored()["alert"] == 0
 
 
@@ -113,7 +116,7 @@ def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin
             tocsin("destination", "delete", name, "--yes")
     tocsin.add(destination(name="soc"))
     told = complaint(tocsin("alert", "list", "--filter", "to:sock"), 1)
-    assert told == "no destination is called 'sock'; there is soc, old (deleted)"
+    assert told == "no destination is named 'sock'; choose from: soc, old (deleted)"
 
 
 @pytest.mark.parametrize(
@@ -123,7 +126,7 @@ def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin
         (["--title", "x", "--type", "ALARM"], "unknown type 'ALARM'"),
         (["--severity", "HIGH"], "an alert needs a title, a name or an id"),
         (["--title", "x", "--context", "{"], "--context is not JSON"),
-        (["--title", "x", "--context", "[1]"], "alertContext is a JSON object, not an array"),
+        (["--title", "x", "--context", "[1]"], "alertContext must be a JSON object, not an array"),
         (["--title", "x", "alerts.json"], "not both"),
         (["--title", "x", "--wait", "long"], "--wait takes a number of seconds, not 'long'"),
         (["nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
@@ -141,9 +144,9 @@ def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: s
     [
         ("", "the input is empty"),
         ('{"title": "x', "line 1: this is not JSON: unterminated string starting at column 11"),
-        ("5", "an alert is a JSON object, not a number"),
+        ("5", "an alert must be a JSON object, not a number"),
         ('{"title": "x",\n\n  "tags": [}', "line 3: this is not JSON: "),
-        ('{"title": "x", "alertContext": "y"}', "line 1: alertContext is a JSON object, not a string"),
+        ('{"title": "x", "alertContext": "y"}', "line 1: alertContext must be a JSON object, not a string"),
         ('{"title": "x", "alertContext": {"n": NaN}}', "line 1: NaN is not JSON"),
         ('[\n{"title": "x", "sevrity": "LOW"}]', "item 1: unknown key 'sevrity'; did you mean 'severity'?"),
         ('{"title": "x", "destinations": ["soc"]}', "line 1: no destination is called 'soc'"),
@@ -167,9 +170,9 @@ def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["--state", "lost"], "unknown state 'lost'; one of waiting, retrying, "),
+        (["--state", "lost"], "unknown state 'lost'; use one of waiting, retrying, "),
         (["--severity", "URGENT"], "unknown severity 'URGENT'"),
-        (["--since", "yesterday"], "--since takes a time span like 30m, 2h or 7d, not 'yesterday'"),
+        (["--since", "yesterday"], "--since requires a time span like 30m, 2h or 7d, not 'yesterday'"),
         (["--filter", "colour:red"], "there is no filter colour:"),
         (["--filter", 'to:"Ops'], "a quotation mark is not closed"),
         (["--limit", "0"], "--limit"),
@@ -274,7 +277,7 @@ class TestDatabase:
 
     def test_of_an_engine_that_is_not_supported(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("--db", "mysql://localhost/tocsin", "alert", "list"), 2)
-        assert "--db takes the path of a file, or a postgresql:// URL" in refusal
+        assert "--db must be a file path or a postgresql:// URL" in refusal
 
     def test_on_a_server_that_is_not_there(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("--db", "postgresql://soc:s3cret@127.0.0.1:1/tocsin", "alert", "list"), 3)
@@ -285,7 +288,7 @@ class TestDatabase:
 def test_a_log_that_cannot_be_written(tocsin: Tocsin) -> None:
     tocsin.log.mkdir()
     refusal = complaint(tocsin("send", "--title", "x"), 3)
-    assert refusal == f"the log {tocsin.log} cannot be written: Is a directory; choose another with --log"
+    assert refusal == f"cannot write the log {tocsin.log}: Is a directory; choose another with --log"
     assert tocsin.stored() == NOTHING
 
 
@@ -294,7 +297,7 @@ def test_a_home_that_cannot_be_made(tocsin: Tocsin) -> None:
     tocsin.environment = {"PATH": os.environ["PATH"], "HOME": nowhere}
     refusal = complaint(tocsin("send", "--title", "x"), 3)
     assert refusal == (
-        f"the log {nowhere}/.local/state/tocsin/log/tocsin.log cannot be written: "
+        f"cannot write the log {nowhere}/.local/state/tocsin/log/tocsin.log: "
         "No such file or directory; choose another with --log"
     )
     tocsin.environment["TOCSIN_LOG"] = str(tocsin.log)
@@ -310,11 +313,11 @@ def test_a_home_that_cannot_be_made(tocsin: Tocsin) -> None:
         ("link_templat = ''", "unknown setting link_templat; did you mean link_template?"),
         ("[retry]\ndelay = [5]", "unknown setting retry.delay; did you mean retry.delays?"),
         ("[format.acme]\ndetect = 'a'", "unknown setting format.acme; did you mean formats?"),
-        ("db = ", "is not TOML: "),
-        ("[retry]\ndelays = ['soon']", "a retry delay is a number of seconds"),
-        ("[network]\npolicy = 'private'", "the network policy is local or public, not 'private'"),
-        ("[network]\nallow = '10.0.0.1/8'", "has bits behind its prefix; write 10.0.0.0/8"),
-        ("[network]\nallow = 10", "network.allow is a list of networks"),
+        ("db = ", "is not valid TOML: "),
+        ("[retry]\ndelays = ['soon']", "a retry delay must be 0 to 604800 seconds"),
+        ("[network]\npolicy = 'private'", "the network policy must be local or public, not 'private'"),
+        ("[network]\nallow = '10.0.0.1/8'", "has bits set after its prefix; write 10.0.0.0/8"),
+        ("[network]\nallow = 10", "network.allow must be a list of networks"),
     ],
 )
 def test_a_configuration_that_makes_no_sense(
@@ -325,14 +328,14 @@ def test_a_configuration_that_makes_no_sense(
 
 def test_a_configuration_that_is_not_there(tocsin: Tocsin) -> None:
     refusal = complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": "/nowhere.toml"}), 2)
-    assert refusal == "there is no configuration file /nowhere.toml"
+    assert refusal == "the configuration file /nowhere.toml does not exist"
 
 
 @pytest.mark.parametrize(
     ("delays", "words"),
     [
-        ("soon", "TOCSIN_RETRY_DELAYS: a retry delay is a number of seconds from 0 to a week, not 'soon'"),
-        ("1,2,3,4,5,6,7,8,9,10,11", "at most 10 retries; 11 delays are given"),
+        ("soon", "TOCSIN_RETRY_DELAYS: a retry delay must be 0 to 604800 seconds (a week), not 'soon'"),
+        ("1,2,3,4,5,6,7,8,9,10,11", "at most 10 delays are allowed, one per retry; there are 11"),
     ],
 )
 def test_retry_delays_that_make_no_sense(tocsin: Tocsin, delays: str, words: str) -> None:

@@ -118,7 +118,7 @@ class TestPrune:
     @pytest.mark.parametrize(
         ("given", "complaint_"),
         [
-            (["--older-than", "soon"], "--older-than takes a time span like 30m, 2h or 7d, not 'soon'"),
+            (["--older-than", "soon"], "--older-than requires a time span like 30m, 2h or 7d, not 'soon'"),
             (
                 ["--older-than", "1d", "--state", "scheduled"],
                 "alerts end unrouted, folded, delivered, cancelled, failed",

@@ -168,8 +168,8 @@ class TestAdd:
         assert "who are you?" in done.stdout
         assert done.stderr == (
             "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
-            " It refuses who asks: check the token in the URL or the headers, and if it lets this"
-            " machine in.\n"
+            " The receiver denied access. Check the token in the URL or the headers, and whether the"
+            " receiver allows this machine.\n"
         )
         assert len(receiver.requests) == 1
         assert tocsin.stored()["destination"] == 1
@@ -182,14 +182,14 @@ class TestFilter:
         refused = tocsin("send", "--title", "Bucket public", "--tag", "aws")
         assert taken.stdout.endswith("queued for soc\n")
         assert refused.stdout.endswith(
-            "stored, not routed: no destination's filter takes it: soc wants tag:aws -bucket\n"
+            "stored, not routed: no destination's filter matches it: soc requires tag:aws -bucket\n"
         )
 
     def test_one_that_makes_no_sense_is_refused(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "add", "soc", "http://localhost", "--filter", "state:failed")
         assert done.returncode == 2
         assert done.stderr == (
-            "tocsin: state: has no place here: an alert that comes in has no delivery yet\n"
+            "tocsin: state: is not allowed in a destination's filter; a new alert has no delivery yet\n"
         )
         assert tocsin.stored()["destination"] == 0
 
@@ -418,7 +418,7 @@ class TestRotate:
         [
             (["--overlap", "soon"], 2, "the overlap is a time span like 24h"),
             (["--end", "--overlap", "1h"], 2, "--end stands alone"),
-            (["--secret", SECRET], 2, "this is the signing secret it has already"),
+            (["--secret", SECRET], 2, "this is already its signing secret; use a new one"),
             (["--secret", f"v1,{SECRET}"], 2, "leave out the 'v1,' in front"),
         ],
     )
@@ -431,7 +431,7 @@ class TestRotate:
     def test_one_that_signs_nothing_is_refused(self, tocsin: Tocsin) -> None:
         tocsin.add(destination(name="plain"))
         refusal = complaint(tocsin("destination", "rotate", "plain"), 1)
-        assert refusal == "it has no signing secret to rotate; `edit --secret generate` gives it one"
+        assert refusal == "it has no signing secret to rotate; create one with `edit --secret generate`"
 
 
 class TestTest:
@@ -466,7 +466,7 @@ class TestTest:
         assert done.returncode == 1
         reason = (
             "soc did not get the test alert. Nothing is listening on 127.0.0.1:1."
-            " Is the receiver running, and is the port right?"
+            " Check that the receiver is running and that the port is right."
         )
         assert done.stderr == f"tocsin: {reason}\n"
         attempt = tocsin.json("destination", "test", "soc", code=1)
@@ -571,7 +571,7 @@ class TestAuthorization:
         [
             (["--bearer", "a", "--basic", "b:c"], "Authorization is given twice"),
             (["--bearer", "s3cret", "--header", "authorization: s3cret"], "Authorization is given twice"),
-            (["--bearer", "Bearer s3cret"], "leave out the 'Bearer' in front of the token"),
+            (["--bearer", "Bearer s3cret"], "remove 'Bearer' before the token"),
             (["--basic", "soc"], "write USER:PASSWORD; the password may be env:NAME or file:PATH"),
             (["--basic", "soc:-"], "no password came from standard input"),
             (["--bearer", "-"], "no bearer token came from standard input"),

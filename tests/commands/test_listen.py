@@ -35,7 +35,7 @@ def test_an_address(given: str, address: tuple[str, int]) -> None:
     "given", ["8808", "127.0.0.1", "host:80", "127.0.0.1:", "127.0.0.1:65536", "1:2:3", ":80"]
 )
 def test_what_is_no_address(given: str) -> None:
-    with pytest.raises(Invalid, match=r"--listen takes an address and a port"):
+    with pytest.raises(Invalid, match=r"--listen must be an address and a port"):
         parse_address(given)
 
 

@@ -14,7 +14,7 @@ from tui.store.reading.queries import summary
 
 PUBLIC = {"TOCSIN_NETWORK_POLICY": "public"}
 NO_RETRY = {"TOCSIN_RETRY_DELAYS": "0"}
-REFUSED = "127.0.0.1 is a loopback address, which the network policy public refuses"
+REFUSED = "127.0.0.1 is a loopback address, blocked by the network policy public"
 
 
 def outcomes(tocsin: Tocsin) -> list[tuple[str, str]]:
@@ -58,10 +58,8 @@ def test_a_test_upon_adding_keeps_to_it_too(tocsin: Tocsin, receiver: Receiver) 
     done = tocsin("destination", "add", "soc", named, "--test", env=PUBLIC)
 
     assert done.returncode == 1
-    assert (
-        "localhost is 127.0.0.1, a loopback address, which the network policy public refuses." in done.stderr
-    )
-    assert "name its network in `allow` under [network]" in done.stderr
+    assert "localhost is 127.0.0.1, a loopback address, blocked by the network policy public." in done.stderr
+    assert "add its network to `allow` under [network]" in done.stderr
     assert receiver.requests == []
 
 
@@ -118,8 +116,8 @@ class TestProxies:
     ) -> None:
         socks = {"ALL_PROXY": "socks5://me:hunter2@127.0.0.1:1080"}
         told = (
-            "ALL_PROXY names a proxy spoken to in socks5://; Tocsin knows http:// ones, which carry https "
-            "as well: name such a one or unset ALL_PROXY"
+            "ALL_PROXY is a socks5:// proxy; Tocsin supports only http:// proxies, which also carry https; "
+            "use one of those or unset ALL_PROXY"
         )
 
         for command in (

@@ -208,7 +208,7 @@ def test_to_nobody_is_said_once_before_anything_is_stored(tocsin: Tocsin) -> Non
     done = tocsin("send", "-", "--to", "soc", input='{"title": "a"}\n{"title": "b"}\n')
     assert (done.returncode, done.stderr) == (
         1,
-        "tocsin: no destination is called 'soc'; there is none yet\n",
+        "tocsin: no destination is named 'soc'; there are none yet\n",
     )
     assert tocsin.stored()["alert"] == 0
 
@@ -367,7 +367,7 @@ class TestFormats:
         done = tocsin("send", "-", input=json.dumps({**group, "alerts": alerts}) + "\n{}")
         assert done.returncode == 2
         assert done.stderr.splitlines() == [
-            "tocsin: line 1, item 2: an alert is a JSON object, not a string",
+            "tocsin: line 1, item 2: an alert must be a JSON object, not a string",
             "tocsin: line 2: an alert needs a title, a name or an id",
         ]
         assert titles(tocsin) == ["a", "c"]

@@ -9,7 +9,7 @@ import pytest
 from tests.commands.conftest import NOTHING, Receiver, Tocsin, complaint, receiving
 from tests.delivery.certificates import Authority, Issued, tls
 
-WARNING = "⚠ not verified: whoever gets in between can pass for the receiver and read its alerts"
+WARNING = "⚠ not verified: anyone on the network path can impersonate the receiver and read its alerts"
 URL = "https://hooks.example.com/alerts"
 
 
@@ -97,7 +97,7 @@ def test_an_edit_leaves_what_it_does_not_name(tocsin: Tocsin, authority: Authori
     ("given", "says"),
     [
         (["--ca-file", "/nowhere/ca.pem"], "the file /nowhere/ca.pem cannot be read: No such file"),
-        (["--client-key", "/etc/hostname"], "a key is of use only with its certificate"),
+        (["--client-key", "/etc/hostname"], "a key requires its certificate"),
         (["--client-key-password", "hunter2"], "the password is never stored; say where it is"),
         (["--client-cert", "/etc/passwd"], "there is no certificate in /etc/passwd"),
     ],
@@ -114,7 +114,7 @@ def test_a_key_without_its_password_is_refused_and_nobody_is_asked(tocsin: Tocsi
 
 
 def test_settings_without_effect_are_refused(tocsin: Tocsin) -> None:
-    says = "http:// is sent in the clear, whatever is set for TLS"
+    says = "http:// does not use TLS"
     assert says in complaint(tocsin("destination", "add", "soc", "http://localhost", "--no-verify"), 2)
     tocsin("destination", "add", "soc", URL, "--no-verify")
     assert says in tocsin("destination", "edit", "soc", "--url", "http://localhost").stderr

@@ -77,10 +77,10 @@ def test_a_token_found_somewhere_is_revoked_without_knowing_its_name(tocsin: Toc
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (["add", " "], "give the token a name"),
+        (["add", " "], "enter a name for the token"),
         (["add", "ci"], "there is already a token called 'ci'"),
         (["add", "x", "--rate", "fast"], "requests a second"),
-        (["add", "x", "--expires", "never"], "--expires takes a time span like 30m, 2h or 7d"),
+        (["add", "x", "--expires", "never"], "--expires requires a time span like 30m, 2h or 7d"),
     ],
 )
 def test_what_is_refused(tocsin: Tocsin, given: list[str], words: str) -> None:

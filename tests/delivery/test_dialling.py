@@ -37,7 +37,7 @@ METADATA = "169.254.169.254"
 ONLY_HERE = NetworkPolicy(PolicyName.PUBLIC, parse_allow([HERE]))
 """So that sockets of this machine stand for one address that is allowed and others that are not."""
 CLOSING = response(b"", "Connection: close")
-LINK_LOCAL = "169.254.169.254, a link-local address (cloud metadata); never sent to"
+LINK_LOCAL = "169.254.169.254, a link-local address (cloud metadata); Tocsin never sends to it"
 
 
 class Names:
@@ -81,7 +81,7 @@ class TestANameIsVetted:
         assert (second.outcome, second.error) == (
             Outcome.BLOCKED,
             "nothing was sent: hooks.example.com is 127.0.0.2, a loopback address, "
-            "which the network policy public refuses",
+            "blocked by the network policy public",
         )
         assert len(names.asked) == 2
         assert bad.connections == []
@@ -163,7 +163,7 @@ class TestAnAddress:
 
         assert (local.outcome, local.remote_address) == (Outcome.DELIVERED, f"{HERE}:{receiver.port}")
         assert public.outcome is Outcome.BLOCKED
-        assert "a loopback address, which the network policy public refuses" in (public.error or "")
+        assert "a loopback address, blocked by the network policy public" in (public.error or "")
         assert (len(receiver.requests), names.asked) == (1, [])
 
     @pytest.mark.parametrize(

@@ -48,29 +48,31 @@ def tell(sender: Sender) -> Tell:
 
 async def test_where_nothing_listens(tell: Tell, free_port: int) -> None:
     told = await tell(f"http://127.0.0.1:{free_port}")
-    assert told == "Nothing is listening on HERE. Is the receiver running, and is the port right?"
+    assert told == (
+        "Nothing is listening on HERE. Check that the receiver is running and that the port is right."
+    )
 
 
 async def test_a_name_that_does_not_resolve(tell: Tell) -> None:
     told = await tell("http://nowhere.invalid")
-    assert told.startswith("The name HERE does not resolve. Is the name spelled right")
+    assert told.startswith("The name HERE does not resolve. Check the spelling of the name")
 
 
 async def test_an_address_that_the_network_policy_refuses(tell: Tell) -> None:
     assert await tell("http://169.254.169.254") == (
-        "Nothing was sent: HERE is a link-local address (cloud metadata); never sent to. "
-        "If it is meant all the same, name this one address in `allow` under [network]."
+        "Nothing was sent: HERE is a link-local address (cloud metadata); Tocsin never sends to it. "
+        "To allow it anyway, add exactly this address to `allow` under [network]."
     )
 
 
 async def test_a_receiver_that_keeps_silent(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(hang)).url, timeout_ms=300)
-    assert told.startswith("No answer within 0.3 s. It took the request and kept silent")
+    assert told.startswith("No answer within 0.3 s. The receiver got the request")
 
 
 async def test_a_connection_that_does_not_come_about(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(hang)).url.replace("http:", "https:"), timeout_ms=300)
-    assert told.startswith("No connection to HERE within 0.3 s. Is the address right")
+    assert told.startswith("No connection to HERE within 0.3 s. Check the address")
 
 
 async def test_an_answer_without_end(tell: Tell, receive: Receive) -> None:
@@ -86,15 +88,15 @@ async def test_an_answer_without_end(tell: Tell, receive: Receive) -> None:
 # --- TLS
 
 CERTIFICATES = {
-    "expired": "expired on 2020-01-02. Who runs the receiver has to renew it.",
-    "early": "is valid only from 2089-01-01 on. Is the clock of this machine right?",
-    "wrong host": "is for 127.0.0.2, not for 127.0.0.1. Put the receiver's own name in the URL.",
+    "expired": "expired on 2020-01-02. The receiver's operator must renew it.",
+    "early": "is valid only from 2089-01-01 on. Check the clock of this machine.",
+    "wrong host": "is for 127.0.0.2, not for 127.0.0.1. Use the receiver's own name in the URL.",
     "many names": "is for a.example, *.b.example, c.example and 1 more, not for 127.0.0.1."
-    " Put the receiver's own name in the URL.",
+    " Use the receiver's own name in the URL.",
     "self-signed": "is self-signed: nobody this machine trusts vouches for it."
-    " If it is your own, give it as the destination's CA file.",
+    " If the certificate is yours, set it as the destination's CA file.",
     "unknown issuer": "was issued by Our Own CA, whom this machine does not trust."
-    " If it is your own, give its certificate as the destination's CA file.",
+    " If you run this certificate authority, set its certificate as the destination's CA file.",
 }
 
 
@@ -120,7 +122,7 @@ async def test_tls_to_a_port_that_speaks_plain_http(tell: Tell, receive: Receive
     told = await tell((await receive(plain)).url.replace("http:", "https:"))
     assert told == (
         "HERE speaks no TLS: it answers in plain text."
-        " Write http:// instead of https://, or give the port where it speaks TLS."
+        " Use http:// instead of https://, or the port where the receiver speaks TLS."
     )
 
 
@@ -133,7 +135,7 @@ async def test_tls_to_a_port_that_hangs_up(tell: Tell, receive: Receive, end: Ca
     told = await tell((await receive(hang_up)).url.replace("http:", "https:"))
     assert told == (
         "HERE closed the connection before TLS was agreed on."
-        " Does it speak TLS there? If not, write http:// instead of https://."
+        " Check that this port speaks TLS. If it does not, use http:// instead of https://."
     )
 
 
@@ -144,7 +146,7 @@ async def test_plain_http_to_a_port_that_speaks_tls(
     told = await tell(receiver.url.replace("https:", "http:"))
     assert told == (
         "HERE closed the connection without answering."
-        " Does it stop at what it gets, or does it expect https://?"
+        " The receiver may crash on this request, or expect https://."
     )
     assert receiver.requests == []
 

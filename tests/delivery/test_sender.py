@@ -551,7 +551,7 @@ class TestBlocked:
                 {"headers": (Header("X-Token", Secret("file:/nowhere/token")),)},
                 "the file /nowhere/token cannot be read: No such file or directory",
             ),
-            ({"secret": Secret("hunter2")}, "a signing secret starts with whsec_, followed by base64"),
+            ({"secret": Secret("hunter2")}, "a signing secret must start with whsec_, followed by base64"),
         ],
     )
     async def test_nothing_is_sent_without_a_secret_that_is_wanted(self, receive, send, fields, why):

@@ -233,12 +233,12 @@ async def test_what_to_do_about_a_proxy_is_said_beside_what_it_did(
     other = await receive(saying(b"220 smtp.example.com ESMTP\r\n"))
 
     for dialler, words in (
-        (by_way_of(free_port), "Is it running, and is HTTPS_PROXY or HTTP_PROXY right"),
-        (by_way_of(wanting), "Put them into the proxy's URL"),
-        (by_way_of(wanting, ME), "Check them in the proxy's URL"),
-        (by_way_of(refusing), "Who runs the proxy decides what it lets through"),
-        (by_way_of(failing), "does the proxy get through to it?"),
-        (by_way_of(other), "Does HTTPS_PROXY name a proxy that speaks HTTP?"),
+        (by_way_of(free_port), "Check that the proxy is running and that HTTPS_PROXY or HTTP_PROXY is right"),
+        (by_way_of(wanting), "Set them in the proxy URL"),
+        (by_way_of(wanting, ME), "Check the user and password in the proxy URL"),
+        (by_way_of(refusing), "Ask the proxy's administrator to allow it"),
+        (by_way_of(failing), "that the proxy can reach it."),
+        (by_way_of(other), "Check that HTTPS_PROXY names an HTTP proxy."),
     ):
         assert words in advice(await send_by(dialler)(HTTPS))
 
@@ -256,11 +256,15 @@ class TestAnyProxy:
     @pytest.mark.parametrize(
         ("policy", "host", "told"),
         [
-            ("local", "169.254.169.254", "a link-local address (cloud metadata); never sent to"),
+            ("local", "169.254.169.254", "a link-local address (cloud metadata); Tocsin never sends to it"),
             ("local", "2852039166", "2852039166 is 169.254.169.254, a link-local address"),
-            ("local", "metadata.google.internal", "the name of a cloud's metadata service; never sent to"),
-            ("public", "10.0.0.7", "a private address, which the network policy public refuses"),
-            ("public", "wiki", "a name of a private network, which the network policy public refuses"),
+            (
+                "local",
+                "metadata.google.internal",
+                "the name of a cloud's metadata service; Tocsin never sends to it",
+            ),
+            ("public", "10.0.0.7", "a private address, blocked by the network policy public"),
+            ("public", "wiki", "a private network name, blocked by the network policy public"),
         ],
     )
     async def test_is_not_asked_for_what_the_policy_refuses(

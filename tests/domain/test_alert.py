@@ -157,7 +157,7 @@ def test_the_link_template_is_filled_in_where_the_alert_brings_no_link() -> None
 )
 def test_what_is_no_object_is_called_by_its_json_name(value: object, kind: str) -> None:
     refused = refusal(value)
-    assert (refused.field, refused.message) == ("alert", f"an alert is a JSON object, not {kind}")
+    assert (refused.field, refused.message) == ("alert", f"an alert must be a JSON object, not {kind}")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_an_unknown_key_suggests_the_right_one(unknown: str, meant: str) -> None
 
 
 def test_an_unknown_key_like_no_other_lists_them_all() -> None:
-    assert refusal({"title": "x", "zzz": 1}).message == f"unknown key 'zzz'; an alert has {', '.join(KEYS)}"
+    assert refusal({"title": "x", "zzz": 1}).message == f"unknown key 'zzz'; use one of {', '.join(KEYS)}"
 
 
 def test_an_endless_unknown_key_is_cut_in_the_message() -> None:
@@ -190,32 +190,52 @@ def test_an_endless_unknown_key_is_cut_in_the_message() -> None:
     ("keys", "field", "says"),
     [
         ({"title": ""}, "title", "an alert needs a title, a name or an id"),
-        ({"title": 5}, "title", "title is a string, not a number"),
-        ({"name": ["x"]}, "name", "name is a string, not an array"),
-        ({"id": {}}, "id", "id is a string, not an object"),
-        ({"description": False}, "description", "description is a string, not a boolean"),
-        ({"runbook": 1.5}, "runbook", "runbook is a string, not a number"),
-        ({"link": []}, "link", "link is a string, not an array"),
-        ({"version": 7}, "version", "version is a string, not a number"),
-        ({"alertId": "two words"}, "alertId", "alertId is at most 200 printable characters without spaces"),
-        ({"alertId": "a\nb"}, "alertId", "alertId is at most 200 printable characters without spaces"),
-        ({"alertId": "x" * 201}, "alertId", "alertId is at most 200 printable characters without spaces"),
+        ({"title": 5}, "title", "title must be a string, not a number"),
+        ({"name": ["x"]}, "name", "name must be a string, not an array"),
+        ({"id": {}}, "id", "id must be a string, not an object"),
+        ({"description": False}, "description", "description must be a string, not a boolean"),
+        ({"runbook": 1.5}, "runbook", "runbook must be a string, not a number"),
+        ({"link": []}, "link", "link must be a string, not an array"),
+        ({"version": 7}, "version", "version must be a string, not a number"),
+        (
+            {"alertId": "two words"},
+            "alertId",
+            "alertId must be at most 200 printable characters without spaces",
+        ),
+        ({"alertId": "a\nb"}, "alertId", "alertId must be at most 200 printable characters without spaces"),
+        (
+            {"alertId": "x" * 201},
+            "alertId",
+            "alertId must be at most 200 printable characters without spaces",
+        ),
         (
             {"severity": "urgent"},
             "severity",
-            "unknown severity 'urgent'; one of INFO, LOW, MEDIUM, HIGH, CRITICAL",
+            "unknown severity 'urgent'; use one of INFO, LOW, MEDIUM, HIGH, CRITICAL",
         ),
-        ({"severity": None}, "severity", "severity is one of INFO, LOW, MEDIUM, HIGH, CRITICAL, not null"),
-        ({"severity": 3}, "severity", "severity is one of INFO, LOW, MEDIUM, HIGH, CRITICAL, not a number"),
-        ({"type": "rule error"}, "type", "unknown type 'rule error'; one of RULE, RULE_ERROR, POLICY"),
-        ({"type": ["RULE"]}, "type", "type is one of RULE, RULE_ERROR, POLICY, not an array"),
-        ({"tags": "aws"}, "tags", "tags is an array of strings, not a string"),
-        ({"tags": ["aws", 5]}, "tags", "tags is an array of strings; it holds a number"),
-        ({"tags": [None]}, "tags", "tags is an array of strings; it holds null"),
-        ({"destinations": "soc"}, "destinations", "destinations is an array of strings, not a string"),
-        ({"destinations": [{}]}, "destinations", "destinations is an array of strings; it holds an object"),
-        ({"alertContext": [1]}, "alertContext", "alertContext is a JSON object, not an array"),
-        ({"alertContext": None}, "alertContext", "alertContext is a JSON object, not null"),
+        (
+            {"severity": None},
+            "severity",
+            "severity must be one of INFO, LOW, MEDIUM, HIGH, CRITICAL, not null",
+        ),
+        (
+            {"severity": 3},
+            "severity",
+            "severity must be one of INFO, LOW, MEDIUM, HIGH, CRITICAL, not a number",
+        ),
+        ({"type": "rule error"}, "type", "unknown type 'rule error'; use one of RULE, RULE_ERROR, POLICY"),
+        ({"type": ["RULE"]}, "type", "type must be one of RULE, RULE_ERROR, POLICY, not an array"),
+        ({"tags": "aws"}, "tags", "tags must be an array of strings, not a string"),
+        ({"tags": ["aws", 5]}, "tags", "tags must be an array of strings, but contains a number"),
+        ({"tags": [None]}, "tags", "tags must be an array of strings, but contains null"),
+        ({"destinations": "soc"}, "destinations", "destinations must be an array of strings, not a string"),
+        (
+            {"destinations": [{}]},
+            "destinations",
+            "destinations must be an array of strings, but contains an object",
+        ),
+        ({"alertContext": [1]}, "alertContext", "alertContext must be a JSON object, not an array"),
+        ({"alertContext": None}, "alertContext", "alertContext must be a JSON object, not null"),
     ],
 )
 def test_a_bad_value_is_named_by_its_key(keys: dict[str, object], field: str, says: str) -> None:
@@ -242,7 +262,7 @@ def test_a_bad_value_is_named_by_its_key(keys: dict[str, object], field: str, sa
 def test_a_time_that_is_no_moment_is_refused(value: object) -> None:
     refused = refusal({"title": "x", "createdAt": value})
     assert refused.field == "createdAt"
-    assert "RFC 3339 time with its offset" in refused.message
+    assert "RFC 3339 time with an offset" in refused.message
 
 
 @given(st.integers(0, LAST_MOMENT))

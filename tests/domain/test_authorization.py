@@ -26,12 +26,12 @@ def test_a_bearer_token_becomes_an_authorization(token: str) -> None:
 @pytest.mark.parametrize(
     ("token", "says"),
     [
-        ("", "a token is ASCII without spaces, or env:NAME or file:PATH"),
-        ("two words", "a token is ASCII without spaces, or env:NAME or file:PATH"),
-        ("tökén", "a token is ASCII without spaces, or env:NAME or file:PATH"),
-        ("a\r\nX-Admin: yes", "a token is ASCII without spaces, or env:NAME or file:PATH"),
-        ("Bearer abc", "leave out the 'Bearer' in front of the token"),
-        ("env:", "env: names nothing; write env:NAME or file:PATH"),
+        ("", "a token must be ASCII without spaces, or env:NAME or file:PATH"),
+        ("two words", "a token must be ASCII without spaces, or env:NAME or file:PATH"),
+        ("tökén", "a token must be ASCII without spaces, or env:NAME or file:PATH"),
+        ("a\r\nX-Admin: yes", "a token must be ASCII without spaces, or env:NAME or file:PATH"),
+        ("Bearer abc", "remove 'Bearer' before the token"),
+        ("env:", "env: has no name after it; write env:NAME or file:PATH"),
     ],
 )
 def test_what_is_no_token_is_refused_unseen(token: str, says: str) -> None:
@@ -69,11 +69,11 @@ def test_user_and_password_may_be_one_reference() -> None:
     [
         ("soc", "write USER:PASSWORD; the password may be env:NAME or file:PATH"),
         ("", "write USER:PASSWORD; the password may be env:NAME or file:PATH"),
-        (":", "give a user, and the password"),
-        ("so\nc:pass", "user and password have no control characters"),
-        ("soc:pa\0ss", "user and password have no control characters"),
-        ("soc:env:", "env: names nothing; write env:NAME or file:PATH"),
-        ("file:", "file: names nothing; write env:NAME or file:PATH"),
+        (":", "enter a user and a password"),
+        ("so\nc:pass", "user and password cannot contain control characters"),
+        ("soc:pa\0ss", "user and password cannot contain control characters"),
+        ("soc:env:", "env: has no name after it; write env:NAME or file:PATH"),
+        ("file:", "file: has no name after it; write env:NAME or file:PATH"),
     ],
 )
 def test_what_is_no_user_and_password_is_refused(typed: str, says: str) -> None:
@@ -83,7 +83,7 @@ def test_what_is_no_user_and_password_is_refused(typed: str, says: str) -> None:
 
 
 def test_a_user_typed_apart_has_no_colon() -> None:
-    with pytest.raises(Invalid, match="a user has no colon"):
+    with pytest.raises(Invalid, match="a user name cannot contain a colon"):
         basic("a:b", "c")
 
 

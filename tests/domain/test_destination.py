@@ -28,9 +28,9 @@ from tui.domain.errors import Invalid
 from tui.domain.headers import Header
 from tui.domain.secret import Secret
 
-NO_HOST = "the host in this URL is neither a name, like hooks.example.com, nor an address"
-NO_IPV4 = "an IPv4 address is four numbers from 0 to 255, like 192.0.2.7"
-NO_IPV6 = "brackets hold an IPv6 address, with nothing but a port after them"
+NO_HOST = "the host in this URL is not valid; use a name like hooks.example.com or an address"
+NO_IPV4 = "an IPv4 address must be four numbers from 0 to 255, like 192.0.2.7"
+NO_IPV6 = "brackets must enclose an IPv6 address; only a port can follow them"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -45,14 +45,14 @@ def test_a_name_is_anything_printable_up_to_80_characters(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("", "give the destination a display name"),
-        (" \n", "give the destination a display name"),
-        ("x" * 81, "a display name has at most 80 characters; this one has 81"),
-        ("a\nb", "a display name has only printable characters"),
-        ("a\x1b[2Jb", "a display name has only printable characters"),
-        ("a\u202eb", "a display name has only printable characters"),
-        ("a\0b", "a display name has only printable characters"),
-        ("\ud800", "a display name has only printable characters"),
+        ("", "enter a display name for the destination"),
+        (" \n", "enter a display name for the destination"),
+        ("x" * 81, "a display name can have at most 80 characters; this one has 81"),
+        ("a\nb", "a display name can contain only printable characters"),
+        ("a\x1b[2Jb", "a display name can contain only printable characters"),
+        ("a\u202eb", "a display name can contain only printable characters"),
+        ("a\0b", "a display name can contain only printable characters"),
+        ("\ud800", "a display name can contain only printable characters"),
     ],
 )
 def test_a_bad_name_is_refused_with_what_would_be_right(name: str, says: str) -> None:
@@ -94,25 +94,25 @@ def test_an_absolute_http_url_with_a_host_is_kept_as_typed(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "give the URL alerts are posted to, like https://hooks.example.com/alerts"),
-        ("hooks.example.com/alerts", "a URL starts with http:// or https://"),
-        ("//hooks.example.com/alerts", "a URL starts with http:// or https://"),
-        ("https:hooks.example.com", "a URL starts with http:// or https://"),
-        ("localhost:8081", "a URL starts with http:// or https://"),
+        ("", "enter the URL to send alerts to, like https://hooks.example.com/alerts"),
+        ("hooks.example.com/alerts", "a URL must start with http:// or https://"),
+        ("//hooks.example.com/alerts", "a URL must start with http:// or https://"),
+        ("https:hooks.example.com", "a URL must start with http:// or https://"),
+        ("localhost:8081", "a URL must start with http:// or https://"),
         ("ftp://hooks.example.com", "ftp:// is not supported; use http:// or https://"),
         ("file:///etc/passwd", "file:// is not supported; use http:// or https://"),
-        ("http://", "the URL names no host; after :// comes the receiver's name or address"),
-        ("http:///alerts", "the URL names no host; after :// comes the receiver's name or address"),
-        ("http://:8081/", "the URL names no host; after :// comes the receiver's name or address"),
-        ("http://user@/", "the URL names no host; after :// comes the receiver's name or address"),
-        ("http://./", "the URL names no host; after :// comes the receiver's name or address"),
-        ("http://localhost:0/", "port 0 cannot be connected to; use 1 to 65535"),
-        ("http://localhost/#top", "a fragment (#…) is never sent to a receiver; leave it out"),
-        ("http://localhost/#", "a fragment (#…) is never sent to a receiver; leave it out"),
-        ("http://local host/", "a URL has no spaces; write %20 for one"),
-        ("http://localhost/a b", "a URL has no spaces; write %20 for one"),
-        ("http://localhost/a\tb", "a URL has no spaces; write %20 for one"),
-        ("http://localhost/" + "x" * 2983, "a URL has at most 2048 characters; this one has 3000"),
+        ("http://", "the URL has no host; write the receiver's name or address after ://"),
+        ("http:///alerts", "the URL has no host; write the receiver's name or address after ://"),
+        ("http://:8081/", "the URL has no host; write the receiver's name or address after ://"),
+        ("http://user@/", "the URL has no host; write the receiver's name or address after ://"),
+        ("http://./", "the URL has no host; write the receiver's name or address after ://"),
+        ("http://localhost:0/", "port 0 is not valid; use 1 to 65535"),
+        ("http://localhost/#top", "a fragment (#…) is never sent to the receiver; remove it"),
+        ("http://localhost/#", "a fragment (#…) is never sent to the receiver; remove it"),
+        ("http://local host/", "a URL cannot contain spaces; write a space as %20"),
+        ("http://localhost/a b", "a URL cannot contain spaces; write a space as %20"),
+        ("http://localhost/a\tb", "a URL cannot contain spaces; write a space as %20"),
+        ("http://localhost/" + "x" * 2983, "a URL can have at most 2048 characters; this one has 3000"),
         ("http://a..b/", NO_HOST),
         ("http://a%41b/", NO_HOST),
         ("http://a$b/", NO_HOST),
@@ -133,7 +133,7 @@ def test_an_absolute_http_url_with_a_host_is_kept_as_typed(url: str) -> None:
         ("http://1.2.3.4.5/", NO_IPV4),
         ("http://[v1.a]/", NO_IPV6),
         ("http://[::1]x/", NO_IPV6),
-        ("http://[fe80::1%25eth0]/", "an IPv6 address is written in brackets, like [2001:db8::7]"),
+        ("http://[fe80::1%25eth0]/", "write an IPv6 address in brackets, like [2001:db8::7]"),
     ],
 )
 def test_a_bad_url_is_refused_with_what_would_be_right(url: str, says: str) -> None:
@@ -268,7 +268,7 @@ def test_a_timeout_is_typed_in_seconds(typed: str, milliseconds: int) -> None:
 def test_a_timeout_outside_1_to_120_seconds_is_refused(typed: str) -> None:
     with pytest.raises(Invalid) as caught:
         parse_timeout(typed)
-    assert (caught.value.field, caught.value.message) == ("timeout", "the timeout is 1 to 120 seconds")
+    assert (caught.value.field, caught.value.message) == ("timeout", "the timeout must be 1 to 120 seconds")
 
 
 # --- the whole ---
@@ -354,5 +354,5 @@ def test_names_are_compared_as_unicode_folds_them() -> None:
 
 
 def test_without_any_destination_the_refusal_says_so() -> None:
-    with pytest.raises(Invalid, match="no destination is called 'soc'; there is none yet"):
+    with pytest.raises(Invalid, match="no destination is named 'soc'; there are none yet"):
         resolve_destination("soc", [])

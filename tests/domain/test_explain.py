@@ -1,4 +1,4 @@
-"""What is said of an attempt that was recorded: what happened, and what a person can do."""
+"""The explanation of a recorded attempt: what happened and what to do."""
 
 from dataclasses import dataclass
 
@@ -32,20 +32,20 @@ def answered(
 @pytest.mark.parametrize(
     ("status", "reason", "said"),
     [
-        (400, "Bad Request", "does this URL take JSON?"),
-        (401, "Unauthorized", "check the header it expects, often Authorization."),
-        (403, "Forbidden", "check the token in the URL or the headers"),
-        (404, "Not Found", "Nothing is at this path: check the URL"),
-        (405, "Method Not Allowed", "This URL takes no POST"),
-        (410, "Gone", "make a new URL there and put it here."),
-        (413, "Content Too Large", "raise the receiver's limit"),
-        (418, "I'm a Teapot", "It refuses the request; its answer may say why."),
-        (429, "Too Many Requests", "a rate limit for this destination would spare it."),
-        (500, "Internal Server Error", "Something failed inside the receiver; its own log says what."),
-        (502, "Bad Gateway", "A proxy stands before the receiver and cannot reach it"),
-        (503, "Service Unavailable", "It is overloaded or down for a while."),
-        (599, "", "Something failed inside the receiver"),
-        (999, "", "No webhook answers like that."),
+        (400, "Bad Request", "Check that this URL accepts JSON."),
+        (401, "Unauthorized", "Check the header it expects, usually Authorization."),
+        (403, "Forbidden", "Check the token in the URL or the headers"),
+        (404, "Not Found", "Nothing exists at this path. Check the URL"),
+        (405, "Method Not Allowed", "This URL does not accept POST."),
+        (410, "Gone", "Create a new one there and set it here."),
+        (413, "Content Too Large", "Raise the receiver's limit"),
+        (418, "I'm a Teapot", "The receiver rejected the request. Its answer may say why."),
+        (429, "Too Many Requests", "Set a rate limit for this destination."),
+        (500, "Internal Server Error", "The receiver failed internally. Check its log."),
+        (502, "Bad Gateway", "A proxy in front of the receiver cannot reach it."),
+        (503, "Service Unavailable", "The receiver is overloaded or temporarily down."),
+        (599, "", "The receiver failed internally."),
+        (999, "", "Webhooks do not answer with this status."),
     ],
 )
 def test_a_status_says_what_to_do(status: int, reason: str, said: str) -> None:
@@ -54,40 +54,42 @@ def test_a_status_says_what_to_do(status: int, reason: str, said: str) -> None:
     assert said in told
 
 
-def test_who_signed_and_is_not_let_in_is_asked_about_the_secret_first() -> None:
+def test_a_401_for_a_signed_request_suggests_checking_the_signing_secret_first() -> None:
     attempt = Attempt(Outcome.REJECTED, 401, "Unauthorized", "the receiver answered 401 Unauthorized")
     told = explain(attempt, sent=(("webhook-id", "dlv_1"), ("webhook-signature", "•••")))
     assert told.startswith(
-        "The receiver answered 401 Unauthorized. It may not take the signature: is the signing secret here "
+        "The receiver answered 401 Unauthorized. The receiver may have rejected the signature. Check that it "
     )
-    assert told.endswith("often Authorization.")
+    assert told.endswith("usually Authorization.")
     assert "signature" not in explain(attempt, sent=(("webhook-id", "dlv_1"),))
 
 
 @pytest.mark.parametrize(
     "page", [b"<center>No required SSL certificate was sent</center>", b"<h1>The SSL certificate error</h1>"]
 )
-def test_a_page_that_asks_for_a_client_certificate_is_told(page: bytes) -> None:
-    assert "It wants a client certificate, or another one" in answered(400, "Bad Request", (), page)
+def test_a_400_page_that_asks_for_a_client_certificate_is_recognized(page: bytes) -> None:
+    assert "The receiver requires a client certificate, or a different one." in answered(
+        400, "Bad Request", (), page
+    )
 
 
-def test_what_the_receiver_allows_instead_of_a_post_is_told() -> None:
-    assert "This URL takes GET, HEAD and no POST" in answered(405, "", (("Allow", "GET, HEAD"),))
+def test_a_405_names_the_methods_that_the_receiver_allows() -> None:
+    assert "This URL accepts GET, HEAD but not POST" in answered(405, "", (("Allow", "GET, HEAD"),))
 
 
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("30", "It asks to wait 30 s."),
-        ("600", "It asks to wait 10 min."),
-        ("Sat, 31 Jan 2026 09:31:00 GMT", "It asks to wait 60 s."),
+        ("30", "The receiver asks Tocsin to wait 30 s."),
+        ("600", "The receiver asks Tocsin to wait 10 min."),
+        ("Sat, 31 Jan 2026 09:31:00 GMT", "The receiver asks Tocsin to wait 60 s."),
     ],
 )
-def test_a_wait_that_is_asked_for_is_told(value: str, said: str) -> None:
+def test_retry_after_is_explained(value: str, said: str) -> None:
     assert answered(429, "", (("Retry-After", value),)).endswith(said)
 
 
-def test_a_wait_that_makes_no_sense_is_not() -> None:
+def test_an_invalid_retry_after_is_ignored() -> None:
     assert "wait" not in answered(503, "", (("Retry-After", "soon"),))
 
 
@@ -97,31 +99,40 @@ def test_a_wait_that_makes_no_sense_is_not() -> None:
 @pytest.mark.parametrize(
     ("url", "location", "said"),
     [
-        ("http://h.example/hook", "https://h.example/hook", "Write https:// instead of http://."),
-        ("http://me:pw@h.example/hook", "https://h.example/hook/", "Write https:// instead of http://."),
-        ("https://h.example/hook", "/hook/", "Put a slash at the end of the URL."),
-        ("https://h.example/hook", "https://h.example/v2", "Use the URL it points to: https://h.example/v2"),
+        ("http://h.example/hook", "https://h.example/hook", "Use https:// instead of http://."),
+        ("http://me:pw@h.example/hook", "https://h.example/hook/", "Use https:// instead of http://."),
+        ("https://h.example/hook", "/hook/", "Add a slash at the end of the URL."),
+        (
+            "https://h.example/hook",
+            "https://h.example/v2",
+            "Use the redirect's target: https://h.example/v2",
+        ),
         (
             HERE,
             "/services/T000/an0ther-t0ken",
-            "Use the URL it points to, in full in the answer's Location header (see the alert's details): "
+            "Use the redirect's target, which the alert's details show in full (header Location): "
             "https://hooks.example.com/…0ken",
         ),
-        ("https://h.example/hook", "/login?next=/hook", "It points to a page to log in at"),
-        ("https://h.example/hook", "", "It does not say where to."),
-        ("https://h.example/hook", "https://[bad", "Where it points to is no URL."),
+        ("https://h.example/hook", "/login?next=/hook", "The redirect leads to a login page."),
+        ("https://h.example/hook", "", "The answer does not say where it redirects."),
+        ("https://h.example/hook", "https://[bad", "The target of the redirect is not a URL."),
     ],
 )
-def test_a_redirect_says_which_url_to_use_and_no_token_of_it(url: str, location: str, said: str) -> None:
+def test_a_redirect_suggests_a_url_without_showing_its_token(url: str, location: str, said: str) -> None:
     told = answered(301, "Moved Permanently", (("Location", location),), url=url)
     assert told.startswith(
-        "The receiver answered 301 Moved Permanently, and redirects are not followed. " + said
+        "The receiver answered 301 Moved Permanently; Tocsin does not follow redirects. " + said
     )
     assert "t0ken" not in told
     assert "pw" not in told
 
 
-# --- plain HTTP where TLS is spoken
+@pytest.mark.parametrize("status", [300, 399])
+def test_every_3xx_is_explained_as_a_redirect(status: int) -> None:
+    assert "Tocsin does not follow redirects." in answered(status)
+
+
+# --- plain HTTP on a TLS port
 
 
 @pytest.mark.parametrize(
@@ -133,8 +144,8 @@ def test_a_redirect_says_which_url_to_use_and_no_token_of_it(url: str, location:
         b"Bad Request\nThis combination of host and port requires TLS.\n",  # Tomcat
     ],
 )
-def test_a_port_that_speaks_tls_is_recognised_by_the_page_it_gives(page: bytes) -> None:
-    assert "write https:// instead of http://" in answered(400, "", body=page, url="http://h.example/hook")
+def test_a_tls_port_is_recognized_by_its_error_page(page: bytes) -> None:
+    assert "Use https:// instead of http://" in answered(400, "", body=page, url="http://h.example/hook")
     assert "https://" not in answered(400, "", body=page, url="https://h.example/hook")
 
 
@@ -144,22 +155,93 @@ def test_a_port_that_speaks_tls_is_recognised_by_the_page_it_gives(page: bytes) 
 @pytest.mark.parametrize(
     ("error", "url", "said"),
     [
-        ("nothing is listening on h:80", HERE, "Is the receiver running, and is the port right?"),
-        ("h:80 closed the connection without answering", "http://h/", "does it expect https://?"),
+        (
+            "nothing is listening on h:80",
+            HERE,
+            "Check that the receiver is running and that the port is right.",
+        ),
+        ("h:80 closed the connection without answering", "http://h/", "or expect https://."),
         ("nothing was sent: the environment variable KEY is not set", HERE, "Set it where Tocsin runs"),
-        ("h:443 closed the connection without answering", HERE, "does it want a client certificate"),
+        ("h:443 closed the connection without answering", HERE, "or require a client certificate"),
         ("h:443 wants a client certificate, and none is set", HERE, "with `--client-cert`"),
-        ("h:443 refused the TLS handshake", HERE, "It may want a client certificate, or another one"),
-        ("h:443 speaks only TLS older than 1.2", HERE, "who runs the receiver has to update it"),
+        ("h:443 refused the TLS handshake", HERE, "The receiver may require a client certificate"),
+        ("h:443 speaks only TLS older than 1.2", HERE, "Ask the receiver's operator to update it."),
     ],
 )
-def test_without_an_answer_the_recorded_error_is_told_and_what_to_do(error: str, url: str, said: str) -> None:
+def test_without_an_answer_the_recorded_error_is_shown_with_advice(error: str, url: str, said: str) -> None:
     told = explain(Attempt(Outcome.UNREACHABLE, error=error, url=url))
     assert told.startswith(f"{error[0].upper()}{error[1:]}. ")
     assert said in told
 
 
-def test_where_there_is_no_advice_the_error_stands_alone() -> None:
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("nothing was sent: metadata is the name of a cloud's metadata service; never sent to", ""),
+        (
+            "nothing was sent: soc.lan is a name of a private network, which the network "
+            "policy public refuses",
+            "in NO_PROXY.",
+        ),
+        (
+            "nothing was sent: 10.0.0.1 is a private address, which the network policy public refuses",
+            "To allow it, add its network",
+        ),
+        ("nothing was sent: 224.0.0.1 is a multicast address; never sent to", "add exactly this address"),
+        ("the proxy cannot be reached: nothing is listening on p:3128", "Check that the proxy is running"),
+        (
+            "the proxy p:3128 wants a user and a password: 407 Proxy Authentication Required",
+            "Set them in the proxy URL",
+        ),
+        (
+            "the proxy p:3128 does not accept the user or the password: 407 Proxy Authentication Required",
+            "Check the user and password in the proxy URL",
+        ),
+        ("the proxy p:3128 refuses to connect to h:443: 403 Forbidden", "Ask the proxy's administrator"),
+        ("the proxy p:3128 could not connect to h:443: 503", "that the proxy can reach it"),
+        ("the proxy p:3128 does not answer as a proxy does", "Check that HTTPS_PROXY names"),
+        ("nothing is listening on h:80", "Check that the receiver is running"),
+        ("the name h does not resolve", "the DNS of this machine"),
+        ("no connection to h:443 within 30 s", "no firewall blocks this machine"),
+        ("no answer within 30 s", "may have processed it"),
+        ("the answer began (200) but did not end within 30 s", "acknowledge first"),
+        (
+            "the certificate of h:443 was issued by Corp, whom this machine does not trust",
+            "set its certificate as the destination's CA file",
+        ),
+        (
+            "the certificate of h:443 was issued by Corp, who is not in the CA file",
+            "has a new certificate",
+        ),
+        (
+            "the certificate of h:443 is self-signed: nobody in the CA file vouches for it",
+            "has a new certificate",
+        ),
+        (
+            "the certificate of h:443 is self-signed: nobody this machine trusts vouches for it",
+            "If the certificate is yours",
+        ),
+        ("the certificate of h:443 is for other.example, not for h", "the receiver's own name"),
+        ("the certificate of h:443 expired on 2026-01-30", "must renew it"),
+        ("the certificate of h:443 is valid only from 2026-02-01 on", "the clock of this machine"),
+        ("h:443 speaks no TLS: it answers in plain text", "Use http:// instead of https://"),
+        ("h:443 closed the connection before TLS was agreed on", "Check that this port speaks TLS."),
+        ("h:443 wants a client certificate, and none is set", "with `--client-cert`"),
+        ("h:443 does not accept the client certificate: it has expired", "which certificates it accepts"),
+        ("h:443 refused the TLS handshake", "may require a client certificate"),
+        ("h:443 speaks only TLS older than 1.2", "Those versions are not safe."),
+        ("TLS failed with h:443: tlsv1 unrecognized name", "no certificate for this host"),
+        ("nothing was sent: the environment variable KEY is not set", "Set it where Tocsin runs"),
+        ("h:443 closed the connection without answering", "may crash on this request"),
+    ],
+)
+def test_an_error_recorded_by_the_first_version_keeps_its_advice(error: str, advice: str) -> None:
+    text = explain(Attempt(Outcome.UNREACHABLE, error=error)).removeprefix(f"{error[0].upper()}{error[1:]}.")
+    assert advice in text
+    assert bool(text) is bool(advice)
+
+
+def test_an_error_without_advice_is_shown_alone() -> None:
     odd = "TLS failed with h:443: tlsv1 alert internal error"
     assert explain(Attempt(Outcome.UNREACHABLE, error=odd)) == f"{odd}."
     assert explain(Attempt(Outcome.ABANDONED)) == "Abandoned."
@@ -168,11 +250,11 @@ def test_where_there_is_no_advice_the_error_stands_alone() -> None:
 # --- acknowledged
 
 
-def test_of_an_acknowledgement_nothing_is_said() -> None:
+def test_an_acknowledgement_needs_no_explanation() -> None:
     assert explain(Attempt(Outcome.DELIVERED, 200, "OK"), (("Content-Type", "application/json"),)) == ""
     assert explain(Attempt(None)) == ""
 
 
-def test_but_a_web_page_is_called_one() -> None:
+def test_an_acknowledgement_with_a_web_page_is_doubted() -> None:
     told = explain(Attempt(Outcome.DELIVERED, 200, "OK"), (("content-type", "text/HTML; charset=utf-8"),))
     assert "the answer is a web page" in told

@@ -43,14 +43,14 @@ def test_what_is_understood(text: str, understood: list[object]) -> None:
     ("text", "words"),
     [
         ("severity:", "severity: needs a value"),
-        ("severity:urgent", "unknown severity 'urgent'; one of INFO, LOW, "),
-        ("state:broken", "unknown state 'broken'; one of waiting, retrying, "),
-        ("colour:red", "there is no filter colour:; use severity:, state:, "),
-        ("since:yesterday", "since: takes a time span like 30m, 2h or 7d"),
-        ("test:maybe", "test: is yes or no"),
+        ("severity:urgent", "unknown severity 'urgent'; use one of INFO, LOW, "),
+        ("state:broken", "unknown state 'broken'; use one of waiting, retrying, "),
+        ("colour:red", "unknown filter colour:; use severity:, state:, "),
+        ("since:yesterday", "since: requires a time span like 30m, 2h or 7d"),
+        ("test:maybe", "test: must be yes or no"),
         ('to:"Ops', "a quotation mark is not closed"),
-        ("->", "'>' has no letter or digit to look for"),
-        ("login - root", "'-' has no letter or digit to look for"),
+        ("->", "'>' contains no letter or digit to search for"),
+        ("login - root", "'-' contains no letter or digit to search for"),
     ],
 )
 def test_what_makes_no_sense_is_named(text: str, words: str) -> None:

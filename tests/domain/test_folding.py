@@ -28,9 +28,9 @@ def test_nothing_is_no_folding(typed: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        ("soon", "folding takes a time span like 30m, 2h or 7d, not 'soon'"),
-        ("0m", "alerts fold for 1s to 7d, or 0 for not at all"),
-        ("8d", "alerts fold for 1s to 7d, or 0 for not at all"),
+        ("soon", "folding requires a time span like 30m, 2h or 7d, not 'soon'"),
+        ("0m", "the folding time must be 1s to 7d, or 0 to disable folding"),
+        ("8d", "the folding time must be 1s to 7d, or 0 to disable folding"),
     ],
 )
 def test_what_is_no_span_is_refused(typed: str, says: str) -> None:

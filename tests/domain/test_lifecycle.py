@@ -217,14 +217,14 @@ def test_a_finish_after_the_lease_ran_out_counts_while_nobody_else_has_claimed(
 @pytest.mark.parametrize("state", [State.DELIVERED, State.FAILED, State.CANCELLED])
 def test_a_cancel_that_comes_too_late_says_what_became_of_it(state: State) -> None:
     ended = Progress(state, round=1, attempts=1, number=1, due_at=None, lease=None)
-    with pytest.raises(Refused, match=f"nothing to cancel: it is {state} already"):
+    with pytest.raises(Refused, match=f"nothing to cancel: it is already {state}"):
         advance(ended, Event.CANCEL, now=NOW, limit=LIMIT)
 
 
 @pytest.mark.parametrize("event", [Event.RESEND, Event.CANCEL])
 def test_what_is_being_sent_can_be_neither_cancelled_nor_sent_again(event: Event) -> None:
     sending, _ = advance(submitted(NOW), Event.CLAIM, now=NOW, limit=LIMIT, lease=LEASE, wait_ms=40_000)
-    with pytest.raises(Refused, match="it is being sent right now; wait for the answer, then try again"):
+    with pytest.raises(Refused, match="it is being sent now; wait for the answer, then try again"):
         advance(sending, event, now=NOW, limit=LIMIT)
 
 

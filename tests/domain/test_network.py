@@ -223,40 +223,42 @@ class TestTheReason:
                 LOCAL,
                 "hooks.example.com",
                 "169.254.169.254",
-                "hooks.example.com is 169.254.169.254, a link-local address (cloud metadata); never sent to",
+                "hooks.example.com is 169.254.169.254, a link-local address (cloud metadata); "
+                "Tocsin never sends to it",
             ),
-            (LOCAL, "", "224.0.0.1", "224.0.0.1 is a multicast address; never sent to"),
+            (LOCAL, "", "224.0.0.1", "224.0.0.1 is a multicast address; Tocsin never sends to it"),
             (
                 LOCAL,
                 "0.0.0.0",
                 "0.0.0.0",
-                "0.0.0.0 is the unspecified address (this machine is 127.0.0.1); never sent to",
+                "0.0.0.0 is the unspecified address (use 127.0.0.1 for this machine); Tocsin "
+                "never sends to it",
             ),
             (
                 PUBLIC,
                 "hooks.example.com",
                 "10.0.0.7",
-                "hooks.example.com is 10.0.0.7, a private address, which the network policy public refuses",
+                "hooks.example.com is 10.0.0.7, a private address, blocked by the network policy public",
             ),
             (
                 PUBLIC,
                 "::1",
                 "::1",
-                "::1 is a loopback address, which the network policy public refuses",
+                "::1 is a loopback address, blocked by the network policy public",
             ),
             (
                 LOCAL,
                 "hooks.example.com",
                 "64:ff9b::a9fe:a9fe",
-                "hooks.example.com is 64:ff9b::a9fe:a9fe, which stands for 169.254.169.254, "
-                "a link-local address (cloud metadata); never sent to",
+                "hooks.example.com is 64:ff9b::a9fe:a9fe, which embeds 169.254.169.254, "
+                "a link-local address (cloud metadata); Tocsin never sends to it",
             ),
             (
                 LOCAL,
                 "",
                 "2002:6464:64c8::1",
-                "2002:6464:64c8::1, which stands for 100.100.100.200, a cloud's metadata address; "
-                "never sent to",
+                "2002:6464:64c8::1, which embeds 100.100.100.200, a cloud's metadata address; "
+                "Tocsin never sends to it",
             ),
         ],
     )
@@ -305,15 +307,16 @@ class TestWhatIsAllowedAllTheSame:
     @pytest.mark.parametrize(
         ("given", "told"),
         [
-            ("10.0.0.1/8", "network.allow: '10.0.0.1/8' has bits behind its prefix; write 10.0.0.0/8"),
+            ("10.0.0.1/8", "network.allow: '10.0.0.1/8' has bits set after its prefix; write 10.0.0.0/8"),
             (
                 "office",
-                "network.allow: 'office' is neither a network nor an address, like 10.0.0.0/8 or fd12::7",
+                "network.allow: 'office' is not a network or address like 10.0.0.0/8 or fd12::7",
             ),
-            (10, "network.allow: 10 is neither a network nor an address, like 10.0.0.0/8 or fd12::7"),
+            (10, "network.allow: 10 is not a network or address like 10.0.0.0/8 or fd12::7"),
             (
                 "::ffff:10.0.0.0/104",
-                "network.allow: ::ffff:10.0.0.0/104 is judged by the IPv4 address in it; name that instead",
+                "network.allow: ::ffff:10.0.0.0/104 is checked by the IPv4 address it embeds; "
+                "list that address instead",
             ),
         ],
     )
@@ -325,7 +328,7 @@ class TestWhatIsAllowedAllTheSame:
 
     def test_a_policy_that_does_not_exist_is_named(self):
         assert parse_policy(" Public ") is PolicyName.PUBLIC
-        with pytest.raises(Invalid, match="the network policy is local or public, not 'private'"):
+        with pytest.raises(Invalid, match="the network policy must be local or public, not 'private'"):
             parse_policy("private")
 
 
@@ -372,7 +375,8 @@ class TestAHostThatIsNotLookedUp:
             (
                 LOCAL,
                 "2852039166",
-                "2852039166 is 169.254.169.254, a link-local address (cloud metadata); never sent to",
+                "2852039166 is 169.254.169.254, a link-local address (cloud metadata); Tocsin "
+                "never sends to it",
             ),
             (LOCAL, "metadata", None),  # who knows what it is, before it is looked up
             (PUBLIC, "hooks.lan", None),
@@ -386,13 +390,14 @@ class TestAHostThatIsNotLookedUp:
         [
             ("hooks.example.com", None),
             ("8.8.8.8", None),
-            ("intranet", "intranet is a name of a private network, which the network policy public refuses"),
-            ("hooks.corp.internal", "is a name of a private network"),
-            ("nas.local.", "is a name of a private network"),
-            ("10.0.0.1", "10.0.0.1 is a private address, which the network policy public refuses"),
+            ("intranet", "intranet is a private network name, blocked by the network policy public"),
+            ("hooks.corp.internal", "is a private network name"),
+            ("nas.local.", "is a private network name"),
+            ("10.0.0.1", "10.0.0.1 is a private address, blocked by the network policy public"),
             (
                 "Metadata.Google.Internal.",
-                "Metadata.Google.Internal. is the name of a cloud's metadata service; never sent to",
+                "Metadata.Google.Internal. is the name of a cloud's metadata service; Tocsin "
+                "never sends to it",
             ),
         ],
     )

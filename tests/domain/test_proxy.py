@@ -61,8 +61,8 @@ class TestWhichVariableCounts:
             parse_proxies({"ALL_PROXY": f"{kind}://user:hunter2@proxy.example:1080"})
 
         assert refused.value.message == (
-            f"ALL_PROXY names a proxy spoken to in {kind}://; Tocsin knows http:// ones, which carry https "
-            "as well: name such a one or unset ALL_PROXY"
+            f"ALL_PROXY is a {kind}:// proxy; Tocsin supports only http:// proxies, which also carry https; "
+            "use one of those or unset ALL_PROXY"
         )
 
     @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ class TestWhichVariableCounts:
             parse_proxies({"https_proxy": value})
 
         assert refused.value.message == (
-            "https_proxy names no proxy; write it like http://proxy.example.com:3128"
+            "https_proxy is not a proxy URL; write it like http://proxy.example.com:3128"
         )
 
 

@@ -53,6 +53,17 @@ def test_retries_past_the_end_of_a_shortened_list_wait_as_long_as_the_last() -> 
     assert RetryPolicy((1_000, 2_000)).next_delay(7, 0.0) == 2_000
 
 
+def test_the_longest_delay_includes_its_jitter() -> None:
+    day = 24 * 3600 * 1000
+    policy = RetryPolicy((1_000, day))
+    assert policy.longest_delay_ms == day + day // 5
+    assert day < policy.next_delay(2, 0.999_999) <= policy.longest_delay_ms
+
+
+def test_the_longest_delay_is_at_least_the_longest_retry_after() -> None:
+    assert RetryPolicy((1_000,)).longest_delay_ms == SIX_HOURS
+
+
 @given(a_policy, a_retry, a_fraction)
 def test_a_delay_is_never_shorter_than_its_own_and_at_most_a_fifth_longer(
     policy: RetryPolicy, retry: int, fraction: float
@@ -171,13 +182,13 @@ def test_a_delay_that_is_no_number_of_seconds_is_refused(value: object) -> None:
     with pytest.raises(Invalid) as caught:
         parse_delays([5, value])
     assert caught.value.field == "delays"
-    assert caught.value.message == f"a retry delay is a number of seconds from 0 to a week, not {value!r}"
+    assert caught.value.message == f"a retry delay must be 0 to 604800 seconds (a week), not {value!r}"
 
 
 def test_more_than_ten_delays_are_refused() -> None:
     with pytest.raises(Invalid) as caught:
         parse_delays([1] * 11)
-    assert caught.value.message == "there are at most 10 retries; 11 delays are given"
+    assert caught.value.message == "at most 10 delays are allowed, one per retry; there are 11"
 
 
 # --- what is to be expected ---

@@ -54,11 +54,12 @@ def test_an_alert_goes_to_those_it_names_else_to_those_that_take_it(sent: Alert,
             [PAGER, POLICIES],
             "no destination takes both severity HIGH and type RULE",
         ),
-        (alert(), [AWS, PAGER], "no destination's filter takes it: aws wants tag:aws -bucket"),
+        (alert(), [AWS, PAGER], "no destination's filter matches it: aws requires tag:aws -bucket"),
         (
             alert(),
             [AWS, destination(name="b", filter="nothing"), destination(name="c", filter="-root"), AWS, AWS],
-            "no destination's filter takes it: aws wants tag:aws -bucket, b wants nothing, c wants -root"
+            "no destination's filter matches it: aws requires tag:aws -bucket, b requires "
+            "nothing, c requires -root"
             " and 2 more",
         ),
     ],
@@ -74,7 +75,7 @@ def test_an_alert_that_names_an_unknown_destination_is_refused() -> None:
         route(alert(destinations=("soc", "nowhere")), ALL)
     assert caught.value.field == "destination"
     assert caught.value.message == (
-        "no destination is called 'nowhere'; there is soc, Pager, policies, named only, aws"
+        "no destination is named 'nowhere'; choose from: soc, Pager, policies, named only, aws"
     )
 
 
@@ -91,16 +92,23 @@ def test_a_filter_is_kept_as_it_was_typed() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("tag:aws state:failed", "state: has no place here: an alert that comes in has no delivery yet"),
-        ("-to:soc", "to: has no place here: this says what goes to the destination"),
-        ("since:2h", "since: has no place here: an alert that comes in is new"),
+        (
+            "tag:aws state:failed",
+            "state: is not allowed in a destination's filter; a new alert has no delivery yet",
+        ),
+        (
+            "-to:soc",
+            "to: is not allowed in a destination's filter; this filter already belongs to a destination",
+        ),
+        ("since:2h", "since: is not allowed in a destination's filter; every new alert matches"),
         (
             "test:no",
-            "test: has no place here: a test alert goes to the destination it tests, whatever that filters",
+            "test: is not allowed in a destination's filter; a test alert ignores the filter "
+            "of the destination it tests",
         ),
-        ("severity:urgent", "unknown severity 'urgent'; one of INFO, LOW, MEDIUM, HIGH, CRITICAL"),
-        ("tag:a\x1bb", "a filter has only printable characters"),
-        ("x" * 501, "a filter has at most 500 characters; this one has 501"),
+        ("severity:urgent", "unknown severity 'urgent'; use one of INFO, LOW, MEDIUM, HIGH, CRITICAL"),
+        ("tag:a\x1bb", "a filter can contain only printable characters"),
+        ("x" * 501, "a filter can have at most 500 characters; this one has 501"),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_refused_in_words(text: str, says: str) -> None:
@@ -182,7 +190,7 @@ def test_the_reason_for_going_nowhere_is_true(sent: Alert, destinations: list[De
     kind = any(sent.type in d.alert_types for d in destinations)
     both = [d for d in destinations if sent.severity in d.severities and sent.type in d.alert_types]
     if reason is not None and both:
-        assert f"{both[0].name} wants {both[0].filter}" in reason
+        assert f"{both[0].name} requires {both[0].filter}" in reason
     elif reason is not None and destinations:
         assert (sent.severity in reason) is (not severity or kind)
         assert (str(sent.type) in reason.split()) is severity

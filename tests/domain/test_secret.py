@@ -29,16 +29,16 @@ def test_a_key_is_read_as_it_is_shown(key: bytes) -> None:
 @pytest.mark.parametrize(
     ("typed", "says"),
     [
-        (f"v1,{VALUE}", "leave out the 'v1,' in front: a signing secret starts with whsec_"),
-        ("", "a signing secret starts with whsec_, followed by base64"),
-        ("hunter2", "a signing secret starts with whsec_, followed by base64"),
-        (VALUE.removeprefix("whsec_"), "a signing secret starts with whsec_, followed by base64"),
-        ("whsec_not base64!", "what follows whsec_ is not base64; was it cut off?"),
-        (VALUE[:-3], "what follows whsec_ is not base64; was it cut off?"),
-        ("whsec_schlüssel", "what follows whsec_ is not base64; was it cut off?"),
-        ("whsec_", "a signing secret holds 24 to 64 bytes; this one holds 0"),
-        (pasted(bytes(23)), "a signing secret holds 24 to 64 bytes; this one holds 23"),
-        (pasted(bytes(65)), "a signing secret holds 24 to 64 bytes; this one holds 65"),
+        (f"v1,{VALUE}", "remove the 'v1,' prefix: a signing secret starts with whsec_"),
+        ("", "a signing secret must start with whsec_, followed by base64"),
+        ("hunter2", "a signing secret must start with whsec_, followed by base64"),
+        (VALUE.removeprefix("whsec_"), "a signing secret must start with whsec_, followed by base64"),
+        ("whsec_not base64!", "the text after whsec_ is not valid base64; check that the secret is complete"),
+        (VALUE[:-3], "the text after whsec_ is not valid base64; check that the secret is complete"),
+        ("whsec_schlüssel", "the text after whsec_ is not valid base64; check that the secret is complete"),
+        ("whsec_", "a signing secret must encode 24 to 64 bytes; this one encodes 0"),
+        (pasted(bytes(23)), "a signing secret must encode 24 to 64 bytes; this one encodes 23"),
+        (pasted(bytes(65)), "a signing secret must encode 24 to 64 bytes; this one encodes 65"),
     ],
 )
 def test_a_bad_signing_secret_is_refused_with_what_would_be_right(typed: str, says: str) -> None:
@@ -71,7 +71,7 @@ def test_a_reference_is_kept_as_it_is_because_its_value_is_read_when_a_request_i
 def test_a_reference_to_nothing_is_refused(reference: str) -> None:
     with pytest.raises(Invalid) as caught:
         parse_secret(reference)
-    assert caught.value.message == f"{reference.strip()} names nothing; write env:NAME or file:PATH"
+    assert caught.value.message == f"{reference.strip()} has no name after it; write env:NAME or file:PATH"
 
 
 # --- printing ---

@@ -36,29 +36,29 @@ def test_the_key_may_be_in_the_file_of_the_certificate() -> None:
 @pytest.mark.parametrize(
     ("typed", "field", "says"),
     [
-        ({"ca_file": "ca.pem"}, "ca_file", "give the whole path, like /etc/tocsin/client.pem"),
-        ({"certificate": "./c.pem"}, "certificate", "give the whole path, like /etc/tocsin/client.pem"),
-        ({"ca_file": "/etc/\x00"}, "ca_file", "this is not the path of a file"),
-        ({"ca_file": "/" + "a" * 4096}, "ca_file", "this is not the path of a file"),
+        ({"ca_file": "ca.pem"}, "ca_file", "enter an absolute path, like /etc/tocsin/client.pem"),
+        ({"certificate": "./c.pem"}, "certificate", "enter an absolute path, like /etc/tocsin/client.pem"),
+        ({"ca_file": "/etc/\x00"}, "ca_file", "this is not a valid file path"),
+        ({"ca_file": "/" + "a" * 4096}, "ca_file", "this is not a valid file path"),
         (
             {"key": "/etc/client.key"},
             "certificate",
-            "a key is of use only with its certificate; give the path of that, too",
+            "a key requires its certificate; enter the path of the certificate as well",
         ),
         (
             {"key_password": "env:P"},
             "certificate",
-            "a key is of use only with its certificate; give the path of that, too",
+            "a key requires its certificate; enter the path of the certificate as well",
         ),
         (
             {"certificate": "/c.pem", "key_password": "hunter2"},
             "key_password",
-            "the password is never stored; say where it is: env:NAME or file:PATH",
+            "the password is never stored; enter where it is: env:NAME or file:PATH",
         ),
         (
             {"certificate": "/c.pem", "key_password": "env:"},
             "key_password",
-            "env: names nothing; write env:NAME or file:PATH",
+            "env: has no name after it; write env:NAME or file:PATH",
         ),
     ],
 )
@@ -73,7 +73,7 @@ def test_what_cannot_be_is_refused_with_what_would_be_right(
 @pytest.mark.parametrize("url", ["http://localhost", "HTTP://localhost"])
 def test_settings_that_would_have_no_effect_are_refused(url: str) -> None:
     check_scheme(url, DEFAULT_TLS)
-    with pytest.raises(Invalid, match="http:// is sent in the clear, whatever is set for TLS"):
+    with pytest.raises(Invalid, match="http:// does not use TLS"):
         check_scheme(url, TlsSettings(ca_file="/etc/ca.pem"))
     for secure in ("https://localhost", "HTTPS://localhost"):
         check_scheme(secure, TlsSettings(ca_file="/etc/ca.pem"))

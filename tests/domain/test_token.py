@@ -59,7 +59,7 @@ def test_a_name_is_trimmed() -> None:
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        (" ", "give the token a name"),
+        (" ", "enter a name for the token"),
         ("x" * 81, "at most 80 characters; this one has 81"),
         ("ci\x1b[2J", "only printable characters"),
         ("tcs_4OHi4", "looks like a token"),
@@ -77,10 +77,10 @@ def test_it_expires_a_span_from_now() -> None:
 
 @pytest.mark.parametrize("typed", ["", "30", "tomorrow"])
 def test_what_is_no_expiry(typed: str) -> None:
-    with pytest.raises(Invalid, match="--expires takes a time span like 30m, 2h or 7d"):
+    with pytest.raises(Invalid, match="--expires requires a time span like 30m, 2h or 7d"):
         parse_expiry(typed, NOW)
 
 
 def test_it_does_not_expire_at_once() -> None:
-    with pytest.raises(Invalid, match="expires at once"):
+    with pytest.raises(Invalid, match="would expire at once"):
         parse_expiry("0d", NOW)

@@ -192,12 +192,12 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "blank": (b" \n ", "the input is empty"),
     "truncated": (b'[{"title": "x"}, {"tit', "line 1: this is not JSON"),
     "no JSON": (b"title=x", "line 1: this is not JSON"),
-    "a number": (b"7", "an alert is a JSON object, not a number"),
-    "null": (b"null", "an alert is a JSON object, not null"),
-    "a text": (b'"x"', "an alert is a JSON object, not a string"),
+    "a number": (b"7", "an alert must be a JSON object, not a number"),
+    "null": (b"null", "an alert must be a JSON object, not null"),
+    "a text": (b'"x"', "an alert must be a JSON object, not a string"),
     "an array of arrays": (
         b'[{"title": "x"}, [7]]',
-        "item 2, item 1: an alert is a JSON object, not a number",
+        "item 2, item 1: an alert must be a JSON object, not a number",
     ),
     "nested too deeply": (DEEP, "the JSON is nested too deeply"),
     "a context nested too deeply": (

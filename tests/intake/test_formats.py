@@ -68,7 +68,7 @@ class TestDetection:
             ({"title": "x", "severity": "URGENT"}, "unknown severity 'URGENT'"),
             ({"titel": "x"}, "unknown key 'titel'; did you mean 'title'?"),
             ({}, "an alert needs a title, a name or an id"),
-            (5, "an alert is a JSON object, not a number"),
+            (5, "an alert must be a JSON object, not a number"),
         ],
         ids=str,
     )

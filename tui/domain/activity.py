@@ -1,4 +1,4 @@
-"""What ended in spans of time: how often each outcome came, and how long attempts took."""
+"""Statistics of finished attempts per time span: the number of each outcome, and durations."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class Span(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """So many attempts at a destination that ended alike."""
+    """A number of attempts to one destination with the same outcome and duration."""
 
     destination_id: int
     outcome: Outcome
@@ -38,13 +38,13 @@ class Ended(NamedTuple):
 
 
 def percent(share: float) -> str:
-    """Such as `87%`. Never rounded up: of what failed once it does not say 100%."""
+    """Format a share as `87%`, rounded down so that a single failure never shows as 100%."""
     return f"{int(share * 100 + 1e-9)}%"  # 0.29 * 100 is a little less than 29
 
 
 @dataclass(slots=True)
 class Tally:
-    """Of one destination, or of several together."""
+    """The outcomes and durations of one destination, or of several together."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter[Outcome])
     durations: Counter[int] = field(default_factory=Counter[int])
@@ -70,12 +70,15 @@ class Tally:
         self.durations.update(other.durations)
 
     def take_away(self, other: "Tally") -> None:
-        """What was added before."""
+        """Subtract a tally that was added before."""
         self.outcomes.subtract(other.outcomes)
         self.durations.subtract(other.durations)
 
     def percentiles(self, *shares: float) -> tuple[int | None, ...]:
-        """How long the fastest `share` of the attempts took at most; None where none was timed."""
+        """Return for each share the duration (ms) that this share of the attempts did not exceed.
+
+        None for each if no attempt has a duration.
+        """
         last = self.durations.total() - 1
         if last < 0:
             return (None,) * len(shares)
@@ -96,7 +99,7 @@ Tallies = dict[int, Tally]
 
 
 class _Window:
-    """Spans side by side, and what they come to: kept up to date, so that telling it costs nothing."""
+    """Spans and their running totals, so that reading the totals is cheap."""
 
     def __init__(self) -> None:
         self.held: dict[Span, Tallies] = {}
@@ -104,16 +107,16 @@ class _Window:
 
     @property
     def tallies(self) -> Tallies:
-        """By destination, of those where anything ended."""
+        """By destination, for those with any finished attempt."""
         return {id: tally for id, tally in self._sum.items() if tally.attempts}
 
     def keep(self, spans: Iterable[Span]) -> None:
-        """These and no others."""
+        """Drop all spans except these."""
         for span in self.held.keys() - set(spans):
             self._drop(span)
 
     def take(self, span: Span, tallies: Tallies) -> None:
-        """In place of what was held for the span."""
+        """Replace what is held for the span."""
         if span in self.held:
             self._drop(span)
         self.held[span] = tallies
@@ -126,10 +129,10 @@ class _Window:
 
 
 class Activity:
-    """The last day, put together from spans that are read once: those that are over do not change.
+    """The attempts of the last day, in spans: one minute each for the last hour, ten minutes before that.
 
-    The last hour lies in it by the minute, what is older by ten. The newest minutes are read again
-    and again, and each of the others once, so that following costs what happened since, not a day.
+    Past spans do not change, so each is read once. Only the newest minutes are read again. Keeping up to date
+    therefore costs as much as happened since the last read, not a whole day.
     """
 
     def __init__(self) -> None:
@@ -137,7 +140,10 @@ class Activity:
         self._now = 0
 
     def missing(self, now: int) -> list[Span]:
-        """What to read at `now` (ms), newest first. An attempt is recorded a little after it ended."""
+        """Return the spans to read at `now` (ms), newest first.
+
+        They include the previous minute: an attempt is recorded shortly after it ended.
+        """
         self._now = now // MINUTE_MS
         spans = _spans(self._now)
         self._hour.keep(span for span in spans if self._is_in_hour(span))
@@ -145,7 +151,7 @@ class Activity:
         return [span for span in spans if span not in self._day.held or span.first >= self._now - 1]
 
     def take(self, span: Span, ended: Iterable[Ended]) -> None:
-        """What was read for a span that was missing."""
+        """Store what was read for a missing span."""
         tallies: Tallies = {}
         for destination_id, outcome, duration_ms, times in ended:
             tally = tallies.setdefault(destination_id, Tally())
@@ -157,17 +163,17 @@ class Activity:
             self._hour.take(span, tallies)
 
     def forget(self) -> None:
-        """What was read may have changed behind our back: read all of it again."""
+        """Discard everything, because it may have changed in the database; `missing` then lists all spans."""
         self._hour, self._day = _Window(), _Window()
 
     @property
     def hour(self) -> Tallies:
-        """Of each destination, the last sixty minutes."""
+        """The last sixty minutes, by destination."""
         return self._hour.tallies
 
     @property
     def day(self) -> Tallies:
-        """Of each destination, the last day, to ten minutes."""
+        """The last day, by destination, to a precision of ten minutes."""
         return self._day.tallies
 
     @property
@@ -181,7 +187,7 @@ class Activity:
 
 
 def _spans(this: int) -> list[Span]:
-    """Those that make up the day that ends with minute `this`, newest first."""
+    """Return the spans of the day that ends with minute `this`, newest first."""
     fine = (this - HOUR + 1) // _COARSE * _COARSE
     oldest = (this - DAY) // _COARSE * _COARSE + _COARSE
     return [
@@ -191,7 +197,7 @@ def _spans(this: int) -> list[Span]:
 
 
 def all_of(tallies: Tallies) -> Tally:
-    """Of all destinations together."""
+    """Return the tally of all destinations together."""
     whole = Tally()
     for tally in tallies.values():
         whole.add(tally)

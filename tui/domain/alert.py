@@ -1,4 +1,4 @@
-"""An alert: what happened. Read from JSON or flags, checked once, never changed after."""
+"""An alert: what happened. It is read from JSON or options, validated once, and never changed."""
 
 import json
 import math
@@ -59,20 +59,20 @@ class Alert:
     name: str | None = None
     link: str = ""
     context: str = "{}"
-    """A JSON object as compact text; kept as text so that what was sent in is what goes out."""
+    """A JSON object as compact text. As text, it is sent exactly as it was received."""
     description: str = ""
     runbook: str = ""
     tags: tuple[str, ...] = ()
     version: str | None = None
     destinations: tuple[str, ...] | None = None
-    """Names or ids the alert asks for, `()` for none of them; None leaves it to the routing rules."""
+    """Names or ids of destinations, `()` for no destination; None to use the routing rules."""
     test: bool = False
     dedup_key: str | None = None
-    """What alerts that fold into each other share; None for the rule and the title together."""
+    """The key shared by alerts that fold into each other. None: the rule and the title."""
 
     @property
     def headline(self) -> str:
-        """What a person reads first: the title, else the name, else the id of the rule."""
+        """The title, else the name, else the id of the rule."""
         return self.title or self.name or self.rule_id
 
 
@@ -96,13 +96,13 @@ KEYS = (
 
 
 def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = "") -> Alert:
-    """The alert in a decoded JSON object with any of `KEYS`.
+    """Return the alert in a decoded JSON object with any of `KEYS`.
 
-    `now` (ms) and `alert_id` stand in where the object brings no time or id of its own. Raises
-    Invalid naming the first key that is wrong; nothing is guessed at and no key is dropped.
+    `now` (ms) and `alert_id` are used if the object has no time or id. Raises Invalid, naming the first key
+    that is unknown or has an invalid value: no value is guessed and no key is ignored.
     """
     if not isinstance(value, dict):
-        raise Invalid("alert", f"an alert is a JSON object, not {_json_kind(value)}")
+        raise Invalid("alert", f"an alert must be a JSON object, not {_json_kind(value)}")
     source = cast("dict[str, object]", value)
     for key in source:
         if key not in KEYS:
@@ -112,7 +112,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         raise Invalid("title", "an alert needs a title, a name or an id")
     own_id = _text(source, "alertId") or alert_id
     if not is_alert_id(own_id):
-        raise Invalid("alertId", "alertId is at most 200 printable characters without spaces")
+        raise Invalid("alertId", "alertId must be at most 200 printable characters without spaces")
     return Alert(
         alert_id=own_id,
         rule_id=rule_id or DEFAULT_RULE_ID,
@@ -137,7 +137,7 @@ def is_alert_id(text: str) -> bool:
 
 
 def make_test_alert(destination: str, *, now: int, alert_id: str, link_template: str = "") -> Alert:
-    """The alert *Send Test Alert* sends to one destination, whatever that destination filters."""
+    """Return the test alert for one destination. It ignores the destination's filters."""
     return Alert(
         alert_id=alert_id,
         rule_id="Test.Alert",
@@ -157,19 +157,19 @@ def make_test_alert(destination: str, *, now: int, alert_id: str, link_template:
 
 
 def parse_severity(value: object) -> Severity:
-    """One of the five, in any case; raises Invalid."""
+    """Parse a severity, in any case. Raises Invalid (`severity`)."""
     return _member(Severity, "severity", value)
 
 
 def parse_alert_type(value: object) -> AlertType:
-    """One of the three, in any case; raises Invalid."""
+    """Parse an alert type, in any case. Raises Invalid (`type`)."""
     return _member(AlertType, "type", value)
 
 
 def decode_json(text: str) -> Any:
-    """Strict JSON: NaN, infinities and numbers too large for a receiver are errors.
+    """Decode strict JSON: NaN, infinities and numbers too large for a receiver are errors.
 
-    Raises ValueError with a plain sentence; a json.JSONDecodeError keeps its line and column.
+    Raises ValueError with a message for users. A json.JSONDecodeError keeps its line and column.
     """
 
     def refuse(constant: str) -> float:
@@ -193,19 +193,19 @@ def decode_json(text: str) -> Any:
         raise
 
 
-# Kept, because json.dumps makes a new one at every call, and this is called for every delivery.
+# json.dumps would create an encoder at every call, which happens for every delivery.
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def encode_json(value: object) -> str:
-    """Compact JSON, no spaces; text stays readable UTF-8."""
+    """Encode compact JSON, without spaces and without escaping non-ASCII text."""
     return _ENCODER.encode(value)
 
 
 def encode_context(value: object) -> str:
-    """An alert's context as it is stored; raises Invalid unless it is an object of plain JSON."""
+    """Return an alert's context as it is stored. Raises Invalid unless it is a JSON object."""
     if not isinstance(value, dict):
-        raise Invalid("alertContext", f"alertContext is a JSON object, not {_json_kind(value)}")
+        raise Invalid("alertContext", f"alertContext must be a JSON object, not {_json_kind(value)}")
     try:
         return storable(encode_json(cast("object", value)))
     except RecursionError:
@@ -215,7 +215,7 @@ def encode_context(value: object) -> str:
 
 
 def format_time(milliseconds: int) -> str:
-    """RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`."""
+    """Format a time as RFC 3339 in UTC with milliseconds: `2026-01-31T09:30:00.000Z`."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC).replace(tzinfo=None)
     return f"{moment.isoformat()}.{milliseconds % 1000:03d}Z"
 
@@ -229,17 +229,17 @@ def _parse_time(value: object) -> int:
             since = None
         if since is not None and since >= timedelta():
             return since // timedelta(milliseconds=1)
-    raise Invalid("createdAt", "createdAt is an RFC 3339 time with its offset, like 2026-01-31T09:30:00Z")
+    raise Invalid("createdAt", "createdAt must be an RFC 3339 time with an offset, like 2026-01-31T09:30:00Z")
 
 
 def _member(kind: type[_Member], field: str, value: object) -> _Member:
     allowed = ", ".join(kind)
     if not isinstance(value, str):
-        raise Invalid(field, f"{field} is one of {allowed}, not {_json_kind(value)}")
+        raise Invalid(field, f"{field} must be one of {allowed}, not {_json_kind(value)}")
     try:
         return kind(value.upper())
     except ValueError:
-        raise Invalid(field, f"unknown {field} {_short(value)}; one of {allowed}") from None
+        raise Invalid(field, f"unknown {field} {_short(value)}; use one of {allowed}") from None
 
 
 def _text(source: Mapping[str, object], key: str) -> str:
@@ -247,7 +247,7 @@ def _text(source: Mapping[str, object], key: str) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise Invalid(key, f"{key} is a string, not {_json_kind(value)}")
+        raise Invalid(key, f"{key} must be a string, not {_json_kind(value)}")
     return storable(value)
 
 
@@ -260,11 +260,11 @@ def _texts(source: Mapping[str, object], key: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list):
-        raise Invalid(key, f"{key} is an array of strings, not {_json_kind(value)}")
+        raise Invalid(key, f"{key} must be an array of strings, not {_json_kind(value)}")
     items = cast("list[object]", value)
     for item in items:
         if not isinstance(item, str):
-            raise Invalid(key, f"{key} is an array of strings; it holds {_json_kind(item)}")
+            raise Invalid(key, f"{key} must be an array of strings, but contains {_json_kind(item)}")
     return tuple(storable(cast("str", item)) for item in items)
 
 
@@ -289,4 +289,4 @@ def _short(value: object) -> str:
 def _suggest(key: str) -> str:
     folded = {known.lower(): known for known in KEYS} | {"context": "alertContext", "rule": "id"}
     close = get_close_matches(key.lower(), folded, n=1)
-    return f"did you mean {folded[close[0]]!r}?" if close else f"an alert has {', '.join(KEYS)}"
+    return f"did you mean {folded[close[0]]!r}?" if close else f"use one of {', '.join(KEYS)}"

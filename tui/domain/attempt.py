@@ -1,18 +1,18 @@
-"""An attempt: one HTTP request of a delivery, and what came back."""
+"""An attempt: one HTTP request of a delivery, and its result."""
 
 from dataclasses import dataclass
 
 from tui.domain.lifecycle import Outcome
 
 BODY_LIMIT = 64 * 1024
-"""Bytes of a response body, and of all its headers together, that are kept."""
+"""The number of bytes kept of a response's body, and of all its headers together."""
 
 Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """How an attempt ended, as the sender saw it."""
+    """The result of an attempt, as recorded by the sender."""
 
     outcome: Outcome
     ended_at: int
@@ -20,10 +20,10 @@ class Answer:
     status_code: int | None = None
     reason: str | None = None
     error: str | None = None
-    """In words a person can act on; None when the receiver acknowledged."""
+    """What went wrong, for users; None when the receiver acknowledged."""
     remote_address: str | None = None
     request_headers: Headers = ()
-    """As sent, but secrets masked."""
+    """As sent, except that secrets are masked."""
     response_headers: Headers = ()
     response_body: bytes = b""
     response_length: int | None = None
@@ -36,7 +36,7 @@ class Answer:
 
 
 def summarise(outcome: Outcome | None, status_code: int | None, reason: str | None, error: str | None) -> str:
-    """`503 Service Unavailable`, or the error where no whole answer came; empty while it is on its way."""
+    """Return `503 Service Unavailable`, or the error if no complete answer came; empty while in flight."""
     if status_code is not None and outcome in (Outcome.DELIVERED, Outcome.REJECTED):
         return f"{status_code} {reason or ''}".rstrip()
     return error or str(outcome or "")

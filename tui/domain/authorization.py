@@ -1,6 +1,6 @@
-"""Authorization as a person sets it: a bearer token, or user and password. In the end it is a header.
+"""The Authorization header, set as a bearer token or as user and password.
 
-The token or the password may be a reference (`env:NAME`, `file:PATH`), which is read when it is sent.
+The token or the password can be a reference (`env:NAME`, `file:PATH`), which is read for every request.
 """
 
 import base64
@@ -22,12 +22,12 @@ class Scheme(StrEnum):
 
 
 class Typed(NamedTuple):
-    """What a person has typed, or would type to get a header again."""
+    """What a user types for an Authorization header."""
 
     scheme: Scheme
     user: str
     secret: str
-    """The token or the password; empty for one that is stored, which is never shown."""
+    """The token or the password. Empty for a stored one, which is never shown; a reference is shown."""
 
 
 _REFERENCES = ("env:", "file:")
@@ -37,25 +37,25 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def bearer(token: str) -> Header:
-    """RFC 6750; raises Invalid (`authorization`)."""
+    """Return the header for a bearer token (RFC 6750). Raises Invalid (`authorization`)."""
     token = token.strip()
     secret = Secret(f"Bearer {token}")
     if token.lower().startswith("bearer "):
-        raise Invalid("authorization", "leave out the 'Bearer' in front of the token")
+        raise Invalid("authorization", "remove 'Bearer' before the token")
     if not secret.is_reference and not _TOKEN.fullmatch(token):
-        raise Invalid("authorization", "a token is ASCII without spaces, or env:NAME or file:PATH")
+        raise Invalid("authorization", "a token must be ASCII without spaces, or env:NAME or file:PATH")
     check_reference(secret, "authorization")
     return Header(NAME, secret)
 
 
 def basic(user: str, password: str) -> Header:
-    """RFC 7617; raises Invalid (`authorization`)."""
+    """Return the header for a user and password (RFC 7617). Raises Invalid (`authorization`)."""
     if ":" in user:
-        raise Invalid("authorization", "a user has no colon in its name: what follows one is the password")
+        raise Invalid("authorization", "a user name cannot contain a colon: the password follows the colon")
     if _CONTROL.search(user + password):
-        raise Invalid("authorization", "user and password have no control characters")
+        raise Invalid("authorization", "user and password cannot contain control characters")
     if not user and not password:
-        raise Invalid("authorization", "give a user, and the password")
+        raise Invalid("authorization", "enter a user and a password")
     if password.startswith(_REFERENCES):
         secret = Secret(f"Basic {user}:{password}")
         check_reference(secret, "authorization")
@@ -65,7 +65,7 @@ def basic(user: str, password: str) -> Header:
 
 
 def parse_basic(typed: str) -> Header:
-    """`USER:PASSWORD`, or a reference to that; raises Invalid (`authorization`)."""
+    """Parse `USER:PASSWORD`, or a reference to it. Raises Invalid (`authorization`)."""
     if typed.startswith(_REFERENCES):
         secret = Secret(f"Basic {typed}")
         check_reference(secret, "authorization")
@@ -77,7 +77,7 @@ def parse_basic(typed: str) -> Header:
 
 
 def as_typed(header: Header) -> Typed | None:
-    """None for a header that is neither of both, and stays one to be typed whole."""
+    """Return what a user types for `header`; None unless it is set with `bearer` or `basic`."""
     scheme, _, rest = header.value.value.partition(" ")
     if header.name.lower() != NAME.lower() or scheme.lower() not in _SCHEMES:
         return None
@@ -89,15 +89,15 @@ def as_typed(header: Header) -> Typed | None:
 
 
 def split(headers: Sequence[Header]) -> tuple[tuple[Header, ...], Header | None]:
-    """Those to be typed whole, and the one that is set by `bearer` or `basic`."""
+    """Split headers into those typed as whole lines and the one set with `bearer` or `basic`."""
     own = next((header for header in headers if as_typed(header)), None)
     return tuple(header for header in headers if header is not own), own
 
 
 def join(others: Sequence[Header], own: Header | None, before: Sequence[Header]) -> tuple[Header, ...]:
-    """The opposite of `split`: `own` goes where one stood `before`, else behind the others.
+    """Reverse `split`: insert `own` where an Authorization header was `before`, else at the end.
 
-    Raises Invalid (`header`) if the others hold one, too.
+    Raises Invalid (`header`) if `others` contains one as well.
     """
     if own is None:
         return tuple(others)

@@ -1,4 +1,4 @@
-"""What a filter that is being typed may go on with."""
+"""Completions for a filter that is being typed."""
 
 import re
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ _SPECIAL = re.compile(r'[\s,"]')
 class Completion:
     label: str
     text: str
-    """The whole of the filter with it; it begins with what was typed."""
+    """The completed filter, which starts with the typed text."""
 
 
 def completions(text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEYS) -> list[Completion]:
-    """What the last term of `text` may become; `names` are those of the destinations."""
+    """Return the completions of the last term of `text`; `names` are the destinations' names."""
     match = _LAST.search(text)
-    assert match is not None  # it takes the empty text too
+    assert match is not None  # it matches the empty text too
     key, value = match["key"], match["value"]
     if key is None:
         return _going_on(text, value, [f"{name}:" for name in keys])
@@ -37,7 +37,7 @@ def completions(text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEY
 
 
 def begins_a_key(text: str) -> bool:
-    """Whether its last word may yet become the `state` of `state:failed`."""
+    """Return whether the last word of `text` can still become a key, as `sta` can become `state:`."""
     return bool(text[-1:].strip()) and any(found.label.endswith(":") for found in completions(text, ()))
 
 
@@ -66,7 +66,7 @@ def _going_on(text: str, typed: str, words: Sequence[str]) -> list[Completion]:
 
 
 def _rest(typed: str, rest: str) -> str:
-    """The rest of a value, in quotation marks where the language wants them."""
+    """Return the rest of a value, quoted where the filter language requires it."""
     if typed.count('"') % 2:
         return f'{rest}"'
     return f'"{rest}"' if _SPECIAL.search(rest) else rest

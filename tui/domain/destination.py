@@ -1,4 +1,4 @@
-"""A destination: where alerts go. What a person may type."""
+"""A destination: where alerts go. Also parses what users type for its settings."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ _BRACKETED = re.compile(r"\[[^\[\]]*:[^\[\]]*\](:\d*)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """What a person configures; a stored one also has an id."""
+    """The settings of a destination; a stored one also has an id."""
 
     id: int = 0
     name: str
@@ -30,16 +30,16 @@ class Destination:
     severities: frozenset[Severity] = ALL_SEVERITIES
     alert_types: frozenset[AlertType] = ALL_TYPES
     filter: str = ""
-    """As typed (see `domain.routing`); empty takes everything."""
+    """As typed (see `domain.routing`); empty matches every alert."""
     headers: tuple[Header, ...] = ()
     secret: Secret | None = None
     old_secret: OldSecret | None = None
-    """Signs beside `secret` until its time is over."""
+    """Also signs requests until it expires."""
     timeout_ms: int = DEFAULT_TIMEOUT_MS
     rate: float | None = None
-    """Requests per second at most; None is no limit."""
+    """The maximum of requests per second; None for no limit."""
     fold_ms: int | None = None
-    """How long alerts that say the same fold into the first (see `domain.folding`); None for not at all."""
+    """How long similar alerts fold into the first (see `domain.folding`); None disables folding."""
     tls: TlsSettings = DEFAULT_TLS
     paused: bool = False
 
@@ -62,19 +62,19 @@ SETTINGS = {
     "fold_ms": "folding",
     "tls": "TLS",
 }
-"""The fields a person sets, and what they are called. Pausing is no setting."""
+"""The fields that users set, with their display names. Pausing is not a setting."""
 
 
 def changed_settings(before: Destination, after: Destination) -> frozenset[str]:
-    """Which of `SETTINGS` differ."""
+    """Return the names of the `SETTINGS` that differ."""
     return frozenset(name for name in SETTINGS if getattr(before, name) != getattr(after, name))
 
 
 def rebase(wanted: Destination, seen: Destination, stored: Destination) -> tuple[Destination, frozenset[str]]:
-    """An edit of what was `seen`, applied to what is `stored` by now.
+    """Apply an edit of the `seen` destination to the one that is `stored` now.
 
-    What the editor left alone stays as it is stored. Returned beside it: the settings that both
-    changed, each to something else, where one of them would undo the other.
+    Settings that the edit did not change keep their stored values. Also returns the conflicts: the settings
+    that both sides changed to different values.
     """
     ours = changed_settings(seen, wanted)
     clashes = ours & changed_settings(seen, stored) & changed_settings(wanted, stored)
@@ -82,70 +82,70 @@ def rebase(wanted: Destination, seen: Destination, stored: Destination) -> tuple
 
 
 def parse_name(value: str) -> str:
-    """A display name, trimmed; raises Invalid (`name`)."""
+    """Return a display name, trimmed. Raises Invalid (`name`)."""
     name = value.strip()
     if not name:
-        raise Invalid("name", "give the destination a display name")
+        raise Invalid("name", "enter a display name for the destination")
     if len(name) > 80:
-        raise Invalid("name", f"a display name has at most 80 characters; this one has {len(name)}")
+        raise Invalid("name", f"a display name can have at most 80 characters; this one has {len(name)}")
     if not name.isprintable():
-        raise Invalid("name", "a display name has only printable characters")
+        raise Invalid("name", "a display name can contain only printable characters")
     return name
 
 
 def parse_url(value: str) -> str:
-    """An absolute http or https URL with a host; raises Invalid (`url`)."""
+    """Return an absolute http or https URL with a host, trimmed. Raises Invalid (`url`)."""
     url = value.strip()
     if not url:
-        raise Invalid("url", "give the URL alerts are posted to, like https://hooks.example.com/alerts")
+        raise Invalid("url", "enter the URL to send alerts to, like https://hooks.example.com/alerts")
     if any(character.isspace() or not character.isprintable() for character in url):
-        raise Invalid("url", "a URL has no spaces; write %20 for one")
+        raise Invalid("url", "a URL cannot contain spaces; write a space as %20")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
         if str(error).startswith("Port out of range"):
             raise Invalid("url", "the port is out of range; use 1 to 65535") from None
-        # Its own words may quote a part of the password.
+        # The original message may quote a part of the password.
         raise Invalid(
             "url", "this is not a URL; write it like https://hooks.example.com:8443/alerts"
         ) from None
     if "://" not in url or not parts.scheme:
-        raise Invalid("url", "a URL starts with http:// or https://")
+        raise Invalid("url", "a URL must start with http:// or https://")
     if parts.scheme not in ("http", "https"):
         raise Invalid("url", f"{parts.scheme}:// is not supported; use http:// or https://")
     if not host or not host.strip("."):
-        raise Invalid("url", "the URL names no host; after :// comes the receiver's name or address")
+        raise Invalid("url", "the URL has no host; write the receiver's name or address after ://")
     if port == 0:
-        raise Invalid("url", "port 0 cannot be connected to; use 1 to 65535")
+        raise Invalid("url", "port 0 is not valid; use 1 to 65535")
     if parts.fragment or url.endswith("#"):
-        raise Invalid("url", "a fragment (#…) is never sent to a receiver; leave it out")
+        raise Invalid("url", "a fragment (#…) is never sent to the receiver; remove it")
     if len(url) > 2048:
-        raise Invalid("url", f"a URL has at most 2048 characters; this one has {len(url)}")
+        raise Invalid("url", f"a URL can have at most 2048 characters; this one has {len(url)}")
     if "[" in parts.netloc and not _BRACKETED.fullmatch(parts.netloc.rpartition("@")[2]):
-        raise Invalid("url", "brackets hold an IPv6 address, with nothing but a port after them")
+        raise Invalid("url", "brackets must enclose an IPv6 address; only a port can follow them")
     check_host(host)
     return url
 
 
 def parse_severities(values: Iterable[str]) -> frozenset[Severity]:
-    """Raises Invalid (`severity`) naming the first unknown one."""
+    """Parse severities. Raises Invalid (`severity`), naming the first unknown one."""
     return frozenset(parse_severity(value) for value in values)
 
 
 def parse_alert_types(values: Iterable[str]) -> frozenset[AlertType]:
-    """Raises Invalid (`type`) naming the first unknown one."""
+    """Parse alert types. Raises Invalid (`type`), naming the first unknown one."""
     return frozenset(parse_alert_type(value) for value in values)
 
 
 def parse_timeout(value: str) -> int:
-    """Seconds as typed, 1 to 120, in milliseconds; raises Invalid (`timeout`)."""
+    """Parse a timeout of 1 to 120 seconds into milliseconds. Raises Invalid (`timeout`)."""
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
     if not 1 <= seconds <= 120:
-        raise Invalid("timeout", "the timeout is 1 to 120 seconds")
+        raise Invalid("timeout", "the timeout must be 1 to 120 seconds")
     return round(seconds * 1000)
 
 
@@ -159,7 +159,7 @@ def parse_destination(
     secret: str = "",
     timeout: str = "30",
 ) -> Destination:
-    """A destination from what was typed; raises Invalid naming the first field that is wrong."""
+    """Return a destination from typed values. Raises Invalid, naming the first field that is not valid."""
     return Destination(
         name=parse_name(name),
         url=parse_url(url),
@@ -174,9 +174,9 @@ def parse_destination(
 def resolve_destination(
     reference: str, destinations: Sequence[Destination], deleted: Sequence[Destination] = ()
 ) -> Destination:
-    """The destination called `reference`: its name in any case, else its id. Raises Unknown.
+    """Return the destination with the name `reference`, in any case, else with that id. Raises Unknown.
 
-    One of those `deleted` is meant only where none that is there can be.
+    An existing destination takes precedence over a `deleted` one.
     """
     folded = reference.strip().casefold()
     everyone = (*destinations, *deleted)
@@ -193,5 +193,6 @@ def resolve_destination(
     known = ", ".join(names[:10])
     raise Unknown(
         "destination",
-        f"no destination is called {reference!r}; " + (f"there is {known}" if known else "there is none yet"),
+        f"no destination is named {reference!r}; "
+        + (f"choose from: {known}" if known else "there are none yet"),
     )

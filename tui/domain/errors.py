@@ -1,11 +1,11 @@
-"""The ways a rule says no, each carrying a sentence fit to show a person."""
+"""The exceptions of the domain. Their messages are shown to users as they are."""
 
 
 class Invalid(ValueError):
-    """What was given cannot be stored.
+    """A given value is not valid.
 
-    `field` is the key or flag it was given under (`url`, `severity`); the message says
-    what is wrong and what would be right.
+    `field` is the key or flag of the value (`url`, `severity`). The message says what is wrong and what is
+    allowed.
     """
 
     def __init__(self, field: str, message: str) -> None:
@@ -15,12 +15,12 @@ class Invalid(ValueError):
 
 
 class Conflict(Invalid):
-    """What was given has the name of something else."""
+    """The given name is already in use."""
 
 
 class Unknown(Invalid):
-    """What was given is the name of nothing there is."""
+    """The given name matches nothing that is stored."""
 
 
 class Refused(Exception):
-    """The request is well formed, but the state of things does not allow it."""
+    """The request is valid, but the current state does not allow it."""

@@ -1,7 +1,7 @@
-"""What became of an attempt, in words a person can act on: what happened, and what to do about it.
+"""Explain how an attempt ended: what happened, and what to do about it.
 
-The one place for it, for screens and commands. It goes by what was recorded of the attempt, so one of
-last week is explained as well as that of a test a second ago.
+Screens and commands both take their explanations from here. They depend only on what was recorded with
+the attempt, so an attempt of last week is explained like one of a second ago.
 """
 
 from typing import Protocol
@@ -14,7 +14,7 @@ from tui.domain.secret import mask_url
 
 
 class Ended(Protocol):
-    """An attempt as it is kept, once it has ended."""
+    """A recorded attempt that has ended."""
 
     @property
     def outcome(self) -> Outcome | None: ...
@@ -31,118 +31,178 @@ class Ended(Protocol):
 
 
 _BY_STATUS = {
-    400: "It could not make sense of the request: does this URL take JSON?",
-    401: "It wants credentials, or other ones: check the header it expects, often Authorization.",
-    403: "It refuses who asks: check the token in the URL or the headers, and if it lets this machine in.",
-    404: "Nothing is at this path: check the URL, which may be cut off or revoked.",
-    405: "This URL takes no POST: is it the address of a page rather than of a webhook?",
-    407: "A proxy wants a user and a password, or others: put them into its URL, where Tocsin runs.",
-    410: "It is gone for good, it says: make a new URL there and put it here.",
-    411: "It wants to be told the length, and it was: something on the way removes that.",
-    413: "The alert is too large for it: raise the receiver's limit (in nginx, client_max_body_size).",
-    415: "It takes no JSON: is this URL made for another format?",
-    422: "It read the request and refuses what is in it: does it expect another format?",
-    429: "It is asked too often: a rate limit for this destination would spare it.",
-    501: "It does not know POST: is it the address of a page rather than of a webhook?",
-    502: "A proxy stands before the receiver and cannot reach it: is the receiver running?",
-    503: "It is overloaded or down for a while.",
-    504: "A proxy stands before the receiver and got no answer from it: is the receiver running?",
+    400: "The receiver could not parse the request. Check that this URL accepts JSON.",
+    401: "The receiver rejected our credentials or got none. Check the header it expects, usually "
+    "Authorization.",
+    403: "The receiver denied access. Check the token in the URL or the headers, and whether the receiver "
+    "allows this machine.",
+    404: "Nothing exists at this path. Check the URL: it may be incomplete or revoked.",
+    405: "This URL does not accept POST. Check that it belongs to a webhook, not to a web page.",
+    407: "A proxy rejected our credentials or got none. Set the user and password in the proxy URL, in the "
+    "environment where Tocsin runs.",
+    410: "The receiver says that this URL is gone permanently. Create a new one there and set it here.",
+    411: "Tocsin sent a Content-Length, but the receiver did not get it. Check for a proxy that removes it.",
+    413: "The alert is too large for the receiver. Raise the receiver's limit (in nginx: "
+    "client_max_body_size).",
+    415: "The receiver does not accept JSON here. Check whether this URL expects another format.",
+    422: "The receiver read the request but rejected its content. Check whether it expects another format.",
+    429: "The receiver limits how often it is called. Set a rate limit for this destination.",
+    501: "The receiver does not support POST. Check that the URL belongs to a webhook, not to a web page.",
+    502: "A proxy in front of the receiver cannot reach it. Check that the receiver is running.",
+    503: "The receiver is overloaded or temporarily down.",
+    504: "A proxy in front of the receiver got no answer from it. Check that the receiver is running.",
 }
 _MISSIGNED = (
-    "It may not take the signature: is the signing secret here the one that the receiver has? "
-    "If that is right, it wants credentials: check the header it expects, often Authorization."
+    "The receiver may have rejected the signature. Check that it has the same signing secret. "
+    "If it does, check the header in which it expects credentials, usually Authorization."
 )
 _BY_CLASS = {
-    4: "It refuses the request; its answer may say why.",
-    5: "Something failed inside the receiver; its own log says what.",
+    4: "The receiver rejected the request. Its answer may say why.",
+    5: "The receiver failed internally. Check its log.",
 }
-_BY_ERROR = (
-    # What the sender records (`delivery.failures`), by words of it.
-    ("metadata service", ""),
-    ("a name of a private network", "Behind a proxy its name is all there is to judge; see NO_PROXY."),
-    ("which the network policy", "If it is meant, name its network in `allow` under [network]."),
-    ("never sent to", "If it is meant all the same, name this one address in `allow` under [network]."),
+_NEW_CERTIFICATE = "Check whether the receiver has a new certificate or another server answers."
+_BY_ERROR: tuple[tuple[tuple[str, ...], str], ...] = (
+    # The first entry with a phrase found in the recorded error. Each entry lists the phrases of the current
+    # errors and of earlier versions: databases keep the errors recorded by those.
+    (("metadata service",), ""),
     (
-        "the proxy cannot be reached",
-        "Is it running, and is HTTPS_PROXY or HTTP_PROXY right, where Tocsin runs?",
+        ("a private network name", "a name of a private network"),
+        "Through a proxy, only the name can be checked. To connect directly, list the host in NO_PROXY.",
     ),
-    ("wants a user and a password", "Put them into the proxy's URL, like http://user:password@proxy:3128."),
-    ("not accept the user", "Check them in the proxy's URL, where Tocsin runs."),
-    ("refuses to connect to", "Who runs the proxy decides what it lets through; NO_PROXY goes without."),
-    ("could not connect to", "Is the receiver running, and does the proxy get through to it?"),
-    ("does not answer as a proxy", "Does HTTPS_PROXY name a proxy that speaks HTTP?"),
-    ("nothing is listening on", "Is the receiver running, and is the port right?"),
-    ("does not resolve", "Is the name spelled right, and does the DNS of this machine know it?"),
-    ("no connection to", "Is the address right, and does a firewall let this machine through?"),
     (
-        "no answer within",
-        "It took the request and kept silent; it may have it. If it is only slow, raise the timeout.",
+        ("blocked by the network policy", "which the network policy"),
+        "To allow it, add its network to `allow` under [network].",
     ),
-    ("but did not end within", "A receiver should acknowledge first and work after; or raise the timeout."),
-    ("this machine does not trust", "If it is your own, give its certificate as the destination's CA file."),
-    ("not in the CA file", "Has the receiver got a new certificate, or is it another one that answers?"),
-    ("nobody in the CA file", "Has the receiver got a new certificate, or is it another one that answers?"),
-    ("is self-signed", "If it is your own, give it as the destination's CA file."),
-    (", not for ", "Put the receiver's own name in the URL."),
-    ("expired on", "Who runs the receiver has to renew it."),
-    ("is valid only from", "Is the clock of this machine right?"),
-    ("speaks no TLS", "Write http:// instead of https://, or give the port where it speaks TLS."),
-    ("before TLS was agreed on", "Does it speak TLS there? If not, write http:// instead of https://."),
-    ("wants a client certificate", "Set one under TLS, in the setup or with `--client-cert`."),
-    ("not accept the client certificate", "Who runs the receiver knows whose certificates it takes."),
     (
-        "refused the TLS handshake",
-        "It may want a client certificate, or another one; or it knows only ciphers that are no longer safe.",
+        ("never sends to", "never sent to"),
+        "To allow it anyway, add exactly this address to `allow` under [network].",
     ),
-    ("only TLS older than 1.2", "That is not safe any more: who runs the receiver has to update it."),
-    ("unrecognized name", "It has no certificate for this host: is the name right?"),
-    ("environment variable", "Set it where Tocsin runs, `tocsin dispatch` included."),
+    (
+        ("the proxy cannot be reached", "cannot reach the proxy", "cannot connect to the proxy"),
+        "Check that the proxy is running and that HTTPS_PROXY or HTTP_PROXY is right, where Tocsin runs.",
+    ),
+    (
+        ("requires a user and", "requires credentials", "wants a user and a password"),
+        "Set them in the proxy URL, like http://user:password@proxy:3128.",
+    ),
+    (
+        ("rejected the user", "rejected our credentials", "rejected the credentials", "not accept the user"),
+        "Check the user and password in the proxy URL, where Tocsin runs.",
+    ),
+    (
+        ("refused to connect to", "refuses to connect to"),
+        "Ask the proxy's administrator to allow it. To connect directly, list the host in NO_PROXY.",
+    ),
+    (("could not connect to",), "Check that the receiver is running and that the proxy can reach it."),
+    (
+        ("does not answer as a proxy", "not answer like a proxy", "is not an http proxy"),
+        "Check that HTTPS_PROXY names an HTTP proxy.",
+    ),
+    (
+        ("nothing is listening on", "connection refused"),
+        "Check that the receiver is running and that the port is right.",
+    ),
+    (
+        ("does not resolve", "cannot resolve", "could not resolve", "cannot be resolved"),
+        "Check the spelling of the name and the DNS of this machine.",
+    ),
+    (("no connection to",), "Check the address, and that no firewall blocks this machine."),
+    (
+        ("no answer within",),
+        "The receiver got the request and may have processed it. If it is only slow, raise the timeout.",
+    ),
+    (
+        ("did not end within", "not complete within"),
+        "A receiver should acknowledge first and process the alert afterwards. Change that, or raise the "
+        "timeout.",
+    ),
+    (
+        ("this machine does not trust",),
+        "If you run this certificate authority, set its certificate as the destination's CA file.",
+    ),
+    (("not in the ca file", "nobody in the ca file", "no ca in the ca file"), _NEW_CERTIFICATE),
+    (
+        ("is self-signed",),
+        "If the certificate is yours, set it as the destination's CA file.",
+    ),
+    ((", not for ",), "Use the receiver's own name in the URL."),
+    (("expired on",), "The receiver's operator must renew it."),
+    (("is valid only from", "is not valid until", "is not valid before"), "Check the clock of this machine."),
+    (
+        ("speaks no tls", "does not speak tls", "does not use tls"),
+        "Use http:// instead of https://, or the port where the receiver speaks TLS.",
+    ),
+    (
+        ("before tls was agreed on", "during the tls handshake", "before the tls handshake"),
+        "Check that this port speaks TLS. If it does not, use http:// instead of https://.",
+    ),
+    (
+        ("requires a client certificate", "wants a client certificate"),
+        "Set one under TLS in the form, or with `--client-cert`.",
+    ),
+    (
+        ("rejected the client certificate", "not accept the client certificate"),
+        "Ask the receiver's operator which certificates it accepts.",
+    ),
+    (
+        ("refused the tls handshake", "rejected the tls handshake"),
+        "The receiver may require a client certificate, or a different one. Or it supports only ciphers that "
+        "are no longer safe.",
+    ),
+    (
+        ("only tls older than 1.2", "only tls versions older than 1.2", "only tls versions below 1.2"),
+        "Those versions are not safe. Ask the receiver's operator to update it.",
+    ),
+    (("unrecognized name",), "The receiver has no certificate for this host. Check the host in the URL."),
+    (("environment variable",), "Set it where Tocsin runs, including for `tocsin dispatch`."),
 )
+_NO_ANSWER = ("closed the connection without answering", "closed the connection without an answer")
 _TLS_EXPECTED = ("plain http", "http request to an https", "requires tls", "ssl-enabled")
 _CERTIFICATE_EXPECTED = ("required ssl certificate", "ssl certificate error")
 _LOGIN = ("login", "signin", "sign_in", "sign-in", "auth", "sso")
 
 
 def explain(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
-    """Sentences: what happened, what to do; `headers` and `body` are the answer's, `sent` the request's.
+    """Return what happened and what to do, in sentences.
 
-    Of a delivered alert there is nothing to say, unless the acknowledgement looks like none.
+    `headers` and `body` are those of the answer, `sent` the headers of the request. For a delivered alert
+    the result is empty, unless the acknowledgement looks like a mistake.
     """
-    told = advise(attempt, headers, body, sent)
+    advice = advise(attempt, headers, body, sent)
     if attempt.outcome in (None, Outcome.DELIVERED):
-        return told
-    return f"{_sentence(_fact(attempt))} {told}".rstrip()
+        return advice
+    return f"{_sentence(_fact(attempt))} {advice}".rstrip()
 
 
 def advise(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
-    """What to do about it alone, where it stands beside what happened."""
+    """Return only what to do, for places that already show what happened."""
     if attempt.outcome is None:
         return ""
     if attempt.outcome is Outcome.DELIVERED:
         return _doubt(headers)
     if attempt.outcome is Outcome.REJECTED:
         return _advice_on_status(attempt, headers, body, sent)
-    error = attempt.error or ""
-    if error.endswith("closed the connection without answering"):
+    error = (attempt.error or "").lower()
+    if error.endswith(_NO_ANSWER) and not error.startswith("the proxy"):
         if attempt.url.lower().startswith("http://"):
-            return "Does it stop at what it gets, or does it expect https://?"
-        return "Does it stop at what it gets, or does it want a client certificate, or another one?"
-    return next((advice for words, advice in _BY_ERROR if words in error), "")
+            return "The receiver may crash on this request, or expect https://."
+        return "The receiver may crash on this request, or require a client certificate, or a different one."
+    return next((advice for phrases, advice in _BY_ERROR if any(each in error for each in phrases)), "")
 
 
 def _doubt(headers: Headers) -> str:
     if "text/html" not in _header(headers, "content-type").lower():
         return ""
     return (
-        "It counts as acknowledged, but the answer is a web page, as a login or a front page gives one: "
-        "is this the URL of a webhook?"
+        "The alert counts as acknowledged, but the answer is a web page, such as a login page. "
+        "Check that this is the URL of a webhook."
     )
 
 
 def _fact(attempt: Ended) -> str:
     if attempt.outcome is Outcome.REJECTED and _class(attempt) == 3:
         answered = f"{attempt.status_code} {attempt.reason or ''}".rstrip()
-        return f"the receiver answered {answered}, and redirects are not followed"
+        return f"the receiver answered {answered}; Tocsin does not follow redirects"
     return attempt.error or str(attempt.outcome)
 
 
@@ -151,41 +211,46 @@ def _advice_on_status(attempt: Ended, headers: Headers, body: bytes, sent: Heade
     if _class(attempt) == 3:
         return _advice_on_redirect(attempt.url, _header(headers, "location"))
     if status == 400 and _expects_tls(attempt.url, body):
-        return "It speaks TLS at this port: write https:// instead of http://."
-    if status == 400 and _wants_certificate(body):
-        return "It wants a client certificate, or another one: see TLS in the destination's setup."
-    advice = _BY_STATUS.get(status) or _BY_CLASS.get(_class(attempt), "No webhook answers like that.")
+        return "The receiver speaks TLS on this port. Use https:// instead of http://."
+    if status == 400 and _requires_certificate(body):
+        return (
+            "The receiver requires a client certificate, or a different one. "
+            "Set it under TLS in the destination's form."
+        )
+    advice = _BY_STATUS.get(status) or _BY_CLASS.get(
+        _class(attempt), "Webhooks do not answer with this status. Check the URL."
+    )
     if status == 401 and _header(sent, "webhook-signature"):
         advice = _MISSIGNED
     allowed = _header(headers, "allow")
     if status == 405 and allowed:
-        advice = f"This URL takes {allowed[:60]} and no POST: is it the address of a webhook?"
+        advice = f"This URL accepts {allowed[:60]} but not POST. Check that it belongs to a webhook."
     asked = parse_retry_after(_header(headers, "retry-after"), attempt.ended_at or 0)
-    return f"{advice} It asks to wait {_span(asked)}." if asked else advice
+    return f"{advice} The receiver asks Tocsin to wait {_span(asked)}." if asked else advice
 
 
 def _advice_on_redirect(url: str, location: str) -> str:
     if not location:
-        return "It does not say where to."
+        return "The answer does not say where it redirects. Check the URL."
     here = urlsplit(url)
     try:
         there = urlsplit(urljoin(url, location))
     except ValueError:
-        return "Where it points to is no URL."
+        return "The target of the redirect is not a URL. Check the receiver's settings."
     if any(word in there.path.lower() for word in _LOGIN):
-        return "It points to a page to log in at: this URL wants credentials, or is no webhook."
+        return "The redirect leads to a login page. This URL requires credentials, or is not a webhook."
     if _same(here, there) and (here.scheme, there.scheme) == ("http", "https"):
-        return "Write https:// instead of http://."
+        return "Use https:// instead of http://."
     if _same(here, there) and there.path == f"{here.path}/":
-        return "Put a slash at the end of the URL."
+        return "Add a slash at the end of the URL."
     whole = there.geturl()
     shown = mask_url(whole)[:200]
-    where = "" if shown == whole else ", in full in the answer's Location header (see the alert's details)"
-    return f"Use the URL it points to{where}: {shown}"
+    where = "" if shown == whole else ", which the alert's details show in full (header Location)"
+    return f"Use the redirect's target{where}: {shown}"
 
 
 def _same(here: SplitResult, there: SplitResult) -> bool:
-    """Whether they differ in the scheme or a last slash alone."""
+    """Return whether the URLs are equal apart from scheme, user, port, fragment and trailing slashes."""
     return (here.hostname, here.path.rstrip("/"), here.query) == (
         there.hostname,
         there.path.rstrip("/"),
@@ -194,13 +259,13 @@ def _same(here: SplitResult, there: SplitResult) -> bool:
 
 
 def _expects_tls(url: str, body: bytes) -> bool:
-    """Web servers say so in the page that comes with the 400, each in its own words."""
+    """Recognize the page that web servers send with a 400 for plain HTTP on a TLS port."""
     said = body[:4096].decode(errors="replace").lower()
     return url.startswith("http://") and any(words in said for words in _TLS_EXPECTED)
 
 
-def _wants_certificate(body: bytes) -> bool:
-    """nginx takes whoever comes without one, or with a wrong one, to say so in a page."""
+def _requires_certificate(body: bytes) -> bool:
+    """Recognize nginx, which completes the handshake without a valid client certificate and answers 400."""
     said = body[:4096].decode(errors="replace").lower()
     return any(words in said for words in _CERTIFICATE_EXPECTED)
 

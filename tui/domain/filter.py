@@ -1,8 +1,8 @@
 """The filter language of the alerts list: `severity:>=high state:failed to:soc -test:yes root login`.
 
-A term is `key:value[,value…]`; a leading `-` negates it. Everything else is the beginning of a word,
-or of several in quotation marks, to be found in the title, name, rule or alert id. Terms are all to
-hold; of the values of one term any.
+A term is `key:value[,value…]`; a leading `-` negates it. Any other text is a word prefix, or in quotation
+marks a phrase, which is searched for in the title, name, rule id and alert id. An alert matches if every
+term matches. A term matches if any of its values does.
 """
 
 import re
@@ -37,7 +37,7 @@ STATES = (*Standing, FOLDED, UNROUTED)
 class Term:
     key: Key
     values: tuple[str, ...]
-    """Normalised: severities and types in capitals, `since` as milliseconds, `test` as yes or no."""
+    """Normalized: severities and types in capitals, `since` as milliseconds, `test` as yes or no."""
     negated: bool = False
 
 
@@ -53,34 +53,34 @@ class Filter:
 
     @property
     def states(self) -> frozenset[str] | None:
-        """The states that an alert's delivery may be in; None for any."""
+        """The states that a delivery of the alert can have; None for any."""
         asked = [frozenset(term.values) for term in self._asking(Key.STATE)]
         return reduce(frozenset[str].intersection, asked) if asked else None
 
     @property
     def names(self) -> tuple[Term, ...]:
-        """The terms that ask for a destination."""
+        """The terms that require a destination."""
         return self._asking(Key.TO)
 
     @property
     def lets_unrouted_through(self) -> bool:
-        """Whether it asks for alerts that have no delivery."""
+        """Whether the filter can match alerts without a delivery."""
         return not self.names and UNROUTED in (self.states or ())
 
     @property
     def lets_folded_through(self) -> bool:
-        """Whether it asks for alerts that were folded into another."""
+        """Whether the filter can match alerts that were folded into another."""
         return FOLDED in (self.states or ())
 
     @property
     def about_alerts(self) -> "Filter":
-        """What is asked of the alert itself, or of none of its deliveries."""
+        """The terms that no single delivery has to match: those about the alert, and the negated ones."""
         asking = (*self._asking(Key.STATE), *self.names)
         return Filter(tuple(term for term in self.terms if term not in asking))
 
     @property
     def lasts(self) -> bool:
-        """Whether an alert that matches goes on matching: nothing is asked that time changes."""
+        """Whether an alert that matches keeps matching: no term depends on state or time."""
         return not any(term.key in _PASSING for term in self.terms)
 
     def _asking(self, key: Key) -> tuple[Term, ...]:
@@ -94,26 +94,26 @@ _TOKEN = re.compile(r'(?P<minus>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|
 
 
 def parse_filter(text: str) -> Filter:
-    """Raises Invalid (`filter`) naming the first term that makes no sense."""
+    """Parse a filter as typed. Raises Invalid (`filter`), naming the first term that is not valid."""
     if text.count('"') % 2:
-        raise Invalid("filter", 'a quotation mark is not closed; write to:"Ops team"')
+        raise Invalid("filter", 'a quotation mark is not closed; write it like to:"Ops team"')
     return Filter(tuple(_parse_term(match) for match in _TOKEN.finditer(text)))
 
 
 def unknown_names(filter: Filter, names: Iterable[str]) -> list[str]:
-    """The destinations `filter` speaks of that nobody knows, of which nothing is to be found."""
+    """Return the destinations named in `filter` that are not in `names`. Such terms match nothing."""
     known = {name.casefold() for name in names}
     asked = (value for term in filter.terms if term.key is Key.TO for value in term.values)
     return [name for name in dict.fromkeys(asked) if name not in known]
 
 
 def term(key: Key, *values: str, negated: bool = False) -> Filter:
-    """A filter of one term, its values checked like typed ones; raises Invalid."""
+    """Return a filter of one term. The values are checked like typed ones; raises Invalid."""
     return Filter((Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated),))
 
 
 def without_tests(filter: Filter) -> Filter:
-    """What many are chosen by: test alerts are none of them, unless the filter speaks of them."""
+    """Return `filter` for a bulk selection: test alerts are excluded unless the filter mentions them."""
     spoken_of = any(term.key is Key.TEST for term in filter.terms)
     return filter if spoken_of else filter + term(Key.TEST, "no")
 
@@ -126,9 +126,7 @@ def _parse_term(match: re.Match[str]) -> Term:
             raise Invalid("filter", f"{value} needs a value")
         return Term(Key.WORD, _word(value), negated)
     if word.lower() not in TYPED_KEYS:
-        raise Invalid(
-            "filter", f"there is no filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}"
-        )
+        raise Invalid("filter", f"unknown filter {word}:; use {', '.join(f'{key}:' for key in TYPED_KEYS)}")
     key = Key(word.lower())
     values = [part for part in re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', match["value"]) if part]
     if not values:
@@ -138,7 +136,7 @@ def _parse_term(match: re.Match[str]) -> Term:
 
 def _word(value: str) -> tuple[str, ...]:
     if not words_of(value):
-        raise Invalid("filter", f"{value!r} has no letter or digit to look for")
+        raise Invalid("filter", f"{value!r} contains no letter or digit to search for")
     return (value,)
 
 
@@ -159,7 +157,7 @@ def _severities(value: str) -> tuple[str, ...]:
 
 def _states(value: str) -> tuple[str, ...]:
     if value.lower() not in STATES:
-        raise Invalid("filter", f"unknown state {value!r}; one of {', '.join(STATES)}")
+        raise Invalid("filter", f"unknown state {value!r}; use one of {', '.join(STATES)}")
     return (value.lower(),)
 
 
@@ -168,16 +166,19 @@ def _since(value: str) -> tuple[str, ...]:
 
 
 def time_span(asked_by: str, value: str) -> int:
-    """Milliseconds of a span like 30m, 2h or 7d; raises Invalid."""
+    """Return a time span like 30m, 2h or 7d in milliseconds. Raises Invalid (`filter`).
+
+    `asked_by` names the option or term in the message.
+    """
     span_ms = parse_span(value)
     if span_ms is None:
-        raise Invalid("filter", f"{asked_by} takes a time span like 30m, 2h or 7d, not {value!r}")
+        raise Invalid("filter", f"{asked_by} requires a time span like 30m, 2h or 7d, not {value!r}")
     return span_ms
 
 
 def _yes_or_no(value: str) -> tuple[str, ...]:
     if value.lower() not in ("yes", "no"):
-        raise Invalid("filter", f"test: is yes or no, not {value!r}")
+        raise Invalid("filter", f"test: must be yes or no, not {value!r}")
     return (value.lower(),)
 
 

@@ -1,8 +1,7 @@
-"""Folding: at a destination that asked for it, alerts of a storm fold into the first of them.
+"""Folding: combine similar alerts within a time window, at destinations that enable it.
 
-An alert opens a window and is delivered; whatever has the same key and is no more severe folds into
-it until the window's time is over. A window is not prolonged by what folds into it: a storm that never
-ends is delivered once a window.
+An alert opens a window and is delivered. Later alerts with the same key fold into it until the window ends,
+unless they are more severe. Folding does not extend a window: an endless storm is delivered once per window.
 """
 
 import hashlib
@@ -18,28 +17,28 @@ _LONGEST_MS = 7 * 24 * 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is known of the last alert with a key that was delivered."""
+    """The last alert with a key that was sent rather than folded."""
 
     opened_at: int
     severity: Severity
     alive: bool
-    """Its delivery neither failed for good nor was cancelled: nothing folds into what nobody got."""
+    """Its delivery neither failed permanently nor was cancelled: nothing folds into an undelivered alert."""
 
     def takes(self, severity: Severity, now: int, span_ms: int) -> bool:
-        """Whether an alert that comes `now` folds into it."""
-        # A window that opens in the future, after the clock has gone back, would never end.
+        """Return whether an alert that arrives `now` folds into this window."""
+        # After the clock was set back, a window could lie in the future and would not end in time.
         in_time = 0 <= now - self.opened_at < span_ms
         return self.alive and in_time and severity.rank <= self.severity.rank
 
 
 def fold_key(alert: Alert, destination_id: int) -> str:
-    """What alerts to a destination that fold into each other have in common, short enough for an index."""
+    """Return the key shared by alerts that fold into each other, short enough for an index."""
     meant = [alert.dedup_key] if alert.dedup_key is not None else [alert.rule_id, alert.title]
     return f"{destination_id}:{hashlib.sha256(json.dumps(meant).encode()).hexdigest()[:32]}"
 
 
 def parse_fold(value: str) -> int | None:
-    """A time span as typed, in milliseconds; nothing, or 0, does not fold. Raises Invalid (`fold`)."""
+    """Parse a time span into milliseconds; empty or 0 disables folding. Raises Invalid (`fold`)."""
     typed = value.strip()
     if typed in ("", "0"):
         return None
@@ -48,12 +47,12 @@ def parse_fold(value: str) -> int | None:
     except Invalid as error:
         raise Invalid("fold", error.message) from None
     if not 0 < span <= _LONGEST_MS:
-        raise Invalid("fold", "alerts fold for 1s to 7d, or 0 for not at all")
+        raise Invalid("fold", "the folding time must be 1s to 7d, or 0 to disable folding")
     return span
 
 
 def format_fold(span_ms: int | None) -> str:
-    """As `parse_fold` takes it, in the largest unit that says it: `10m`; empty for None."""
+    """Format a span for `parse_fold` in the largest exact unit, such as `10m`; empty for None."""
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
         if span_ms and span_ms % size == 0:
             return f"{span_ms // size}{unit}"

@@ -1,4 +1,4 @@
-"""The headers a person sends along with an alert: which there may be, and which are Tocsin's own."""
+"""The headers that users add to requests: which are allowed, and which Tocsin sets itself."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ _OWN_HEADERS = frozenset(
     {"content-type", "content-encoding", "content-range", "accept", "accept-encoding", "user-agent"}
 )
 # They frame the message or belong to one connection (RFC 9110 section 7.6.1, 6.6 and 11.7, RFC 9112
-# section 6, RFC 9113 section 8.2.2); a receiver or a proxy that goes by them reads another message.
+# section 6, RFC 9113 section 8.2.2). With them, a receiver or a proxy would read a different message.
 _FRAMING_HEADERS = frozenset(
     {
         "connection",
@@ -41,15 +41,15 @@ class Header:
 
 
 def parse_header(line: str) -> Header:
-    """`Name: value` as typed; raises Invalid (`header`)."""
+    """Parse `Name: value`. Raises Invalid (`header`)."""
     name, colon, value = line.partition(":")
     name, value = name.strip(), value.strip()
     if not colon or not name:
-        raise Invalid("header", "a header is written 'Name: value'")
+        raise Invalid("header", "write a header as 'Name: value'")
     if not _HEADER_NAME.fullmatch(name):
-        raise Invalid("header", f"{name!r} is not a header name")
+        raise Invalid("header", f"{name!r} is not a valid header name")
     if not is_header_value(value):
-        raise Invalid("header", f"the value of {name} has a character that a header cannot carry")
+        raise Invalid("header", f"the value of {name} contains a character that is not allowed in a header")
     folded = name.lower()
     if folded in _FRAMING_HEADERS:
         raise Invalid("header", f"{name} describes the connection and is set by Tocsin")
@@ -61,17 +61,17 @@ def parse_header(line: str) -> Header:
 
 
 def is_header_value(value: str) -> bool:
-    """Whether `value` is safe in a header: a line end in it would add headers of its own."""
+    """Return whether `value` is safe in a header: a line break in it would add other headers."""
     return _HEADER_VALUE.fullmatch(value) is not None
 
 
 def parse_headers(lines: Iterable[str]) -> tuple[Header, ...]:
-    """Headers as typed, one a line; raises Invalid (`header`) for a bad or repeated one."""
+    """Parse headers, one per line. Raises Invalid (`header`) for an invalid or repeated one."""
     return only_once(map(parse_header, lines))
 
 
 def only_once(given: Iterable[Header]) -> tuple[Header, ...]:
-    """Raises Invalid (`header`) for one that is repeated, in whatever case."""
+    """Return the headers. Raises Invalid (`header`) if a name is repeated, in any case."""
     headers: dict[str, Header] = {}
     for header in given:
         if headers.setdefault(header.name.lower(), header) is not header:

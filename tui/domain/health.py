@@ -1,7 +1,7 @@
 """The health of a destination: when it counts as failing.
 
-Failing is a mark for people, no more: nothing is dropped and no retry is left out. It is lifted by
-the first delivery that gets through, or by a new URL.
+The mark is only for users: no alert is dropped and no retry is skipped. The first successful delivery, or a
+new URL, clears it.
 """
 
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Outcome
 
 FAILING_AFTER = 10
-"""Deliveries in a row that used up all their attempts."""
+"""Consecutive deliveries that used all their attempts."""
 GONE = 410
-"""The status with which a receiver says that it will never be there again (RFC 9110, 15.5.11)."""
+"""The status for a resource that is permanently gone (RFC 9110 section 15.5.11)."""
 
 
 def counts(answer: Answer, *, test: bool) -> bool:
-    """Whether the end of an attempt says how its destination fares.
+    """Return whether an attempt's result counts towards the destination's health.
 
-    Not when it is our doing that nothing got through, nor when a test alert fails: somebody tries
-    something out, and it is not retried.
+    A failure on our side does not count. Neither does a failed test alert: a user is trying something out,
+    and it is not retried.
     """
     ours = answer.outcome in (Outcome.INTERRUPTED, Outcome.BLOCKED)
     return answer.outcome is Outcome.DELIVERED or not (ours or test)
@@ -29,14 +29,14 @@ def counts(answer: Answer, *, test: bool) -> bool:
 @dataclass(frozen=True, slots=True)
 class Health:
     failures: int = 0
-    """Attempts in a row that were not acknowledged."""
+    """Consecutive attempts that were not acknowledged."""
     exhausted: int = 0
-    """Deliveries in a row that failed for good."""
+    """Consecutive deliveries that failed permanently."""
     failing_since: int | None = None
-    """Milliseconds since 1970; None while it is not failing."""
+    """Milliseconds since 1970; None if the destination is not failing."""
 
     def after(self, ends: Iterable[tuple[Answer, bool]], now: int) -> "Health":
-        """The health after attempts that count ended: their answers, and whether a round ended with them."""
+        """Return the health after attempts that count: each answer, and whether it ended its round."""
         failures, exhausted, since = self.failures, self.exhausted, self.failing_since
         for answer, exhausts in ends:
             if answer.outcome is Outcome.DELIVERED:

@@ -1,7 +1,7 @@
-"""Whether a text can be the host of a URL: a name that can be looked up, or an address.
+"""Check the host of a URL: a name that can be resolved, or an address.
 
-Names outside ASCII follow IDNA 2008 as far as the standard library knows it. Where it does not know,
-the name is refused rather than stored, for the HTTP client would refuse it at every attempt.
+Names with non-ASCII characters follow IDNA 2008 as far as the standard library supports it. Other names are
+rejected here, because the HTTP client would reject them at every attempt.
 """
 
 import ipaddress
@@ -11,7 +11,7 @@ import unicodedata
 from tui.domain.errors import Invalid
 
 _ASCII_LABEL = re.compile(r"[a-z0-9_-]{1,63}")
-# What IDNA lets stand beside a label outside ASCII; on its own a name may be laxer.
+# What IDNA allows next to a non-ASCII label; a name that is all ASCII may be laxer.
 _PLAIN_LABEL = re.compile(r"xn--[a-z0-9-]*[a-z0-9]|(?!..--)[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 _LETTERS_AND_MARKS = ("Ll", "Lo", "Lm", "Mn", "Mc")
@@ -25,21 +25,25 @@ _DISALLOWED = re.compile(
 
 
 def check_host(host: str) -> None:
-    """Raises Invalid (`url`) in words that say what a host looks like."""
+    """Raise Invalid (`url`) unless `host` is a valid host; the message says what is allowed."""
     if ":" in host:
         if not _is_address(ipaddress.IPv6Address, host) or "%" in host:
-            raise Invalid("url", "an IPv6 address is written in brackets, like [2001:db8::7]")
+            raise Invalid("url", "write an IPv6 address in brackets, like [2001:db8::7]")
         return
     labels = host.lower().removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]) and labels[-1].isascii():
         if not _is_address(ipaddress.IPv4Address, host):
-            raise Invalid("url", "an IPv4 address is four numbers from 0 to 255, like 192.0.2.7")
+            raise Invalid("url", "an IPv4 address must be four numbers from 0 to 255, like 192.0.2.7")
         return
     if not host.isascii() and any(label.isascii() and not _PLAIN_LABEL.fullmatch(label) for label in labels):
-        raise Invalid("url", "beside letters outside ASCII a host has only letters, digits and inner hyphens")
+        raise Invalid(
+            "url", "a host with non-ASCII letters can contain only letters, digits and inner hyphens"
+        )
     encoded = [_encode(label) for label in labels]
     if not all(encoded) or len(".".join(encoded)) > 253:
-        raise Invalid("url", "the host in this URL is neither a name, like hooks.example.com, nor an address")
+        raise Invalid(
+            "url", "the host in this URL is not valid; use a name like hooks.example.com or an address"
+        )
 
 
 def _is_address(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], host: str) -> bool:
@@ -51,7 +55,7 @@ def _is_address(kind: type[ipaddress.IPv4Address | ipaddress.IPv6Address], host:
 
 
 def _encode(label: str) -> str:
-    """`label` as it is looked up; empty if it cannot be."""
+    """Return `label` as it is sent to the DNS; empty if it is not valid."""
     try:
         shown = label[4:].encode("ascii").decode("punycode") if label.startswith("xn--") else label
         encoded = shown if shown.isascii() else "xn--" + shown.encode("punycode").decode()
@@ -79,7 +83,7 @@ def _is_international(label: str) -> bool:
 
 
 def _stays(character: str) -> bool:
-    """Whether it is a letter or a mark that no other stands for."""
+    """Return whether `character` is a letter or a mark that normalization does not change."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", character).casefold())
     return unicodedata.category(character) in _LETTERS_AND_MARKS and (
         folded == character or character in "ßς"

@@ -1,4 +1,4 @@
-"""The life of a delivery: one table of what may happen to it, which drives the code and its tests.
+"""The state machine of a delivery: one table of transitions, which drives the code and its tests.
 
     scheduled ──claim──▶ in_flight ──delivered──▶ delivered
         ▲ ▲                │  │
@@ -6,9 +6,9 @@
         │ └──interrupted
         └── resend ── from anything but in_flight;   scheduled ──cancel──▶ cancelled
 
-`due_at` is one nullable moment that means "try at" while scheduled and "lease ends at" while in
-flight, so one index answers "what may be claimed". A claim gives the delivery a random lease
-token; only the holder of that token can finish it.
+`due_at` is a nullable time: the next attempt while scheduled, the end of the lease while in flight. One index
+on it therefore finds all deliveries that can be claimed. A claim gives the delivery a random lease token;
+only the holder of that token can finish it.
 """
 
 from dataclasses import dataclass
@@ -19,17 +19,17 @@ from tui.domain.errors import Refused
 
 class State(StrEnum):
     SCHEDULED = "scheduled"
-    """Waits to be sent; it is being retried when it has attempts already."""
+    """Pending; with attempts it is being retried."""
     IN_FLIGHT = "in_flight"
     """A dispatcher holds it under a lease and is sending it."""
     DELIVERED = "delivered"
     """The receiver acknowledged with a 2xx."""
     FAILED = "failed"
-    """Every attempt of the round failed; only a person can send it again."""
+    """Every attempt of the round failed; only a user can resend it."""
     CANCELLED = "cancelled"
-    """Withdrawn before it was delivered."""
+    """Cancelled before it was delivered."""
 
-    __hash__ = str.__hash__  # Enum's own is Python code, and the table is asked at every step
+    __hash__ = str.__hash__  # Enum's hash is slower Python code, and every step looks up the table
 
 
 class Outcome(StrEnum):
@@ -37,20 +37,20 @@ class Outcome(StrEnum):
 
     DELIVERED = "delivered"
     REJECTED = "rejected"
-    """An answer that is not 2xx."""
+    """The receiver answered with a status other than 2xx."""
     UNREACHABLE = "unreachable"
-    """No answer: name, connection, TLS or a broken reply."""
+    """No valid answer: DNS, connection or TLS failed, or the answer was broken."""
     TIMEOUT = "timeout"
     BLOCKED = "blocked"
-    """Refused on our side; nothing was sent."""
+    """Blocked on our side; nothing was sent."""
     ABANDONED = "abandoned"
-    """The dispatcher died; the receiver may or may not have it."""
+    """The dispatcher stopped without recording a result; the receiver may have the alert."""
     INTERRUPTED = "interrupted"
-    """Shut down in the middle; not counted."""
+    """The dispatcher shut down during the attempt; it does not count towards the limit."""
 
 
 class Standing(StrEnum):
-    """A delivery's state as a person says it: `scheduled` is waiting at first and retrying later."""
+    """The state shown to users: `scheduled` is waiting before the first attempt, then retrying."""
 
     WAITING = "waiting"
     RETRYING = "retrying"
@@ -79,7 +79,7 @@ class Event(StrEnum):
 
 
 def finishing_event(outcome: Outcome) -> Event:
-    """The event with which an attempt that ended so finishes its delivery."""
+    """Return the event that an attempt's outcome causes for its delivery."""
     match outcome:
         case Outcome.DELIVERED:
             return Event.DELIVER
@@ -90,7 +90,7 @@ def finishing_event(outcome: Outcome) -> Event:
 
 
 class Due(Enum):
-    """What becomes of `due_at`."""
+    """The effect on `due_at`."""
 
     NOW = auto()
     LATER = auto()
@@ -99,7 +99,7 @@ class Due(Enum):
 
 
 class Count(Enum):
-    """What becomes of the number of attempts that count against the budget."""
+    """The effect on the number of attempts that count towards the limit."""
 
     SAME = auto()
     ONE_MORE = auto()
@@ -114,18 +114,18 @@ class Transition:
     target: State
     due: Due
     attempts_left: bool | None = None
-    """Guard: only when attempts are left, only when none are, or either way."""
+    """Guard: attempts must be left (True), must be used up (False), or either (None)."""
     when_due: bool = False
-    """Guard: `due_at` has come; for one in flight that means its lease ran out."""
+    """Guard: `due_at` has passed. For a delivery in flight, its lease has expired."""
     fenced: bool = False
-    """Guard: the lease token matches, and the open attempt is closed with its own outcome."""
+    """Guard: the lease token matches. The open attempt is closed with its own outcome."""
     count: Count = Count.SAME
     opens: bool = False
     """Opens an attempt under a new lease."""
     abandons: bool = False
-    """Closes the attempt left open as `abandoned`."""
+    """Closes the open attempt as `abandoned`."""
     exhausts: bool = False
-    """The budget is spent: this line is logged as an error."""
+    """The attempts are used up; logged as an error."""
 
 
 S, E = State, Event
@@ -170,28 +170,28 @@ for _row in TABLE:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The part of a delivery that changes; one row of the store, one value here."""
+    """The part of a delivery that changes."""
 
     state: State
     round: int
     attempts: int
-    """Attempts of this round that count against its budget."""
+    """Attempts of this round that count towards the limit."""
     number: int
-    """The number of this round's last attempt; more than `attempts` once one was interrupted."""
+    """The number of this round's last attempt; greater than `attempts` after an interruption."""
     due_at: int | None
     lease: str | None
 
 
 class NotDue(Exception):
-    """A claim came before `due_at`: somebody else holds the delivery, or it waits."""
+    """The delivery cannot be claimed yet: another dispatcher holds it, or its next attempt is later."""
 
 
 class Stale(Exception):
-    """A finish came with a lease token that is no longer the delivery's."""
+    """The lease token is no longer the delivery's, so its holder cannot finish it."""
 
 
 def submitted(now: int) -> Progress:
-    """A delivery as it is first stored, to be tried at once."""
+    """Return the progress of a new delivery, due at once."""
     return Progress(State.SCHEDULED, round=1, attempts=0, number=0, due_at=now, lease=None)
 
 
@@ -204,11 +204,11 @@ def advance(
     lease: str | None = None,
     wait_ms: int = 0,
 ) -> tuple[Progress, Transition]:
-    """What `event` makes of a delivery, and the row of the table that said so.
+    """Return the delivery after `event`, and the transition that was applied.
 
-    `limit` is the number of counted attempts in a round; `lease` is the new token for a claim and
-    the holder's token for a finish; `wait_ms` is the lease for a claim and the retry delay for a
-    failure. Raises NotDue, Stale, or Refused with a sentence where the table has no such row.
+    `limit` is the number of counted attempts in a round. `lease` is the new token for a claim, and the
+    holder's token for a finish. `wait_ms` is the length of the lease for a claim, and the retry delay for a
+    failure. Raises NotDue, Stale, or Refused (with a message for users) if the table has no such transition.
     """
     row = _transition(progress.state, event, attempts_left=progress.attempts < limit)
     if row.when_due and (progress.due_at is None or progress.due_at > now):
@@ -235,7 +235,7 @@ def _transition(state: State, event: Event, *, attempts_left: bool) -> Transitio
         if row.attempts_left in (None, attempts_left):
             return row
     if event is Event.CANCEL and state is not State.IN_FLIGHT:
-        raise Refused(f"nothing to cancel: it is {state} already")
+        raise Refused(f"nothing to cancel: it is already {state}")
     if state is State.IN_FLIGHT and event in (Event.RESEND, Event.CANCEL):
-        raise Refused("it is being sent right now; wait for the answer, then try again")
+        raise Refused("it is being sent now; wait for the answer, then try again")
     raise Stale if event in (Event.DELIVER, Event.FAIL, Event.INTERRUPT) else NotDue

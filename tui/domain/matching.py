@@ -1,8 +1,7 @@
-"""A filter held against an alert that is at hand: it means what it means in the database.
+"""Match a filter against an alert in memory, with the same result as in the database.
 
-There the words of an alert are looked for in an index, here in one text of the same words with a
-space around each. So a phrase is a piece of that text, the beginning of a word too, and a tag a
-word of its own.
+The database searches an index of the alert's words. Here, the same words are joined into one text, each
+between spaces. A phrase, or a prefix of a word, is then a substring of that text; a tag is a single word.
 """
 
 from collections.abc import Callable
@@ -12,11 +11,11 @@ from tui.domain.filter import Filter, Key, Term
 from tui.domain.search import alert_words, tag_word, words_of
 
 Matcher = Callable[[Alert, str], bool]
-"""Whether an alert matches, given with its `words_text`, which is made once for many filters."""
+"""Returns whether an alert matches, given its `words_text`, which is computed once for many filters."""
 
 
 def found_by(alert: Alert) -> list[str]:
-    """The words an alert is found by."""
+    """Return the words under which an alert is found."""
     return alert_words((alert.title, alert.name, alert.rule_id, alert.alert_id), alert.tags)
 
 
@@ -25,7 +24,10 @@ def words_text(alert: Alert) -> str:
 
 
 def matcher(filter: Filter) -> Matcher:
-    """For a filter that asks only for what an alert has by itself: no state, destination or age."""
+    """Return a matcher for a filter.
+
+    Raises ValueError if a term depends on more than the alert: on state, destination or age.
+    """
     tests = [_test(term) for term in filter.terms]
 
     def matches(alert: Alert, words: str) -> bool:
@@ -51,7 +53,7 @@ def _test(term: Term) -> Matcher:
         case Key.WORD:
             return _holding([f" {' '.join(words_of(value))}" for value in term.values], wanted=wanted)
         case Key.STATE | Key.TO | Key.SINCE:
-            raise ValueError(f"{term.key}: is nothing an alert has by itself")
+            raise ValueError(f"{term.key}: is not a property of the alert itself")
 
 
 def _holding(phrases: list[str], *, wanted: bool) -> Matcher:

@@ -1,8 +1,9 @@
-"""Which addresses alerts may be sent to: the policy, and a table of every address that is not the internet's.
+"""The network policy: which addresses alerts may be sent to, and a table of all non-public addresses.
 
-The standard library's `is_global` and `is_private` are not used: they take `::127.0.0.1`, `64:ff9b::7f00:1`,
-`fec0::1` and multicast for global. The table follows the IANA special-purpose address registries (RFC 6890,
-as of 2025) and the addresses at which clouds hand out credentials; what IANA has not assigned is reserved.
+The standard library's `is_global` and `is_private` are not used: they treat `::127.0.0.1`, `64:ff9b::7f00:1`,
+`fec0::1` and multicast as global. The table follows the IANA special-purpose address registries (RFC 6890,
+as of 2025) and adds the addresses of cloud metadata services, which hand out credentials. Addresses that IANA
+has not assigned are reserved.
 """
 
 import socket
@@ -20,14 +21,14 @@ Network = IPv4Network | IPv6Network
 
 class PolicyName(StrEnum):
     LOCAL = "local"
-    """This machine, private networks and the internet."""
+    """Allows this machine, private networks and the internet."""
     PUBLIC = "public"
-    """The internet alone."""
+    """Allows only the internet."""
 
 
 class _Rule(Enum):
     NEVER = 1
-    """Under no policy: no receiver is there, or one that gives away the keys of the machine."""
+    """Blocked under every policy: no receiver is there, or one that hands out the machine's credentials."""
     NOT_PUBLIC = 2
     ANY = 3
 
@@ -35,12 +36,12 @@ class _Rule(Enum):
 _METADATA = "a cloud's metadata address"
 _PRIVATE = "a private address"
 _DOCUMENTATION = "an address for documentation"
-_PROTOCOLS = "an address set aside for protocols"
+_PROTOCOLS = "an address reserved for protocols"
 
-# The first network that holds an address says what it is.
+# The first network that contains an address decides.
 _TABLE: tuple[tuple[str, _Rule, str], ...] = (
-    ("0.0.0.0/32", _Rule.NEVER, "the unspecified address (this machine is 127.0.0.1)"),
-    ("0.0.0.0/8", _Rule.NEVER, "an address of no machine"),
+    ("0.0.0.0/32", _Rule.NEVER, "the unspecified address (use 127.0.0.1 for this machine)"),
+    ("0.0.0.0/8", _Rule.NEVER, "an address of this network, which no machine has"),
     ("169.254.0.0/16", _Rule.NEVER, "a link-local address (cloud metadata)"),
     ("100.100.100.200/32", _Rule.NEVER, _METADATA),  # Alibaba
     ("168.63.129.16/32", _Rule.NEVER, _METADATA),  # Azure
@@ -52,7 +53,7 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("10.0.0.0/8", _Rule.NOT_PUBLIC, _PRIVATE),
     ("172.16.0.0/12", _Rule.NOT_PUBLIC, _PRIVATE),
     ("192.168.0.0/16", _Rule.NOT_PUBLIC, _PRIVATE),
-    ("100.64.0.0/10", _Rule.NOT_PUBLIC, "an address behind a provider's NAT"),
+    ("100.64.0.0/10", _Rule.NOT_PUBLIC, "a shared address behind a provider's NAT"),
     ("192.0.0.0/24", _Rule.NOT_PUBLIC, _PROTOCOLS),
     ("192.0.2.0/24", _Rule.NOT_PUBLIC, _DOCUMENTATION),
     ("198.51.100.0/24", _Rule.NOT_PUBLIC, _DOCUMENTATION),
@@ -60,7 +61,7 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("198.18.0.0/15", _Rule.NOT_PUBLIC, "an address for benchmarks"),
     ("192.88.99.0/24", _Rule.NOT_PUBLIC, "an address of 6to4 relays"),
     ("0.0.0.0/0", _Rule.ANY, ""),
-    ("::/128", _Rule.NEVER, "the unspecified address (this machine is ::1)"),
+    ("::/128", _Rule.NEVER, "the unspecified address (use ::1 for this machine)"),
     ("::1/128", _Rule.NOT_PUBLIC, "a loopback address"),
     ("fe80::/10", _Rule.NEVER, "a link-local address (cloud metadata)"),
     ("fd00:ec2::/32", _Rule.NEVER, _METADATA),  # AWS
@@ -72,18 +73,18 @@ _TABLE: tuple[tuple[str, _Rule, str], ...] = (
     ("ff00::/8", _Rule.NEVER, "a multicast address"),
     ("fc00::/7", _Rule.NOT_PUBLIC, _PRIVATE),
     ("fec0::/10", _Rule.NOT_PUBLIC, "a site-local address"),
-    ("::ffff:0:0/96", _Rule.ANY, ""),  # the IPv4 address in it is what is connected to
-    ("64:ff9b::/96", _Rule.ANY, ""),  # likewise, behind a translator
+    ("::ffff:0:0/96", _Rule.ANY, ""),  # checked as the embedded IPv4 address, which is connected to
+    ("64:ff9b::/96", _Rule.ANY, ""),  # likewise, through a translator
     ("64:ff9b:1::/48", _Rule.NOT_PUBLIC, "an address of a private NAT64"),
     ("2001::/32", _Rule.NOT_PUBLIC, "a Teredo address"),
     ("2001:2::/48", _Rule.NOT_PUBLIC, "an address for benchmarks"),
-    ("2001:10::/28", _Rule.NOT_PUBLIC, "an ORCHID, which nothing routes"),
-    ("2001:20::/28", _Rule.NOT_PUBLIC, "an ORCHID, which nothing routes"),
+    ("2001:10::/28", _Rule.NOT_PUBLIC, "an ORCHID, which is not routed"),
+    ("2001:20::/28", _Rule.NOT_PUBLIC, "an ORCHID, which is not routed"),
     ("2001::/23", _Rule.NOT_PUBLIC, _PROTOCOLS),
     ("2001:db8::/32", _Rule.NOT_PUBLIC, _DOCUMENTATION),
     ("3fff::/20", _Rule.NOT_PUBLIC, _DOCUMENTATION),
-    ("2000::/3", _Rule.ANY, ""),  # all that IANA has given out
-    ("::/96", _Rule.NEVER, "an IPv4-compatible address, which nothing routes"),
+    ("2000::/3", _Rule.ANY, ""),  # all that IANA has allocated
+    ("::/96", _Rule.NEVER, "an IPv4-compatible address, which is not routed"),
     ("100::/64", _Rule.NEVER, "an address whose traffic is discarded"),
     ("::/0", _Rule.NEVER, "a reserved address"),
 )
@@ -91,7 +92,7 @@ _NETWORKS = tuple((ip_network(network), rule, words) for network, rule, words in
 
 _COMPATIBLE, _NAT64, _LOCAL_NAT64 = map(IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48"))
 _TRANSPARENT = (IPv6Network("::ffff:0:0/96"), _NAT64, IPv6Network("2002::/16"))
-"""IPv6 addresses that are judged by the IPv4 address in them and by nothing else."""
+"""IPv6 addresses that are checked only by the IPv4 address they embed."""
 _ISATAP = (0x00005EFE, 0x02005EFE)  # RFC 5214 section 6.1
 
 _METADATA_NAMES = frozenset(
@@ -112,41 +113,41 @@ _PRIVATE_SUFFIXES = (".local", ".localdomain", ".internal", ".home.arpa", ".lan"
 class NetworkPolicy:
     name: PolicyName = PolicyName.LOCAL
     allow: tuple[Network, ...] = ()
-    """Open all the same. What is never sent to opens only to a network of that one address."""
+    """Exceptions to the policy. An address that is always blocked requires a network of just that address."""
 
     def judge(self, address: Address, host: str = "") -> str | None:
-        """Why nothing may be sent to `address`, in a sentence without a full stop; None if it may.
+        """Return why `address` is blocked, as a sentence without a full stop; None if it is allowed.
 
-        `host` is the name it was found under. An address that holds an IPv4 address is judged as that, too.
+        `host` is the name that resolved to it. An embedded IPv4 address is checked as well.
         """
         plain = _without_zone(address)
         named = host not in ("", str(address))
         found = f"{host} is {address}" if named else str(address)
         for inner in embedded(plain):
             if (what := self._refuse(inner)) is not None:
-                return f"{found}, which stands for {inner}, {what}"
+                return f"{found}, which embeds {inner}, {what}"
         if (what := self._refuse(plain)) is not None:
             return f"{found}, {what}" if named else f"{found} is {what}"
         return None
 
     def judge_host(self, host: str) -> str | None:
-        """Like `judge`, for a host as a URL has it; of a name nothing is known before it is looked up."""
+        """Like `judge`, for the host of a URL. A name is allowed here; its addresses are checked later."""
         address = literal(host)
         return None if address is None else self.judge(address, host)
 
     def judge_unresolved(self, host: str) -> str | None:
-        """Like `judge`, for a host that a proxy looks up: there is only its name to go by."""
+        """Like `judge`, for a host that a proxy resolves, so that only its name can be checked."""
         if literal(host) is not None:
             return self.judge_host(host)
         name = _plain(host)
         if name in _METADATA_NAMES:
-            return f"{host} is the name of a cloud's metadata service; never sent to"
+            return f"{host} is the name of a cloud's metadata service; Tocsin never sends to it"
         if self.name is PolicyName.PUBLIC and ("." not in name or name.endswith(_PRIVATE_SUFFIXES)):
-            return f"{host} is a name of a private network, {_by_policy(self.name)}"
+            return f"{host} is a private network name, {_by_policy(self.name)}"
         return None
 
     def check_url(self, url: str) -> str:
-        """`url` itself; raises Invalid (`url`) if nothing could ever be sent to the address it names."""
+        """Return `url`. Raises Invalid (`url`) if its host is an address that is blocked."""
         told = self.judge_host(urlsplit(url).hostname or "")
         if told is not None:
             raise Invalid("url", told)
@@ -159,11 +160,15 @@ class NetworkPolicy:
         for network in self.allow:
             if address in network and (rule is not _Rule.NEVER or network.num_addresses == 1):
                 return None
-        return f"{words}; never sent to" if rule is _Rule.NEVER else f"{words}, {_by_policy(self.name)}"
+        return (
+            f"{words}; Tocsin never sends to it"
+            if rule is _Rule.NEVER
+            else f"{words}, {_by_policy(self.name)}"
+        )
 
 
 def _by_policy(name: PolicyName) -> str:
-    return f"which the network policy {name} refuses"
+    return f"blocked by the network policy {name}"
 
 
 def _kind(address: Address) -> tuple[_Rule, str]:
@@ -174,7 +179,7 @@ def _kind(address: Address) -> tuple[_Rule, str]:
 
 
 def embedded(address: Address) -> Iterator[IPv4Address]:
-    """The IPv4 addresses to which what is sent to `address` may go in the end."""
+    """Yield the IPv4 addresses that traffic to `address` may reach."""
     if isinstance(address, IPv4Address):
         return
     number = int(address)
@@ -193,14 +198,14 @@ def embedded(address: Address) -> Iterator[IPv4Address]:
 
 
 def _translated(number: int) -> Iterator[IPv4Address]:
-    """All it may stand for under a prefix of a length that is not known (RFC 6052 section 2.2).
+    """Yield the IPv4 addresses that may be embedded under a prefix of unknown length (RFC 6052 section 2.2).
 
-    Behind the IPv4 address come zeros, and none begins with a zero, so that few readings are left of any.
+    Zeros follow the IPv4 address, and no IPv4 address begins with a zero, so few readings are possible.
     """
     if number & 0xFFFFFF:
         yield _low(number)
         return
-    # Without the octet that is kept free: bits 64 to 71.
+    # Without the reserved octet: bits 64 to 71.
     joined = (number >> 64 << 56) | (number & (1 << 56) - 1)
     for behind in (24, 32, 40):
         if not joined & (1 << behind) - 1 and (joined >> behind) & 0xFF000000:
@@ -221,22 +226,22 @@ def _without_zone(address: Address) -> Address:
 
 
 def literal(host: str) -> Address | None:
-    """The address that `host` is without being looked up, in any spelling; None for a name.
+    """Return the address that `host` spells in any notation; None for a name.
 
-    `2130706433`, `0x7f.1` and `0177.0.0.1` are 127.0.0.1 to everything that connects.
+    Network functions read `2130706433`, `0x7f.1` and `0177.0.0.1` as 127.0.0.1.
     """
     try:
         return ip_address(host)
     except ValueError:
         pass
     try:
-        return IPv4Address(socket.inet_aton(host.removesuffix(".")))  # no network: it reads digits
+        return IPv4Address(socket.inet_aton(host.removesuffix(".")))  # only parses, without network access
     except (OSError, ValueError):
         return None
 
 
 def is_local(host: str) -> bool:
-    """Whether `host` is this machine by its name or address alone (RFC 6761 section 6.3)."""
+    """Return whether `host` is this machine, judged by its name or address alone (RFC 6761 section 6.3)."""
     address = literal(host)
     if address is not None:
         return address.is_loopback or any(inner.is_loopback for inner in embedded(address))
@@ -245,7 +250,7 @@ def is_local(host: str) -> bool:
 
 
 def is_localhost(host: str) -> bool:
-    """Whether it is a name that always means the loopback addresses."""
+    """Return whether `host` is a name that always means the loopback addresses."""
     name = _plain(host)
     return name == "localhost" or name.endswith(".localhost")
 
@@ -258,15 +263,15 @@ def _plain(host: str) -> str:
 
 
 def parse_policy(name: str) -> PolicyName:
-    """Raises Invalid (`network.policy`)."""
+    """Parse the name of a policy, in any case. Raises Invalid (`network.policy`)."""
     try:
         return PolicyName(name.strip().lower())
     except ValueError:
-        raise Invalid("network.policy", f"the network policy is local or public, not {name!r}") from None
+        raise Invalid("network.policy", f"the network policy must be local or public, not {name!r}") from None
 
 
 def parse_allow(networks: Sequence[object]) -> tuple[Network, ...]:
-    """Networks and addresses as typed; raises Invalid (`network.allow`) naming the first that is none."""
+    """Parse networks and addresses. Raises Invalid (`network.allow`), naming the first that is not valid."""
     return tuple(map(_parse_network, networks))
 
 
@@ -275,14 +280,15 @@ def _parse_network(given: object) -> Network:
     if network is None:
         meant = _network(given, strict=False)
         hint = (
-            f"has bits behind its prefix; write {meant}"
+            f"has bits set after its prefix; write {meant}"
             if meant
-            else "is neither a network nor an address, like 10.0.0.0/8 or fd12::7"
+            else "is not a network or address like 10.0.0.0/8 or fd12::7"
         )
         raise Invalid("network.allow", f"network.allow: {given!r} {hint}")
     if isinstance(network, IPv6Network) and any(network.subnet_of(whole) for whole in _TRANSPARENT):
         raise Invalid(
-            "network.allow", f"network.allow: {given} is judged by the IPv4 address in it; name that instead"
+            "network.allow",
+            f"network.allow: {given} is checked by the IPv4 address it embeds; list that address instead",
         )
     return network
 

@@ -1,8 +1,8 @@
-"""Pacing: when a destination with a rate limit may be sent to, and how fast a sender may send.
+"""Pacing: rate limits for destinations and for senders.
 
-The generic cell rate algorithm: one moment, `paced_until`, is all that is kept of each. A request moves
-it on by 1/rate; requests may run ahead of it by some slack. To a destination that is a tenth of a
-second's worth, so that a dispatcher need not wake up for each.
+It uses the generic cell rate algorithm, which keeps a single time, `paced_until`. Each request advances it by
+1/rate; requests may run ahead of it by some slack. For a destination the slack is a tenth of a second, so
+that the dispatcher does not wake up for every request.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ SLACK_MS = 100
 SLOWEST, FASTEST = 0.01, 1000.0
 """Requests per second."""
 FURTHEST_MS = SLACK_MS + int(1000 / SLOWEST)
-"""How far ahead of now a `paced_until` can come to lie."""
+"""The farthest that `paced_until` can be ahead of now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,27 +21,27 @@ class Pace:
     rate: float
     """Requests per second."""
     paced_until: int
-    """Milliseconds, by the clock of whoever asks: what was let through so far is spread out up to here."""
+    """Milliseconds, by the caller's clock: the requests admitted so far, spread evenly, end here."""
     slack_ms: int = SLACK_MS
 
     def allowance(self, now: int) -> int:
-        """How many requests may start at `now`."""
+        """Return how many requests may start at `now`."""
         ahead = max(self.paced_until, now) - now
         return max(0, 1 + int((self.slack_ms - ahead) * self.rate / 1000)) if ahead <= self.slack_ms else 0
 
     @property
     def opens_at(self) -> int:
-        """When a request may start again, if none may now."""
+        """When the next request may start, if none may start now."""
         return self.paced_until - self.slack_ms
 
     def after(self, requests: int, now: int) -> "Pace":
-        """The pace once `requests` have started at `now`."""
-        # Upwards, so that rounding never lets one through too many.
+        """Return the pace after `requests` have started at `now`."""
+        # Rounded up, so that rounding never admits one request too many.
         return replace(self, paced_until=max(self.paced_until, now) + -int(-requests * 1000 // self.rate))
 
 
 def parse_rate(value: str) -> float | None:
-    """Requests per second as typed; nothing, or 0, is no limit. Raises Invalid (`rate`)."""
+    """Parse a rate in requests per second; empty or 0 means no limit (None). Raises Invalid (`rate`)."""
     try:
         rate = float(value.strip() or 0)
     except ValueError:
@@ -49,5 +49,7 @@ def parse_rate(value: str) -> float | None:
     if rate == 0:
         return None
     if not SLOWEST <= rate <= FASTEST:
-        raise Invalid("rate", f"the rate is {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit")
+        raise Invalid(
+            "rate", f"the rate must be {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit"
+        )
     return rate

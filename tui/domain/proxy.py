@@ -1,8 +1,8 @@
-"""Which proxy a request goes through, by the variables that other programs go by as well.
+"""Choose the proxy for a request from the usual environment variables.
 
-`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower case or upper; the lower counts if both are
-there. There is no standard for them: this machine is never reached through a proxy, as with Go, and for the
-rest this does as curl does.
+These are `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`, in lower or upper case; lower case takes
+precedence. No standard defines them. As in Go, requests to this machine never use a proxy; otherwise this
+follows curl.
 """
 
 import base64
@@ -17,7 +17,7 @@ from tui.domain.network import Network, is_local, literal
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy, spoken to in plain text."""
+    """An HTTP proxy, reached without TLS."""
 
     host: str
     port: int
@@ -33,7 +33,7 @@ class _Exempt:
     """An entry of NO_PROXY."""
 
     name: str = ""
-    """A domain, everything under it included."""
+    """A domain, including its subdomains."""
     network: Network | None = None
     port: int | None = None
 
@@ -53,7 +53,7 @@ class Proxies:
     exempt: tuple[_Exempt, ...] = ()
 
     def of(self, scheme: str, host: str, port: int) -> Proxy | None:
-        """The proxy of a request to `host`, a name or an address without brackets; None for none."""
+        """Return the proxy for a request to `host`, a name or an address without brackets; None for none."""
         proxy = self.https if scheme == "https" else self.http
         if proxy is None or is_local(host):
             return None
@@ -61,7 +61,7 @@ class Proxies:
         return None if any(entry.holds(name, port) for entry in self.exempt) else proxy
 
     def __str__(self) -> str:
-        """In words, where there is one: `proxy 127.0.0.1:3128 for https`."""
+        """Describe the proxies, as in `proxy 127.0.0.1:3128 for https`; empty if there are none."""
         if self.https == self.http:
             return f"proxy {self.https}" if self.https else ""
         given = [(self.https, "https"), (self.http, "http")]
@@ -69,7 +69,10 @@ class Proxies:
 
 
 def parse_proxies(environment: Mapping[str, str]) -> Proxies:
-    """Raises Invalid (`proxy`) naming the variable, but not what is in it: there may be a password."""
+    """Return the proxies set in `environment`.
+
+    Raises Invalid (`proxy`) with the name of the variable but without its value, which may hold a password.
+    """
     exempt = _variable(environment, "no_proxy")[1].replace(",", " ").split()
     if "*" in exempt:
         return Proxies()
@@ -79,7 +82,7 @@ def parse_proxies(environment: Mapping[str, str]) -> Proxies:
 
 
 def _variable(environment: Mapping[str, str], *names: str) -> tuple[str, str]:
-    """The first of `names` that is set, and to what; one that is empty hides its upper case."""
+    """Return the first of `names` that is set, and its value. An empty one hides its upper-case spelling."""
     for name in names:
         for spelled in (name, name.upper()):
             if spelled in environment:
@@ -95,7 +98,7 @@ def _proxy_for(environment: Mapping[str, str], scheme: str) -> Proxy | None:
 
 
 def _parse_proxy(name: str, value: str) -> Proxy:
-    malformed = Invalid("proxy", f"{name} names no proxy; write it like http://proxy.example.com:3128")
+    malformed = Invalid("proxy", f"{name} is not a proxy URL; write it like http://proxy.example.com:3128")
     try:
         parts = urlsplit(value if "://" in value else f"http://{value}")
         host, port = parts.hostname, parts.port
@@ -104,8 +107,8 @@ def _parse_proxy(name: str, value: str) -> Proxy:
     if parts.scheme != "http":
         raise Invalid(
             "proxy",
-            f"{name} names a proxy spoken to in {parts.scheme}://; Tocsin knows http:// ones, which carry "
-            f"https as well: name such a one or unset {name}",
+            f"{name} is a {parts.scheme}:// proxy; Tocsin supports only http:// proxies, which also carry "
+            f"https; use one of those or unset {name}",
         )
     if not host or port == 0 or not host.isprintable() or " " in host:
         raise malformed

@@ -1,4 +1,4 @@
-"""When a failed delivery is tried again."""
+"""The retry schedule: when a failed delivery is retried."""
 
 import math
 from collections.abc import Sequence
@@ -17,40 +17,40 @@ _JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and after how long; the length of `delays_ms` is the number of retries."""
+    """The delays before the retries; the length of `delays_ms` is the number of retries."""
 
     delays_ms: tuple[int, ...] = DEFAULT_DELAYS_MS
 
     def limit(self, *, test: bool) -> int:
-        """Counted attempts in a round: the first and its retries; a test alert gets just the first."""
+        """Return the maximum of counted attempts in a round: 1 plus the retries; 1 for a test alert."""
         return 1 if test else 1 + len(self.delays_ms)
 
     @property
     def longest_delay_ms(self) -> int:
-        """No retry is put off for longer than this."""
+        """The upper limit of every delay, including jitter and `Retry-After`."""
         own = max(self.delays_ms, default=0)
         return max(own + int(own * _JITTER), MAX_RETRY_AFTER_MS)
 
     def moments(self, begun: int) -> tuple[int, ...]:
-        """When a delivery that fails at once each time is retried, at the earliest."""
+        """Return the earliest times of all retries, for attempts that fail at once (ms)."""
         return tuple(accumulate(self.delays_ms, initial=begun))[1:]
 
     def next_delay(self, retry: int, fraction: float, asked_ms: int | None = None) -> int:
-        """Milliseconds before retry number `retry` (1 is the first).
+        """Return the delay before retry number `retry` (1 is the first), in milliseconds.
 
-        `fraction` in [0, 1) is the luck of the draw: the delay is up to 20 % longer, never shorter,
-        so that deliveries that failed together do not come back together. What the receiver asked
-        for (`Retry-After`, as `asked_ms`) can only lengthen it.
+        `fraction` in [0, 1) is the random jitter: the delay is up to 20 % longer, never shorter, so that
+        deliveries that failed together are not retried together. `asked_ms` is the receiver's `Retry-After`,
+        which can only lengthen the delay.
         """
         own = self.delays_ms[min(retry, len(self.delays_ms)) - 1]
         own += int(own * _JITTER * fraction)
         return max(own, min(asked_ms or 0, MAX_RETRY_AFTER_MS))
 
     def expect(self, first: int, *, made: int, limit: int) -> list[int]:
-        """When the attempts still to come are made, should all of them fail: the next at `first` (ms).
+        """Return the expected times (ms) of the remaining attempts if all fail; the next one is at `first`.
 
-        `made` attempts of `limit` are behind. Those after the next have the usual luck, and no
-        receiver asks for more time, so these are no promises.
+        `made` of `limit` attempts have been made. The times assume average jitter and no `Retry-After`, so
+        they are estimates.
         """
         moments = [first]
         for retry in range(made + 1, limit):
@@ -59,9 +59,11 @@ class RetryPolicy:
 
 
 def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
-    """Seconds from the configuration, as milliseconds; raises Invalid (`delays`)."""
+    """Parse retry delays in seconds into milliseconds. Raises Invalid (`delays`)."""
     if len(values) > MAX_RETRIES:
-        raise Invalid("delays", f"there are at most {MAX_RETRIES} retries; {len(values)} delays are given")
+        raise Invalid(
+            "delays", f"at most {MAX_RETRIES} delays are allowed, one per retry; there are {len(values)}"
+        )
     delays: list[int] = []
     for value in values:
         try:
@@ -69,15 +71,16 @@ def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
         except ValueError:
             seconds = math.nan
         if not 0 <= seconds <= 7 * 24 * 3600:
-            raise Invalid("delays", f"a retry delay is a number of seconds from 0 to a week, not {value!r}")
+            raise Invalid("delays", f"a retry delay must be 0 to 604800 seconds (a week), not {value!r}")
         delays.append(round(seconds * 1000))
     return tuple(delays)
 
 
 def parse_retry_after(value: str, now: int) -> int | None:
-    """Milliseconds from `now` (ms) that a `Retry-After` header asks to wait; None if it makes no sense.
+    """Return how long a `Retry-After` header asks to wait from `now`, in milliseconds, at most 6 hours.
 
-    RFC 9110 section 10.2.3: whole seconds, or an HTTP date. A date gone by asks for nothing.
+    The value is a number of seconds or an HTTP date (RFC 9110 section 10.2.3). Returns None if it is not
+    valid or the date has passed.
     """
     text = value.strip()
     if not text or len(text) > 64:

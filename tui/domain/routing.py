@@ -1,4 +1,4 @@
-"""Where an alert goes: to the destinations it names, else to those that take it."""
+"""Routing: an alert goes to the destinations it names, else to those whose filters match it."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -11,36 +11,36 @@ from tui.domain.matching import Matcher, matcher, words_text
 
 _LONGEST_FILTER = 500
 _NO_PLACE = {
-    Key.STATE: "an alert that comes in has no delivery yet",
-    Key.TO: "this says what goes to the destination",
-    Key.SINCE: "an alert that comes in is new",
-    Key.TEST: "a test alert goes to the destination it tests, whatever that filters",
+    Key.STATE: "a new alert has no delivery yet",
+    Key.TO: "this filter already belongs to a destination",
+    Key.SINCE: "every new alert matches",
+    Key.TEST: "a test alert ignores the filter of the destination it tests",
 }
-"""Why some terms of the list's filter make no sense in that of a destination."""
+"""Terms that are allowed in the list's filter but not in a destination's, and why."""
 KEYS_THAT_ROUTE = tuple(key for key in TYPED_KEYS if Key(key) not in _NO_PLACE)
-"""Those that the filter of a destination may use."""
+"""The keys allowed in a destination's filter."""
 _NAMED = 3
-"""Filters that are quoted in a reason."""
+"""The maximum of filters quoted in a reason."""
 
 
 def parse_destination_filter(text: str) -> str:
-    """The filter of a destination as typed, trimmed; raises Invalid (`filter`)."""
+    """Return a destination's filter, trimmed. Raises Invalid (`filter`)."""
     typed = text.strip()
     if len(typed) > _LONGEST_FILTER:
         raise Invalid(
-            "filter", f"a filter has at most {_LONGEST_FILTER} characters; this one has {len(typed)}"
+            "filter", f"a filter can have at most {_LONGEST_FILTER} characters; this one has {len(typed)}"
         )
     if not typed.isprintable():
-        raise Invalid("filter", "a filter has only printable characters")
+        raise Invalid("filter", "a filter can contain only printable characters")
     try:
         _parsed(typed)
-    except Invalid as error:  # of a term, under that term's name
+    except Invalid as error:  # a term's error has that term's name as its field
         raise Invalid("filter", error.message) from None
     return typed
 
 
 def taken_by(destination: Destination) -> Filter:
-    """As a filter of the list: the alerts `destination` takes unless they name others."""
+    """Return the list filter for the alerts that `destination` takes if they name no destinations."""
     return Filter(
         (
             Term(Key.TEST, ("no",)),
@@ -52,11 +52,11 @@ def taken_by(destination: Destination) -> Filter:
 
 
 def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:
-    """Where `alert` goes, and when that is nowhere the reason in words. Raises Invalid.
+    """Return the destinations for `alert`, and if there are none, the reason as a message.
 
-    An alert that names destinations goes to exactly those and no filter applies. Otherwise every
-    destination whose severities, alert types and filter take it gets it, a paused one too: its
-    deliveries wait.
+    An alert that names destinations goes to exactly those, and no filter applies. Otherwise it goes to every
+    destination whose severities, alert types and filter match, including paused ones, whose deliveries wait.
+    Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
     """
     if alert.destinations is not None:
         named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}
@@ -68,13 +68,13 @@ def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Desti
 
 
 def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Sequence[Destination]) -> str:
-    """`choosing` are those of whose filters none lets it through."""
+    """`choosing` are the destinations that match by severity and type, but not by filter."""
     if not destinations:
         return "there was no destination yet"
     if choosing:
-        wants = ", ".join(f"{d.name} wants {d.filter}" for d in choosing[:_NAMED])
+        filters = ", ".join(f"{d.name} requires {d.filter}" for d in choosing[:_NAMED])
         more = f" and {len(choosing) - _NAMED} more" if len(choosing) > _NAMED else ""
-        return f"no destination's filter takes it: {wants}{more}"
+        return f"no destination's filter matches it: {filters}{more}"
     if not any(alert.severity in d.severities for d in destinations):
         return f"no destination takes severity {alert.severity}"
     if not any(alert.type in d.alert_types for d in destinations):
@@ -84,11 +84,13 @@ def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Se
 
 @lru_cache(maxsize=4096)
 def _parsed(text: str) -> Filter:
-    """The filter in a destination's text. Cached: every alert is held against every one of them."""
+    """Parse a destination's filter. Cached, because every alert is matched against every destination."""
     filter = parse_filter(text)
     for term in filter.terms:
         if term.key in _NO_PLACE:
-            raise Invalid("filter", f"{term.key}: has no place here: {_NO_PLACE[term.key]}")
+            raise Invalid(
+                "filter", f"{term.key}: is not allowed in a destination's filter; {_NO_PLACE[term.key]}"
+            )
     return filter
 
 

@@ -1,7 +1,7 @@
-"""The words an alert is found by, cut alike when it is stored and when somebody looks for it.
+"""The words under which an alert is found, split the same way for storing and for searching.
 
-A word is a run of letters and digits, whatever their case; what is between is left out. Databases
-cut text each in its own way; they are given these words, so all of them find the same.
+A word is a run of letters and digits, regardless of case. Everything else separates words. Each database has
+its own rules for splitting text; storing these words makes all of them find the same alerts.
 """
 
 import re
@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable
 
 _LONGEST_WORD, _MOST_WORDS = 100, 1_000
-"""What is kept of a text that is no title but a document: a word's first letters, the first words."""
+"""Limits for texts that are documents rather than titles: the length of a word, the number of words."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -17,11 +17,11 @@ _IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _WORD = re.compile(rf"[{_IDEOGRAPHS}]|[^\W_{_IDEOGRAPHS}]+")
 _INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PRIVATE = 0xE000
-"""Where Unicode has no characters of its own: what stands there is none of a text's."""
+"""The start of a private use area of Unicode, whose characters no word of a text contains."""
 
 
 def words_of(text: str) -> list[str]:
-    """The words of `text`, in order."""
+    """Return the words of `text`, in order."""
     if text.isascii():
         found = _ASCII_WORD.findall(text.lower())
     else:
@@ -30,14 +30,14 @@ def words_of(text: str) -> list[str]:
 
 
 def tag_word(tag: str) -> str:
-    """One word for the whole of a tag, told from those of texts, with nothing in it that ends a word."""
+    """Return one word for a whole tag, distinct from the words of texts, without any word separator."""
     folded = unicodedata.normalize("NFKC", tag).casefold()[:_LONGEST_WORD]
     inner = (c if c.isalnum() else chr(_PRIVATE + ord(c) % 0x1000) for c in folded)
     return chr(_PRIVATE) + "".join(inner)
 
 
 def alert_words(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:
-    """All that an alert with these texts (title, name, ids) and tags is found by."""
+    """Return the words under which an alert with these texts (title, name, ids) and tags is found."""
     words: list[str] = []
     for text in texts:
         if text:
@@ -45,5 +45,5 @@ def alert_words(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:
             if not (text.islower() or text.isupper()):
                 parted = _INNER_CAPITAL.sub(" ", text)
                 if parted != text:
-                    words += words_of(parted)  # BruteForce is found by force too
+                    words += words_of(parted)  # "force" finds BruteForce too
     return words[:_MOST_WORDS] + [tag_word(tag) for tag in tags]

@@ -1,4 +1,4 @@
-"""Values that must not be read over a shoulder: secrets, references to them, URLs with a token in."""
+"""Values that are masked when shown: secrets, references to secrets, and URLs that contain a token."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from tui.domain.errors import Invalid
 
 MASK = "••••••"
 _PREFIX = "whsec_"
-# Behind a scheme, as in an Authorization header: `Bearer env:TOKEN`, `Basic file:PATH`.
+# After a scheme, as in an Authorization header: `Bearer env:TOKEN`, `Basic file:PATH`.
 _REFERENCE = re.compile(r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ +)?)((?:env|file):.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(Basic +[^:]*:)((?:env|file):.*)", re.DOTALL | re.IGNORECASE)
 _SCHEME = re.compile(r"(Bearer|Basic) +", re.IGNORECASE)
@@ -18,10 +18,10 @@ _SCHEME = re.compile(r"(Bearer|Basic) +", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A value or a reference to one (`env:NAME`, `file:PATH`), safe to print by accident.
+    """A secret value or a reference to one (`env:NAME`, `file:PATH`). Printing it never reveals the value.
 
-    As in an Authorization header the reference may stand behind a scheme (`Bearer env:TOKEN`), and
-    that of a password behind its user (`Basic soc:env:PASSWORD`).
+    As in an Authorization header, the reference can follow a scheme (`Bearer env:TOKEN`), and a reference to
+    a password can follow the user (`Basic soc:env:PASSWORD`).
     """
 
     value: str
@@ -33,19 +33,19 @@ class Secret:
 
     @property
     def is_reference(self) -> bool:
-        """Whether the value itself lies elsewhere and is read only when a request is sent."""
+        """Whether the value is stored elsewhere and is read only when a request is sent."""
         return bool(self.reference)
 
     @property
     def reference(self) -> str:
-        """`env:NAME` or `file:PATH`; empty if there is none."""
+        """`env:NAME` or `file:PATH`; empty if this is not a reference."""
         return self._parts[1]
 
     def around(self, referred: str) -> str:
-        """The whole value, given what its reference refers to; the same if it has none.
+        """Return the whole value with the reference replaced by `referred`; unchanged without a reference.
 
-        User and password go out in base64 (RFC 7617); base64 holds no colon, so what has none is
-        taken to be encoded.
+        User and password are encoded in base64 (RFC 7617). Base64 contains no colon, so a value without a
+        colon is treated as already encoded.
         """
         before, reference = self._parts
         if not reference:
@@ -58,13 +58,13 @@ class Secret:
 
     @property
     def _parts(self) -> tuple[str, str]:
-        """What comes before the reference, and the reference."""
+        """The text before the reference, and the reference."""
         match = _REFERENCE.fullmatch(self.value) or _PASSWORD.fullmatch(self.value)
         return (match[1], match[2]) if match else ("", "")
 
     @property
     def shown(self) -> str:
-        """What a person may see: a reference says where the value is, a value is masked."""
+        """The secret as shown to users: a reference as it is, a value masked."""
         if self.is_reference:
             return self.value
         scheme = _SCHEME.match(self.value)
@@ -72,30 +72,32 @@ class Secret:
 
 
 def signing_key(secret: str) -> bytes:
-    """The HMAC key in a Standard Webhooks secret: base64 of 24 to 64 bytes after `whsec_`.
+    """Return the HMAC key of a Standard Webhooks secret: 24 to 64 bytes in base64 after `whsec_`.
 
-    Raises Invalid (`secret`) in words that say how to mend what was pasted.
+    Raises Invalid (`secret`) with a message that says how to fix the pasted value.
     """
     if secret.startswith("v1,"):
-        raise Invalid("secret", "leave out the 'v1,' in front: a signing secret starts with whsec_")
+        raise Invalid("secret", "remove the 'v1,' prefix: a signing secret starts with whsec_")
     if not secret.startswith(_PREFIX):
-        raise Invalid("secret", "a signing secret starts with whsec_, followed by base64")
+        raise Invalid("secret", "a signing secret must start with whsec_, followed by base64")
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        raise Invalid("secret", "what follows whsec_ is not base64; was it cut off?") from None
+        raise Invalid(
+            "secret", "the text after whsec_ is not valid base64; check that the secret is complete"
+        ) from None
     if not 24 <= len(key) <= 64:
-        raise Invalid("secret", f"a signing secret holds 24 to 64 bytes; this one holds {len(key)}")
+        raise Invalid("secret", f"a signing secret must encode 24 to 64 bytes; this one encodes {len(key)}")
     return key
 
 
 def format_secret(key: bytes) -> str:
-    """The opposite of `signing_key`: how a key of random bytes is shown to the receiver's owner."""
+    """Return the signing secret for a key of random bytes, the reverse of `signing_key`."""
     return _PREFIX + base64.b64encode(key).decode()
 
 
 def parse_secret(value: str) -> Secret | None:
-    """A signing secret as typed, blank meaning none; raises Invalid (`secret`)."""
+    """Parse a signing secret or a reference to one; blank means none. Raises Invalid (`secret`)."""
     secret = Secret(value.strip())
     if not secret.value:
         return None
@@ -106,16 +108,16 @@ def parse_secret(value: str) -> Secret | None:
 
 
 def check_reference(secret: Secret, field: str) -> None:
-    """Raises Invalid (`field`) if it refers to nothing."""
+    """Raise Invalid (`field`) if the reference is empty."""
     if secret.reference in ("env:", "file:"):
-        raise Invalid(field, f"{secret.reference} names nothing; write env:NAME or file:PATH")
+        raise Invalid(field, f"{secret.reference} has no name after it; write env:NAME or file:PATH")
 
 
 def mask_url(url: str) -> str:
-    """Scheme, host and the last four characters: `https://hooks.example.com/…a1b2`.
+    """Mask a URL down to scheme, host and the last four characters: `https://hooks.example.com/…a1b2`.
 
-    A path of at most eight characters (`/alerts`) holds no token and is shown; user, password
-    and query never are.
+    A path of at most eight characters (`/alerts`) contains no token and is shown. User, password and query
+    are never shown.
     """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
@@ -126,7 +128,7 @@ def mask_url(url: str) -> str:
 
 
 def mask_location(location: str) -> str:
-    """A `Location` header, masked like a URL: a redirect often repeats the token it was asked with."""
+    """Mask a `Location` header like a URL: a redirect often repeats the token of the request."""
     if "://" not in location:
         return location if len(location) <= 8 else f"/…{location[-4:]}"
     try:

@@ -1,4 +1,4 @@
-"""Spans of time as a person types them: `30m`, `2h`, `7d`."""
+"""Time spans as users type them: `30m`, `2h`, `7d`."""
 
 import re
 
@@ -6,6 +6,6 @@ _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_8
 
 
 def parse_span(typed: str) -> int | None:
-    """Milliseconds; None for what is no span."""
+    """Parse a time span into milliseconds; None if it is not valid."""
     match = re.fullmatch(r"(\d{1,6})([smhdw])", typed.strip().lower(), re.ASCII)
     return int(match[1]) * _UNITS_MS[match[2]] if match else None

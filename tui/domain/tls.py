@@ -1,6 +1,6 @@
-"""How TLS is spoken with one destination's receiver: whom it trusts, and what it shows of itself.
+"""The TLS settings of a destination: which CAs to trust, and which client certificate to present.
 
-Files are named by their paths and read when a connection is made; nothing of them is stored.
+Only the paths of files are stored. The files are read when a connection is opened.
 """
 
 from dataclasses import dataclass
@@ -9,29 +9,29 @@ from tui.domain.errors import Invalid
 from tui.domain.secret import Secret, check_reference
 
 UNVERIFIED = "⚠ not verified"
-"""What is said of a destination wherever it is shown, if anybody could pass for its receiver."""
-UNVERIFIED_MEANS = "whoever gets in between can pass for the receiver and read its alerts"
+"""Shown next to a destination whose receiver's certificate is not verified."""
+UNVERIFIED_MEANS = "anyone on the network path can impersonate the receiver and read its alerts"
 _LONGEST = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsSettings:
-    """Unless told otherwise: trust what the machine trusts, and show no certificate."""
+    """Default: trust the system's CAs, and present no certificate."""
 
     ca_file: str = ""
-    """PEM certificates of the authorities trusted, instead of those the machine trusts."""
+    """A PEM file with the CAs to trust instead of the system's. Default: the system's CAs."""
     certificate: str = ""
-    """PEM certificate that Tocsin shows, followed by those between it and its authority."""
+    """A PEM file with the client certificate, followed by any intermediate certificates."""
     key: str = ""
-    """PEM private key of the certificate; empty if it is in the same file."""
+    """A PEM file with the certificate's private key; empty if it is in the same file."""
     key_password: Secret | None = None
     """Always a reference."""
     verify: bool = True
-    """Whether the receiver has to prove that it is the one of the URL."""
+    """Verify the receiver's certificate. Default: on."""
 
     @property
     def key_file(self) -> str:
-        """Where the private key is; empty if there is none."""
+        """The file of the private key; empty if there is none."""
         return self.key or self.certificate
 
 
@@ -46,9 +46,9 @@ def parse_tls(
     key_password: str = "",
     verify: bool = True,
 ) -> TlsSettings:
-    """Settings as typed, blank meaning none; raises Invalid (the argument's name) for the first wrong one.
+    """Parse TLS settings; blank means none. Raises Invalid with the name of the first invalid argument.
 
-    Whether the files are there and fit together is told where they are read.
+    This does not read the files; `delivery.tls` checks that they exist and belong together.
     """
     certificate = parse_path(certificate, "certificate")
     settings = TlsSettings(
@@ -63,33 +63,40 @@ def parse_tls(
 
 
 def parse_path(typed: str, field: str) -> str:
-    """A whole path, for whoever sends may run elsewhere; blank means none. Raises Invalid (`field`)."""
+    """Parse an absolute path; blank means none. Raises Invalid (`field`).
+
+    A relative path could mean another file for the dispatcher, which may run in another directory.
+    """
     path = typed.strip()
     if path and not path.startswith(("/", "~")):
-        raise Invalid(field, "give the whole path, like /etc/tocsin/client.pem")
+        raise Invalid(field, "enter an absolute path, like /etc/tocsin/client.pem")
     if not path.isprintable() or len(path) > _LONGEST:
-        raise Invalid(field, "this is not the path of a file")
+        raise Invalid(field, "this is not a valid file path")
     return path
 
 
 def parse_key_password(typed: str) -> Secret | None:
-    """A reference to the password of the key; raises Invalid (`key_password`) for anything else."""
+    """Parse a reference to the key's password. Raises Invalid (`key_password`) for a literal password."""
     password = Secret(typed.strip())
     if not password.value:
         return None
     if not password.is_reference:
-        raise Invalid("key_password", "the password is never stored; say where it is: env:NAME or file:PATH")
+        raise Invalid(
+            "key_password", "the password is never stored; enter where it is: env:NAME or file:PATH"
+        )
     check_reference(password, "key_password")
     return password
 
 
 def check_key_has_certificate(settings: TlsSettings) -> None:
-    """Raises Invalid (`certificate`)."""
+    """Raise Invalid (`certificate`) for a key or key password without a certificate."""
     if (settings.key or settings.key_password) and not settings.certificate:
-        raise Invalid("certificate", "a key is of use only with its certificate; give the path of that, too")
+        raise Invalid(
+            "certificate", "a key requires its certificate; enter the path of the certificate as well"
+        )
 
 
 def check_scheme(url: str, settings: TlsSettings) -> None:
-    """Raises Invalid (`url`) where settings would have no effect, and nobody would notice."""
+    """Raise Invalid (`url`) for TLS settings on an http:// URL, where they would have no effect."""
     if settings != DEFAULT_TLS and not url.lower().startswith("https:"):
-        raise Invalid("url", "http:// is sent in the clear, whatever is set for TLS; use https://")
+        raise Invalid("url", "http:// does not use TLS, so the TLS settings have no effect; use https://")

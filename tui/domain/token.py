@@ -1,8 +1,8 @@
-"""Tokens: what a sender shows the HTTP endpoint to be let in, and all that is kept of one.
+"""Tokens: the credentials of senders at the HTTP endpoint.
 
-Only the SHA-256 of a token is kept. A password needs bcrypt or the like, slow on purpose, because people
-choose few and they are tried out; 256 random bits cannot be, by whatever hash. A fast one lets every
-request be checked, and who reads the database still has no token.
+Only the SHA-256 of a token is stored. Passwords need a slow hash such as bcrypt because they can be guessed;
+256 random bits cannot be guessed, whatever the hash. A fast hash is cheap enough for every request, and
+reading the database still reveals no token.
 """
 
 import base64
@@ -14,13 +14,13 @@ from tui.domain.errors import Invalid
 from tui.domain.filter import time_span
 
 PREFIX = "tcs_"
-"""Tells a person, and a tool that looks for secrets in a repository, what this is."""
+"""Identifies a token to users and to tools that scan repositories for secrets."""
 SIZE = 32
 """Random bytes in a token."""
 
 
 class Standing(StrEnum):
-    """How a token stands."""
+    """The state of a token."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -29,17 +29,17 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """All that is kept of a token. Moments are milliseconds since 1970."""
+    """A token as it is stored. Times are milliseconds since 1970."""
 
     name: str
     digest: str
     """See `digest_of`."""
     rate: float | None = None
-    """Requests per second; None is what the endpoint allows everyone."""
+    """The maximum of requests per second; None for the endpoint's default."""
     expires_at: int | None = None
     created_at: int = 0
     last_used_at: int | None = None
-    """To the minute, or so."""
+    """Accurate to about a minute."""
     revoked_at: int | None = None
     id: int = 0
 
@@ -52,32 +52,32 @@ class Token:
 
 
 def format_token(key: bytes) -> str:
-    """A token of `SIZE` random bytes, as its sender keeps it."""
+    """Return the token for `SIZE` random bytes, as given to its sender."""
     return PREFIX + base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 def digest_of(token: str) -> str:
-    """SHA-256, in hexadecimal. Takes any text, also one that is no token."""
+    """Return the SHA-256 of `token` in hexadecimal. Accepts any text, even if it is not a token."""
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()
 
 
 def parse_token_name(typed: str) -> str:
-    """What the log and lists call it, trimmed; raises Invalid (`name`)."""
+    """Return a token's name, which logs and lists show, trimmed. Raises Invalid (`name`)."""
     name = typed.strip()
     if not name:
-        raise Invalid("name", "give the token a name: who will send with it")
+        raise Invalid("name", "enter a name for the token: the sender that will use it")
     if len(name) > 80:
-        raise Invalid("name", f"the name of a token has at most 80 characters; this one has {len(name)}")
+        raise Invalid("name", f"a token's name can have at most 80 characters; this one has {len(name)}")
     if not name.isprintable():
-        raise Invalid("name", "the name of a token has only printable characters")
+        raise Invalid("name", "a token's name can contain only printable characters")
     if name.startswith(PREFIX):
-        raise Invalid("name", f"this looks like a token, not like a name: it starts with {PREFIX}")
+        raise Invalid("name", f"this looks like a token, not a name: it starts with {PREFIX}")
     return name
 
 
 def parse_expiry(typed: str, now: int) -> int:
-    """The moment a span from `now` ends; raises Invalid."""
+    """Return the time (ms) at which a time span from `now` ends. Raises Invalid (`filter` or `expires`)."""
     span = time_span("--expires", typed.strip())
     if not span:
-        raise Invalid("expires", "a token that expires at once lets nobody in")
+        raise Invalid("expires", "the token would expire at once; use a longer time span")
     return now + span

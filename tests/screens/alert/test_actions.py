@@ -101,7 +101,7 @@ async def test_what_was_taken_up_meanwhile_is_refused_in_plain_words(viewer: Ope
         await user.sees("Cancel 2 waiting deliveries")
         waiting.claim()
         await user.press("y")
-        await user.hears("2 not cancelled: it is being sent right now; wait for the answer, then try again")
+        await user.hears("2 not cancelled: it is being sent now; wait for the answer, then try again")
 
 
 # --- many

@@ -427,7 +427,7 @@ async def test_a_bad_term_is_named_under_the_field_and_the_last_good_list_stays(
         await user.filter("severity:high")
         await user.sees("Alerts · 1")
         await user.paste("ish")
-        await user.sees("unknown severity 'highish'; one of INFO, LOW, MEDIUM", "Alerts · 1")
+        await user.sees("unknown severity 'highish'; use one of INFO, LOW, MEDIUM", "Alerts · 1")
         await user.press("backspace", "backspace", "backspace")
         await user.misses("unknown severity")
         await user.press("enter")

@@ -117,7 +117,7 @@ async def test_a_test_from_the_list(viewer: Opens, bench: Bench, snapshot: Snaps
         await user.sees("sending a test alert")
         asked = {"response_headers": (("Retry-After", "30"),), "error": "the receiver answered 429 Slow Down"}
         reject(bench, status_code=429, reason="Slow Down", **asked)
-        await user.sees("It asks to wait 30 s.", "0% of 1 attempt")
+        await user.sees("wait 30 s.", "0% of 1 attempt")
         await looks(user, snapshot, TINY, *EVERY_SIZE)
 
 
@@ -243,7 +243,7 @@ ENDS: dict[str, tuple[Ends, str]] = {
             reason="Moved Permanently",
             response_headers=(("Location", "https://hooks.example.com/alerts/"),),
         ),
-        "Put a slash at the end",
+        "Add a slash at the end",
     ),
 }
 

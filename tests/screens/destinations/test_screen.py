@@ -109,7 +109,8 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
         await user.sees("✗ 503 Service Unavailable  1m ago")
         await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
         await user.sees(
-            "24 h     50% of 2 attempts delivered, p95 84 ms", "It is overloaded or down for a while."
+            "24 h     50% of 2 attempts delivered, p95 84 ms",
+            "The receiver is overloaded or temporarily down.",
         )
 
 
@@ -184,7 +185,10 @@ async def test_a_test_that_is_not_delivered_is_explained_in_place(
     async with at_destinations(tocsin, 1) as user:
         await user.press("t")
         await user.sees("test     ✗ Not delivered   no answer")
-        await user.sees(f"Nothing is listening on {nobody}. Is the receiver running, and is the port right?")
+        await user.sees(
+            f"Nothing is listening on {nobody}. Check that the receiver is running "
+            "and that the port is right."
+        )
 
 
 async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
@@ -330,7 +334,9 @@ async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench
     bench.clock.advance(7_200_000)
     async with at_destinations(viewer, 1) as user:
         await user.sees("▲ failing 2h", "✗ 410 Gone  1h ago")
-        await user.sees("failing  since 09:30:00; its retries go on", "make a new URL there and put it here.")
+        await user.sees(
+            "failing  since 09:30:00; its retries go on", "Create a new one there and set it here."
+        )
 
 
 async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar(

@@ -225,11 +225,11 @@ async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
         await user.press("end", "ctrl+u", *"state:failed")
         await user.misses("would have matched")
         await user.press("tab")
-        await user.sees("state: has no place here: an alert that comes in has no delivery yet")
+        await user.sees("state: is not allowed in a destination's filter; a new alert has no delivery yet")
         await user.go_to("filter")
         await user.press("end", "ctrl+u", *"tag:aws")
         await user.sees("would have matched 3 of the last 4 alerts")
-        await user.misses("has no place here")
+        await user.misses("is not allowed in a destination's filter")
         await user.go_to("name")
         await user.paste("soc")
         await user.press("tab")
@@ -348,7 +348,7 @@ async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Benc
         ("v1,whsec_abc", "leave out the 'v1,' in front"),
         ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret starts with whsec_"),
         ("whsec_MfKQ9r8GK!", "what follows whsec_ is not base64"),
-        ("whsec_MfKQ9r8GKYqr", "a signing secret holds 24 to 64 bytes; this one holds 9"),
+        ("whsec_MfKQ9r8GKYqr", "a signing secret must encode 24 to 64 bytes; this one encodes 9"),
         ("env:", "env: names nothing"),
     ],
 )
@@ -396,10 +396,10 @@ async def test_keys_that_come_in_one_burst_land_in_their_fields(viewer: Opens, o
 # --- what is wrong
 
 WRONG = {
-    "name": (" ", "give the destination a display name", "soc"),
-    "url": ("hooks.example.com", "a URL starts with http:// or https://", "https://hooks.example.com"),
+    "name": (" ", "enter a display name for the destination", "soc"),
+    "url": ("hooks.example.com", "a URL must start with http:// or https://", "https://hooks.example.com"),
     "secret": ("v1,whsec_abc", "leave out the 'v1,' in front", "env:TOCSIN_SECRET"),
-    "timeout": ("121", "the timeout is 1 to 120 seconds", "120"),
+    "timeout": ("121", "the timeout must be 1 to 120 seconds", "120"),
 }
 
 
@@ -437,7 +437,7 @@ async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then
             "http://169.254.169.254/latest",
             "169.254.169.254 is a link-local address (cloud metadata)",
         ),
-        ("public", "http://127.0.0.1:8081", "is a loopback address, which the network policy public refuses"),
+        ("public", "http://127.0.0.1:8081", "is a loopback address, blocked by the network policy public"),
     ],
 )
 async def test_an_address_that_the_network_policy_refuses_is_said_as_it_is_typed(
@@ -466,7 +466,7 @@ async def test_saving_goes_to_the_first_field_that_is_wrong(viewer: Opens, bench
         await user.go_to("save")
         await user.press("enter")
         await user.is_at("url")
-        await user.sees("✗ give the URL alerts are posted to")
+        await user.sees("✗ enter the URL to send alerts to")
         assert stored(bench) == []
 
 
@@ -490,7 +490,7 @@ async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
     [
         ("X-A: 1", "x-a: 2", "x-a is given twice"),
         ("X-A:", "", "give X-A a value, or remove it"),
-        ("X A: 1", "", "'X A' is not a header name"),
+        ("X A: 1", "", "'X A' is not a valid header name"),
         ("webhook-id: 1", "", "webhook-id is set by Tocsin and cannot be replaced"),
     ],
 )

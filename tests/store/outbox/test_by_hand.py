@@ -77,7 +77,7 @@ def test_a_cancelled_delivery_is_not_sent(bench: Bench) -> None:
 def test_what_has_ended_cannot_be_cancelled(bench: Bench, state: State) -> None:
     delivery = bring_to(bench, state)
     before = bench.books()
-    assert str(bench.cancel(delivery)) == f"nothing to cancel: it is {state} already"
+    assert str(bench.cancel(delivery)) == f"nothing to cancel: it is already {state}"
     assert bench.books() == before
 
 
@@ -86,7 +86,7 @@ def test_what_has_ended_cannot_be_cancelled(bench: Bench, state: State) -> None:
 def test_what_is_being_sent_can_be_neither_cancelled_nor_sent_again(bench: Bench, act: Any) -> None:
     delivery = bring_to(bench, State.IN_FLIGHT)
     before = bench.books()
-    assert str(act(bench, delivery)) == "it is being sent right now; wait for the answer, then try again"
+    assert str(act(bench, delivery)) == "it is being sent now; wait for the answer, then try again"
     assert bench.books() == before
 
 

@@ -100,7 +100,7 @@ def test_of_an_alert_that_names_an_unknown_destination_nothing_is_stored(bench: 
     good, bad, also_good = alert(), alert(destinations=("soc", "nowhere")), alert()
     answers = write(bench.store, outbox.submit, [good, bad, also_good])
     assert [type(answer) for answer in answers] == [Receipt, Unknown, Receipt]
-    assert str(answers[1]) == "no destination is called 'nowhere'; there is soc"
+    assert str(answers[1]) == "no destination is named 'nowhere'; choose from: soc"
     assert bench.rows("SELECT alert_id FROM alert ORDER BY id") == [(good.alert_id,), (also_good.alert_id,)]
     assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
 
@@ -185,7 +185,7 @@ def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> 
 
     assert isinstance(unknown, Rejected)
     assert {place: str(error) for place, error in unknown.errors.items()} == {
-        1: "no destination is called 'nowhere'; there is soc"
+        1: "no destination is named 'nowhere'; choose from: soc"
     }
     assert isinstance(conflict, Rejected)
     assert {place: type(error) for place, error in conflict.errors.items()} == {1: Conflict}
