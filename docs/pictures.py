@@ -20,9 +20,9 @@ from typing import Any
 from animation import Frame, animate
 from textual.pilot import Pilot
 from textual.widgets import Input
-from tui.commands.demo.samples import SAMPLES
 
 from tui.app import TocsinApp
+from tui.commands.demo.samples import SAMPLES
 from tui.domain.alert import parse_alert
 from tui.domain.attempt import Answer
 from tui.domain.destination import Destination, parse_destination
