@@ -144,8 +144,8 @@ class TestAConfigurationThatEverybodyCanRead:
         path = configured(tocsin, text, 0o644)
         done = tocsin("destination", "list")
         warning = (
-            f"warning: everybody on this machine can read the secret in {path} ({named}); "
-            "make it private: chmod 600"
+            f"warning: every user of this machine can read the secret in {path} ({named}); "
+            "make the file private with chmod 600"
         )
         assert done.returncode == 0
         assert done.stderr.splitlines()[0] == warning
