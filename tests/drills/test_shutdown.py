@@ -83,7 +83,7 @@ def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Insta
     dispatcher.signal(SIGTERM)
 
     assert dispatcher.exit_code() == 1
-    assert "stopped before all was delivered" in dispatcher.said()
+    assert "stopped before everything was delivered" in dispatcher.said()
     assert_given_back(installation, 64)
 
 
