@@ -54,9 +54,10 @@ def check(session: Session) -> None:
 @db.command()
 @click.pass_obj
 def migrate(session: Session) -> None:
-    """Bring the database to the form this version of Tocsin needs.
+    """Migrate the database to the schema of this version.
 
-    Every command does so as it starts; this one does nothing else and says what it did.
+    Every command does this when it opens the database. This command does nothing else and prints the
+    migrations that it applied.
     """
     with session.store(create=True) as store:
         shown, migrated = store.strategy.shown, store.strategy.migrated
@@ -99,7 +100,7 @@ def backup(session: Session, file: Path, force: bool) -> None:
     "span",
     required=True,
     metavar="SPAN",
-    help="Delete alerts created and last attempted before this, like 12h, 90d or 52w.",
+    help="Delete alerts created longer ago than this, with no attempt since, like 12h, 90d or 52w.",
 )
 @click.option(
     "--state",

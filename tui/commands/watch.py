@@ -144,7 +144,7 @@ class _Watched:
     """Bad lines not yet written to the --reject file."""
 
     def step(self) -> bool:
-        """Store the lines that were added; return whether there were any. Raises StoreUnavailable, OSError."""
+        """Store new lines and return whether there were any. Raises StoreUnavailable, OSError."""
         self._keep_rejected()  # a full disk may have prevented it before
         if self.unstored is None and (chunk := self.file.read()) is not None:
             for note in chunk.notes:

@@ -10,6 +10,7 @@ import click
 from tui.commands.shared.console import say, tell
 from tui.domain.errors import Invalid
 from tui.domain.secret import format_secret, signing_key
+from tui.domain.text import visible
 
 FROM_STDIN = "-"
 GENERATE = "generate"
@@ -22,7 +23,7 @@ def read_unseen(given: str, what: str, field: str) -> str:
     if sys.stdin is None:
         raise Invalid(field, f"there is no standard input to read the {what} from")
     if sys.stdin.isatty():
-        return click.prompt(what[:1].upper() + what[1:], hide_input=True, err=True)
+        return click.prompt(visible(what[:1].upper() + what[1:]), hide_input=True, err=True)
     try:
         typed = sys.stdin.readline().strip()
     except UnicodeDecodeError:
