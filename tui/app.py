@@ -1,4 +1,4 @@
-"""The app: its modes, its keys, its look, and what keeps strangers' text from the terminal."""
+"""The Textual app: modes, keys, themes, and the filter that keeps control characters from the terminal."""
 
 import asyncio
 import contextlib
@@ -43,15 +43,15 @@ _MODES = ("alerts", "destinations", "log", "activity")
 
 
 def style_sheet() -> Path:
-    """`screens.tcss`: inside the package when installed, at the repository's top in a checkout."""
+    """Return the path of `screens.tcss`: in the package when installed, at the top of a checkout."""
     packaged = Path(__file__).with_name("screens.tcss")
     return packaged if packaged.exists() else Path(__file__).parent.parent / "screens.tcss"
 
 
 class InertFilter(LineFilter):
-    """The last gate before the terminal: no control character gets through, whichever widget drew it.
+    """The last step before the terminal: replaces control characters, whichever widget drew them.
 
-    Text from outside is made visible where it enters a screen; this holds where that was forgotten.
+    Screens already escape text from outside; this covers places that forget to.
     """
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:  # noqa: ARG002
@@ -62,7 +62,7 @@ class InertFilter(LineFilter):
 
 
 class Palette(CommandPalette):
-    """Textual's own, closed once, as ours are."""
+    """Textual's palette, except that a second dismiss does nothing, as in our dialogs."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()
@@ -119,12 +119,12 @@ class TocsinApp(TypedAhead):
     def __init__(
         self, context: Context, notice: ChangeNotice, keymap: Mapping[str, str] | None = None
     ) -> None:
-        # Where no colour is wanted none is written: Textual would write greys, but for ansi themes.
+        # With NO_COLOR, write no colours at all: without ANSI themes, Textual would still write greys.
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.context = context
         self._notice = notice
         self._inert = InertFilter()
-        """Always the same: what a line looks like after a filter is kept with the line, by the filter."""
+        """Created once: Textual caches filtered lines by filter instance."""
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         kept = context.kept.theme
@@ -151,21 +151,21 @@ class TocsinApp(TypedAhead):
             try:
                 loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
             except (RuntimeError, ValueError):
-                return  # not in the main thread: a test drives the app
+                return  # not in the main thread: a test runs the app
         if sys.stdin.isatty():
             threading.Thread(target=self._end_with_terminal, args=(loop,), daemon=True).start()
 
     def _end_with_terminal(self, loop: asyncio.AbstractEventLoop) -> None:
-        """A terminal may go without the signal; Textual would read its end over and over."""
+        """Exit when the terminal is gone without SIGHUP; Textual would read end of file in a loop."""
         terminal = select.poll()
         terminal.register(sys.stdin.fileno(), 0)
-        terminal.poll()  # returns when it has gone
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+        terminal.poll()  # returns when it is gone
+        with contextlib.suppress(RuntimeError):  # the loop has already ended
             loop.call_soon_threadsafe(partial(self.exit, return_code=128 + signal.SIGHUP))
 
     def _look_for_changes(self) -> None:
         if self._notice.changed():
-            for screen in self.screen_stack:  # what lies under a dialog goes on living
+            for screen in self.screen_stack:  # screens below a dialog stay live
                 if isinstance(screen, LiveScreen):
                     screen.reload()
 
@@ -188,16 +188,16 @@ class TocsinApp(TypedAhead):
         self.push_screen(Jump(self.screen))
 
     async def action_show_alert(self, key: int) -> None:
-        """The details of this alert, as a page over the screen."""
+        """Open the details of this alert above the current screen."""
         self.push_screen(AlertDetailsScreen(self.context, key))
 
     async def action_show_destination(self, destination_id: int) -> None:
-        """The destinations, with this one under the cursor."""
+        """Open the destinations with this one selected."""
         await self.switch_mode("destinations")
         cast("DestinationsScreen", self.screen).select(destination_id)
 
     async def action_show_alerts(self, filter: str) -> None:
-        """The alerts under this filter."""
+        """Open the alerts with this filter."""
         await self.switch_mode("alerts")
         cast("AlertsScreen", self.screen).filter_by(filter)
 
@@ -216,17 +216,17 @@ class TocsinApp(TypedAhead):
         if dispatcher is not None and dispatcher.in_flight:
             count = dispatcher.in_flight
             what = "1 delivery is" if count == 1 else f"{count} deliveries are"
-            question = f"{what} in flight; quitting finishes that first. Quit?"
-            if not await self.push_screen_wait(Confirm(question, yes="Quit", no="Stay")):
+            question = f"{what} in flight and will finish first. Quit?"
+            if not await self.push_screen_wait(Confirm(question, yes="Quit", no="Cancel")):
                 return
         self.exit()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """The palette holds every action of the screen, under the words of its key."""
+        """List every action of the screen in the palette, named by the tooltip of its key."""
         seen = {(cast("Any", self), "command_palette")}
         for active in screen.active_bindings.values():
             binding, id = active.binding, active.binding.id or "move."
-            action = (active.node, binding.action)  # which may be on two keys, one that works everywhere
+            action = (active.node, binding.action)  # one action may have two keys
             if active.enabled and binding.tooltip and action not in seen and not id.startswith("move."):
                 seen.add(action)
                 title = f"{binding.description.capitalize()}: {binding.tooltip}"
@@ -239,13 +239,13 @@ class TocsinApp(TypedAhead):
     # --- crashes
 
     def _fatal_error(self) -> None:
-        """Textual prints the local variables of every frame, secrets included; we print none."""
+        """Print the traceback without local variables, which may be secrets; Textual would print them."""
         from rich.traceback import Traceback
 
         self.bell()
         traceback = Traceback(show_locals=False, width=None)
         error = sys.exc_info()[1]
-        for stack in traceback.trace.stacks:  # the last thing raised, then what led to it
+        for stack in traceback.trace.stacks:  # the last error first, then its causes
             if error is not None:
                 stack.exc_value = visible(told_of(error))
                 error = error.__cause__ or error.__context__

@@ -1,6 +1,6 @@
-"""The command line: global options, the commands, and one place where every error becomes a line.
+"""The `tocsin` command: global options, subcommands, and the one place that turns errors into messages.
 
-It is the composition root: the only place that wires store, dispatcher and app together.
+This is the composition root: with the commands, it alone wires store, dispatcher and app together.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from tui.domain.errors import Invalid, Refused, Unknown
 from tui.logs import told_of
 from tui.store.errors import CannotOpen, StoreUnavailable
 
-_FOR_EVERY_COMMAND = ("--db", "--config", "--log", "--network-policy", "--network-allow")
+_GLOBAL_OPTIONS = ("--db", "--config", "--log", "--network-policy", "--network-allow")
 DONE, FAILED, USAGE, CANNOT_START = 0, 1, 2, 3
 
 _COMMANDS = {
@@ -39,7 +39,7 @@ _COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Imports a command's module when it is called, or when help lists it."""
+    """A group that imports a command's module only when the command runs or help lists it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         return list(_COMMANDS)
@@ -55,7 +55,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         try:
             return super().resolve_command(ctx, args)
-        except click.exceptions.NoSuchCommand as error:  # which knows only what is imported
+        except click.exceptions.NoSuchCommand as error:  # click suggests only commands that are imported
             name = error.command_name
             raise click.exceptions.NoSuchCommand(name, possibilities=_COMMANDS, ctx=ctx) from None
 
@@ -65,43 +65,47 @@ class LazyGroup(click.Group):
     invoke_without_command=True,
     context_settings={"auto_envvar_prefix": "TOCSIN", "help_option_names": ["-h", "--help"]},
     epilog=(
-        "These options come before the command. Each option, of the commands too, is also a variable, like "
-        "TOCSIN_DB or TOCSIN_SEND_TITLE. Exit codes: 0 done, 1 it failed or what was named is not there, "
-        "2 wrong use, 3 could not start."
+        "Give these options before the command. Every option can also be set with an environment variable, "
+        "like TOCSIN_DB, or TOCSIN_SEND_TITLE for the option of a command. Exit codes: 0 success, 1 failed "
+        "or not found, 2 usage error, 3 could not start."
     ),
 )
 @click.option(
     "--db",
     metavar="PATH|URL",
     envvar="TOCSIN_DB",
-    help="The database: a file, or postgresql://USER@HOST/NAME. Default: in your data directory.",
+    help="Database: a file, or postgresql://USER@HOST/NAME. Default: a file in your data directory.",
 )
 @click.option(
     "--config",
     "config_file",
     metavar="FILE",
     envvar="TOCSIN_CONFIG",
-    help="The configuration. Default: in your configuration directory, if there is one.",
+    help="Configuration file. Default: config.toml in your configuration directory, if it exists.",
 )
-@click.option("--log", metavar="FILE", envvar="TOCSIN_LOG", help="The log. Default: in your state directory.")
-@click.option("--no-dispatch", is_flag=True, help="Only look: `tocsin dispatch` delivers beside the app.")
+@click.option(
+    "--log", metavar="FILE", envvar="TOCSIN_LOG", help="Log file. Default: in your state directory."
+)
+@click.option(
+    "--no-dispatch", is_flag=True, help="Open the app as a read-only viewer, beside `tocsin dispatch`."
+)
 @click.option(
     "--listen",
     metavar="HOST:PORT",
     envvar="TOCSIN_LISTEN",
-    help="Take alerts over HTTP, as POST /alerts, while the app is open.",
+    help="Receive alerts over HTTP (POST /alerts) while the app is open.",
 )
 @click.option(
     "--network-policy",
     metavar="local|public",
     envvar="TOCSIN_NETWORK_POLICY",
-    help="Where alerts may go: to private networks, too (the default), or only to the internet.",
+    help="Networks that alerts may be sent to: private ones too, or only public ones. Default: local.",
 )
 @click.option(
     "--network-allow",
     metavar="NETWORKS",
     envvar="TOCSIN_NETWORK_ALLOW",
-    help="Where they may go besides: networks and addresses, a comma between.",
+    help="Allow these networks and addresses as well. Separate several with commas.",
 )
 @click.version_option(__version__, prog_name="tocsin")
 @click.pass_context
@@ -117,7 +121,13 @@ def cli(
 ) -> None:
     """Deliver security alerts to webhooks and never lose one.
 
-    Without a command, opens the app.
+    Without a command, tocsin opens the app.
+
+    \b
+    tocsin demo                          try the app on sample alerts
+    tocsin destination add soc URL       add a destination
+    tocsin send --title "Root login"     queue an alert
+    tocsin dispatch                      deliver without the app
     """
     session = Session(
         partial(
@@ -138,14 +148,14 @@ def cli(
 
 
 def main() -> NoReturn:
-    """The entry point.
+    """Run the command line and exit.
 
-    Exit codes: 0 done, 1 it failed or what was named is not there, 2 wrong use, 3 could not start.
+    Exit codes: 0 success, 1 failed or not found, 2 usage error, 3 could not start.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that cannot show ✓ shows \u2713
+        sys.stdout.reconfigure(errors="backslashreplace")  # where ✓ cannot be encoded, print \u2713
     try:
-        _refuse_what_is_no_text()
+        _check_encoding()
         code: Any = cli.main(standalone_mode=False, prog_name="tocsin")
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -153,7 +163,7 @@ def main() -> NoReturn:
         code = exit.exit_code
     except click.UsageError as error:
         code = _fail(USAGE, _wrong_use(error))
-    except Unknown as error:  # well used; it is the state of things that has no such name
+    except Unknown as error:  # a missing name is a failure, not a usage error
         code = _fail(FAILED, error.message)
     except Invalid as error:
         code = _fail(USAGE, error.message)
@@ -164,10 +174,10 @@ def main() -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except OSError as error:
-        # Flushing what is left would only raise again at exit.
+        # Flushing the rest would only raise again at exit.
         if sys.stdout is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        gone = isinstance(error, BrokenPipeError)  # whoever read our output has read enough
+        gone = isinstance(error, BrokenPipeError)  # the reader stopped, as in `tocsin alert list | head`
         code = FAILED if gone else _fail(FAILED, f"cannot write the output: {error.strerror}")
     except Exception as error:
         code = _fail(FAILED, _bug(error))
@@ -175,9 +185,9 @@ def main() -> NoReturn:
 
 
 def _wrong_use(error: click.UsageError) -> str:
-    """What is wrong with the words of the command line, and what would be right."""
+    """Say what is wrong with the command line and how to fix it."""
     command = error.ctx.command_path if error.ctx else "tocsin"
-    if isinstance(error, click.NoSuchOption) and error.option_name in _FOR_EVERY_COMMAND:
+    if isinstance(error, click.NoSuchOption) and error.option_name in _GLOBAL_OPTIONS:
         option, words = error.option_name, command.partition(" ")[2]
         return f"{option} comes before the command: tocsin {option} … {words}"
     if isinstance(error, click.NoSuchOption | click.exceptions.NoSuchCommand) and error.possibilities:
@@ -194,7 +204,7 @@ _NUMBERS = {"not a valid float range": "not a number", "not a valid integer rang
 
 
 def _variable_of(error: click.UsageError) -> str:
-    """The variable whose value is wrong; empty if it came with an option, or nothing is said of a value."""
+    """Return the environment variable that holds the bad value, or "" if it came from an option."""
     if not isinstance(error, click.BadParameter) or error.ctx is None or not error.param:
         return ""
     source = error.ctx.get_parameter_source(error.param.name or "")
@@ -204,22 +214,22 @@ def _variable_of(error: click.UsageError) -> str:
 
 
 def _bug(error: Exception) -> str:
-    """Where in Tocsin it was, and what; no values, for there may be secrets among them."""
+    """Say what failed and where in Tocsin. No values: they may contain secrets."""
     from traceback import extract_tb
 
     root = Path(__file__).parent
     ours = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
     place = f"{Path(ours[-1].filename).relative_to(root.parent)}:{ours[-1].lineno}" if ours else "Tocsin"
-    return f"this is a bug, in {place}: {type(error).__name__}: {told_of(error)}"
+    return f"internal error (a bug) in {place}: {type(error).__name__}: {told_of(error)}"
 
 
-def _refuse_what_is_no_text() -> None:
-    """Bytes that are not UTF-8, in an argument or a variable of ours, stop here: nothing below takes them."""
+def _check_encoding() -> None:
+    """Raise Invalid if an argument or a TOCSIN_ variable is not UTF-8: no code below expects such text."""
     given = [(f"argument {place}", word) for place, word in enumerate(sys.argv[1:], start=1)]
     given += [(name, value) for name, value in os.environ.items() if name.startswith("TOCSIN_")]
     for where, text in given:
-        if any("\udc80" <= character <= "\udcff" for character in text):  # how Python hands them to us
-            raise Invalid("", f"{where} is not UTF-8 text")  # not which: it may be a secret
+        if any("\udc80" <= character <= "\udcff" for character in text):  # how Python decodes such bytes
+            raise Invalid("", f"{where} is not UTF-8 text")  # do not quote it: it may be a secret
 
 
 def _fail(code: int, message: str) -> int:

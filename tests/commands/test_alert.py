@@ -127,7 +127,7 @@ class TestList:
     def test_says_when_there_are_more_than_it_shows(self, tocsin: Tocsin) -> None:
         done = tocsin("alert", "list", "--limit", "1")
         assert len(done.stdout.splitlines()) == 2
-        assert done.stderr == "there are more; --limit shows more than 1\n"
+        assert done.stderr == "only the newest 1 are shown; show more with --limit\n"
 
     def test_says_when_nothing_matches(self, tocsin: Tocsin) -> None:
         done = tocsin("alert", "list", "--search", "nowhere")
@@ -196,7 +196,7 @@ class TestShow:
             "               WHEN 503 Service Unavailable  84 ms",
         ]
         assert lines[20:] == [
-            "  last answer  {",
+            "  last response  {",
             '                 "error": "overloaded"',
             "               }",
         ]
@@ -243,11 +243,13 @@ class TestResend:
         done = tocsin("alert", "resend", *given)
         assert (done.returncode, done.stderr) == (0, "")
         assert self.waiting(tocsin) == again
-        assert done.stdout.startswith(f"queued again: {('no delivery', '1 delivery', '2 deliv')[len(again)]}")
+        assert done.stdout.startswith(
+            f"queued again: {('no deliveries', '1 delivery', '2 deliv')[len(again)]}"
+        )
 
     def test_dry_run_counts_and_does_nothing(self, tocsin: Tocsin) -> None:
         done = tocsin("alert", "resend", "--failed", "--dry-run")
-        assert done.stdout == "would send again: 2 deliveries, 2 to soc\n"
+        assert done.stdout == "would resend: 2 deliveries, 2 to soc\n"
         assert self.waiting(tocsin) == []
 
     def test_those_of_tests_are_sent_again_only_if_they_are_asked_for(self, tocsin: Tocsin) -> None:
@@ -256,8 +258,8 @@ class TestResend:
         tocsin.submit(alert(alert_id="test-1", test=True))
         tocsin.deliver(soc=answer(Outcome.REJECTED, status_code=500))
         failed = ("alert", "resend", "--failed", "--dry-run")
-        assert tocsin(*failed).stdout.startswith("would send again: no delivery")
-        assert tocsin(*failed, "--filter", "test:yes").stdout == "would send again: 1 delivery, 1 to soc\n"
+        assert tocsin(*failed).stdout.startswith("would resend: no deliveries")
+        assert tocsin(*failed, "--filter", "test:yes").stdout == "would resend: 1 delivery, 1 to soc\n"
 
     def test_of_an_alert_without_a_failure_needs_all(self, tocsin: Tocsin) -> None:
         tocsin.submit(alert(alert_id="alert-3"))
@@ -271,15 +273,15 @@ class TestResend:
         for to in ((), ("--to", "soc")):
             refusal = complaint(tocsin("alert", "resend", "alert-1", *to), 1)
             assert refusal == "the destination 'soc' has been deleted"
-        assert tocsin("alert", "resend", "--failed").stdout == "queued again: no delivery\n"
+        assert tocsin("alert", "resend", "--failed").stdout == "queued again: no deliveries\n"
 
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            ([], "give the id of one alert, or --failed"),
-            (["alert-1", "--failed"], "give the id of one alert, or --failed"),
+            ([], "give the ID of one alert, or --failed"),
+            (["alert-1", "--failed"], "give the ID of one alert, or --failed"),
             (["--since", "1d"], "say which deliveries"),
-            (["--failed", "--to", "soc"], "--to and --all belong to the id of one alert"),
+            (["--failed", "--to", "soc"], "--to and --all need the ID of one alert"),
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
@@ -288,18 +290,18 @@ class TestResend:
 
     def test_to_where_it_did_not_go_it_is_sent_all_the_same(self, tocsin: Tocsin) -> None:
         resend = ("alert", "resend", "alert-1", "--to", "Pager")
-        assert tocsin(*resend, "--dry-run").stdout == "would send to pager, where it did not go\n"
+        assert tocsin(*resend, "--dry-run").stdout == "would send to pager for the first time\n"
         assert self.waiting(tocsin) == []
         done = tocsin(*resend)
-        assert (done.returncode, done.stdout) == (0, "queued for pager, where it had not gone\n")
+        assert (done.returncode, done.stdout) == (0, "queued for pager for the first time\n")
         assert self.waiting(tocsin) == [("alert-1", "pager")]
 
     def test_what_went_nowhere_is_sent_where_it_is_told(self, tocsin: Tocsin) -> None:
         tocsin("destination", "delete", "soc", "--yes")
         tocsin.submit(alert(alert_id="alert-3"))
         refusal = complaint(tocsin("alert", "resend", "alert-3"), 1)
-        assert refusal.startswith("this alert went nowhere: ")
-        assert refusal.endswith("; --to NAME sends it there")
+        assert refusal.startswith("this alert was not routed: ")
+        assert refusal.endswith("; send it with --to NAME")
         assert "there is pager" in complaint(tocsin("alert", "resend", "alert-3", "--to", "x"), 1)
         assert tocsin("alert", "resend", "alert-3", "--to", "pager").returncode == 0
         assert self.waiting(tocsin) == [("alert-3", "pager")]
@@ -365,7 +367,7 @@ class TestFolded:
             second["alertId"],
         ]
         assert "pager scheduled ×3" in tocsin("alert", "list").stdout.replace("waiting", "scheduled")
-        assert "×3: 2 more, the last " in tocsin("alert", "show", first["alertId"]).stdout
+        assert "×3: 2 more, latest " in tocsin("alert", "show", first["alertId"]).stdout
         told = tocsin("alert", "show", third["alertId"]).stdout
         assert f"for pager into {first['alertId']} (waiting there)" in told
 
@@ -378,14 +380,15 @@ class TestFolded:
 
     def test_one_is_sent_on_its_own_if_that_is_asked_for(self, tocsin: Tocsin) -> None:
         third, second, first = (row["alertId"] for row in tocsin.json("alert", "list"))
-        assert f"this alert folded into {first}; `tocsin alert resend ID --all`" in complaint(
-            tocsin("alert", "resend", third), 1
+        assert (
+            f"this alert was folded into {first}; send it separately with `tocsin alert resend ID --all`"
+            in complaint(tocsin("alert", "resend", third), 1)
         )
         assert tocsin("alert", "resend", third, "--all", "--dry-run").stdout == (
-            "would send on their own: 1 folded\n"
+            "would send separately: 1 folded\n"
         )
-        assert tocsin("alert", "resend", third, "--to", "pager").stdout == "queued on their own: 1 folded\n"
-        assert tocsin("alert", "resend", "--state", "folded").stdout == "queued on their own: 1 folded\n"
+        assert tocsin("alert", "resend", third, "--to", "pager").stdout == "queued separately: 1 folded\n"
+        assert tocsin("alert", "resend", "--state", "folded").stdout == "queued separately: 1 folded\n"
         assert tocsin.json("alert", "list", "--state", "folded") == []
         assert {row["alertId"] for row in tocsin.json("alert", "list", "--state", "waiting")} == {
             first,
@@ -395,9 +398,9 @@ class TestFolded:
 
     def test_what_failed_stands_for_what_folded_into_it(self, tocsin: Tocsin) -> None:
         tocsin.deliver(pager=REJECTED)
-        told = "2 alerts folded into what is sent again, which stands for them\n"
+        told = "not sent separately: 2 alerts folded into these deliveries\n"
         dry = tocsin("alert", "resend", "--failed", "--dry-run")
-        assert (dry.stdout, dry.stderr) == ("would send again: 1 delivery, 1 to pager\n", told)
+        assert (dry.stdout, dry.stderr) == ("would resend: 1 delivery, 1 to pager\n", told)
         done = tocsin("alert", "resend", "--failed")
         assert (done.stdout, done.stderr) == ("queued again: 1 delivery, 1 to pager\n", told)
 
@@ -407,13 +410,13 @@ class TestFolded:
         with closing(sqlite3.connect(tocsin.database)) as db, db:
             db.execute("UPDATE alert SET created_at = 0 WHERE alert_id = ?", (first,))
         done = tocsin("alert", "resend", "--failed", "--since", "1h", "--destination", "pager")
-        assert done.stdout == "queued again: no delivery\n"
+        assert done.stdout == "queued again: no deliveries\n"
         assert done.stderr == (
-            "2 alerts that match folded into failed deliveries of others, which do not match;"
-            f" `tocsin alert resend ID` sends these again: {first}\n"
+            "not resent: 2 alerts folded into failed deliveries that do not match the filter;"
+            f" resend those with `tocsin alert resend ID`: {first}\n"
         )
         own = tocsin("alert", "resend", "--state", "folded", "--since", "1h")
-        assert own.stdout == "queued on their own: 2 folded\n"
+        assert own.stdout == "queued separately: 2 folded\n"
         assert tocsin("alert", "resend", "--failed", "--since", "1h").stderr == ""
         assert tocsin("alert", "resend", first).stderr == "", "each is delivered on its own by now"
 
@@ -428,4 +431,4 @@ class TestFolded:
         with closing(sqlite3.connect(tocsin.database)) as db, db:
             db.execute("UPDATE alert SET created_at = 0 WHERE alert_id = ?", (first,))
         done = tocsin("alert", "resend", "--failed", "--since", "1h")
-        assert (done.stdout, done.stderr) == ("queued again: no delivery\n", "")
+        assert (done.stdout, done.stderr) == ("queued again: no deliveries\n", "")

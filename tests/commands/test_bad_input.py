@@ -129,8 +129,8 @@ def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin
         (["--title", "x", "--context", "[1]"], "alertContext must be a JSON object, not an array"),
         (["--title", "x", "alerts.json"], "not both"),
         (["--title", "x", "--wait", "long"], "--wait takes a number of seconds, not 'long'"),
-        (["nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
-        (["/"], "/ cannot be read: Is a directory"),
+        (["nowhere.json"], "cannot read nowhere.json: No such file or directory"),
+        (["/"], "cannot read /: Is a directory"),
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )

@@ -26,7 +26,7 @@ def test_migrate_says_what_it_applied_and_where(tocsin: Tocsin) -> None:
 def test_check_finds_nothing_wrong_with_a_sound_database(tocsin: Tocsin) -> None:
     tocsin.add()
     done = tocsin("db", "check")
-    assert (done.returncode, done.stdout) == (0, f"{tocsin.database} is sound\n")
+    assert (done.returncode, done.stdout) == (0, f"{tocsin.database}: no problems found\n")
     assert all(line.startswith("warning: SQLite ") for line in done.stderr.splitlines())
 
 
@@ -81,14 +81,14 @@ class TestPrune:
         assert tocsin.stored()["alert"] == 5
         done = tocsin("db", "prune", "--older-than", "0s", "--yes")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith(f"{unrouted}{counted}removed 4 alerts\n")
+        assert done.stdout.startswith(f"{unrouted}{counted}deleted 4 alerts\n")
         assert tocsin.stored() == {"alert": 1, "destination": 1, "delivery": 1, "attempt": 0}
 
     def test_asks_before_it_removes(self, tocsin: Tocsin) -> None:
         tocsin.submit(*(alert(**LONG_AGO) for _ in range(3)))
         done = tocsin("db", "prune", "--older-than", "90d")
         assert done.returncode == 2
-        assert "this would remove 2 alerts for good; add --yes" in done.stderr
+        assert "this would permanently delete 2 alerts; add --yes" in done.stderr
         assert tocsin.stored()["alert"] == 3
 
     def test_what_failed_goes_only_if_that_is_said(self, tocsin: Tocsin) -> None:
@@ -98,19 +98,17 @@ class TestPrune:
         tocsin.submit(alert(destinations=()))
         kept = tocsin("db", "prune", "--older-than", "0s", "--yes")
         assert kept.returncode == 0
-        assert kept.stdout.startswith(
-            "1 alert failed: stays; --state failed would remove it\nnothing to remove"
-        )
+        assert kept.stdout.startswith("1 alert failed: kept; add --state failed to delete\nnothing to delete")
         assert tocsin.stored()["alert"] == 2
         gone = tocsin("db", "prune", "--older-than", "0s", "--yes", "--state", "failed,cancelled")
-        assert "removed 1 alert\n" in gone.stdout
+        assert "deleted 1 alert\n" in gone.stdout
         assert tocsin.stored()["attempt"] == 0
 
     def test_vacuum_makes_the_file_smaller(self, tocsin: Tocsin) -> None:
         tocsin.submit(*(alert(**LONG_AGO, description="x" * 5000) for _ in range(200)))
         size = tocsin.database.stat().st_size
         done = tocsin("db", "prune", "--older-than", "90d", "--yes")
-        assert "MB in the file are free for what comes; --vacuum gives them back" in done.stdout
+        assert "MB in the file are free for reuse; --vacuum returns them" in done.stdout
         assert tocsin.database.stat().st_size == size
         assert tocsin("db", "prune", "--older-than", "90d", "--vacuum").returncode == 0
         assert tocsin.database.stat().st_size < size / 4
@@ -121,7 +119,7 @@ class TestPrune:
             (["--older-than", "soon"], "--older-than requires a time span like 30m, 2h or 7d, not 'soon'"),
             (
                 ["--older-than", "1d", "--state", "scheduled"],
-                "alerts end unrouted, folded, delivered, cancelled, failed",
+                "unknown --state 'scheduled'; use one of unrouted, folded, delivered, cancelled, failed",
             ),
             ([], "Missing option '--older-than'"),
         ],

@@ -41,7 +41,7 @@ DESTINATION_KEYS = {
 }
 NOTHING_YET = {"wouldHaveMatched": {"matched": 0, "ofLast": 0}}
 """What `show` tells beside them, before there is any alert."""
-HEADINGS = ["NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER"]
+HEADINGS = ["NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "PENDING", "LAST RESPONSE"]
 ATTEMPT_KEYS = {
     "round",
     "number",
@@ -167,7 +167,7 @@ class TestAdd:
         assert done.returncode == 1
         assert "who are you?" in done.stdout
         assert done.stderr == (
-            "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
+            "tocsin: the test alert was not delivered to soc. The receiver answered 403 Forbidden."
             " The receiver denied access. Check the token in the URL or the headers, and whether the"
             " receiver allows this machine.\n"
         )
@@ -268,10 +268,10 @@ class TestShow:
             "            X-Key: ••••••",
             "secret      file:/run/key",
             "timeout     2.5 s",
-            "rate        at most 5 a second",
-            "folds       what says the same for 10m",
+            "rate        at most 5 requests per second",
+            "folds       similar alerts for 10m",
             "state       active",
-            "waiting     0",
+            "pending     0",
         ]
 
 
@@ -285,11 +285,11 @@ class TestHealth:
         assert shown["failuresInARow"] == 1
         assert "failing" in tocsin("destination", "list").stdout
         fields = {
-            line[:12].strip(): line[12:].strip()
+            line[:15].strip(): line[15:].strip()
             for line in tocsin("destination", "show", "soc").stdout.splitlines()
         }
         assert fields["state"] == "failing"
-        assert fields["in a row"] == "1 failed"
+        assert fields["failures"] == "1 in a row"
         assert fields["failing"].startswith("since 20")
         assert fields["last 30"] == "0% delivered, p95 84 ms"
 
@@ -298,10 +298,13 @@ class TestASecretThatCannotBeRead:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            (["--secret", "file:/nonexistent"], "the signing secret cannot be read by you now: the file "),
-            (["--secret", "env:NOPE"], "the environment variable NOPE is not set; `tocsin dispatch` must"),
+            (["--secret", "file:/nonexistent"], "cannot read the signing secret now: the file "),
+            (
+                ["--secret", "env:NOPE"],
+                "the environment variable NOPE is not set; make sure that `tocsin dispatch` can",
+            ),
             (["--secret", "env:HOME"], "a signing secret starts with whsec_"),
-            (["--header", "X-Key: env:NOPE"], "the value of X-Key cannot be read by you now: the env"),
+            (["--header", "X-Key: env:NOPE"], "cannot read the value of X-Key now: the env"),
         ],
         ids=lambda value: value[1] if isinstance(value, list) else "",
     )
@@ -372,10 +375,10 @@ class TestRotate:
     def test_shows_the_new_secret_once_and_until_when_the_old_one_signs(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "rotate", "SOC")
         first, second = done.stdout.splitlines()
-        assert first.startswith("soc: the old secret signs, too, until 20")
+        assert first.startswith("soc: the old secret also signs until 20")
         assert tocsin.secrets() == [second.removeprefix("signing secret, shown only now: ")]
         shown = tocsin("destination", "show", "soc").stdout
-        assert f"old secret  signs, too, until {first[-19:]}" in shown
+        assert f"old secret  also signs until {first[-19:]}" in shown
         until = tocsin.json("destination", "show", "soc")["oldSecretUntil"]
         assert until[:19].replace("T", " ") == first[-19:]
         assert "whsec_" not in shown
@@ -393,7 +396,7 @@ class TestRotate:
 
     def test_without_an_overlap_the_old_one_signs_no_more(self, tocsin: Tocsin) -> None:
         assert tocsin("destination", "rotate", "soc", "--overlap", "0").stdout.startswith(
-            "soc: one secret signs\n"
+            "soc: only one secret signs\n"
         )
         assert tocsin.json("destination", "show", "soc")["oldSecretUntil"] is None
 
@@ -401,17 +404,17 @@ class TestRotate:
         tocsin("destination", "rotate", "soc")
         before = tocsin.secrets()
         refusal = complaint(tocsin("destination", "rotate", "soc"), 1)
-        assert refusal.startswith("soc is being rotated already, its old secret signs until 20")
-        assert refusal.endswith("--end ends that now, --overlap 0 replaces both secrets at once")
+        assert refusal.startswith("soc already has an old secret, which signs until 20")
+        assert refusal.endswith("end that overlap with --end, or replace both secrets now with --overlap 0")
         assert tocsin.secrets() == before
 
     def test_an_overlap_can_be_ended(self, tocsin: Tocsin) -> None:
         tocsin("destination", "rotate", "soc")
         before = tocsin.secrets()
-        assert tocsin("destination", "rotate", "soc", "--end").stdout == "soc: one secret signs\n"
+        assert tocsin("destination", "rotate", "soc", "--end").stdout == "soc: only one secret signs\n"
         assert tocsin.secrets() == before
         assert tocsin.json("destination", "show", "soc")["oldSecretUntil"] is None
-        assert "is not being rotated" in complaint(tocsin("destination", "rotate", "soc", "--end"), 1)
+        assert "has no overlap to end" in complaint(tocsin("destination", "rotate", "soc", "--end"), 1)
 
     @pytest.mark.parametrize(
         ("given", "code", "words"),
@@ -439,10 +442,10 @@ class TestTest:
         tocsin.add(destination(url=receiver.url, severities=frozenset()))
         done = tocsin("destination", "test", "soc")
         assert done.returncode == 0, done.stderr
-        dispatched, answer, took, body = (line.split(maxsplit=1) for line in done.stdout.splitlines())
-        assert (dispatched[0], answer, took[0], body) == (
-            "dispatched",
-            ["answer", "200 OK"],
+        sent, response, took, body = (line.split(maxsplit=1) for line in done.stdout.splitlines())
+        assert (sent[0], response, took[0], body) == (
+            "sent",
+            ["response", "200 OK"],
             "took",
             ["body", "success"],
         )
@@ -465,7 +468,7 @@ class TestTest:
         done = tocsin("destination", "test", "soc")
         assert done.returncode == 1
         reason = (
-            "soc did not get the test alert. Nothing is listening on 127.0.0.1:1."
+            "the test alert was not delivered to soc. Nothing is listening on 127.0.0.1:1."
             " Check that the receiver is running and that the port is right."
         )
         assert done.stderr == f"tocsin: {reason}\n"
@@ -502,13 +505,13 @@ class TestDelete:
 
     def test_cancels_what_waits_and_frees_the_name(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "delete", "soc", "--yes")
-        assert done.stdout == "deleted soc, cancelled 2 waiting deliveries\n"
+        assert done.stdout == "deleted soc, cancelled 2 pending deliveries\n"
         assert [state for _, _, state in tocsin.deliveries()] == ["cancelled", "cancelled"]
         assert tocsin("destination", "add", "SOC", "http://localhost").returncode == 0
 
     def test_without_a_terminal_needs_yes(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("destination", "delete", "soc"), 2)
-        assert "2 waiting deliveries" in refusal
+        assert "2 pending deliveries" in refusal
         assert "--yes" in refusal
         assert self.names(tocsin) == ["soc"]
 
@@ -522,7 +525,7 @@ class TestDelete:
             _, questions = process.communicate(timeout=PATIENCE_S)
         os.close(ours)
         os.close(theirs)
-        assert "Delete soc and cancel 2 waiting deliveries? [y/N]" in questions
+        assert "Delete soc and cancel 2 pending deliveries? [y/N]" in questions
         assert (process.returncode, self.names(tocsin)) == (code, left)
 
 

@@ -44,7 +44,10 @@ def test_beyond_this_machine_only_with_a_token(tocsin: Tocsin, made: list[tuple[
     for command in made:
         tocsin("token", *command)
     refusal = complaint(tocsin("dispatch", "--listen", "0.0.0.0:0"), 3)  # and no word of delivering
-    assert "whoever reaches 0.0.0.0 could send alerts; `tocsin token add NAME` makes a token" in refusal
+    assert (
+        "anyone who can connect to 0.0.0.0 could send alerts; add a token with `tocsin token add NAME`"
+        in refusal
+    )
 
 
 def test_a_token_that_expired_keeps_nobody_from_starting(tocsin: Tocsin) -> None:
@@ -54,17 +57,17 @@ def test_a_token_that_expired_keeps_nobody_from_starting(tocsin: Tocsin) -> None
     with tocsin.start("dispatch", "--listen", "0.0.0.0:0") as running:
         assert running.stderr is not None
         said = []
-        while "taking alerts at" not in (line := running.stderr.readline()):
+        while "receiving alerts at" not in (line := running.stderr.readline()):
             said.append(line)
         running.send_signal(signal.SIGTERM)
         assert running.wait(PATIENCE_S) == 0
-    assert "no token lets anybody send alerts any more" in "".join(said)
+    assert "every token has expired or was revoked" in "".join(said)
 
 
 def test_a_token_made_and_revoked_while_it_runs(tocsin: Tocsin) -> None:
     with tocsin.start("dispatch", "--listen", "127.0.0.1:0") as running:
         assert running.stderr is not None
-        while "taking alerts at" not in (line := running.stderr.readline()):
+        while "receiving alerts at" not in (line := running.stderr.readline()):
             pass
         url = line.split()[-1]
         before = httpx.post(url, json={"title": "x"}).status_code
@@ -93,7 +96,7 @@ def until(holds: Callable[[], bool]) -> None:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("short", "the token of the endpoint has 5 characters; it needs 16 or more"),
+        ("short", "the endpoint's token has 5 characters but needs at least 16"),
         ("env:NO_SUCH_VARIABLE", "the environment variable NO_SUCH_VARIABLE is not set"),
         ("file:/nowhere/token", "the file /nowhere/token cannot be read"),
     ],

@@ -112,7 +112,7 @@ def test_a_token_is_shown_once_and_never_again(tocsin: Tocsin) -> None:
     with tocsin.start("dispatch", "--listen", "127.0.0.1:0") as running:
         assert running.stderr is not None
         told = ""
-        while not (found := re.search(r"taking alerts at (\S+)", told)):
+        while not (found := re.search(r"receiving alerts at (\S+)", told)):
             told += running.stderr.readline()
         for token in (made, made[:-1] + "x", LISTEN):
             sent = {"Authorization": f"Bearer {token}"}
@@ -193,7 +193,9 @@ def test_a_command_that_crashes_tells_where_and_no_values(tocsin: Tocsin) -> Non
     url = secret_url(1)
     done = in_python(tocsin, CRASHING, "destination", "add", "soc", url, "--secret", f"whsec_{KEY}")
     told = complaint(done, 1)
-    where = r"this is a bug, in tui/\S+\.py:\d+: RuntimeError: cannot write to http://127.0.0.1:1/…UERY"
+    where = (
+        r"internal error (a bug) in tui/\S+\.py:\d+: RuntimeError: cannot write to http://127.0.0.1:1/…UERY"
+    )
     assert re.fullmatch(where, told)
     assert seen_in(tocsin.log.read_text()) == []
 

@@ -185,15 +185,16 @@ class TestReject:
             done = tocsin(command, "--reject", given, given)
             assert (done.returncode, done.stderr) == (
                 2,
-                f"tocsin: {given} is what the alerts are read from; --reject takes another file\n",
+                f"tocsin: cannot write rejected lines to {given}: it is an input;"
+                " give --reject another file\n",
             )
 
     def test_is_tried_before_anything_is_read(self, tocsin: Tocsin, tmp_path: Path) -> None:
         done = tocsin("send", "--reject", str(tmp_path / "no" / "where"), "-", input='{"title": "one"}')
         assert done.returncode == 2
         assert (
-            done.stderr
-            == f"tocsin: {tmp_path / 'no' / 'where'} cannot be written: No such file or directory\n"
+            done.stderr == f"tocsin: cannot write {tmp_path / 'no' / 'where'}: No such file or directory;"
+            " give --reject another file\n"
         )
         assert tocsin.stored()["alert"] == 0
 
@@ -265,7 +266,7 @@ def test_what_is_stored_is_told_although_the_database_fails_half_way(
     answer, complaint = capsys.readouterr()
     assert (ended.value.code, complaint) == (
         1,
-        "tocsin: not stored: line 2 and what comes after it\ntocsin: the disk is full\n",
+        "tocsin: not stored: line 2 and everything after it\ntocsin: the disk is full\n",
     )
     (told,) = json.loads(answer)
     assert told["alertId"] == tocsin.json("alert", "list")[0]["alertId"]
@@ -312,7 +313,7 @@ class TestWait:
         receiver.status = 503
         tocsin.add(destination(url=receiver.url))
         soon, late = (tocsin("send", "--title", "in vain", "--wait", span) for span in ("0.01", "1.5"))
-        told = "waiting for the end of each delivery, retries included; Ctrl-C leaves them queued"
+        told = "waiting until every delivery has ended, including retries; Ctrl-C leaves them queued"
         assert told not in soon.stderr
         assert late.stderr.splitlines()[0] == told
 

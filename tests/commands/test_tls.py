@@ -49,7 +49,8 @@ def test_a_receiver_that_wants_a_certificate_gets_it(
         "clientKeyPassword": "env:PASSWORD",
     }
     shown = tocsin("destination", "show", "soc").stdout
-    assert f"tls          trusts only {authority.file}\n             shows {client.certificate}\n" in shown
+    assert f"tls            trusts only {authority.file}\n" in shown
+    assert f"               client certificate {client.certificate}\n" in shown
 
     blocked = tocsin("destination", "test", "soc")  # where the password is not
     assert blocked.returncode == 1

@@ -118,7 +118,9 @@ def listening(installation: Installation, receiver: Receiver, port: int) -> Call
     installation.environment["TOCSIN_LISTEN_TOKEN"] = TOKEN
 
     def listen() -> None:
-        installation.start("dispatch", "--listen", f"127.0.0.1:{port}").wait_until_said("taking alerts at ")
+        installation.start("dispatch", "--listen", f"127.0.0.1:{port}").wait_until_said(
+            "receiving alerts at "
+        )
 
     return listen
 

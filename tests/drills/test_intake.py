@@ -100,7 +100,7 @@ def test_what_comes_in_is_delivered(installation: Installation, receiver: Receiv
     installation.add_destination("soc", receiver.url)
     installation.environment["TOCSIN_LISTEN_TOKEN"] = TOKEN
     dispatcher = installation.start("dispatch", "--listen", "127.0.0.1:0")
-    dispatcher.wait_until_said("taking alerts at ")
+    dispatcher.wait_until_said("receiving alerts at ")
     found = re.search(r"http://\S+/alerts", dispatcher.said())
     assert found is not None
 

@@ -83,7 +83,7 @@ def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Insta
     dispatcher.signal(SIGTERM)
 
     assert dispatcher.exit_code() == 1
-    assert "stopped before all was delivered" in dispatcher.said()
+    assert "stopped before everything was delivered" in dispatcher.said()
     assert_given_back(installation, 64)
 
 
@@ -131,7 +131,7 @@ def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
 ):
     terminal.was_told("64 in flight")
     terminal.press("q")
-    terminal.was_told("quitting finishes that first")
+    terminal.was_told("will finish first")
 
     terminal.press("y")
 
@@ -148,7 +148,7 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
 ):
     terminal.was_told("64 in flight")
     terminal.press("q")
-    terminal.was_told("quitting finishes that first")
+    terminal.was_told("will finish first")
     terminal.press("y")
     terminal.was_told("Ctrl-C to stop at once")
 
@@ -185,7 +185,7 @@ def test_ctrl_c_is_heard_from_the_moment_it_is_named(installation: Installation,
         receiver.wait_for_requests(64)
         terminal.was_told("64 in flight")
         terminal.press("q")
-        terminal.was_told("quitting finishes that first")
+        terminal.was_told("will finish first")
         terminal.press("y")
         assert terminal.exit_code() == 0
     finally:

@@ -144,7 +144,7 @@ def test_a_pipe_that_has_ended_is_not_waited_for_for_ever_and_what_it_brought_is
         sender.wait_until_said("waiting: the database is locked")
         close(sender)
         assert sender.exit_code() == 1
-    assert "tocsin: not stored: line 2 and what comes after it\n" in sender.said()
+    assert "tocsin: not stored: line 2 and everything after it\n" in sender.said()
     assert rejected.read_text() == lines(1, 20)
     installation.run("send", str(rejected))
     assert stored(installation) == list(range(21))

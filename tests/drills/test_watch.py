@@ -76,7 +76,7 @@ def test_a_file_that_is_not_there_yet_is_told_of_and_followed_when_it_comes(
 ):
     log = tmp_path / "eve.json"
     watch = installation.start("watch", str(log))
-    watch.wait_until_said(f"following {log} (not there yet)")
+    watch.wait_until_said(f"following {log} (does not exist yet)")
     append(log, 0, 1)
     watch.wait_until_said("1 stored")
 

@@ -224,7 +224,7 @@ async def test_q_with_deliveries_in_flight_asks(
     async with tocsin() as user:
         await user.until(lambda: dispatcher.in_flight)
         await user.press("q")
-        await user.sees("1 delivery is in flight; quitting finishes that first. Quit?")
+        await user.sees("1 delivery is in flight and will finish first. Quit?")
         await user.press("n")
         await user.misses("Quit?")
         await user.press("ctrl+c")

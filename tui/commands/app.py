@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui.store.engine.database import Store
 
 GRACE_S = 30.0
-"""How long what is in flight may take to end after the app was closed."""
+"""How long requests in flight may take to finish after the app is closed."""
 
 
 def has_terminal() -> bool:
@@ -29,23 +29,24 @@ def has_terminal() -> bool:
 
 
 def open_app(session: Session, *, dispatching: bool) -> None:
-    """Open the app and return when it is closed and what was in flight is recorded."""
+    """Open the app; exit once it is closed and every request in flight is recorded."""
     if not has_terminal():
         raise CannotOpen(
-            "the app needs a terminal; without one, `tocsin dispatch` delivers and `tocsin send` queues"
+            "the app needs a terminal; without one, use `tocsin dispatch` to deliver"
+            " and `tocsin send` to queue"
         )
     with session.store(create=True) as store:
         code = run_app(store, session.config, dispatching=dispatching)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:  # the terminal has gone; flushing at exit would fail again, and hide the code
+        except OSError:  # the terminal is gone; flushing again at exit would hide the exit code
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     raise click.exceptions.Exit(code)
 
 
 def _check_keys(config: Config) -> None:
-    """Only the app has keys: what is wrong with them keeps no dispatcher and no command from its work."""
+    """Raise CannotOpen for a bad [keys] table. Only the app checks it: other commands must still work."""
     from tui.screens.shared.keymap import check_keymap
 
     try:
@@ -55,7 +56,7 @@ def _check_keys(config: Config) -> None:
 
 
 def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = "") -> int:
-    """Run the app on an open store; returns its exit code."""
+    """Run the app on an open store and return its exit code."""
     from tui.app import TocsinApp
     from tui.screens.shared.context import Context
     from tui.screens.shared.kept import Kept
@@ -74,7 +75,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
                 link_template=config.link_template,
                 log=config.log,
                 dispatcher=dispatcher,
-                note=note or (f"taking alerts at {url}" if url else ""),
+                note=note or (f"receiving alerts at {url}" if url else ""),
                 kept=kept,
                 filters=config.filters,
                 network=config.network,
@@ -100,19 +101,17 @@ def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":
 
 
 def finish(dispatcher: "BackgroundDispatcher") -> None:
-    """Let what is in flight end and be recorded; Ctrl-C cuts it off, and once more leaves at once."""
+    """Wait until requests in flight are recorded. Ctrl-C aborts them; a second one exits at once."""
     dispatcher.drain(GRACE_S)
     with _on_interrupt(lambda: dispatcher.drain(0)):
         if dispatcher.in_flight:
-            tell(
-                f"finishing {dispatcher.in_flight} in flight, at most {GRACE_S:.0f} s; Ctrl-C to stop at once"
-            )
+            tell(f"finishing {dispatcher.in_flight} in flight, at most {GRACE_S:.0f} s; Ctrl-C stops now")
         dispatcher.join()
 
 
 @contextmanager
 def _on_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """The first Ctrl-C acts, and raises nothing: what it broke into would not be done, or stay locked."""
+    """Call `act` on the first Ctrl-C instead of raising, which could interrupt code that holds a lock."""
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, before)

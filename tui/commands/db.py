@@ -1,4 +1,4 @@
-"""`tocsin db`: look after the database."""
+"""`tocsin db`: check, migrate, back up and prune the database."""
 
 import sys
 import time
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 _MOST_AT_ONCE = 1_000
 _STEP_S = 0.05
-"""How long a transaction of a prune is to take: a dispatcher does not notice that it waited."""
+"""Target duration of one prune transaction, short enough that dispatchers hardly wait."""
 
 
 @click.group(no_args_is_help=False)
 def db() -> None:
-    """Look after the database."""
+    """Check, migrate, back up and prune the database."""
 
 
 @db.command()
 @click.pass_obj
 def check(session: Session) -> None:
-    """Look for damage in the database.
+    """Check the database for damage.
 
-    Of the engine's own kind, and of the rules that hold between rows: each attempt numbered, none open
-    that nobody makes, each alert with its deliveries or the reason why it has none. Prints each problem
-    on a line of its own and exits 1 if there is one.
+    Runs the database's integrity check and checks Tocsin's records for consistency: attempts are numbered
+    without gaps, no attempt is open without a dispatcher, and every alert has deliveries or a reason why
+    not. Prints one problem per line and exits 1 if there is any.
     """
     with session.store() as store:
         for caveat in store.caveats():
@@ -48,15 +48,16 @@ def check(session: Session) -> None:
         tell(f"tocsin: {problem}")
     if problems:
         raise click.exceptions.Exit(1)
-    say(f"{visible(shown)} is sound")
+    say(f"{visible(shown)}: no problems found")
 
 
 @db.command()
 @click.pass_obj
 def migrate(session: Session) -> None:
-    """Bring the database to the form this version of Tocsin needs.
+    """Migrate the database to the schema of this version.
 
-    Every command does so as it starts; this one does nothing else and says what it did.
+    Every command does this when it opens the database. This command does nothing else and prints the
+    migrations that it applied.
     """
     with session.store(create=True) as store:
         shown, migrated = store.strategy.shown, store.strategy.migrated
@@ -65,14 +66,18 @@ def migrate(session: Session) -> None:
 
 @db.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace FILE if there is one.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.pass_obj
 def backup(session: Session, file: Path, force: bool) -> None:
-    """Copy the database into FILE, while others go on using it.
+    """Copy the database to FILE while it is in use.
 
-    The copy is of one moment, checked, readable by you alone, and holds the secrets that the database
-    does. It is a database: `tocsin --db FILE` opens it, and a dispatcher would deliver from it. Nothing
-    is migrated, so it can be made before an upgrade. Of a PostgreSQL database this names the command.
+    \b
+    tocsin db backup tocsin-backup.db
+
+    The copy is a consistent snapshot and passes an integrity check. Only you can read it. It contains the
+    same secrets as the database. It is a complete database: `tocsin --db FILE` opens it, and a dispatcher
+    would deliver from it. Backup migrates nothing, so you can run it before an upgrade. For PostgreSQL,
+    this prints the command to use.
     """
     from tui.store.engine.address import strategy_for
 
@@ -86,41 +91,45 @@ def backup(session: Session, file: Path, force: bool) -> None:
 
         patiently(lambda: strategy.backup(file, force=force, progress=progress))
     took = time.monotonic() - began
-    say(visible(f"{file}: {_size(file.stat().st_size)} of {strategy.shown} in {took:.1f} s, sound"))
+    say(visible(f"{file}: {_size(file.stat().st_size)} of {strategy.shown} in {took:.1f} s, checked"))
 
 
-@db.command(short_help="Remove old alerts and all that is of them.")
+@db.command(short_help="Delete old alerts with their deliveries and attempts.")
 @click.option(
     "--older-than",
     "span",
     required=True,
     metavar="SPAN",
-    help="Only alerts created longer ago than this, with no attempt since, like 12h, 90d or 52w.",
+    help="Delete alerts created longer ago than this, with no attempt since, like 12h, 90d or 52w.",
 )
 @click.option(
     "--state",
     "states",
     multiple=True,
     metavar="unrouted|folded|delivered|cancelled|failed",
-    help="Only alerts that ended so; several after a comma. Default: all but failed.",
+    help="Delete only alerts in this final state. Separate several with commas. Default: all but failed.",
 )
-@click.option("--dry-run", is_flag=True, help="Only count.")
-@click.option("--vacuum", is_flag=True, help="Give the room back to the disk afterwards.")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--dry-run", is_flag=True, help="Count, but delete nothing.")
+@click.option("--vacuum", is_flag=True, help="Then return free space to the disk.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def prune(
     session: Session, span: str, states: tuple[str, ...], dry_run: bool, vacuum: bool, yes: bool
 ) -> None:
-    """Remove old alerts for good, with their deliveries and every attempt.
+    """Delete old alerts permanently, with their deliveries and attempts.
 
-    Nothing else ever removes an attempt: this is the one exception, and only because you ask for it. An
-    alert goes whole or stays whole. It stays while one of its deliveries is scheduled or in flight; if one
-    failed, nobody got it there, and it goes only with --state failed. The newest alert always stays.
+    \b
+    tocsin db prune --older-than 90d --dry-run
+    tocsin db prune --older-than 90d --yes
 
-    It works little by little, beside dispatchers, and may be stopped and started again. An alert that its
-    tool sends again later is a new one. On SQLite the file keeps its size and what is free in it is used
-    again; --vacuum makes it smaller, needs as much free disk as the database has, and lets nobody else
-    write meanwhile. On PostgreSQL its own autovacuum sees to it.
+    Nothing else ever deletes an attempt. An alert is deleted whole or not at all. Prune keeps alerts with
+    a delivery that is pending or in flight, and always keeps the newest alert. It deletes alerts with a
+    failed delivery only with --state failed.
+
+    Prune works in small steps beside dispatchers; you can stop it and run it again. If a tool later sends
+    a deleted alert again, it counts as a new alert. An SQLite file keeps its size, and its free space is
+    reused. --vacuum shrinks the file: it needs free disk space as large as the database, and blocks all
+    other writers until it is done. On PostgreSQL, autovacuum does this.
     """
     from tui.store import prune as pruning
     from tui.store.engine.database import wall_clock
@@ -143,13 +152,13 @@ def prune(
 
 
 def _ends(states: tuple[str, ...]) -> list[str]:
-    """How the alerts ended that are to go, in the order of `ENDS`; raises click.UsageError."""
+    """Return the final states to delete, in the order of `ENDS`; raises click.UsageError."""
     from tui.domain.lifecycle import State
     from tui.store.prune import ENDS
 
     asked = {part.strip().lower() for given in states for part in given.split(",")}
     if unknown := sorted(asked - {*ENDS}):
-        raise click.UsageError(f"alerts end {', '.join(ENDS)}; not {unknown[0]!r}")
+        raise click.UsageError(f"unknown --state {unknown[0]!r}; use one of {', '.join(ENDS)}")
     return [end for end in ENDS if (end in asked if asked else end != State.FAILED)]
 
 
@@ -162,26 +171,28 @@ def _tell_what_is_old(old: "dict[str, Old]", ends: Collection[str], before: int)
             what += (
                 f", with {_counted(found.deliveries, 'delivery')} and {_counted(found.attempts, 'attempt')}"
             )
-        say(what if goes else f"{what}: stays; --state {end} would remove it")
+        say(what if goes else f"{what}: kept; add --state {end} to delete")
     if not any(end in ends for end in old):
-        say(f"nothing to remove is older than {told}")
+        say(f"nothing to delete is older than {told}")
 
 
 def _ask(alerts: int) -> None:
-    question = f"Remove {_counted(alerts, 'alert')} for good?"
+    question = f"Delete {_counted(alerts, 'alert')} permanently?"
     if sys.stdin is None or not sys.stdin.isatty():
-        raise click.UsageError(f"this would remove {_counted(alerts, 'alert')} for good; add --yes")
+        raise click.UsageError(
+            f"this would permanently delete {_counted(alerts, 'alert')}; add --yes to confirm"
+        )
     if not click.confirm(question, err=True):
-        raise Refused("nothing was removed")
+        raise Refused("nothing was deleted")
 
 
 def _prune(store: "Store", before: int, ends: Collection[str], alerts: int) -> None:
-    """Raises Refused if it was stopped before the end."""
+    """Delete the alerts in small transactions. Raises Refused if a signal stopped it early."""
     from tui.store import prune as pruning
 
     stopping = stop_on_signals()
     removed, after, limit = 0, 0, 10
-    with click.progressbar(length=alerts, label="removing", file=sys.stderr, hidden=not _watched()) as bar:
+    with click.progressbar(length=alerts, label="deleting", file=sys.stderr, hidden=not _watched()) as bar:
         while not stopping.is_set():
             began = time.monotonic()
             done = patiently(
@@ -193,21 +204,21 @@ def _prune(store: "Store", before: int, ends: Collection[str], alerts: int) -> N
             if done.looked_up_to is None:
                 break
             after, limit = done.looked_up_to, _next_limit(limit, took)
-            stopping.wait(took)  # as long again, the others go first
-    say(f"removed {_counted(removed, 'alert')}")
+            stopping.wait(took)  # leave the lock to others for as long as we held it
+    say(f"deleted {_counted(removed, 'alert')}")
     if stopping.is_set():
-        raise Refused("stopped; what is left stays until you prune again")
+        raise Refused("stopped before the end; run it again to delete the rest")
 
 
 def _next_limit(limit: int, took_s: float) -> int:
-    """How many alerts the next transaction takes, given how long the last one took."""
+    """Return how many alerts the next transaction handles, given how long the last one took."""
     return max(1, min(_MOST_AT_ONCE, 2 * limit, int(limit * _STEP_S / max(took_s, 1e-6))))
 
 
 def _tell_what_is_free(store: "Store", *, vacuum: bool) -> None:
     free = store.read(store.strategy.free_bytes).result()
     if free and not vacuum:
-        say(f"{_size(free)} in the file are free for what comes; --vacuum gives them back to the disk")
+        say(f"{_size(free)} in the file are free for reuse; --vacuum returns them to the disk")
 
 
 def _counted(number: int, what: str) -> str:
@@ -220,5 +231,5 @@ def _size(size: int) -> str:
 
 
 def _watched() -> bool:
-    """Whether somebody looks at what is written to stderr."""
+    """Return whether stderr is a terminal."""
     return sys.stderr is not None and sys.stderr.isatty()

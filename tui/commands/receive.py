@@ -1,4 +1,4 @@
-"""`tocsin receive`: a receiver to try things out with, which prints what it gets."""
+"""`tocsin receive`: a test receiver that prints every request."""
 
 import contextlib
 import errno
@@ -24,36 +24,44 @@ if TYPE_CHECKING:
     type=click.IntRange(0, 65535),
     default=8081,
     metavar="PORT",
-    help="Listens on this port; 0 for any. Default: 8081.",
+    help="Listen on this port. 0: any free port. Default: 8081.",
 )
 @click.option(
-    "--host", default="127.0.0.1", metavar="ADDRESS", help="Listens on this address. Default: 127.0.0.1."
+    "--host", default="127.0.0.1", metavar="ADDRESS", help="Listen on this address. Default: 127.0.0.1."
 )
 @click.option(
     "--status",
     type=click.IntRange(200, 599),
     default=200,
     metavar="STATUS",
-    help="Answers with this status. Default: 200.",
+    help="Respond with this status. Default: 200.",
 )
-@click.option("--body", default="success", help="Answers with this text. Default: success.")
+@click.option("--body", default="success", help="Respond with this body. Default: success.")
 @click.option(
-    "--delay", type=click.FloatRange(0, 3600), default=0, metavar="SECONDS", help="Waits before each answer."
+    "--delay",
+    type=click.FloatRange(0, 3600),
+    default=0,
+    metavar="SECONDS",
+    help="Wait before each response. Default: 0 s.",
 )
 @click.option(
-    "--fail", type=click.IntRange(0), default=0, metavar="N", help="Answers 503 to the first N requests."
+    "--fail",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Respond 503 to the first N requests. Default: 0.",
 )
 @click.option(
     "--retry-after",
     type=click.IntRange(0),
     metavar="SECONDS",
-    help="Asks for this with every answer that is not 2xx.",
+    help="Send this Retry-After header with every response that is not 2xx.",
 )
 @click.option(
     "--secret",
     metavar="SECRET",
-    help="Verifies signatures with whsec_…, env:NAME or file:PATH (- reads it from a prompt or a pipe) and"
-    " answers 401 to what is not signed with it.",
+    help="Verify signatures with this secret: whsec_…, env:NAME, file:PATH or - (a prompt or a pipe). Respond"
+    " 401 to requests that fail.",
 )
 def receive(
     port: int,
@@ -65,7 +73,7 @@ def receive(
     retry_after: int | None,
     secret: str | None,
 ) -> None:
-    """Take alerts like any webhook and print each, until Ctrl-C.
+    """Run a test receiver that prints every request, until Ctrl-C.
 
     \b
     tocsin receive --fail 2 --retry-after 5
@@ -81,12 +89,12 @@ def receive(
         raise CannotOpen(_explain(error, host, port)) from None
     shown = f"[{host}]" if ":" in host else host
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C may come before the server listens for it
-        say(f"what is sent to http://{shown}:{sock.getsockname()[1]} is printed here; Ctrl-C to stop")
+        say(f"listening on http://{shown}:{sock.getsockname()[1]}; press Ctrl-C to stop")
         serving.serve(sock, app)
 
 
 def _verifier(given: str | None) -> "Verifier | None":
-    """Raises Invalid, and Refused for a reference behind which there is nothing."""
+    """Return the verifier for this secret. Raises Invalid, or Refused if a reference cannot be read."""
     secret = parse_secret(read_unseen(given, "signing secret", "secret")) if given else None
     if secret is None:
         return None
@@ -106,7 +114,7 @@ def _print(received: "Received") -> None:
 
     try:
         say("\n".join((*receiver.describe(received), "")))
-    except OSError:  # whoever reads this has gone; nobody would see what else comes
+    except OSError:  # stdout is closed: nobody would see further requests
         signal.raise_signal(signal.SIGTERM)
 
 
@@ -115,5 +123,5 @@ def _explain(error: OSError, host: str, port: int) -> str:
         case errno.EADDRINUSE:
             return f"port {port} is in use; choose another with --port"
         case errno.EACCES:
-            return f"port {port} needs more rights; choose one from 1024 up with --port"
+            return f"no permission to use port {port}; choose 1024 or higher with --port"
     return f"cannot listen on {host}:{port}: {error.strerror or error}"

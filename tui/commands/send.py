@@ -1,4 +1,4 @@
-"""`tocsin send`: queue alerts from flags, a file or a pipe."""
+"""`tocsin send`: queue alerts from options, a file or a pipe."""
 
 import os
 import stat
@@ -30,31 +30,31 @@ if TYPE_CHECKING:
 
 _FOR_EVER = "for ever"
 _AT_ONCE = 1_000
-"""Items in one transaction, so that a dispatcher beside us never waits long for the writer."""
+"""Items stored in one transaction, few enough that a dispatcher never waits long for the lock."""
 
 
 @click.command()
 @click.argument("file", required=False, metavar="[FILE|-]")
-@click.option("--title", help="What happened, in one line.")
-@click.option("--severity", metavar="|".join(Severity), help="Default: INFO.")
-@click.option("--id", "id", help="Id of the rule or policy that fired.")
-@click.option("--type", "type", metavar="|".join(AlertType), help="Default: RULE.")
+@click.option("--title", help="Title: what happened, in one line.")
+@click.option("--severity", metavar="|".join(Severity), help="Severity. Default: INFO.")
+@click.option("--id", "id", help="ID of the rule or policy that matched.")
+@click.option("--type", "type", metavar="|".join(AlertType), help="Alert type. Default: RULE.")
 @click.option("--name", help="Display name of the rule.")
-@click.option("--description", help="What happened, at length.")
-@click.option("--runbook", help="What is to be done about it.")
-@click.option("--tag", "tags", multiple=True, help="May be given several times.")
-@click.option("--context", "alertContext", metavar="JSON", help="A JSON object with anything that helps.")
+@click.option("--description", help="Description of what happened.")
+@click.option("--runbook", help="Runbook: how to respond.")
+@click.option("--tag", "tags", multiple=True, help="Tag. Repeat for several.")
+@click.option("--context", "alertContext", metavar="JSON", help="Alert context: a JSON object.")
 @format_option
 @click.option(
-    "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
+    "--to", "to", multiple=True, metavar="NAME", help="Send only to this destination. Repeat for several."
 )
 @click.option(
     "--wait",
     is_flag=False,
     flag_value=_FOR_EVER,
     metavar="[SECONDS]",
-    help="Deliver, and wait for the end of every delivery, through its retries: more than two hours, if not "
-    "limited to SECONDS. Exit 1 if one failed or the time ran out.",
+    help="Deliver now and wait until every delivery has ended, for at most SECONDS. Without SECONDS, retries "
+    "can take more than two hours. Exit 1 if a delivery failed or the time ran out.",
 )
 @reject_option
 @json_option
@@ -71,20 +71,21 @@ def send(
 ) -> None:
     """Queue alerts for delivery.
 
-    From flags, or from a file or pipe with one JSON object, an array, or JSON Lines: in Tocsin's own
-    form, or as Alertmanager, Falco, Suricata and other tools write theirs.
-
     \b
     tocsin send --title "Root login" --severity CRITICAL
     tocsin send alerts.json
     tail -F /var/log/suricata/eve.json | tocsin send --format suricata -
 
-    An alert is stored before this tells of it. It is delivered by an open app, by `tocsin dispatch`, or,
-    with --wait, by this command itself.
+    Give one alert as options, or many in a file or pipe: a JSON object, an array or JSON Lines, in
+    Tocsin's own format or in that of Alertmanager, Falco, Suricata and other tools.
 
-    Lines are stored as they come; a bad one is named by its number, and the others go on. While the
-    database cannot take them, whoever writes to the pipe has to wait, however long. Ctrl-C stores what
-    has been written to it, and ends; a pipe keeps no more: of files, `tocsin watch` knows how far it came.
+    The alert ID is printed only after the alert is on disk. An open app or `tocsin dispatch` delivers the
+    alerts, or this command itself with --wait.
+
+    From a pipe, each line is stored as it arrives. A bad line is reported with its number and skipped, and
+    the command exits with 2 at the end. While the database is unavailable, the writer of the pipe has to
+    wait. Ctrl-C stores what was already written to the pipe, then exits. To follow a file and resume after
+    a restart, use `tocsin watch`.
     """
     if format_name == LIST:
         list_formats(session, as_json=as_json)
@@ -92,10 +93,10 @@ def send(
     given = {key: value for key, value in flags.items() if value not in (None, ())}
     if file is None and not given:
         if sys.stdin is None or sys.stdin.isatty():
-            raise click.UsageError("nothing to send; give --title, or a file, or - to read from a pipe")
+            raise click.UsageError("nothing to send; give --title, a file, or - to read a pipe")
         file = "-"
     if file is not None and given:
-        raise click.UsageError("give alerts in a file or with flags, not both")
+        raise click.UsageError("give alerts in a file or as options, not both")
     seconds = _seconds(wait)
     if wait is not None:
         check_way_out(session.config)
@@ -111,7 +112,7 @@ def send(
         session.store(create=True) as store,
         Receipts(as_json=as_json, at_the_end=wait is not None) as answer,
     ):
-        for name in to:  # once, and not for every line of a stream
+        for name in to:  # checked once, not for every line
             destination_named(store, name)
         keeper = _Keeper(store, read, to, answer, rejects, pipe)
         for batch in batches:
@@ -130,7 +131,7 @@ def send(
 
 @dataclass
 class _Keeper:
-    """Stores what is read, and tells of it."""
+    """Stores the items that were read and reports each."""
 
     store: "Store"
     read: "Callable[[Item], list[Reading]]"
@@ -141,7 +142,7 @@ class _Keeper:
     bad: int = 0
 
     def keep(self, batch: Sequence[Item]) -> None:
-        """Raises StoreUnavailable, having told from where on nothing is stored."""
+        """Store `batch`. If that fails, say which items are not stored and raise StoreUnavailable."""
         for start in range(0, len(batch), _AT_ONCE):
             try:
                 self._keep(batch[start : start + _AT_ONCE])
@@ -169,7 +170,7 @@ class _Keeper:
         self._reject(bad.values())
 
     def _submit(self, readings: "Sequence[Reading]") -> "Iterator[Receipt | Invalid]":
-        """Store the alerts there are in one transaction; what became of each."""
+        """Store the alerts among `readings` in one transaction; return a result for each."""
         from tui.intake.formats import ids_of_tools
         from tui.store import outbox
 
@@ -186,20 +187,22 @@ class _Keeper:
 
     def _tell_of_unstored(self, items: Sequence[Item], error: BaseException) -> None:
         if items[0].place:
-            sure = "" if isinstance(error, Exception) else "known to be "  # Ctrl-C comes at any moment
-            tell(f"tocsin: not {sure}stored: {items[0].place} and what comes after it")
-        if self.pipe is not None:  # nobody else has them any more
+            sure = (
+                "" if isinstance(error, Exception) else "known to be "
+            )  # Ctrl-C may come between commit and report
+            tell(f"tocsin: not {sure}stored: {items[0].place} and everything after it")
+        if self.pipe is not None:  # the pipe no longer has them
             self._reject(items)
 
     def _reject(self, items: Iterable[Item]) -> None:
         try:
             self.rejects.keep(item.as_line() for item in items)
         except OSError as error:
-            tell(f"tocsin: {self.rejects.path} cannot be written: {error.strerror}")
+            tell(f"tocsin: cannot write {self.rejects.path}: {error.strerror}")
 
 
 def _seconds(wait: str | None) -> float | None:
-    """The limit given with --wait; None for as long as it takes."""
+    """Return the limit given with --wait, None for no limit; raises click.UsageError."""
     if wait is None or wait == _FOR_EVER:
         return None
     try:
@@ -227,7 +230,9 @@ def _standard_input() -> Input:
     if sys.stdin is None:
         raise Invalid("file", "there is no standard input to read from")
     descriptor = sys.stdin.fileno()
-    if stat.S_ISREG(os.fstat(descriptor).st_mode):  # like one that is named: what is not read is still in it
+    if stat.S_ISREG(
+        os.fstat(descriptor).st_mode
+    ):  # a redirected file keeps what we do not read, like a named file
         return open(descriptor, "rb", closefd=False)
     return Pipe(descriptor, stop_on_signals())
 
@@ -237,21 +242,21 @@ def _from_file(name: str) -> Iterator[list[Item]]:
         with open(name, "rb") as stream:
             yield from read_items(stream)
     except OSError as error:
-        raise Invalid("file", f"{name} cannot be read: {error.strerror}") from None
+        raise Invalid("file", f"cannot read {name}: {error.strerror}") from None
 
 
 def _deliver(
     session: Session, store: "Store", receipts: "list[Receipt]", seconds: float | None
 ) -> "dict[int, DeliveryRow]":
-    """Deliver until nothing of `receipts` waits or the time is over; the deliveries, as that left them."""
+    """Deliver until every delivery of `receipts` has ended or the time is up; return the deliveries by ID."""
     from tui.store.reading import queries
 
     ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
     if ids:
-        late = "waiting for the end of each delivery, retries included; Ctrl-C leaves them queued"
+        late = "waiting until every delivery has ended, including retries; Ctrl-C leaves them queued"
         run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds, told_late=late)
     ended = {row.id: row for row in store.read(queries.deliveries_by_id, ids).result()}
-    waiting = sum(row.state in (State.SCHEDULED, State.IN_FLIGHT) for row in ended.values())
-    if waiting:
-        tell(f"tocsin: stopped waiting; {waiting} still queued, for `tocsin dispatch` or an open app")
+    pending = sum(row.state in (State.SCHEDULED, State.IN_FLIGHT) for row in ended.values())
+    if pending:
+        tell(f"tocsin: stopped waiting; {pending} still queued for `tocsin dispatch` or the app")
     return ended

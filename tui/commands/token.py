@@ -1,4 +1,4 @@
-"""`tocsin token`: who may send alerts over HTTP."""
+"""`tocsin token`: the tokens of senders that post alerts over HTTP."""
 
 import secrets
 
@@ -14,22 +14,28 @@ from tui.domain.token import SIZE, Standing, Token, digest_of, format_token, par
 
 @click.group(no_args_is_help=False)
 def token() -> None:
-    """Say who may send alerts over HTTP."""
+    """Manage the tokens that allow senders to post alerts over HTTP."""
 
 
-@token.command(short_help="Make a token for a sender, and print it.")
+@token.command(short_help="Create a token for a sender and print it.")
 @click.argument("name")
 @click.option(
     "--rate",
     metavar="PER-SECOND",
     default="",
-    help="Takes at most so many requests a second from it; without it, as the configuration says.",
+    help="Limit requests per second. Default: the limit in the configuration.",
 )
-@click.option("--expires", metavar="SPAN", help="It ends after so long: 12h, 30d, 52w. Without it, never.")
+@click.option(
+    "--expires",
+    metavar="SPAN",
+    help="Let the token expire after this long, like 12h, 30d or 52w. Default: never.",
+)
 @json_option
 @click.pass_obj
 def add(session: Session, name: str, rate: str, expires: str | None, as_json: bool) -> None:
-    """Make a token for the sender called NAME, and print it: this once, for only its hash is kept.
+    """Create a token for the sender NAME and print it.
+
+    The token is shown only once: Tocsin stores its hash.
 
     \b
     tocsin token add grafana
@@ -52,17 +58,17 @@ def add(session: Session, name: str, rate: str, expires: str | None, as_json: bo
         say_json({**json_output.token_json(added, wall_clock()), "token": made})
     else:
         say(made)
-    tell(f"added {added.name}; the token is shown this once, and sent as `Authorization: Bearer TOKEN`")
+    tell(f"added {added.name}; the token is shown only now. Send it as `Authorization: Bearer TOKEN`")
     if first:
-        tell("from now on every endpoint on this database asks for a token, those on this machine too")
+        tell("from now on, every endpoint of this database requires a token, also on this machine")
 
 
 @token.command("list")
-@click.option("--all", "revoked", is_flag=True, help="Those that were revoked, too.")
+@click.option("--all", "revoked", is_flag=True, help="Include revoked tokens.")
 @json_option
 @click.pass_obj
 def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
-    """List the tokens, with when each was last used, to the minute."""
+    """List the tokens and when each was last used."""
     from tui.store import tokens
     from tui.store.engine.database import wall_clock
 
@@ -76,7 +82,7 @@ def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
         headings = ("NAME", "STATE", "RATE", "ADDED", "EXPIRES", "LAST USED")
         output.print_table(headings, [_cells(each, now) for each in shown], shrink=0, state=1)
     else:
-        tell("there are no tokens; `tocsin token add NAME` makes one")
+        tell("there are no tokens; create one with `tocsin token add NAME`")
 
 
 @token.command()
@@ -84,9 +90,9 @@ def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def revoke(session: Session, reference: str, as_json: bool) -> None:
-    """Let nobody in with a token any more. Running endpoints know within a second.
+    """Revoke a token, given its name or the token itself.
 
-    It is given by its name; one that was found where it should not be, by itself.
+    Running endpoints reject it within a second.
     """
     from tui.store import tokens
     from tui.store.engine.database import wall_clock
@@ -99,7 +105,7 @@ def revoke(session: Session, reference: str, as_json: bool) -> None:
     else:
         say(f"revoked {visible(revoked.name)}")
     if all(each.standing(wall_clock()) is not Standing.ACTIVE for each in left):
-        tell("no token is left: endpoints refuse all but TOCSIN_LISTEN_TOKEN, until you add one")
+        tell("no active token is left: endpoints accept only TOCSIN_LISTEN_TOKEN until you add a token")
 
 
 def _cells(token: Token, now: int) -> tuple[str, ...]:

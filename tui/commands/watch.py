@@ -1,4 +1,4 @@
-"""`tocsin watch`: follow files that other tools write, and queue what is added to them."""
+"""`tocsin watch`: follow files that other tools write and queue each new line."""
 
 import logging
 import socket
@@ -31,16 +31,16 @@ log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
 _AGAIN_S = 2.0
-"""After an error that may pass: a database that does not answer."""
+"""Pause after an error that may pass, such as an unavailable database."""
 
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="FILE...", type=click.Path(path_type=Path))
 @format_option
 @click.option(
-    "--to", "to", multiple=True, metavar="NAME", help="Only to this destination; several times for more."
+    "--to", "to", multiple=True, metavar="NAME", help="Send only to this destination. Repeat for several."
 )
-@click.option("--from-start", is_flag=True, help="At first read what is in the files already, too.")
+@click.option("--from-start", is_flag=True, help="Start new files at the beginning. Default: at the end.")
 @reject_option
 @click.pass_obj
 def watch(
@@ -51,19 +51,20 @@ def watch(
     from_start: bool,
     reject: Path | None,
 ) -> None:
-    """Queue each line that is added to FILEs, until told to stop.
+    """Follow files and queue each new line, until Ctrl-C.
 
     \b
     tocsin watch /var/log/suricata/eve.json /var/ossec/logs/alerts/alerts.json
 
-    At first from their ends on; later from where the last `watch` stopped, however it stopped. A line is
-    stored once: how far a file is read is stored with its alerts. Rotated files are read to their end.
+    A file that was never watched is read from its end. Later runs resume where the last one stopped, even
+    after a crash. Each line is stored once: the position in the file is committed together with the
+    alerts. After a rotation, the old file is read to its end first.
     """
     if format_name == LIST:
         list_formats(session, as_json=False)
         return
     if not files:
-        raise click.UsageError("name the files to follow")
+        raise click.UsageError("no files to follow; give one or more FILEs")
     from tui.intake.following import FollowedFile
     from tui.store import following
 
@@ -80,13 +81,13 @@ def watch(
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
             watched.append(_Watched(store, file, source, place, read, to, rejects))
-        tell(f"following {', '.join(_told(one.file.path) for one in watched)}; Ctrl-C to stop")
+        tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
         _follow(watched, stop_on_signals())
 
 
-def _told(path: Path) -> str:
-    """A tool may make its file later, so one that is missing is no mistake, but it may be misspelled."""
-    return str(path) if path.exists() else f"{path} (not there yet)"
+def _described(path: Path) -> str:
+    """Mark a missing file: the tool may create it later, but the name may also be misspelled."""
+    return str(path) if path.exists() else f"{path} (does not exist yet)"
 
 
 def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
@@ -98,7 +99,7 @@ def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
         for one in watched:
             try:
                 busy |= one.step()
-            except OSError as error:  # of one file: those beside it are read all the same
+            except OSError as error:  # concerns one file; go on with the others
                 _wait_for(str(error), troubles, before)
             except StoreUnavailable as error:
                 _wait_for(str(error), troubles, before)
@@ -108,43 +109,43 @@ def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
             stopping.wait(_LOOK_S)
 
 
-def _wait_for(trouble: str, troubles: set[str], told: set[str]) -> None:
-    """Until it is over, told of once."""
-    if trouble not in troubles | told:
+def _wait_for(trouble: str, troubles: set[str], before: set[str]) -> None:
+    """Log `trouble` once, until it is over."""
+    if trouble not in troubles | before:
         log.warning("waiting: %s", visible(trouble))
     troubles.add(trouble)
 
 
 @dataclass
 class _Unstored:
-    """What was read and is to be stored. Kept as it is: what is stored already is known by its ids."""
+    """A chunk to be stored. Retried unchanged: alerts already stored are known by their IDs."""
 
     place: "Place"
-    """The place behind it."""
+    """The position after the chunk."""
     read: "list[tuple[PlacedLine, Reading]]"
     in_doubt: bool = False
-    """It was tried, and may be stored though no word of it came."""
+    """Whether it may have been stored already: the commit was sent but not confirmed."""
 
 
 @dataclass
 class _Watched:
-    """A file, and what is done with its lines."""
+    """A followed file and what was read from it."""
 
     store: "Store"
     file: "FollowedFile"
     source: str
     place: "Place | None"
-    """Up to where its lines are stored."""
+    """The position up to which its lines are stored."""
     read: "Callable[[Item], list[Reading]]"
     to: tuple[str, ...]
     rejects: Rejects
     unstored: "_Unstored | None" = None
     rejected: "list[bytes | None]" = field(default_factory=list["bytes | None"])
-    """Bad lines that are not in the file for them yet."""
+    """Bad lines not yet written to the --reject file."""
 
     def step(self) -> bool:
-        """Store what was added; whether there was anything. Raises StoreUnavailable, and OSError."""
-        self._keep_rejected()  # which a full disk may have refused
+        """Store new lines and return whether there were any. Raises StoreUnavailable, OSError."""
+        self._keep_rejected()  # a full disk may have prevented it before
         if self.unstored is None and (chunk := self.file.read()) is not None:
             for note in chunk.notes:
                 log.warning("%s", visible(note))
@@ -188,7 +189,7 @@ class _Watched:
             try:
                 return self.store.write(following.take, *what, in_doubt=unstored.in_doubt).result()
             except StoreUnavailable as error:
-                unstored.in_doubt |= not isinstance(error, StoreLocked)  # which has done nothing
+                unstored.in_doubt |= not isinstance(error, StoreLocked)  # that error means nothing was done
                 raise
 
         return iter(patiently(take))

@@ -115,5 +115,5 @@ def test_it_gives_up_in_the_end_and_has_stored_nothing(
         send(tocsin, "-")
     lock.give_back()
     assert tocsin.stored()["alert"] == 0
-    unstored = "tocsin: not stored: line 1 and what comes after it\n"
+    unstored = "tocsin: not stored: line 1 and everything after it\n"
     assert capsys.readouterr().err == (unstored if locked_out is StoreLocked else "")

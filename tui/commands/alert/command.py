@@ -1,4 +1,4 @@
-"""`tocsin alert`: look at alerts and their deliveries, send them again, withdraw them."""
+"""`tocsin alert`: list and show alerts, resend and cancel their deliveries."""
 
 from typing import Any
 
@@ -13,18 +13,22 @@ from tui.commands.shared.session import Session
 
 @click.group(no_args_is_help=False)
 def alert() -> None:
-    """Look at alerts, send them again, withdraw them."""
+    """List and show alerts, resend and cancel their deliveries."""
 
 
 @alert.command("list")
 @filter_options
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=50, metavar="N", help="Show at most N. Default: 50."
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    metavar="N",
+    help="Limit the list to N alerts. Default: 50.",
 )
 @json_option
 @click.pass_obj
 def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> None:
-    """List alerts, the newest first.
+    """List alerts, newest first.
 
     \b
     tocsin alert list --state failed --since 2h
@@ -44,9 +48,9 @@ def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> 
     if rows:
         output.print_alerts(rows[:limit])
     else:
-        tell("no alert matches" if filter else "there are no alerts yet; `tocsin send` makes one")
+        tell("no alert matches" if filter else "there are no alerts yet; queue one with `tocsin send`")
     if len(rows) > limit:
-        tell(f"there are more; --limit shows more than {limit}")
+        tell(f"only the newest {limit} are shown; show more with --limit")
 
 
 @alert.command(short_help="Show an alert and every attempt to deliver it.")
@@ -54,9 +58,9 @@ def list_alerts(session: Session, limit: int, as_json: bool, **filters: Any) -> 
 @json_option
 @click.pass_obj
 def show(session: Session, reference: str, as_json: bool) -> None:
-    """Show an alert and every attempt to deliver it, with what came back.
+    """Show an alert and every attempt to deliver it, with the responses.
 
-    ID is an alert id, the first eight or more characters of one, or the webhook-id a receiver saw.
+    ID is an alert ID, its first 8 or more characters, or the webhook-id that a receiver saw.
     """
     from tui.store.reading import queries
 

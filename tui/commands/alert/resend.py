@@ -1,4 +1,4 @@
-"""`tocsin alert resend` and `cancel`: what a person does to deliveries."""
+"""`tocsin alert resend` and `tocsin alert cancel`."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -22,26 +22,29 @@ if TYPE_CHECKING:
     from tui.store.reading.views import AlertDetails, DeliveryRow
 
 _NAMED = 5
-"""Ids that a sentence names."""
+"""How many alert IDs a message lists."""
 _PART = 500
-"""Deliveries changed in one transaction, so that thousands of them don't keep a dispatcher waiting."""
+"""Deliveries changed in one transaction, so that thousands do not block a dispatcher."""
 
 
-@click.command(short_help="Send deliveries again, of one alert or of many.")
+@click.command(short_help="Resend deliveries of one alert or of many.")
 @click.argument("reference", metavar="[ID]", required=False)
 @click.option(
     "--to",
     metavar="NAME",
-    help="Only to this destination, however it stands there, even where it did not go.",
+    help="Resend only to this destination, in any state, or even if the alert was not sent there before.",
 )
-@click.option("--all", "everything", is_flag=True, help="Also what was delivered already.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Resend all deliveries of the alert, not only failed ones."
+)
 @click.option(
     "--failed",
     is_flag=True,
-    help="Every failed delivery of the alerts the filters let through; of tests only with --filter test:yes.",
+    help="Resend every failed delivery of the alerts that match the filters. Includes test alerts only with "
+    "--filter test:yes.",
 )
 @filter_options
-@click.option("--dry-run", is_flag=True, help="Only say what would be sent again.")
+@click.option("--dry-run", is_flag=True, help="Show what would be resent, but change nothing.")
 @click.pass_obj
 def resend(
     session: Session,
@@ -52,23 +55,23 @@ def resend(
     dry_run: bool,
     **filters: Any,
 ) -> None:
-    """Send deliveries again: those of one alert that failed, or many with --failed.
+    """Resend the failed deliveries of one alert, or of many with --failed.
 
     \b
     tocsin alert resend 3f2a91c07d55
     tocsin alert resend 3f2a91c07d55 --to pager
     tocsin alert resend --failed --destination pager --since 1d --dry-run
 
-    What is sent again has the same webhook-id, so a receiver can tell that it knows it. An open app or
-    `tocsin dispatch` delivers it.
+    A resend keeps the webhook-id, so that the receiver can deduplicate. An open app or `tocsin dispatch`
+    delivers it.
     """
     many = failed or any(filters.values())
     if many == (reference is not None):
-        raise click.UsageError("give the id of one alert, or --failed with filters for many")
+        raise click.UsageError("give the ID of one alert, or --failed with filters for many")
     if many and not (failed or filters["states"]):
-        raise click.UsageError("say which deliveries of these alerts: --failed, or --state")
+        raise click.UsageError("say which deliveries to resend: give --failed or --state")
     if many and (to or everything):
-        raise click.UsageError("--to and --all belong to the id of one alert")
+        raise click.UsageError("--to and --all need the ID of one alert")
     with session.store() as store:
         if reference is not None:
             details = details_of(store, reference)
@@ -76,7 +79,7 @@ def resend(
                 _send_to(store, details, elsewhere, dry_run=dry_run)
                 return
             if to is None and not (details.deliveries or details.folds):
-                raise Refused(f"this alert went nowhere: {details.not_routed}; --to NAME sends it there")
+                raise Refused(f"this alert was not routed: {details.not_routed}; send it with --to NAME")
             folds = _folds_to_send(details, to, everything=everything)
             rows = []
             if not folds or (details.deliveries and to is None):
@@ -89,28 +92,28 @@ def resend(
             _tell_of_folds_left_out(store, filter, rows)
         if dry_run:
             if rows or not folds:
-                say(f"would send again: {_counted(rows)}")
+                say(f"would resend: {_counted(rows)}")
             if folds:
-                say(f"would send on their own: {len(folds)} folded")
-            _tell_of_folds_behind(store, rows)
+                say(f"would send separately: {len(folds)} folded")
+            _tell_of_folds_included(store, rows)
             return
         from tui.store import outbox
 
         if folds:
             _send_folded(store, folds)
         if rows or not folds:
-            _tell_of_folds_behind(store, rows)
+            _tell_of_folds_included(store, rows)
             _change(store, rows, outbox.resend, "queued again")
 
 
 @click.command()
 @click.argument("reference", metavar="ID")
-@click.option("--to", metavar="NAME", help="Only the delivery to this destination.")
+@click.option("--to", metavar="NAME", help="Cancel only the delivery to this destination.")
 @click.pass_obj
 def cancel(session: Session, reference: str, to: str | None) -> None:
-    """Withdraw the deliveries of an alert that wait to be sent.
+    """Cancel the pending deliveries of an alert.
 
-    `tocsin alert resend ID --all` sends them again after all.
+    `tocsin alert resend ID --all` queues them again.
     """
     from tui.store import outbox
 
@@ -119,21 +122,23 @@ def cancel(session: Session, reference: str, to: str | None) -> None:
         if to is None:
             rows = [row for row in rows if row.state in (State.SCHEDULED, State.IN_FLIGHT)]
         if not rows:
-            raise Refused("nothing to cancel: no delivery of this alert waits")
+            raise Refused("nothing to cancel: no delivery of this alert is pending")
         _change(store, rows, outbox.cancel, "cancelled")
 
 
-# --- which ----------------------------------------------------------------------------------------
+# --- selection ------------------------------------------------------------------------------------
 
 
 def _deliveries(details: "AlertDetails", reference: str, to: str | None) -> "list[DeliveryRow]":
-    """The deliveries meant: all of the alert, the one with this webhook-id, or the one to `to`."""
+    """Return all deliveries of the alert, the one with this webhook-id, or the one to `to`."""
     rows = [delivery.row for delivery in details.deliveries]
     if not rows and details.folds:
-        into = details.folds[0].into_alert_id or "one that is gone"
-        raise Refused(f"this alert folded into {into}; `tocsin alert resend ID --all` sends it on its own")
+        into = details.folds[0].into_alert_id or "a deleted alert"
+        raise Refused(
+            f"this alert was folded into {into}; send it separately with `tocsin alert resend ID --all`"
+        )
     if not rows:
-        raise Refused(f"this alert went nowhere: {details.not_routed}")
+        raise Refused(f"this alert was not routed: {details.not_routed}")
     if to is None:
         return [row for row in rows if row.webhook_id == reference] or rows
     folded = to.strip().casefold()
@@ -141,12 +146,12 @@ def _deliveries(details: "AlertDetails", reference: str, to: str | None) -> "lis
     named = named or [row for row in rows if str(row.destination_id) == folded]
     if not named:
         names = ", ".join(row.destination for row in rows)
-        raise Unknown("to", f"this alert did not go to {to!r}; it went to {names}")
+        raise Unknown("to", f"this alert has no delivery to {to!r}, only to {names}")
     return named
 
 
 def _elsewhere(store: "Store", details: "AlertDetails", to: str) -> "Destination | None":
-    """The destination called `to` if the alert did not go there; raises Unknown."""
+    """Return the destination `to` if the alert was never sent there, else None; raises Unknown."""
     from tui.store.destinations import all_destinations
 
     name = to.strip().casefold()
@@ -157,7 +162,7 @@ def _elsewhere(store: "Store", details: "AlertDetails", to: str) -> "Destination
 
 
 def _folds_to_send(details: "AlertDetails", to: str | None, *, everything: bool) -> list[int]:
-    """Where the alert folded into another, and is to be sent all the same."""
+    """Return the IDs of the folds to send separately."""
     if to is None:
         return [fold.id for fold in details.folds if everything]
     folded = to.strip().casefold()
@@ -172,7 +177,7 @@ def _to_resend(rows: "list[DeliveryRow]", *, named: bool, everything: bool) -> "
     failed = [row for row in rows if row.state is State.FAILED]
     if not failed:
         stands = ", ".join(f"{row.destination} {output.state_of(row)}" for row in rows)
-        raise Refused(f"no delivery of this alert failed ({stands}); --all sends them again all the same")
+        raise Refused(f"no delivery of this alert failed ({stands}); resend them anyway with --all")
     return failed
 
 
@@ -184,7 +189,7 @@ def _matching_folds(store: "Store", filter: Filter) -> list[int]:
 
 
 def _matching(store: "Store", filter: Filter) -> "list[DeliveryRow]":
-    """The deliveries the filter means, but for those to destinations that are gone."""
+    """Return the deliveries that match the filter, except those to deleted destinations."""
     from tui.store.engine.database import wall_clock
     from tui.store.reading import queries
 
@@ -193,18 +198,18 @@ def _matching(store: "Store", filter: Filter) -> "list[DeliveryRow]":
     return [row for row in rows if not row.deleted]
 
 
-# --- doing it, and saying so ----------------------------------------------------------------------
+# --- changes and messages ---------------------------------------------------------------------------
 
 
 def _send_to(store: "Store", details: "AlertDetails", to: "Destination", *, dry_run: bool) -> None:
     from tui.store import outbox
 
     if dry_run:
-        say(f"would send to {visible(to.name)}, where it did not go")
+        say(f"would send to {visible(to.name)} for the first time")
         return
     if refused := store.write(outbox.send_to, [details.key], to.id).result()[details.key]:
         raise refused
-    say(f"queued for {visible(to.name)}, where it had not gone")
+    say(f"queued for {visible(to.name)} for the first time")
 
 
 def _send_folded(store: "Store", folds: list[int]) -> None:
@@ -215,24 +220,24 @@ def _send_folded(store: "Store", folds: list[int]) -> None:
         answers |= store.write(outbox.send_folded, part).result()
     refused = Counter(str(refusal) for refusal in answers.values() if refusal is not None)
     if refused.total() < len(folds):
-        say(f"queued on their own: {len(folds) - refused.total()} folded")
+        say(f"queued separately: {len(folds) - refused.total()} folded")
     for reason, count in refused.items():
         tell(f"tocsin: {reason}" + (f" ({count} folded)" if count > 1 else ""))
     if refused:
         raise click.exceptions.Exit(1)
 
 
-def _tell_of_folds_behind(store: "Store", rows: "list[DeliveryRow]") -> None:
-    """What is delivered stands for what folded into it, so that is not sent with it."""
+def _tell_of_folds_included(store: "Store", rows: "list[DeliveryRow]") -> None:
+    """Say how many alerts are folded into these deliveries: they are not sent separately."""
     from tui.store.reading import queries
 
     count = sum(store.read(queries.count_folds, part).result() for part in _parts([row.id for row in rows]))
     if count:
-        tell(f"{_alerts(count)} folded into what is sent again, which stands for them")
+        tell(f"not sent separately: {_alerts(count)} folded into these deliveries")
 
 
 def _tell_of_folds_left_out(store: "Store", filter: Filter, rows: "list[DeliveryRow]") -> None:
-    """Where a filter means what folded but not the failed delivery that stands for it."""
+    """Say which matching alerts are folded into failed deliveries that do not match the filter."""
     if filter.states is None or Standing.FAILED not in filter.states:
         return
     from tui.store.engine.database import wall_clock
@@ -245,8 +250,8 @@ def _tell_of_folds_left_out(store: "Store", filter: Filter, rows: "list[Delivery
         ids = list(dict.fromkeys(left))
         more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
         tell(
-            f"{_alerts(len(left))} that match folded into failed deliveries of others, which do not match;"
-            f" `tocsin alert resend ID` sends these again: {', '.join(ids[:_NAMED])}{more}"
+            f"not resent: {_alerts(len(left))} folded into failed deliveries that do not match the filter;"
+            f" resend those with `tocsin alert resend ID`: {', '.join(ids[:_NAMED])}{more}"
         )
 
 
@@ -260,7 +265,7 @@ def _change(
     change: "Callable[..., dict[int, Refused | None]]",
     done: str,
 ) -> None:
-    """Do `change` to the deliveries and say what came of it; exits 1 if one was refused."""
+    """Apply `change` to the deliveries and print the result; exits 1 if any was refused."""
     answers: dict[int, Refused | None] = {}
     for part in _parts([row.id for row in rows]):
         answers |= store.write(change, part).result()
@@ -275,7 +280,7 @@ def _change(
 
 
 def _with_name(row: "DeliveryRow", reason: Refused) -> str:
-    """Of a destination that is deleted the reason tells the name, as it is the reason."""
+    """Prefix the reason with the destination, unless it is deleted: then the reason names it."""
     return str(reason) if row.deleted else f"{row.destination}: {reason}"
 
 
@@ -285,7 +290,7 @@ def _parts(ids: list[int]) -> Iterator[list[int]]:
 
 def _counted(rows: "Collection[DeliveryRow]") -> str:
     if not rows:
-        return "no delivery"
+        return "no deliveries"
     names = Counter(visible(row.destination) for row in rows)
     shares = ", ".join(f"{count} to {name}" for name, count in names.items())
     return f"{len(rows)} {'delivery' if len(rows) == 1 else 'deliveries'}, {shares}"

@@ -1,4 +1,4 @@
-"""`tocsin demo`: the app on a throw-away database, with a receiver and a stream of sample alerts."""
+"""`tocsin demo`: the app on a temporary database, with a receiver and a stream of sample alerts."""
 
 import dataclasses
 import itertools
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui.store.engine.database import Store
     from tui.store.reading.views import AlertDetails
 
-# Short, so that a failure to look into is there within seconds: four attempts in some three seconds.
+# Short, so that a failed delivery appears soon: four attempts in about three seconds.
 _DELAYS_MS = (400, 800, 1600)
 _FIRST_BURST, _PAUSE_S = 6, 0.9
 
@@ -38,11 +38,11 @@ _FIRST_BURST, _PAUSE_S = 6, 0.9
 @click.command()
 @click.pass_obj
 def demo(session: Session) -> None:
-    """Open the app on a throw-away database and watch it work.
+    """Open the app with sample alerts and a temporary database.
 
-    A built-in receiver, three destinations (one healthy, one flaky, one down) and a stream of sample
-    alerts; nothing leaves this machine and nothing is kept. Without a terminal the same is walked
-    through and printed.
+    The demo starts a receiver, adds three destinations (one healthy, one flaky, one down) and sends a
+    stream of sample alerts. Nothing leaves this machine and nothing is kept. Without a terminal, the demo
+    prints a walk-through instead.
     """
     with tempfile.TemporaryDirectory(prefix="tocsin-demo-") as directory:
         config = dataclasses.replace(
@@ -98,7 +98,7 @@ def _add_destinations(store: "Store", port: int) -> list[Destination]:
 
 @contextmanager
 def _stream(store: "Store") -> Iterator[None]:
-    """Sample alerts, some at once and then one after the other, until left."""
+    """Submit sample alerts until the block ends: a few at once, then one at a time."""
     stop = threading.Event()
     thread = threading.Thread(target=_submit_samples, args=(store, stop), name="samples", daemon=True)
     thread.start()
@@ -131,25 +131,25 @@ def _submit(store: "Store", sample: dict[str, Any]) -> str:
 
 
 def _walk(store: "Store", config: Config, destinations: list[Destination]) -> None:
-    """The main job, step by step, on the real store, dispatcher and receiver."""
+    """Print each step of a delivery, on the real store, dispatcher and receiver."""
     healthy, flaky, down = destinations
-    say("Tocsin demo on a throw-away database (there is no terminal, so the walk is printed)\n")
+    say("Tocsin demo, with a temporary database (no terminal, so this prints a walk-through)\n")
     say("1. Destinations added")
     for destination in destinations:
         say(f"   {destination.name:<8}  {destination.masked_url}")
     say("\n2. Test alert sent to healthy")
     _deliver(store, config, _submit_test(store, healthy), body=True)
-    say("\n3. An alert to flaky, which refuses every other request: retried until it is taken")
+    say("\n3. Alert sent to flaky, which rejects every other request: retried until delivered")
     sample = SAMPLES[1] | {"destinations": [flaky.name]}
     _deliver(store, config, _submit(store, sample))
-    say("\n4. An alert to down, where nothing listens: every attempt fails")
+    say("\n4. Alert sent to down, where nothing listens: every attempt fails")
     lost = _submit(store, SAMPLES[0] | {"destinations": [down.name]})
     _deliver(store, config, lost)
-    say("\n5. down is mended and the alert is sent again: a second round, nothing of the first is forgotten")
-    _mend(store, down, healthy)
+    say("\n5. down is fixed and the alert is resent: a second round, the first is kept")
+    _fix(store, down, healthy)
     _resend(store, lost)
     _deliver(store, config, lost, body=True)
-    say("\nIn a terminal `tocsin demo` opens the app; `tocsin` opens it on a database of your own.")
+    say("\nIn a terminal, `tocsin demo` opens the app; `tocsin` opens it on your own database.")
 
 
 def _submit_test(store: "Store", destination: Destination) -> str:
@@ -161,7 +161,7 @@ def _submit_test(store: "Store", destination: Destination) -> str:
     return alert.alert_id
 
 
-def _mend(store: "Store", broken: Destination, working: Destination) -> None:
+def _fix(store: "Store", broken: Destination, working: Destination) -> None:
     from tui.store import destinations
 
     store.write(destinations.edit, dataclasses.replace(broken, url=working.url)).result()
@@ -190,7 +190,7 @@ def _details(store: "Store", alert_id: str) -> "AlertDetails":
 
 
 def _say_end(store: "Store", alert_id: str, *, body: bool = False) -> None:
-    """Every attempt and, of the last one, the answer's body."""
+    """Print every attempt and, with `body`, the body of the last response."""
     from tui.store.reading import queries
 
     (delivery,) = _details(store, alert_id).deliveries

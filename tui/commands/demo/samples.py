@@ -1,4 +1,4 @@
-"""Sample alerts of the kind detection tools raise; the demo sends them round and round."""
+"""Sample alerts like those of detection tools. The demo repeats them in a loop."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`tocsin destination`: where alerts go, set up and tried out from the command line."""
+"""`tocsin destination`: add, show, edit, test, pause and delete destinations."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.group(no_args_is_help=False)
 def destination() -> None:
-    """Set up where alerts go, and try it out."""
+    """Manage destinations: where alerts are sent."""
 
 
 destination.add_command(rotate)
@@ -38,18 +38,20 @@ destination.add_command(rotate)
 @click.argument("name")
 @click.argument("url")
 @destination_options(defaults=True)
-@click.option("--test", "tested", is_flag=True, help="Send it the test alert; exit 1 if not delivered.")
+@click.option("--test", "tested", is_flag=True, help="Send a test alert; exit 1 if it is not delivered.")
 @json_option
 @click.pass_obj
 def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **given: Any) -> None:
-    """Add a destination called NAME; alerts are posted to URL.
-
-    For a URL, the value of a header or a secret that others on this machine must not see, give -: it is
-    asked for, or read from a pipe, a line each in this order.
+    """Add a destination called NAME that posts alerts to URL.
 
     \b
     tocsin destination add soc https://hooks.example.com/alerts
-    tocsin destination add pager http://localhost:8081 --severity HIGH,CRITICAL --test
+    tocsin destination add pager http://localhost:8081 --severity HIGH --test
+    tocsin destination add soc - --header 'X-Key: -' --secret generate
+
+    To hide a URL, header value, token, password or secret from the process list, give - instead. Tocsin
+    then prompts for it, or reads one line for each from the pipe, in this order: URL, headers, --bearer,
+    --basic, --secret.
     """
     address = _url(session, url)
     wanted = parse_settings(**given)
@@ -82,7 +84,7 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
 @json_option
 @click.pass_obj
 def list_destinations(session: Session, as_json: bool) -> None:
-    """List the destinations, with how the last 30 attempts at each went."""
+    """List destinations with the results of their last 30 attempts."""
     from tui.store.reading import health
 
     with session.store() as store:
@@ -92,10 +94,10 @@ def list_destinations(session: Session, as_json: bool) -> None:
         now = _now()
         say_json([json_output.destination_json(row, day, now) for row, day in zip(rows, days, strict=True)])
     elif rows:
-        headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "WAITING", "LAST ANSWER")
+        headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "PENDING", "LAST RESPONSE")
         output.print_table(headings, [output.destination_cells(row) for row in rows], shrink=7, state=3)
     else:
-        tell("there are no destinations yet; `tocsin destination add NAME URL` adds one")
+        tell("there are no destinations yet; add one with `tocsin destination add NAME URL`")
 
 
 @destination.command()
@@ -103,7 +105,7 @@ def list_destinations(session: Session, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(session: Session, name: str, as_json: bool) -> None:
-    """Show a destination. Secrets and the values of headers stay hidden."""
+    """Show a destination. Secrets and header values are masked."""
     with session.store() as store:
         row = _row(store, name)
         day = _day(store, row)
@@ -124,41 +126,42 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("severities", severities),
             ("types", output.listed(shown.alert_types, AlertType)),
             ("filter", shown.filter),
-            ("takes", f"would have matched {matched:,} of the last {of:,} alerts" if of else ""),
+            ("matches", f"would have matched {matched:,} of the last {of:,} alerts" if of else ""),
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),
             ("secret", shown.secret.shown if shown.secret else ""),
-            ("old secret", f"signs, too, until {output.moment(old.until)}" if old else ""),
+            ("old secret", f"also signs until {output.moment(old.until)}" if old else ""),
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
             ("tls", "\n".join(lines(shown.tls))),
-            ("rate", f"at most {shown.rate:g} a second" if shown.rate else ""),
-            ("folds", f"what says the same for {format_fold(shown.fold_ms)}" if shown.fold_ms else ""),
+            ("rate", f"at most {shown.rate:g} requests per second" if shown.rate else ""),
+            ("folds", f"similar alerts for {format_fold(shown.fold_ms)}" if shown.fold_ms else ""),
             ("state", state),
             ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),
-            ("in a row", f"{row.health.failures} failed" if row.health.failures else ""),
+            ("failures", f"{row.health.failures} in a row" if row.health.failures else ""),
             ("last 30", f"{success} delivered, p95 {p95}" if success else ""),
             ("last 24 h", output.record_of(day)),
-            ("waiting", waiting),
-            ("last answer", last),
+            ("pending", waiting),
+            ("last response", last),
         )
     )
 
 
 @destination.command()
 @click.argument("reference", metavar="NAME")
-@click.option("--name", metavar="NAME", help="A new display name.")
-@click.option("--url", metavar="URL", help="A new URL; what waits goes there, too.")
+@click.option("--name", metavar="NAME", help="Change the display name.")
+@click.option("--url", metavar="URL", help="Change the URL. Pending deliveries go to the new URL too.")
 @destination_options(defaults=False)
 @click.pass_obj
 def edit(session: Session, reference: str, name: str | None, url: str | None, **given: Any) -> None:
-    """Change what is given and nothing else.
-
-    A header is set beside those there are, and 'NAME:' without a value removes it; --secret '' removes the
-    secret, and --bearer '' or --basic '' the authorization. --client-cert '' removes key and password, too.
-    Another secret takes the place of the old one at once: `tocsin destination rotate` keeps both for a while.
+    """Change the given settings of a destination.
 
     \b
     tocsin destination edit soc --severity all --timeout 10
     tocsin destination edit soc --header 'X-Team: red' --header 'X-Old:'
+
+    Settings you do not give stay unchanged. --header adds or replaces a header; 'NAME:' without a value
+    removes it. An empty value ('') removes the setting: the signing secret with --secret, the
+    authorization with --bearer or --basic, the certificate, its key and its password with --client-cert.
+    --secret replaces the secret at once; to keep the old one for a while, use `tocsin destination rotate`.
     """
     changes: dict[str, Any] = {} if url is None else {"url": _url(session, url)}
     changes |= parse_settings(**given)
@@ -167,14 +170,14 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
         raise click.UsageError("nothing to change; give --name, --url, --severity or another option")
 
     def change(tx: "Transaction") -> Destination:
-        # In one transaction, so that nothing somebody else changes meanwhile is undone.
+        # Read and write in one transaction, so that a concurrent edit is not undone.
         from tui.store import destinations
 
         current = resolve_destination(reference, destinations.all_destinations(tx.db))
         return destinations.edit(tx, apply(changes, current))
 
     with session.store() as store:
-        if changes.keys() & {"url", "tls"}:  # not in the transaction: files may be slow to read
+        if changes.keys() & {"url", "tls"}:  # outside the transaction: reading files may be slow
             check_tls(apply(changes, destination_named(store, reference)))
         edited = store.write(change).result()
     say(f"changed {visible(edited.name)}")
@@ -188,9 +191,10 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
 @json_option
 @click.pass_obj
 def test(session: Session, name: str, as_json: bool) -> None:
-    """Send the test alert to a destination and show what comes back.
+    """Send a test alert to a destination and show the response.
 
-    It is sent once, whatever severities and types the destination takes. Exits 1 if it is not delivered.
+    The test alert is sent once, without retries, and ignores the destination's severities, types and
+    filter. Exits 1 if it is not delivered.
     """
     with session.store() as store:
         found = destination_named(store, name)
@@ -204,26 +208,26 @@ def test(session: Session, name: str, as_json: bool) -> None:
 @click.argument("name")
 @click.pass_obj
 def pause(session: Session, name: str) -> None:
-    """Let alerts for a destination wait until it is resumed."""
+    """Pause a destination. Its deliveries stay queued until you resume it."""
     paused = _set_paused(session, name, paused=True)
-    say(f"{visible(paused.name)} is paused; its alerts wait for {output.command_for('resume', paused)}")
+    say(f"{visible(paused.name)} is paused; resume it with {output.command_for('resume', paused)}")
 
 
 @destination.command()
 @click.argument("name")
 @click.pass_obj
 def resume(session: Session, name: str) -> None:
-    """Send to a paused destination again, what waited included."""
+    """Resume a paused destination and send its queued deliveries."""
     resumed = _set_paused(session, name, paused=False)
     say(f"{visible(resumed.name)} is active")
 
 
 @destination.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def delete(session: Session, name: str, yes: bool) -> None:
-    """Delete a destination. What waits for it is cancelled; its history stays."""
+    """Delete a destination and cancel its pending deliveries. Its history is kept."""
     from tui.store import destinations
 
     with session.store() as store:
@@ -232,7 +236,7 @@ def delete(session: Session, name: str, yes: bool) -> None:
         if not yes:
             if sys.stdin is None or not sys.stdin.isatty():
                 raise click.UsageError(
-                    f"this would delete {shown} and cancel {_counted(row.waiting)}; add --yes"
+                    f"this would delete {shown} and cancel {_counted(row.waiting)}; add --yes to confirm"
                 )
             if not click.confirm(f"Delete {shown} and cancel {_counted(row.waiting)}?", err=True):
                 raise Refused(f"{shown} was not deleted")
@@ -260,12 +264,12 @@ def _row(store: "Store", reference: str) -> "DestinationRow":
     rows = store.read(health.destination_rows).result()
     row = next((row for row in rows if row.destination.id == found.id), None)
     if row is None:
-        raise Refused(f"{found.name} has been deleted meanwhile")
+        raise Refused(f"{found.name} was deleted meanwhile")
     return row
 
 
 def _day(store: "Store", row: "DestinationRow") -> "Record":
-    """How it fared in the last 24 hours."""
+    """Return the results of the last 24 hours."""
     from tui.store.reading import health
 
     return store.read(health.record, row.destination.id, since=_now() - health.DAY_MS).result()
@@ -278,13 +282,13 @@ def _now() -> int:
 
 
 def _would_have_matched(store: "Store", destination: Destination) -> tuple[int, int]:
-    """How many of the last alerts it takes, and how many these are."""
+    """Return how many of the latest alerts the destination would get, and how many were compared."""
     from tui.store.reading import listing
 
     return store.read(listing.count_latest, taken_by(destination), _now()).result()
 
 
-# --- in words -------------------------------------------------------------------------------------
+# --- messages -------------------------------------------------------------------------------------
 
 
 def _warn(destination: Destination) -> None:
@@ -293,4 +297,4 @@ def _warn(destination: Destination) -> None:
 
 
 def _counted(waiting: int) -> str:
-    return f"{waiting} waiting {'delivery' if waiting == 1 else 'deliveries'}"
+    return f"{waiting} pending {'delivery' if waiting == 1 else 'deliveries'}"

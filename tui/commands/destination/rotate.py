@@ -1,4 +1,4 @@
-"""`tocsin destination rotate`: a new signing secret, and for a while the old one beside it."""
+"""`tocsin destination rotate`: replace the signing secret, with an overlap in which both sign."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
     from tui.store.engine.database import Transaction
 
 
-@click.command(short_help="Give a destination a new signing secret.")
+@click.command(short_help="Replace a destination's signing secret.")
 @click.argument("name")
 @click.option(
     "--overlap",
     metavar="SPAN",
-    help="How long the old secret signs beside the new one, like 90m or 7d; 24h at first, 0 is not at all.",
+    help="Keep signing with the old secret too for this long, like 90m or 7d. 0: stop at once. Default: 24h.",
 )
 @click.option(
     "--secret",
     metavar="SECRET",
     default=GENERATE,
-    help="The new one: whsec_…, env:NAME or file:PATH; - reads it from a prompt or a pipe. "
-    "By default one is made and shown once.",
+    help="Use this new secret: whsec_…, env:NAME, file:PATH or - (a prompt or a pipe). "
+    "Default: generate one and print it once.",
 )
-@click.option("--end", is_flag=True, help="End the overlap now; the secret stays as it is.")
+@click.option("--end", is_flag=True, help="End the overlap now; keep the new secret.")
 @json_option
 @click.pass_obj
 def rotate(session: Session, name: str, overlap: str | None, secret: str, end: bool, as_json: bool) -> None:
-    """Give a destination a new signing secret, while the old one signs, too.
-
-    Until the overlap ends each request has both signatures, and the receiver may be changed over at any
-    time.
+    """Replace a destination's signing secret, with an overlap.
 
     \b
     tocsin destination rotate soc --overlap 7d
+
+    During the overlap every request has two signatures, one for each secret. Give the receiver the new
+    secret before the overlap ends.
     """
     if end and (overlap or secret != GENERATE):
-        raise click.UsageError("--end stands alone: it changes no secret")
+        raise click.UsageError("--end takes no --overlap or --secret: it only ends the overlap")
     overlap_ms = DEFAULT_OVERLAP_MS if overlap is None else parse_overlap(overlap)
     new = None if end else parse_secret(read_secret(secret))
 
@@ -61,12 +61,12 @@ def rotate(session: Session, name: str, overlap: str | None, secret: str, end: b
             if old and signs and overlap_ms:
                 until = output.moment(old.until)
                 raise Refused(
-                    f"{current.name} is being rotated already, its old secret signs until {until}; "
-                    "--end ends that now, --overlap 0 replaces both secrets at once"
+                    f"{current.name} already has an old secret, which signs until {until}; "
+                    "end that overlap with --end, or replace both secrets now with --overlap 0"
                 )
             return destinations.edit(tx, replace(current, secret=new), overlap_ms=overlap_ms)
         if not signs:
-            raise Refused(f"{current.name} is not being rotated: one secret signs")
+            raise Refused(f"{current.name} has no overlap to end: only one secret signs")
         return destinations.edit(tx, replace(current, old_secret=None))
 
     with session.store() as store:
@@ -77,7 +77,11 @@ def rotate(session: Session, name: str, overlap: str | None, secret: str, end: b
         say_json(_json(rotated) | ({"generatedSecret": generated} if generated else {}))
         return
     until = rotated.old_secret.until if rotated.old_secret else None
-    told = "one secret signs" if until is None else f"the old secret signs, too, until {output.moment(until)}"
+    told = (
+        "only one secret signs"
+        if until is None
+        else f"the old secret also signs until {output.moment(until)}"
+    )
     say(f"{visible(rotated.name)}: {told}")
     say_generated(generated)
 

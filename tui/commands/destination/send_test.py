@@ -1,4 +1,4 @@
-"""The test alert, sent from the command line, and how that went."""
+"""Send a test alert from the command line and report the result."""
 
 import secrets
 from typing import TYPE_CHECKING
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 def send_test(
     session: Session, store: "Store", destination: Destination
 ) -> "tuple[AttemptRow, Exchange | None]":
-    """Send the test alert from here and wait for its end; the one attempt and what came back."""
+    """Send the test alert from this process. Return its only attempt and the HTTP exchange, if any.
+
+    Raises Refused if the destination is paused or the attempt was not made.
+    """
     from tui.store import outbox
     from tui.store.engine.database import wall_clock
     from tui.store.reading import queries
 
     check_way_out(session.config)
     if destination.paused:
-        raise Refused(f"{destination.name} is paused; {output.command_for('resume', destination)} first")
+        raise Refused(f"{destination.name} is paused; first run {output.command_for('resume', destination)}")
     alert = make_test_alert(
         destination.name,
         now=wall_clock(),
@@ -41,25 +44,25 @@ def send_test(
     details = store.read(queries.alert_details, key).result()
     attempts = details.deliveries[0].attempts if details else ()
     if not attempts:
-        raise Refused("the test alert was not sent before this ended; it waits")
+        raise Refused("stopped before the test alert was sent; it stays queued")
     return attempts[0], store.read(queries.exchange, attempts[0].id).result()
 
 
 def conclude(
     destination: Destination, attempt: "AttemptRow", exchange: "Exchange | None", *, as_json: bool
 ) -> None:
-    """Tell people how the test went; raises Refused if the alert was not delivered."""
+    """Print the result of the test; raises Refused if the alert was not delivered."""
     if not as_json:
         output.print_fields(
             (
-                ("dispatched", output.moment(attempt.started_at)),
-                ("answer", attempt.summary if attempt.status_code else ""),
+                ("sent", output.moment(attempt.started_at)),
+                ("response", attempt.summary if attempt.status_code else ""),
                 ("took", f"{attempt.duration_ms} ms"),
                 ("body", output.body_of(exchange)),
             )
         )
     told = output.explanation_of(attempt, exchange)
     if attempt.outcome is not Outcome.DELIVERED:
-        raise Refused(f"{destination.name} did not get the test alert. {told}")
+        raise Refused(f"the test alert was not delivered to {destination.name}. {told}")
     if told:
         tell(told)

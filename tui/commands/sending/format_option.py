@@ -1,4 +1,4 @@
-"""`--format`: in what form the alerts are that a command reads."""
+"""`--format`: the format of the alerts that a command reads."""
 
 import secrets
 import time
@@ -21,8 +21,8 @@ format_option: Callable[..., Any] = click.option(
     "format_name",
     default="auto",
     metavar="NAME",
-    help="What the alerts of a file or pipe are written in, like falco or suricata; 'list' names what there "
-    "is. Default: auto, which is told by looking at each.",
+    help="Format of the alerts in a file or pipe, like falco or suricata. 'list' lists the formats. "
+    "Default: auto, which detects the format of each document.",
 )
 
 
@@ -33,11 +33,11 @@ def list_formats(session: Session, *, as_json: bool) -> None:
     if as_json:
         say_json([{"name": name, "about": about} for name, about in named])
     else:
-        print_fields([("auto", "whichever of these fits, the first that does"), *named])
+        print_fields([("auto", "the first of these formats that fits"), *named])
 
 
 def reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
-    """Reads what an item holds in the format of this name; raises Invalid if there is none."""
+    """Return a function that reads an item in the named format; raises Invalid for an unknown name."""
     from tui.intake.formats import Reading, format_named, read
 
     formats = session.config.formats

@@ -1,4 +1,4 @@
-"""What `tocsin send` tells of the alerts it stored."""
+"""What `tocsin send` prints about the alerts it stored."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,20 +17,20 @@ _MOST_REASONS = 20
 
 
 class Receipts:
-    """What is told of the alerts that were stored: of each at once or, with --wait, when all have ended.
+    """Reports stored alerts: each at once or, `at_the_end`, all when their deliveries have ended.
 
-    Nothing that is stored goes untold, whatever ends this early; and once nobody reads the answer any
-    more, the rest is stored all the same.
+    Every stored alert is reported, even if an error ends the command early. If stdout closes, the rest is
+    stored without a report, and leaving the block raises the OSError.
     """
 
     def __init__(self, *, as_json: bool, at_the_end: bool) -> None:
         self.count = 0
         self.receipts: list[Receipt] = []
-        """Of all that is to be told at the end: of an endless stream nothing is."""
+        """The receipts to report at the end. Empty for an endless stream."""
         self.ended: dict[int, DeliveryRow] = {}
-        """How deliveries stand in the end, where that is known."""
+        """Deliveries by ID, once it is known how they ended."""
         self.skipped: Counter[str] = Counter()
-        """How often there was no alert, by the reason."""
+        """How many items were skipped, by reason."""
         self._array = JsonArray() if as_json else None
         self._at_the_end = at_the_end
         self._unread: OSError | None = None
@@ -43,7 +43,7 @@ class Receipts:
             self._write(self._say, receipt)
 
     def skip(self, reason: str) -> None:
-        # Strangers may have a word in the reason; no more of them are kept than anybody reads.
+        # Reasons may contain input from outside: keep a limited number.
         known = reason in self.skipped or len(self.skipped) < _MOST_REASONS
         self.skipped[reason if known else "other reasons"] += 1
 
@@ -82,7 +82,7 @@ def _describe(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> str:
         + (f" {output.state_of(ended[delivery_id])}" if ended else " (paused)" if destination.paused else "")
         for delivery_id, _, destination in receipt.deliveries
     ]
-    queued = "stored before, for " if receipt.repeated else "queued for "
+    queued = "already stored, for " if receipt.repeated else "queued for "
     told = [f"{'' if ended else queued}{', '.join(names)}"] if names else []
     told += [f"folded for {visible(at.name)} into {visible(into)}" for at, into in receipt.folded]
     return f"{visible(receipt.alert_id)}  {'; '.join(told)}"

@@ -1,4 +1,4 @@
-"""`--reject FILE`: where the lines go of which no alert can be made, to be mended and sent again."""
+"""`--reject FILE`: a file for lines that are not valid alerts, to be fixed and sent again."""
 
 import contextlib
 import os
@@ -15,14 +15,14 @@ reject_option: Callable[..., Any] = click.option(
     "--reject",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Add bad lines to this file, as they came.",
+    help="Append invalid lines to this file, unchanged.",
 )
 
 
 class Rejects:
-    """Appended to, line by line; a new file is readable by its owner alone: alerts may tell much.
+    """The file that invalid lines are appended to. Created with mode 0600: alerts may be confidential.
 
-    Raises Invalid, before anything is read, where the file cannot be written or is one of those read.
+    Raises Invalid if the file cannot be written or is one of `sources`.
     """
 
     def __init__(self, path: Path | None, sources: Iterable[Path] = ()) -> None:
@@ -33,18 +33,24 @@ class Rejects:
             self.keep([])
             if any(path.samefile(source) for source in sources if source.exists()):
                 raise Invalid(
-                    "reject", f"{path} is what the alerts are read from; --reject takes another file"
+                    "reject",
+                    f"cannot write rejected lines to {path}: it is an input; give --reject another file",
                 )
         except OSError as error:
-            raise Invalid("reject", f"{path} cannot be written: {error.strerror}") from None
+            raise Invalid(
+                "reject", f"cannot write {path}: {error.strerror}; give --reject another file"
+            ) from None
 
     def keep(self, lines: Iterable[bytes | None]) -> int:
-        """How many were kept: of a line that was too long there is nothing. All of them, or OSError."""
+        """Append the lines and return how many; None stands for a line too long to keep.
+
+        Raises OSError, and then no line was appended.
+        """
         if self.path is None:
             return 0
         kept = [raw + b"\n" for raw in lines if raw is not None]
         refuse_planted_link(self.path)
-        # Opened each time, so that it can be moved away meanwhile.
+        # Opened each time, so that it may be moved while we run.
         descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             _append(descriptor, b"".join(kept))
@@ -59,7 +65,7 @@ def _append(descriptor: int, data: bytes) -> None:
         while data:
             data = data[os.write(descriptor, data) :]
     except OSError:
-        # A disk that is full takes a part: what is added once there is room is no end of that line.
-        with contextlib.suppress(OSError):  # a pipe or a terminal keeps what it was given
+        # A full disk stores a part of the line: remove it, or the next line would continue it.
+        with contextlib.suppress(OSError):  # a pipe or a terminal cannot be truncated
             os.ftruncate(descriptor, before)
         raise

@@ -20,25 +20,25 @@ json_option: Callable[..., Any] = click.option(
 
 
 def say(text: str = "") -> None:
-    """A line of the answer, on stdout."""
+    """Print a line of the answer on stdout."""
     click.echo(text)
 
 
 def tell(text: str) -> None:
-    """A word beside the answer (progress, a warning), on stderr. Text from outside is made inert."""
-    with contextlib.suppress(OSError):  # nobody reads it any more, and what is under way has to end well
+    """Print a message (progress, a warning, an error) on stderr, with control characters escaped."""
+    with contextlib.suppress(OSError):  # a closed stderr must not stop the work
         click.echo(visible(text), err=True)
 
 
 def say_json(value: Any) -> None:
-    """JSON on stdout."""
+    """Print JSON on stdout."""
     click.echo(_json(value))
 
 
 class JsonArray:
-    """A JSON array on stdout, each element as soon as it is there, closed whatever happens.
+    """A JSON array on stdout, printed element by element.
 
-    So who reads it has been told of each, even when this process is killed before the end.
+    The reader gets each element at once, even if this process is killed before the end.
     """
 
     def __init__(self) -> None:
@@ -53,11 +53,11 @@ class JsonArray:
 
 
 def _json(value: Any) -> str:
-    """As text in which what a terminal would act on is escaped, which to a program is the same."""
+    """Return JSON text with control characters escaped: harmless on a terminal, the same to a program."""
     unicode = sys.stdout is not None and sys.stdout.encoding.lower().startswith("utf")
     try:
         text = json.dumps(value, ensure_ascii=not unicode, indent=2)
-    except RecursionError:  # indenting gives up earlier than reading what was sent in
+    except RecursionError:  # indenting reaches the recursion limit before parsing does
         text = json.dumps(value, ensure_ascii=not unicode)
     return _NOT_PLAIN.sub(lambda match: _escaped(match[0]) if is_control(match[0]) else match[0], text)
 

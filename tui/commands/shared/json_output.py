@@ -1,4 +1,4 @@
-"""What commands print as JSON for programs: stable keys, camelCase as in the payload."""
+"""The JSON that commands print with --json: stable keys, camelCase as in the payload."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def alert_json(row: "AlertRow") -> dict[str, Any]:
-    """An alert as `alert list` gives it."""
+    """Return an alert as in `alert list --json`."""
     return {
         "alertId": row.alert_id,
         "id": row.rule_id,
@@ -43,7 +43,7 @@ def alert_json(row: "AlertRow") -> dict[str, Any]:
 def alert_details_json(
     details: "AlertDetails", exchanges: "dict[int, Exchange | None]", policy: "RetryPolicy"
 ) -> dict[str, Any]:
-    """An alert as `alert show` gives it; attempts in the order they were made."""
+    """Return an alert as in `alert show --json`, attempts oldest first."""
     alert, limit = details.alert, policy.limit(test=details.alert.test)
     return {
         "alertId": alert.alert_id,
@@ -101,7 +101,7 @@ def _fold_json(row: "FoldRow") -> dict[str, Any]:
 
 
 def attempt_json(attempt: "AttemptRow", exchange: "Exchange | None") -> dict[str, Any]:
-    """An attempt as `alert show` and `destination test` give it; names of headers in lower case."""
+    """Return an attempt as in `alert show` and `destination test`, header names in lower case."""
     headers: dict[str, str] = {}
     for name, value in exchange.response_headers if exchange else ():
         folded = name.lower()
@@ -124,7 +124,7 @@ def attempt_json(attempt: "AttemptRow", exchange: "Exchange | None") -> dict[str
 
 
 def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str, Any]:
-    """A destination as `destination list`, `show` and `add` give it; what is secret stays so."""
+    """Return a destination as in `destination list`, `show` and `add`, secrets masked."""
     shown, last = row.destination, row.last
     old = shown.old_secret
     return {
@@ -171,7 +171,7 @@ def _tls_json(tls: "TlsSettings") -> dict[str, Any]:
 
 
 def token_json(token: "Token", now: int) -> dict[str, Any]:
-    """A token as `token list`, `add` and `revoke` give it: all but what it is checked by."""
+    """Return a token as in `token list`, `add` and `revoke`, without its hash."""
     return {
         "name": token.name,
         "state": token.standing(now).value,

@@ -1,4 +1,4 @@
-"""The HTTP endpoint beside the app or a dispatcher: who may reach it, and when it ends."""
+"""`--listen`: the HTTP endpoint that runs beside the app or a dispatcher."""
 
 import contextlib
 import errno
@@ -25,9 +25,9 @@ _SHORTEST_TOKEN = 16
 
 @contextlib.contextmanager
 def listening(store: "Store", config: Config, nudge: Callable[[], object]) -> Iterator[str | None]:
-    """Take alerts for as long as this lasts; gives the URL, or None where it was not asked for.
+    """Run the endpoint while the block runs. Yields its URL, or None if `listen` is not configured.
 
-    `nudge` is called from another thread after each commit. Raises CannotOpen.
+    `nudge` is called after each commit, from another thread. Raises CannotOpen.
     """
     if config.listen is None:
         yield None
@@ -79,18 +79,21 @@ def _endpoint(
 
 
 def _check_tokens(access: "Access", host: str) -> None:
-    """Raises CannotOpen beyond this machine without a token.
+    """Raise CannotOpen if other machines can connect and no token was ever added.
 
-    One that has expired keeps nothing from starting: a dispatcher has deliveries to make, whoever may send.
+    Expired tokens only cause a warning: the dispatcher must still start and deliver.
     """
     standings = access.standings
     if access.beyond and standings <= {Standing.REVOKED}:
         raise CannotOpen(
-            f"whoever reaches {host} could send alerts; `tocsin token add NAME` makes a token for one who may"
+            f"anyone who can connect to {host} could send alerts; add a token with `tocsin token add NAME`"
             " (or set TOCSIN_LISTEN_TOKEN to a secret of 16 characters or more), or listen on 127.0.0.1"
         )
     if access.asks and Standing.ACTIVE not in standings:
-        log.warning("no token lets anybody send alerts any more; `tocsin token add NAME` makes one")
+        log.warning(
+            "every token has expired or was revoked: no sender is allowed; add one with"
+            " `tocsin token add NAME`"
+        )
 
 
 def _reveal(token: Secret) -> str:
@@ -99,11 +102,11 @@ def _reveal(token: Secret) -> str:
     try:
         value = reveal(token)
     except SecretUnavailable as error:
-        raise CannotOpen(f"the token of the endpoint cannot be had: {error}") from None
+        raise CannotOpen(f"cannot read the endpoint's token: {error}") from None
     if len(value) < _SHORTEST_TOKEN:
         raise CannotOpen(
-            f"the token of the endpoint has {len(value)} characters; it needs {_SHORTEST_TOKEN} or more:"
-            " `openssl rand -hex 16` makes one"
+            f"the endpoint's token has {len(value)} characters but needs at least {_SHORTEST_TOKEN};"
+            " create one with `openssl rand -hex 16`"
         )
     return value
 
@@ -113,7 +116,7 @@ def _explain(error: OSError, host: str, port: int) -> str:
         case errno.EADDRINUSE:
             return f"port {port} is in use; choose another with --listen"
         case errno.EACCES:
-            return f"port {port} needs more rights; choose one from 1024 up with --listen"
+            return f"no permission to use port {port}; choose 1024 or higher with --listen"
         case errno.EADDRNOTAVAIL:
-            return f"{host} is no address of this machine; choose another with --listen"
+            return f"{host} is not an address of this machine; choose another with --listen"
     return f"cannot listen on {host}:{port}: {error.strerror or error}"

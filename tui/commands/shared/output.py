@@ -1,4 +1,4 @@
-"""What commands print for people: tables, fields, alerts with their attempts, destinations."""
+"""Text output: tables, fields, alerts with their attempts, destinations."""
 
 import os
 import re
@@ -50,10 +50,10 @@ def on_terminal() -> bool:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, shrink: int, state: int) -> None:
-    """Columns as wide as what is in them; text from outside is made inert here.
+    """Print rows in aligned columns, with control characters escaped.
 
-    On a terminal column `shrink` gives way so that a row stays one line; elsewhere it is cut only
-    where one long text would push all the others apart. The states in column `state` are coloured.
+    On a terminal, column `shrink` is cut so that a row fits on one line. Elsewhere it is cut only at
+    `_WIDEST`, so that one long text does not stretch the table. States in column `state` are coloured.
     """
     from rich.cells import cell_len, set_cell_size
 
@@ -72,7 +72,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, shrin
 
 
 def print_fields(fields: Iterable[tuple[str, str]], *, indent: str = "") -> None:
-    """A field a line with the values aligned; empty ones are left out, further lines stand below."""
+    """Print one field per line, values aligned. Empty fields are left out, further lines are indented."""
     shown = [(label, visible_lines(value).split("\n")) for label, value in fields if value]
     width = max((len(label) for label, _ in shown), default=0)
     for label, (first, *rest) in shown:
@@ -82,32 +82,32 @@ def print_fields(fields: Iterable[tuple[str, str]], *, indent: str = "") -> None
 
 
 def moment(milliseconds: int) -> str:
-    """Date and time in this machine's zone."""
+    """Return the local date and time of a timestamp in milliseconds UTC."""
     try:
         return f"{datetime.fromtimestamp(milliseconds // 1000):%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError):  # the last hours of the year 9999, east of Greenwich
+    except (ValueError, OverflowError):  # local time is beyond the year 9999
         return format_time(milliseconds)
 
 
 def state_of(row: "DeliveryRow") -> str:
-    """One word for how a delivery stands."""
+    """Return one word for the state of a delivery."""
     return "paused" if row.paused and row.state is State.SCHEDULED else row.standing.value
 
 
 def result_of(attempt: "AttemptRow") -> str:
-    """How an attempt ended: why it failed, else what the receiver answered."""
-    return "on its way" if attempt.outcome is None else attempt.error or attempt.summary
+    """Return why an attempt failed, or else the response."""
+    return "in flight" if attempt.outcome is None else attempt.error or attempt.summary
 
 
 def explanation_of(attempt: "AttemptRow", exchange: "Exchange | None") -> str:
-    """What happened and what to do about it; nothing of an attempt that went well."""
+    """Return what happened and what to do about it; "" for an attempt without problems."""
     if exchange is None:
         return ""
     return explain(attempt, exchange.response_headers, exchange.response_body, exchange.request_headers)
 
 
 def body_of(exchange: "Exchange | None") -> str:
-    """An answer's body as a person reads it best; empty where there is none."""
+    """Return a response body formatted for reading; "" if there is none."""
     if exchange is None or not exchange.response_body:
         return ""
     from tui.screens.shared import bodies
@@ -134,7 +134,7 @@ def print_alerts(rows: "Sequence[AlertRow]") -> None:
 
 
 def _stands(row: "AlertRow") -> list[str]:
-    """How the alert stands at each of its destinations."""
+    """Return the alert's state at each destination."""
     sent = [
         f"{d.destination} {state_of(d)}" + (f" ×{d.folded + 1}" if d.folded else "") for d in row.deliveries
     ]
@@ -142,7 +142,7 @@ def _stands(row: "AlertRow") -> list[str]:
 
 
 def destination_cells(row: "DestinationRow") -> Sequence[str]:
-    """Name, URL, severities, state, success, p95, waiting and last answer."""
+    """Return name, URL, severities, state, success, p95, pending and last response."""
     shown, last = row.destination, row.last
     return (
         shown.name,
@@ -165,13 +165,13 @@ def record_of(record: "Record") -> str:
 
 
 def listed(values: Collection[str], every: Iterable[str]) -> str:
-    """The values in their own order; `all` for all of them."""
+    """Return the values in the order of `every`, "all" or "none"."""
     ordered = [str(value) for value in every if value in values]
     return "all" if ordered == list(every) else ", ".join(ordered) or "none"
 
 
 def print_details(details: "AlertDetails", exchanges: "dict[int, Exchange | None]") -> None:
-    """An alert with its deliveries and their attempts."""
+    """Print an alert with its deliveries and their attempts."""
     _print_alert(details)
     for delivery in details.deliveries:
         _print_delivery(delivery, exchanges)
@@ -205,7 +205,7 @@ def _print_alert(details: "AlertDetails") -> None:
 
 
 def _folded(fold: "FoldRow") -> str:
-    into = fold.into_alert_id or "an alert that is gone"
+    into = fold.into_alert_id or "a deleted alert"
     stands = f" ({fold.into_standing} there)" if fold.into_standing else ""
     return f"for {fold.destination} into {into}{stands}, {moment(fold.folded_at)}"
 
@@ -224,7 +224,7 @@ def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange 
             ("webhook-id", row.webhook_id),
             ("url", delivery.destination.masked_url),
             ("attempts", "\n".join(_attempt_lines(delivery))),
-            ("last answer", body_of(last)),
+            ("last response", body_of(last)),
         ),
         indent="  ",
     )
@@ -233,11 +233,11 @@ def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange 
 def _counted_folds(row: "DeliveryRow") -> str:
     if row.folded_at is None:
         return ""
-    return f"×{row.folded + 1}: {row.folded:,} more, the last {moment(row.folded_at)}"
+    return f"×{row.folded + 1}: {row.folded:,} more, latest {moment(row.folded_at)}"
 
 
 def _attempt_lines(delivery: "DeliveryDetails") -> Iterator[str]:
-    """The attempts in the order they were made, under a line for each round once there are several."""
+    """Yield the attempts oldest first, with a heading per round if there are several rounds."""
     several = delivery.row.round > 1
     begun = 0
     for attempt in reversed(delivery.attempts):
@@ -255,5 +255,5 @@ def _painted(text: str) -> str:
 
 
 def command_for(verb: str, destination: "Destination") -> str:
-    """The command with which a person does this to a destination, to be typed as it stands."""
+    """Return the shell command, quoted, that does this to a destination."""
     return f"`tocsin destination {verb} {shlex.quote(visible(destination.name))}`"

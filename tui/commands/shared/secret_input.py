@@ -1,4 +1,4 @@
-"""Secrets given so that they stand in no list of processes: typed unseen at a prompt, or through a pipe."""
+"""Secrets read from a hidden prompt or a pipe, to keep them out of the process list."""
 
 import secrets
 import sys
@@ -10,30 +10,31 @@ import click
 from tui.commands.shared.console import say, tell
 from tui.domain.errors import Invalid
 from tui.domain.secret import format_secret, signing_key
+from tui.domain.text import visible
 
 FROM_STDIN = "-"
 GENERATE = "generate"
 
 
 def read_unseen(given: str, what: str, field: str) -> str:
-    """`given`; for `-` what is typed at a prompt, or the next line of standard input. Raises Invalid."""
+    """Return `given`, or for `-` the answer to a hidden prompt or the next line of stdin. Raises Invalid."""
     if given != FROM_STDIN:
         return given
     if sys.stdin is None:
         raise Invalid(field, f"there is no standard input to read the {what} from")
     if sys.stdin.isatty():
-        return click.prompt(what[:1].upper() + what[1:], hide_input=True, err=True)
+        return click.prompt(visible(what[:1].upper() + what[1:]), hide_input=True, err=True)
     try:
         typed = sys.stdin.readline().strip()
     except UnicodeDecodeError:
-        raise Invalid(field, f"the {what} that came from standard input is not UTF-8 text") from None
+        raise Invalid(field, f"the {what} from standard input is not UTF-8 text") from None
     if not typed:
         raise Invalid(field, f"no {what} came from standard input")
     return typed
 
 
 def read_header(line: str) -> str:
-    """`NAME: VALUE`, with the value read where it is `-`."""
+    """Return `NAME: VALUE`, with the value read from stdin if it is `-`."""
     name, colon, value = line.partition(":")
     if value.strip() != FROM_STDIN:
         return line
@@ -41,16 +42,16 @@ def read_header(line: str) -> str:
 
 
 def read_secret(given: str) -> str:
-    """A signing secret as it was given, read, or for `generate` made."""
+    """Return a signing secret: as given, read for `-`, or new for `generate`."""
     if given == GENERATE:
         return format_secret(secrets.token_bytes(32))
     return read_unseen(given, "signing secret", "secret")
 
 
 def warn_of_unreadable(given: Mapping[str, Any]) -> None:
-    """Of what these settings of a destination refer to and this process cannot read.
+    """Warn about env: and file: references in these settings that this process cannot read.
 
-    Told and not refused: it may be there only for the service that delivers.
+    Only a warning: the reference may be readable only for the service that delivers.
     """
     from tui.delivery.secrets import SecretUnavailable, reveal
 
@@ -64,7 +65,7 @@ def warn_of_unreadable(given: Mapping[str, Any]) -> None:
             if what == "the signing secret":
                 signing_key(value)
         except (SecretUnavailable, Invalid) as error:
-            tell(f"warning: {what} cannot be read by you now: {error}; `tocsin dispatch` must be able to")
+            tell(f"warning: cannot read {what} now: {error}; make sure that `tocsin dispatch` can")
 
 
 def say_generated(secret: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What every command needs: the configuration, the open store, and how to speak."""
+"""The session of a command: its configuration, its store, and a dispatcher in this process."""
 
 import contextlib
 import logging
@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 60.0
-"""How long a command asks again for a lock that others hold."""
+"""How long a command retries while others hold the database lock."""
 _AGAIN_S = 0.5
 _LATE_S = 1.0
 
@@ -38,7 +38,7 @@ class Session:
 
     @cached_property
     def config(self) -> Config:
-        """Read when a command needs it, so that one that is broken does not hide the help; raises Invalid."""
+        """The configuration. Raises Invalid, on first use: a broken file must not break --help."""
         config = self.load()
         if config.warning:
             tell(f"warning: {config.warning}")
@@ -46,10 +46,10 @@ class Session:
 
     @contextlib.contextmanager
     def store(self, *, create: bool = False, log_to_stderr: bool = False) -> "Iterator[Store]":
-        """The store, open; the log set up. Raises CannotOpen.
+        """Open the store and set up the log. Raises CannotOpen.
 
-        Only with `create` is a database made where there is none: to who asks what is stored, an empty one
-        would say that nothing is, when it was the path that was wrong.
+        Commands that write pass `create` to create a missing database. For commands that only read, a
+        missing database is an error: an empty one would hide a wrong path.
         """
         from tui.store.engine.address import strategy_for
         from tui.store.engine.database import Store
@@ -60,11 +60,11 @@ class Session:
 
 
 def patiently(work: "Callable[[], Result]", *, as_long_as: Callable[[], bool] = lambda: False) -> "Result":
-    """The result of `work`, done again for as long as others hold the database's lock, up to a minute.
+    """Return the result of `work`, retrying while others hold the database lock, for up to a minute.
 
-    SQLite gives its lock to whoever asks first once it is free, so among many one can be unlucky for
-    longer than a transaction waits. While `as_long_as` holds there is no end to it, whatever is wrong
-    with the database. Raises what `work` raised last.
+    SQLite does not queue for its lock, so with many writers one can wait longer than its busy timeout.
+    While `as_long_as` returns true, retry forever and on any error of the database. Raises the last error
+    of `work`.
     """
     from tui.store.errors import Locked, StoreUnavailable
 
@@ -81,11 +81,13 @@ def patiently(work: "Callable[[], Result]", *, as_long_as: Callable[[], bool] = 
         if trouble != told:
             tell(f"waiting: {trouble}")
             told = trouble
-        time.sleep(random.uniform(0.01, 0.2) if locked else _AGAIN_S)  # not in step with others who wait
+        time.sleep(
+            random.uniform(0.01, 0.2) if locked else _AGAIN_S
+        )  # random, so that waiting processes do not retry in step
 
 
 def destination_named(store: "Store", reference: str) -> "Destination":
-    """The destination with this name or id; raises Unknown naming those there are."""
+    """Return the destination with this name or ID; raises Unknown and lists the names that exist."""
     from tui.domain.destination import resolve_destination
     from tui.store.destinations import all_destinations
 
@@ -104,12 +106,12 @@ def run_dispatcher(
     told: str = "",
     told_late: str = "",
 ) -> bool:
-    """Deliver in this process until told to stop; SIGTERM and SIGINT drain, a second one cuts off.
+    """Deliver in this process until stopped. SIGTERM or SIGINT drains; a second one aborts.
 
-    With `only`, these deliveries and no others; `within_s` bounds the whole; with `endpoint`, alerts
-    are taken over HTTP meanwhile, where that is configured. `told` is said once nothing keeps it from
-    beginning, `told_late` if it has not come to its end a second later.
-    Returns whether every answer that came is recorded and, with `until_empty`, nothing is left to deliver.
+    `only`: deliver these deliveries and no others. `until_empty`: stop when nothing is pending.
+    `within_s`: stop after this many seconds. `endpoint`: also receive alerts over HTTP, if configured.
+    `told` is printed at the start, `told_late` if it is still running after a second.
+    Returns whether every response is recorded and, with `until_empty`, nothing is left to deliver.
     """
     import asyncio
 
@@ -140,7 +142,7 @@ def run_dispatcher(
                 if told:
                     tell(told)
                 if url:
-                    tell(f"taking alerts at {url}")
+                    tell(f"receiving alerts at {url}")
                 await dispatcher.run(until_empty=until_empty)
             return not dispatcher.unrecorded and (dispatcher.is_done or not until_empty)
 
@@ -148,18 +150,20 @@ def run_dispatcher(
 
 
 def check_way_out(config: Config) -> None:
-    """Raises Invalid for a proxy that cannot be used: before anything is stored only to be left waiting."""
+    """Raise Invalid for an unusable proxy, before anything is stored that could not be sent."""
     _ = config.proxies
 
 
 def dialler_of(config: Config) -> "Dialler":
-    """What opens connections, as configured; raises Invalid for a proxy that cannot be used."""
+    """Return the configured dialler; raises Invalid for an unusable proxy."""
     from tui.delivery.dialling import Dialler
 
     proxies = config.proxies
     if told := str(proxies):
         level = logging.WARNING if config.network.name is PolicyName.PUBLIC else logging.INFO
-        log.log(level, "sending through %s: the network policy sees names there and no addresses", told)
+        log.log(
+            level, "sending through %s: the network policy can check only host names, not addresses", told
+        )
     return Dialler(config.network, proxies)
 
 
@@ -170,7 +174,7 @@ def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:
 
     def stop(name: str) -> None:
         if dispatcher.stopping:
-            tell(f"{name} again: stopping at once")
+            tell(f"{name} again: stopping now")
             dispatcher.drain(0)
         else:
             if dispatcher.in_flight:
