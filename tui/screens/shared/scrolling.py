@@ -4,7 +4,7 @@ from textual.widget import Widget
 
 
 def scroll(view: Widget, how: str) -> None:
-    """Scroll `view` vertically, `how` being the name of one of Textual's methods: `scroll_down`, `scroll_end` …
+    """Scroll `view` vertically. `how` is the name of a method of Textual's: `scroll_down`, `scroll_end` …
 
     Those methods (8.2.8) wait for the next refresh before they move, so several keys pressed between two
     refreshes would all start from the same line and count as one.
