@@ -96,6 +96,6 @@ def _folded(fold: FoldRow) -> Line:
     into = "an alert that was pruned"
     if fold.into_alert_id is not None:
         into = f"{visible(fold.into_headline or '')} ({visible(fold.into_alert_id)})"
-    stands = f" ({fold.into_standing})" if fold.into_standing else ""
+    stands = f", {fold.into_standing}" if fold.into_standing else ""
     told = f"{words.FOLDED} Not sent to {visible(fold.destination)}: folded into {into}{stands}."
     return Line(Content.styled(told, "$text-warning"))
