@@ -107,10 +107,10 @@ async def test_a_curl_command_has_no_secret_in_it_whatever_the_authorization(
         await user.press("tab")
         for count in range(1, 10):
             await user.press("y")
-            await user.sees("a curl command, secrets masked")
+            await user.sees("curl command, secrets masked")
             await user.press("c")
             await user.until(lambda count=count: len(clipboard) == count)
-            await user.misses("a curl command, secrets masked")
+            await user.misses("curl command, secrets masked")
             await user.press("j")
         await user.press("y")
         await user.sees("as text on the screen")

@@ -85,7 +85,7 @@ async def test_no_alert_that_matches(viewer: Opens, bench: Bench, snapshot: Snap
     bench.submit(alert_id="one")
     async with viewer() as user:
         await user.filter("severity:critical")
-        await user.sees("No alert matches")
+        await user.sees("No alerts match")
         await looks(user, snapshot)
 
 
@@ -95,21 +95,21 @@ async def test_no_alert_that_matches(viewer: Opens, bench: Bench, snapshot: Snap
 @pytest.mark.usefixtures("every_standing")
 async def test_alerts_of_every_standing(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(WIDE) as user:
-        await user.sees("Alerts · 7", "It failed for good after 1 attempt")
+        await user.sees("Alerts · 7", "Permanently failed after 1 attempt")
         await looks(user, snapshot, NARROW, WIDE, VAST)
 
 
 @pytest.mark.usefixtures("every_standing")
 async def test_where_the_status_line_is_cut_what_failed_is_left(viewer: Opens) -> None:
     async with viewer((40, 10)) as user:
-        await user.sees("○ viewing 2 failed 2 waiting", "…")
+        await user.sees("○ viewing 2 failed 2 pending", "…")
 
 
 @pytest.mark.usefixtures("every_standing")
 async def test_the_details_of_an_alert(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(NARROW) as user:
         await user.press("enter")
-        await user.sees("It failed for good after 1 attempt")
+        await user.sees("Permanently failed after 1 attempt")
         await looks(user, snapshot, NARROW, VAST)
 
 
@@ -137,13 +137,13 @@ async def test_a_question_where_there_is_little_room(
     async with viewer(size) as user:
         await user.is_on("sent")
         await user.press("r")
-        await user.sees("y send again · n leave it")
+        await user.sees("y send again · n cancel")
         await user.settles()
         assert user.screen == snapshot(name="yes or no")
         await user.press("n", "j")
         await user.is_on("nowhere")
         await user.press("r")
-        await user.sees("sent nowhere")
+        await user.sees("has no deliveries")
         await user.settles()
         assert user.screen == snapshot(name="one of several")
 
@@ -158,7 +158,7 @@ async def test_the_cursor_is_seen_at_the_end_of_many_choices(
     async with viewer(size) as user:
         await user.is_on("nowhere")
         await user.press("r")
-        await user.sees("This alert was sent nowhere")
+        await user.sees("This alert has no deliveries")
         await user.settles()
         await user.press("k")
         await user.sees("number 29")

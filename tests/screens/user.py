@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from textual import events
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
 from textual.widgets import Footer
 
@@ -36,7 +38,11 @@ def text_of(app: Any) -> str:
     """The characters on the screen, as they go to the terminal.
 
     Private to Textual: its public `export_screenshot` draws an SVG, which takes longer than a test.
+
+    A dialog draws the screen below it, takes that from this variable and caches the result. A value left over
+    from an earlier paint would show another screen there, when a test looks before the app has painted.
     """
+    visible_screen_stack.set(app._background_screens)
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
 
 
@@ -44,10 +50,36 @@ def missing(texts: Sequence[str], screen: str) -> list[str]:
     return [text for text in texts if text not in screen]
 
 
+@dataclass
+class Reads:
+    """How many of the store's reads have not ended yet."""
+
+    pending: int = 0
+
+    def count(self, reads: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
+        loop = asyncio.get_running_loop()
+
+        def counted(*args: Any, **kwargs: Any) -> Future[Any]:
+            future = reads(*args, **kwargs)
+            self.pending += 1
+            future.add_done_callback(ended)
+            return future
+
+        def ended(_: Future[Any]) -> None:
+            with suppress(RuntimeError):  # the loop was closed before the read ended
+                loop.call_soon_threadsafe(self._end)
+
+        return counted
+
+    def _end(self) -> None:
+        self.pending -= 1
+
+
 @dataclass(frozen=True)
 class User:
     app: TocsinApp
     pilot: Pilot[None]
+    reads: Reads = field(default_factory=Reads)
 
     # --- what is seen
 
@@ -92,17 +124,19 @@ class User:
         await self.until(lambda: any(text in toast for toast in self.toasts))
 
     async def settles(self) -> None:
-        """Wait until the screen has not changed for a while.
+        """Wait until no key is being handled, nothing is being read and the screen has not changed for a while.
 
-        A Footer takes all its keys away before it shows the new ones, and on a busy machine stays
-        empty for longer than that.
+        On a busy machine a read takes longer than that while. So does a Footer, which removes all its keys
+        before it shows the new ones.
         """
         alike: list[str] = []
 
         def still() -> bool:
             screen = self.screen
             rows = [footer.region.y for footer in self.app.screen.query(Footer)]
-            if all("".join(screen.splitlines()[row : row + 1]).strip() for row in rows):
+            if self.app._under_way or self.reads.pending:
+                alike.clear()
+            elif all("".join(screen.splitlines()[row : row + 1]).strip() for row in rows):
                 alike.append(screen)
             return len(alike) > _STILL and len(set(alike[-_STILL:])) == 1
 
@@ -159,13 +193,17 @@ class User:
 @asynccontextmanager
 async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterator[User]:
     """The app, open, with its first screen read from the database."""
-    notice = context.store.watch()
+    notice, store, reads = context.store.watch(), context.store, Reads()
     try:
+        for name in ("read", "read_aside"):
+            setattr(store, name, reads.count(getattr(store, name)))
         app = TocsinApp(context, notice)
         app.animation_level = "none"
         async with app.run_test(size=size, notifications=True) as pilot:
-            user = User(app, pilot)
+            user = User(app, pilot, reads)
             await user.until(lambda: "Alerts · " in user.screen)
             yield user
     finally:
+        for name in ("read", "read_aside"):
+            vars(store).pop(name, None)
         notice.close()

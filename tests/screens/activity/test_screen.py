@@ -155,15 +155,15 @@ async def test_what_ends_now_is_counted_within_seconds(viewer: Opens, bench: Ben
     bench.add()
     async with viewer() as user:
         await user.press("4")
-        await user.sees("0 in the last hour, 0 at most, 0 now")
+        await user.sees("0 in the last hour, peak 0/min, now 0/min")
         end(bench, [(NOW, Outcome.DELIVERED, 84)])
         user.app.screen.tick()
         user.app.screen.tick()
-        await user.sees("1 in the last hour, 1 at most, 1 now", "84ms")
+        await user.sees("1 in the last hour, peak 1/min, now 1/min", "84ms")
         clock.advance(MINUTE)
         user.app.screen.tick()
         user.app.screen.tick()
-        await user.sees("1 in the last hour, 1 at most, 0 now")
+        await user.sees("1 in the last hour, peak 1/min, now 0/min")
 
 
 async def test_a_database_that_is_gone_is_said_and_what_it_holds_then_is_read_anew(
@@ -176,8 +176,8 @@ async def test_a_database_that_is_gone_is_said_and_what_it_holds_then_is_read_an
         with closing(sqlite3.connect(tmp_path / "tocsin.db", isolation_level=None)) as other:
             other.execute("PRAGMA legacy_alter_table = ON")
             other.execute("ALTER TABLE attempt RENAME TO elsewhere")
-            await user.sees("✗ no such table: attempt; trying again")
+            await user.sees("✗ no such table: attempt; retrying")
             other.execute("ALTER TABLE elsewhere RENAME TO attempt")
-        await user.hears("the database answers again")
+        await user.hears("The database is available again")
         # The status line; the toast that said so stays for as long as toasts do.
-        await user.until(lambda: "trying again" not in user.screen.splitlines()[0])
+        await user.until(lambda: "retrying" not in user.screen.splitlines()[0])

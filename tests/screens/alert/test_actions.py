@@ -36,14 +36,14 @@ async def test_c_on_an_alert_withdraws_what_waits_of_it_after_counting_it(
     async with viewer(VAST) as user:
         await user.sees("✓ pager")
         await user.press("c")
-        await user.sees("Cancel 2 waiting deliveries to soc, vault?")
+        await user.sees("Cancel 2 pending deliveries to soc, vault?")
         await user.press("n")
         await user.misses("Cancel 2")
         assert states(waiting) == ["delivered", "scheduled", "scheduled"]
         await user.press("c")
-        await user.sees("Cancel 2 waiting deliveries to soc, vault?")
+        await user.sees("Cancel 2 pending deliveries to soc, vault?")
         await user.press("y")
-        await user.hears("Cancelling 2 waiting deliveries to soc, vault")
+        await user.hears("Cancelled 2 pending deliveries to soc, vault")
         await user.sees("⊘ soc", "⊘ vault")
     assert states(waiting) == ["delivered", "cancelled", "cancelled"]
 
@@ -55,9 +55,9 @@ async def test_c_on_a_delivery_withdraws_that_one(
     async with viewer(size) as user:
         await user.press("enter")
         await user.is_at("deliveries")
-        await user.sees("waits to be sent")
+        await user.sees("waiting to be sent")
         await user.press("G", "c")
-        await user.hears("Cancelling 1 waiting delivery to vault")
+        await user.hears("Cancelled 1 pending delivery to vault")
         await user.sees("⊘ vault  cancelled")
     assert states(waiting) == ["delivered", "scheduled", "cancelled"]
 
@@ -69,9 +69,9 @@ async def test_c_with_a_selection_withdraws_all_in_it(viewer: Opens, bench: Benc
     async with viewer() as user:
         await user.is_on("Number 2")
         await user.press("space", "space", "c")
-        await user.sees("Cancel 2 waiting deliveries to soc of 2 selected alerts?")
+        await user.sees("Cancel 2 pending deliveries to soc of 2 selected alerts?")
         await user.press("y")
-        await user.hears("Cancelling 2 waiting deliveries")
+        await user.hears("Cancelled 2 pending deliveries")
     assert states(bench) == ["scheduled", "cancelled", "cancelled"]
 
 
@@ -83,10 +83,10 @@ async def test_c_where_nothing_waits_says_why(viewer: Opens, bench: Bench) -> No
         act(bench)
     async with viewer() as user:
         for title, reason in (
-            ("in flight", "It is being sent right now: there is nothing to cancel"),
-            ("failed", "It has failed already: there is nothing to cancel"),
-            ("sent", "It has been delivered already: there is nothing to cancel"),
-            ("nowhere", "This alert was sent nowhere: there is nothing to cancel"),
+            ("in flight", "Nothing to cancel: it is being sent right now"),
+            ("failed", "Nothing to cancel: it has already failed"),
+            ("sent", "Nothing to cancel: it has already been delivered"),
+            ("nowhere", "Nothing to cancel: this alert has no deliveries"),
         ):
             await user.is_on(title)
             await user.press("c")
@@ -98,7 +98,7 @@ async def test_what_was_taken_up_meanwhile_is_refused_in_plain_words(viewer: Ope
     async with viewer(VAST) as user:
         await user.sees("✓ pager")
         await user.press("c")
-        await user.sees("Cancel 2 waiting deliveries")
+        await user.sees("Cancel 2 pending deliveries")
         waiting.claim()
         await user.press("y")
         await user.hears("2 not cancelled: it is being sent now; wait for the answer, then try again")
@@ -125,7 +125,7 @@ async def begin(user: User, steps: Steps, count: int) -> list[Result]:
     results: list[Result] = []
 
     async def work() -> None:
-        results.append(await in_batches(user.app.screen, steps, range(count), "Sending again"))
+        results.append(await in_batches(user.app.screen, steps, range(count), "Resending"))
 
     user.app.screen.run_worker(work())
     return results
@@ -135,13 +135,13 @@ async def test_many_are_worked_through_in_batches_with_progress(viewer: Opens) -
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
-        await user.sees("Sending again: 0 of 1,200")
+        await user.sees("Resending: 0 of 1,200")
         steps.gate.release()
-        await user.sees("Sending again: 500 of 1,200")
+        await user.sees("Resending: 500 of 1,200")
         steps.gate.release()
         steps.gate.release()
         await user.until(lambda: results)
-        await user.misses("Sending again")
+        await user.misses("Resending")
     assert results == [Result(done=1_199, refused=["it is busy"], left=0)]
     assert steps.done == list(range(1_200))
 
@@ -151,7 +151,7 @@ async def test_the_progress_tells_done_from_left_in_every_theme(viewer: Opens) -
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
         steps.gate.release()
-        await user.sees("500 of 1,200", "42%", "━", "esc stops; what is done by then stays done")
+        await user.sees("500 of 1,200", "42%", "━", "esc to stop · finished batches are not undone")
         bar = user.app.screen.query_one(Bar)
         track = bar.get_component_styles("bar--bar").background
         assert contrast(track, bar.background_colors[1]) >= VISIBLE
@@ -167,10 +167,10 @@ async def test_esc_stops_between_two_batches(viewer: Opens) -> None:
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
-        await user.sees("Sending again: 0 of 1,200", "esc stops")
+        await user.sees("Resending: 0 of 1,200", "esc to stop")
         await user.press("escape")
         await user.sees("Stopping after this batch…")
-        await user.misses("esc stops")
+        await user.misses("esc to stop")
         steps.gate.release()
         await user.until(lambda: results)
     assert results == [Result(done=499, refused=["it is busy"], left=700)]

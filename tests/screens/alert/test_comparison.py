@@ -28,7 +28,7 @@ async def test_an_attempt_is_compared_with_the_one_before_it(viewer: Opens, trie
         await user.sees("Two attempts", "attempt 1, round 1, soc", "attempt 2, round 1, soc")
         line = user.line_with("outcome: rejected")
         assert line.index("outcome: rejected") < line.index("~") < line.index("outcome: delivered")
-        await user.sees("▸ REQUEST  = the same")
+        await user.sees("▸ REQUEST  (identical)")
         await user.press("escape")
         await user.is_at("deliveries")
 
@@ -90,4 +90,4 @@ async def test_the_first_attempt_alone_says_what_to_do(viewer: Opens, bench: Ben
         await user.is_at("deliveries")
         await user.sees("ATTEMPT 1")
         await user.press("equals_sign")
-        await user.hears("This is the first attempt: there is none before it. Mark another with m.")
+        await user.hears("Nothing to compare with: this is the first attempt. Mark another one with m.")

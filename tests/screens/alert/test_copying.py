@@ -38,9 +38,9 @@ async def test_y_copies_the_payload_as_it_is_sent(
 ) -> None:
     async with viewer(size) as user:
         await user.press("y")
-        await user.sees("payload, as it is sent")
+        await user.sees("payload (request body)")
         await user.press("p")
-        await user.hears("Copied the payload through the terminal and this machine's clipboard")
+        await user.hears("Copied the payload to the terminal and system clipboard")
         payload = json.loads(user.app.clipboard)
         assert (payload["alertId"], payload["alertContext"]) == ("alert-to-copy", {"n": 1})
         assert clipboard == [user.app.clipboard]
@@ -56,9 +56,9 @@ async def test_y_copies_response_and_id_and_esc_copies_nothing(
             await user.press(key)
             await user.hears(toast)
         await user.press("y")
-        await user.sees("payload, as it is sent")
+        await user.sees("payload (request body)")
         await user.press("escape")
-        await user.misses("payload, as it is sent")
+        await user.misses("payload (request body)")
     assert clipboard == ['{"ok": true}', "alert-to-copy"]
 
 
@@ -103,7 +103,7 @@ async def test_a_curl_command_has_no_secret_in_it(
 ) -> None:
     async with viewer() as user:
         await user.press("y")
-        await user.sees("a curl command, secrets masked")
+        await user.sees("curl command, secrets masked")
         await user.press("c")
         await user.hears("Copied a curl command")
     [command] = clipboard
@@ -120,7 +120,7 @@ async def test_asked_for_with_secrets_it_is_signed_at_that_moment(
     guarded.clock.advance(60_000)
     async with viewer() as user:
         await user.press("y")
-        await user.sees("a curl command with secrets")
+        await user.sees("curl command with secrets")
         await user.press("s")
         await user.hears("Copied a curl command with secrets")
     words = shlex.split(clipboard[0])
@@ -146,7 +146,7 @@ async def test_a_secret_that_cannot_be_read_is_told_and_nothing_is_copied(
     bench.submit()
     async with viewer() as user:
         await user.press("y")
-        await user.sees("a curl command with secrets")
+        await user.sees("curl command with secrets")
         await user.press("s")
         await user.hears("Not copied: the environment variable TOCSIN_TEST_NO_SUCH_SECRET is not set")
     assert clipboard == []
@@ -159,10 +159,10 @@ async def test_over_ssh_only_the_terminal_is_asked(
     monkeypatch.setenv("TMUX", "/tmp/tmux")
     async with viewer(VAST) as user:
         await user.press("y")
-        await user.sees("payload, as it is sent")
+        await user.sees("payload (request body)")
         await user.press("i")
         await user.hears(
-            "Copied the alert id through the terminal (in tmux this needs `set -g set-clipboard on`)"
+            "Copied the alert id to the terminal clipboard (tmux requires `set -g set-clipboard on`)"
         )
         assert (user.app.clipboard, clipboard) == ("alert-to-copy", [])
 
@@ -175,9 +175,9 @@ async def test_a_clipboard_that_hangs_is_left_behind(
     monkeypatch.setattr("tui.screens.shared.clipboard._LIMIT_S", 0.05)
     async with viewer() as user:
         await user.press("y")
-        await user.sees("payload, as it is sent")
+        await user.sees("payload (request body)")
         await user.press("i")
-        await user.hears("Copied the alert id through the terminal")
+        await user.hears("Copied the alert id to the terminal clipboard")
         assert "this machine" not in user.screen
     hanging.set()
 
@@ -189,7 +189,7 @@ async def test_where_nothing_copies_the_text_is_shown(
     monkeypatch.setenv("SSH_CONNECTION", "203.0.113.9 1 198.51.100.1 22")
     async with viewer() as user:
         await user.press("y")
-        await user.sees("payload, as it is sent")
+        await user.sees("payload (request body)")
         await user.press("i")
         await user.sees("the alert id", "alert-to-copy", "esc closes")
         await user.press("escape")
@@ -217,7 +217,7 @@ async def test_before_an_answer_there_is_no_response_to_copy(viewer: Opens, benc
     bench.submit()
     async with viewer() as user:
         await user.press("y")
-        await user.sees("payload, as it is sent", "a curl command, secrets masked")
+        await user.sees("payload (request body)", "curl command, secrets masked")
         assert "response body" not in user.screen
         assert "error of" not in user.screen
 
@@ -225,7 +225,7 @@ async def test_before_an_answer_there_is_no_response_to_copy(viewer: Opens, benc
 async def test_without_an_alert_there_is_nothing_to_copy(viewer: Opens) -> None:
     async with viewer() as user:
         await user.press("y")
-        await user.hears("There is no alert to copy from")
+        await user.hears("No alert is selected")
 
 
 async def test_text_to_select_by_hand_stands_alone_in_its_lines_with_the_hint_below(

@@ -190,7 +190,7 @@ async def test_what_is_under_way_and_what_waits_say_so(viewer: Opens, bench: Ben
     bench.claim()
     async with viewer(VAST) as user:
         await user.sees("→ soc  1 of 2  being sent", "1  09:30:00  → being sent")
-        await user.sees("○ pager  waits: the destination is paused")
+        await user.sees("○ pager  waiting: the destination is paused")
 
 
 async def test_enter_folds_the_attempts_of_a_delivery_in_and_out(viewer: Opens, bench: Bench) -> None:
@@ -222,9 +222,9 @@ async def test_r_in_the_details_sends_the_delivery_under_the_cursor_again(
             await user.sees("DELIVERY STATUS", "ATTEMPT 1")
             await user.press("G", "r")
             if size is NARROW:
-                await user.hears("Sending again to soc")
+                await user.hears("Resending to soc")
             else:
-                await user.sees("Nothing failed. Send again to soc (waiting)?")
+                await user.sees("No delivery has failed. Send it again to soc (waiting)?")
     assert [row[0] for row in bench.rows("SELECT round FROM delivery ORDER BY id")] == [1, 2]
 
 
@@ -355,9 +355,9 @@ async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer:
         await user.press("enter")
         await user.sees("NOT SENT")
         for key, reason in (
-            ("c", "This alert was sent nowhere: there is nothing to cancel."),
-            ("equals_sign", "There is no attempt yet: nothing to compare."),
-            ("m", "There is no attempt yet: nothing to compare."),
+            ("c", "Nothing to cancel: this alert has no deliveries."),
+            ("equals_sign", "Nothing to compare: no attempt has been made yet."),
+            ("m", "Nothing to compare: no attempt has been made yet."),
         ):
             await user.press(key)
             await user.hears(reason)
@@ -371,17 +371,17 @@ async def test_r_sends_what_went_nowhere_to_a_destination_that_is_chosen(viewer:
     bench.submit()
     async with viewer(NARROW) as user:
         await user.press("enter")
-        await user.sees("NOT SENT", "r sends this one to one of them")
+        await user.sees("NOT SENT", "Press r to send this one to a destination")
         await user.press("r")
-        await user.hears("There is no destination to send it to: add one first.")
+        await user.hears("There are no destinations. Add one first.")
         for name in ("pager", "soc"):
             bench.add(name=name)
         await user.press("r")
-        await user.sees("This alert was sent nowhere. Send to", "1  pager", "2  soc")
+        await user.sees("This alert has no deliveries. Send it to:", "1  pager", "2  soc")
         await user.press("2")
         await user.hears("Sending to soc")
         await user.misses("NOT SENT")
-        await user.sees("soc", "waits to be sent")
+        await user.sees("soc", "waiting to be sent")
     assert [claim.destination.name for claim in bench.claim().claims] == ["soc"]
 
 
@@ -395,10 +395,10 @@ async def test_where_what_went_nowhere_would_wait_is_said_before_and_after(
         await user.press("enter")
         await user.sees("NOT SENT")
         await user.press("r")
-        await user.sees("1  pager ", "2  vault  ‖ paused", "esc closes · ⏎ chooses")
+        await user.sees("1  pager ", "2  vault  ‖ paused", "esc close · ⏎ select")
         await user.press("2")
-        await user.hears("It waits: vault is paused")
-        await user.sees("waits: the destination is paused")
+        await user.hears("Pending until vault is resumed")
+        await user.sees("waiting: the destination is paused")
 
 
 async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench) -> None:
@@ -411,7 +411,7 @@ async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench)
         await user.press("r")
         await user.hears("It is being sent right now: wait for the answer, then try again.")
         await user.press("c")
-        await user.hears("It is being sent right now: there is nothing to cancel.")
+        await user.hears("Nothing to cancel: it is being sent right now.")
 
 
 # --- hostile text

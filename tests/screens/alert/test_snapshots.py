@@ -214,7 +214,7 @@ UNSENT: dict[str, Callable[[Bench], None]] = {
     "deleted": deleted,
     "cancelled": cancelled,
     "paced": paced,
-    "held by a dispatcher that stopped": held,
+    "its dispatcher stopped": held,
 }
 
 

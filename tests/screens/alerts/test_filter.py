@@ -104,7 +104,7 @@ async def test_destinations_are_completed_by_name(viewer: Opens) -> None:
         await user.paste("to:")
         await user.sees("tab Ops team  soc")
         await user.press("o", "tab")
-        await user.sees('to:o"ps team"', "No alert matches this filter")
+        await user.sees('to:o"ps team"', "No alerts match this filter")
 
 
 async def test_an_empty_field_offers_what_there_is_to_ask_for(viewer: Opens, bench: Bench) -> None:
@@ -126,7 +126,7 @@ async def test_a_key_half_typed_is_no_word_yet(viewer: Opens, settle: Settle) ->
         await user.sees("tab severity:", "Alerts · 3")
         assert user.current is not None
         await settle(user)
-        await user.sees("No alert matches this filter")
+        await user.sees("No alerts match this filter")
 
 
 @pytest.mark.usefixtures("three")
@@ -150,8 +150,8 @@ async def test_a_destination_nobody_knows_is_named_under_the_field_and_the_list_
 ) -> None:
     async with viewer() as user:
         await user.filter("to:nobody")
-        await user.sees("✗ No destination is called nobody", "Alerts · 0")
-        await user.sees("No destination is called nobody. Press / to change")
+        await user.sees("✗ There is no destination named nobody", "Alerts · 0")
+        await user.sees("There is no destination named nobody. Press / to change")
         await user.press("enter", "escape")
         await user.sees("Alerts · 3")
 
@@ -316,10 +316,10 @@ async def test_a_lost_database_is_said_in_place_and_the_rows_stay(
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE alert RENAME TO gone"))
         user.app.screen.reload()
         await user.sees("Still here", "no such table: ")
-        await user.until(lambda: "trying again ─" in user.screen)
+        await user.until(lambda: "retrying ─" in user.screen)
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO alert"))
         user.app.screen.reload()
-        await user.until(lambda: "trying again ─" not in user.screen)
+        await user.until(lambda: "retrying ─" not in user.screen)
         assert "Still here" in user.screen
 
 
@@ -332,7 +332,7 @@ async def test_a_database_lost_before_the_first_page_says_so_and_which_key_leave
         app = TocsinApp(context, notice)
         async with app.run_test(size=NARROW, notifications=True) as pilot:
             user = User(app, pilot)
-            await user.sees("no such table: ", "trying again. Press q to quit.")
+            await user.sees("no such table: ", "retrying. Press q to quit.")
             write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO alert"))
             await user.sees("There after all")
             await user.is_at("alerts")
@@ -357,8 +357,8 @@ async def looks(user: User, snapshot: SnapshotAssertion) -> None:
     [
         ("state:", "tab failed"),
         ("severity:urgent", "unknown severity"),
-        ("to:nobody", "No destination is called nobody"),
-        ("nothing like it", "No alert matches"),
+        ("to:nobody", "There is no destination named nobody"),
+        ("nothing like it", "No alerts match"),
     ],
     ids=["values", "mistake", "nobody", "nothing"],
 )

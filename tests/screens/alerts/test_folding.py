@@ -52,11 +52,11 @@ async def test_r_in_the_details_sends_what_folded_after_a_question(
         await user.press("enter")
         await user.sees("folded into Root login from 203.0.113.9, delivered")
         await user.press("r")
-        await user.sees("It folded into another alert. Send to pager all the same?")
+        await user.sees("This alert was folded into another one. Send it separately to pager?")
         assert states(storm) == ["delivered"]
         await user.press("y")
         await user.hears("Sending to pager")
-        await user.sees("waits to be sent")
+        await user.sees("waiting to be sent")
     assert states(storm) == ["delivered", "scheduled"]
 
 
@@ -64,7 +64,7 @@ async def test_r_on_selected_alerts_that_folded_sends_them(viewer: Opens, storm:
     async with viewer() as user:
         await user.sees("⊂ pager folded")
         await user.press("space", "space", "r")
-        await user.sees("2 folded into other alerts. Send to pager all the same?")
+        await user.sees("2 alerts were folded into others. Send them separately to pager?")
         await user.press("y")
         await user.hears("Sending to pager")
     assert states(storm) == ["delivered", "scheduled", "scheduled"]

@@ -45,7 +45,7 @@ def two_failed(bench: Bench) -> None:
 
 async def test_an_empty_database_greets_with_one_sentence_and_the_key_to_press(viewer: Opens) -> None:
     async with viewer() as user:
-        await user.sees("Welcome to Tocsin: it delivers alerts to webhooks. Press n")
+        await user.sees("Welcome to Tocsin. It delivers alerts to webhooks. Press n")
         await user.press("n")
         await user.sees("Display name")
 
@@ -76,7 +76,7 @@ async def test_a_filter_that_matches_nothing_says_so_and_esc_drops_it(viewer: Op
     fill(bench, 3)
     async with viewer(VAST) as user:
         await user.filter("nowhere to be found")
-        await user.sees("No alert matches this filter. Press / to change it, esc to drop it.")
+        await user.sees("No alerts match this filter. Press / to change it, esc to drop it.")
         await user.press("enter", "escape")
         await user.sees("Number 0001")
         await user.is_at("alerts")
@@ -216,7 +216,7 @@ async def test_the_first_rows_do_not_wait_for_the_sums_of_the_status_line(
     summed = asyncio.Event()
     monkeypatch.setattr(StatusLine, "load", lambda _: summed.wait())
     async with viewer() as user:
-        await user.sees("Root login", "reading…")
+        await user.sees("Root login", "loading…")
         summed.set()
 
 
@@ -442,7 +442,7 @@ async def test_a_delivery_that_no_longer_matches_leaves_the_list(viewer: Opens, 
         await user.filter("state:waiting")
         await user.sees("Alerts · 1")
         deliver(bench)
-        await user.sees("No alert matches this filter", "Alerts · 0")
+        await user.sees("No alerts match this filter", "Alerts · 0")
 
 
 # --- sending again
@@ -458,7 +458,7 @@ async def test_r_sends_what_failed_again_in_a_new_round(
     async with tocsin() as user:
         await user.sees("✗ soc", "1 failed")
         await user.press("r")
-        await user.hears("Sending again to soc")
+        await user.hears("Resending to soc")
         await user.sees("✓ soc", "0 failed", "round 2", "round 1")
     assert json.loads(receiver.got[0].body)["title"] == "[Re-sent]: Root login from 203.0.113.9"
 
@@ -470,9 +470,9 @@ async def test_r_where_nothing_failed_asks_first(viewer: Opens, bench: Bench) ->
     async with viewer() as user:
         for answer, standing in (("n", "✓ soc"), ("escape", "✓ soc"), ("y", "○ soc")):
             await user.press("r")
-            await user.sees("Nothing failed. Send again to soc (delivered)?")
+            await user.sees("Already delivered to soc. Send it again?")
             await user.press(answer)
-            await user.misses("Nothing failed")
+            await user.misses("Already delivered")
             await user.sees(standing)
 
 
@@ -512,7 +512,7 @@ async def test_r_where_one_is_being_retried_leaves_alone_what_was_delivered(
     async with viewer() as user:
         await user.is_on("to both")
         await user.press("r")
-        await user.sees("Nothing failed. Send again to pager (retrying)?")
+        await user.sees("No delivery has failed. Send it again to pager (retrying)?")
         await user.press("y")
         await user.sees("○ pager", "✓ soc")
 
@@ -534,7 +534,7 @@ async def test_r_asks_where_to_send_what_went_nowhere(viewer: Opens, bench: Benc
     async with viewer() as user:
         await user.sees("Alerts · 2")
         await user.press("space", "space", "r")
-        await user.sees("2 alerts were sent nowhere. Send to", "1  soc")
+        await user.sees("2 alerts have no deliveries. Send them to:", "1  soc")
         await user.press("escape")
         await user.misses("Send to")
         assert bench.claim().claims == []
@@ -558,7 +558,7 @@ async def test_r_with_a_selection_counts_what_it_is_about_to_send_again(viewer: 
         await user.press("r")
         await user.sees("Send 2")
         await user.press("y")
-        await user.sees("0 failed", "2 waiting")
+        await user.sees("0 failed", "2 pending")
         await user.misses("selected")
 
 
@@ -589,11 +589,11 @@ async def test_capital_r_sends_all_that_failed_under_the_filter_again(viewer: Op
         await user.press("enter")
         await user.is_at("alerts")
         await user.press("R")
-        await user.sees("Send 1 failed delivery under this filter again?")
+        await user.sees("Send 1 failed delivery matching this filter again?")
         await user.press("y")
-        await user.sees("1 failed", "1 waiting")
+        await user.sees("1 failed", "1 pending")
         await user.press("R")
-        await user.hears("No delivery has failed under this filter")
+        await user.hears("No failed deliveries match this filter")
         await user.press("escape", "R")
         await user.sees("Send 1 failed delivery again?")
 
@@ -612,4 +612,4 @@ async def test_a_test_that_failed_is_no_failure_to_count_or_to_send_again(
         await user.press("n")
         await user.filter("test:yes")
         await user.press("enter", "R")
-        await user.sees("Send 1 failed delivery under this filter again?")
+        await user.sees("Send 1 failed delivery matching this filter again?")

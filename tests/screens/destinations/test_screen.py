@@ -66,7 +66,7 @@ async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever
         await user.press("2")
         await user.until(lambda: destinations.was_lost)
         await user.settles()
-        assert len([toast for toast in user.toasts if "trying again" in toast]) == 1
+        assert len([toast for toast in user.toasts if "retrying" in toast]) == 1
         write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
         await user.until(lambda: not alerts.was_lost and not destinations.was_lost)
         await user.hears("answers again")

@@ -47,7 +47,7 @@ async def test_in_the_pane(viewer: Opens, guarded: Destination) -> None:
 async def test_in_the_details_of_an_alert(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer(VAST) as user:
-        await user.sees(f"soc  {WARNING}  waits to be sent")
+        await user.sees(f"soc  {WARNING}  waiting to be sent")
 
 
 async def test_an_edit_of_something_else_keeps_authorization_and_tls(

@@ -77,7 +77,7 @@ async def test_the_filter_keeps_the_lines_that_hold_a_text_in_any_case(viewer: O
         await user.sees("to soc again")
         assert "to pager again" not in user.screen
         await user.press("x")
-        await user.sees("No line is left by this filter")
+        await user.sees("No lines match this filter")
         await user.press("escape")
         await user.sees("to pager again")
         await user.is_at("log")
@@ -91,7 +91,7 @@ async def test_away_from_the_end_it_stays_where_it_is_and_at_the_end_it_follows(
         await user.press("3")
         await user.sees("number 199", "following")
         await user.press("g")
-        await user.sees("number 000", "paused; G follows")
+        await user.sees("number 000", "paused; G to follow")
         write(log, line("INFO", "while reading"))
         await user.press("pagedown", "pagedown", "pageup", "j", "k")
         await user.sees("number 020")
@@ -113,13 +113,13 @@ async def test_enter_opens_the_alert_that_a_line_is_about(viewer: Opens, bench: 
     async with viewer() as user:
         await user.press("3")
         await user.sees("the disk is full")
-        assert "enter opens the alert" not in user.screen
+        assert "Press enter to open the alert" not in user.screen
         await user.press("enter")
-        await user.hears("This line is about no alert")
+        await user.hears("This line does not mention an alert")
         await user.press("k", "enter")
-        await user.hears("There is no alert gone in this database")
+        await user.hears("Alert gone is not in this database")
         await user.press("k")
-        await user.sees("enter opens the alert")
+        await user.sees("Press enter to open the alert")
         await user.press("enter")
         await user.sees("Not sent anywhere", "Root login")
         await user.press("escape")
@@ -147,7 +147,7 @@ async def test_a_click_chooses_a_line_and_two_open_its_alert(viewer: Opens, benc
         await user.press("3")
         await user.sees("the last")
         await user.pilot.click("#log", offset=(5, 0))
-        await user.sees("enter opens the alert")
+        await user.sees("Press enter to open the alert")
         await user.pilot.click("#log", offset=(5, 0), times=2)
         await user.sees("Root login", "Not sent anywhere")
 

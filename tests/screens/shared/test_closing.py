@@ -10,7 +10,7 @@ from tests.store.bench import Bench
 @pytest.mark.parametrize(
     ("opens", "sight"),
     [
-        ("r", "Nothing failed"),
+        ("r", "No delivery has failed"),
         ("y", "Copy"),
         ("question_mark", "Keys of this screen"),
         ("semicolon", " a "),

@@ -34,7 +34,7 @@ def test_a_broken_file_is_ignored_with_a_line_in_the_log(
     path = tmp_path / "kept.json"
     path.write_bytes(held)
     assert Kept.read(path) == Kept()
-    assert "what the app had kept is ignored" in caplog.text
+    assert "ignoring the saved state of the app" in caplog.text
 
 
 def test_entries_that_are_not_ours_or_make_no_sense_are_left_out(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_entries_that_are_not_ours_or_make_no_sense_are_left_out(tmp_path: Path)
 def test_where_it_cannot_be_written_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").write_text("")
     Kept().write(tmp_path / "file" / "kept.json")
-    assert "could not keep" in caplog.text
+    assert "cannot save theme" in caplog.text
 
 
 async def test_the_app_begins_as_it_was_left(context: Context, bench: Bench) -> None:
@@ -104,7 +104,7 @@ async def test_the_split_is_moved_by_keys_and_kept(context: Context) -> None:
         assert user.app.screen.query_one("#pane").outer_size.width == 24
     async with user_at(replace(context, kept=kept), NARROW) as user:
         await user.press("less_than_sign")
-        await user.hears("beside the list from 110 columns on")
+        await user.hears("at least 110 columns wide")
 
 
 async def test_a_theme_and_a_screen_that_are_gone_are_ours_again(context: Context) -> None:

@@ -93,8 +93,8 @@ async def test_a_body_that_is_no_json_keeps_its_lines_and_loses_its_escapes(
 @pytest.mark.parametrize(
     ("pager", "path", "toast"),
     [
-        ("/no/such/pager -R", None, "There is no pager '/no/such/pager': set PAGER to one that is installed"),
-        ("", "/nowhere", "There is no pager: install less, or set PAGER to one that is installed"),
+        ("/no/such/pager -R", None, "Pager '/no/such/pager' not found. Set PAGER to an installed program"),
+        ("", "/nowhere", "No pager found. Install less, or set PAGER to an installed program"),
         ("'", None, "PAGER is not a command"),
     ],
 )
@@ -126,4 +126,4 @@ async def test_a_terminal_that_cannot_be_handed_over_says_so(
         await user.is_at("deliveries")
         await user.sees("RESPONSE  503")
         await user.press("o")
-        await user.hears("This terminal cannot be handed to a pager")
+        await user.hears("Cannot open a pager in this terminal")

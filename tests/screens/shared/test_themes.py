@@ -90,7 +90,7 @@ async def test_all_that_the_screens_write_can_be_read(viewer: Opens, theme: str)
     async with viewer(WIDE) as user:
         user.app.theme = theme
         for keys, sight in (
-            ((), "It failed for good after 1 attempt"),
+            ((), "Permanently failed after 1 attempt"),
             (("slash",), "severity:>=high"),
             (("escape", "2"), "Destinations · 3"),
             (("n",), "SOC on-call"),
@@ -109,7 +109,7 @@ async def test_where_no_colour_is_wanted_none_is_written_and_the_cursor_is_turne
     monkeypatch.setenv("NO_COLOR", "1")
     async with viewer(WIDE) as user:
         for keys, sight in (
-            ((), "It failed for good after 1 attempt"),
+            ((), "Permanently failed after 1 attempt"),
             (("2",), "Destinations · 3"),
             (("n",), "SOC on-call"),
         ):
@@ -131,7 +131,7 @@ async def test_what_lies_under_a_dialog_is_seen_in_the_terminals_own_colours(
     async with viewer(WIDE) as user:
         user.app.theme = theme
         for key, dialog in (("semicolon", Jump), ("question_mark", Help), ("y", Choose), ("R", Confirm)):
-            await user.sees("Alerts · 7", "It failed for good after 1 attempt")
+            await user.sees("Alerts · 7", "Permanently failed after 1 attempt")
             await user.settles()
             await user.press(key)
             await user.until(lambda dialog=dialog: isinstance(user.app.screen, dialog))

@@ -57,7 +57,7 @@ async def test_the_answer_may_come_with_the_key_that_asks(viewer: Opens, bench: 
         await user.settles()
         assert {bench.progress(delivery).state for delivery in deliveries} == {State.FAILED}
         await user.press_at_once("R", "y")
-        await user.hears("Sending again 2 deliveries")
+        await user.hears("Resending 2 deliveries")
         assert {bench.progress(delivery).state for delivery in deliveries} == {State.SCHEDULED}
 
 

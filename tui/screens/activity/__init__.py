@@ -1,1 +1,1 @@
-"""Activity: what is being delivered, as figures and graphs."""
+"""The Activity screen: deliveries as figures and charts."""

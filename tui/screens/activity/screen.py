@@ -1,4 +1,4 @@
-"""How delivering has gone: by the minute for the last hour, by destination for the hour and the day."""
+"""The Activity screen: attempts by minute for the last hour, by destination for the last hour and day."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -20,10 +20,10 @@ from tui.store.reading import activity
 
 _REFRESH_S = 2
 _AT_ONCE = 3
-"""Spans in one read, so that other reads need not wait for all of them."""
+"""Spans in one read, so that other reads do not wait for all of them."""
 _AXIS = 9
 _SHORT, _TALL = 20, 34
-"""Lines below which there are no charts, for the table needs them, and from which they are taller."""
+"""Height in lines below which there are no charts (room for the table), and from which they are tall."""
 _SHARES = (0.50, 0.95, 0.99)
 _FAILED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELIVERED)
 
@@ -60,7 +60,7 @@ class ActivityScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Activity"
-        self.query_one("#charts", Static).update(Content.styled("counting…", words.MUTED))
+        self.query_one("#charts", Static).update(Content.styled("Loading…", words.MUTED))
 
     # --- reading
 
@@ -68,7 +68,7 @@ class ActivityScreen(LiveScreen):
         self.begin(self._read, "read")
 
     async def load(self) -> None:
-        """Told of every change, which is far more often than figures of minutes need to be read."""
+        """Called at every change. Figures by minute need fewer reads, so `tick` does them."""
         if self.was_lost:
             self._activity.forget()
             await self._read()
@@ -156,8 +156,8 @@ class ActivityScreen(LiveScreen):
 
 
 def _heading(title: str, counts: Sequence[int]) -> Content:
-    told = f"  {sum(counts):,} in the last hour, {max(counts):,} at most, {counts[-1]:,} now"
-    return Content.assemble((title, "bold $text-primary"), (told, words.MUTED))
+    figures = f"  {sum(counts):,} in the last hour, peak {max(counts):,}/min, now {counts[-1]:,}/min"
+    return Content.assemble((title, "bold $text-primary"), (figures, words.MUTED))
 
 
 def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[Content]:
@@ -169,17 +169,17 @@ def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[C
     ]
 
 
-# --- the table: a name, then the same columns for the hour and for the day, as far as there is room
+# --- the table: a name, then the same columns for hour and day, as many as there is room for
 
 _COLUMNS = ("attempts", "ok", "p50", "p95", "p99")
 _CELLS = (9, 5, 6, 6, 6)
 _SPANS = ("LAST HOUR", "LAST 24 HOURS")
 _LEAST_NAME, _MOST_NAME = 12, 40
-"""Cells of a name: what tells it from others, and no more than lets the eye find its figures."""
+"""Cells for a name: enough to tell it from others, few enough to keep its figures close."""
 
 
 def _shown(width: int) -> tuple[int, int]:
-    """How many of the spans there is room for beside a name, and how many of their columns."""
+    """Return how many spans fit beside a name, and how many columns of each."""
     room = width - _LEAST_NAME
     if room >= len(_SPANS) * sum(_CELLS):
         return len(_SPANS), len(_CELLS)
@@ -187,7 +187,7 @@ def _shown(width: int) -> tuple[int, int]:
 
 
 def _name_cells(width: int) -> int:
-    """What the figures leave."""
+    """The room that the figures leave."""
     spans, columns = _shown(width)
     return max(_LEAST_NAME, min(width - spans * sum(_CELLS[:columns]), _MOST_NAME))
 

@@ -1,1 +1,1 @@
-"""One alert: its details, its attempts, and what can be done with it."""
+"""One alert: its details, its attempts and the actions on it."""

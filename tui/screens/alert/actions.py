@@ -1,4 +1,4 @@
-"""What can be done with deliveries, the same wherever they are shown: send again, cancel."""
+"""Actions on deliveries, shared by every screen that shows them: resend and cancel."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,29 +20,32 @@ from tui.store.reading import queries
 from tui.store.reading.views import AlertRow, DeliveryRow, FoldRow
 
 _MOST_NAMED = 5
-NOWHERE = "This alert was sent nowhere"
+NO_DELIVERIES = "This alert has no deliveries"
 
 
 @dataclass(frozen=True, slots=True)
 class _Deed:
-    """The words of something done to deliveries."""
+    """The words for an action on deliveries."""
 
     doing: str
+    """While it is under way, in the progress dialog."""
+    done: str
+    """Once it is stored, in the message. A resend is still on its way then."""
     not_done: str
 
 
-_RESENDING = _Deed("Sending again", "not sent again")
-_SENDING = _Deed("Sending", "not sent")
-_CANCELLING = _Deed("Cancelling", "not cancelled")
+_RESENDING = _Deed("Resending", "Resending", "not resent")
+_SENDING = _Deed("Sending", "Sending", "not sent")
+_CANCELLING = _Deed("Cancelling", "Cancelled", "not cancelled")
 
 
-# --- sending again
+# --- resending
 
 
 async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
-    """Send again what failed of these alerts; whether anything was asked for.
+    """Resend the failed deliveries of these alerts. Return whether a resend was requested.
 
-    Several alerts are counted and confirmed first; so is sending again what was delivered.
+    Asks for confirmation first if there are several alerts, or if nothing has failed.
     """
     deliveries = [delivery for row in rows for delivery in row.deliveries]
     failed = [delivery for delivery in deliveries if delivery.standing is Standing.FAILED]
@@ -65,7 +68,7 @@ async def resend_alerts(screen: Screen[Any], context: Context, rows: Sequence[Al
 
 
 async def resend_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
-    """Send one delivery again; asks first if it has not failed."""
+    """Resend one delivery. Asks for confirmation first unless it has failed."""
     if delivery.standing is not Standing.FAILED or delivery.deleted:
         return await _resend_though_not_failed(screen, context, [delivery])
     await _resend(screen, context, [delivery])
@@ -79,24 +82,34 @@ async def _resend_though_not_failed(
         screen.notify(f"{reason}.", severity="warning")
         return False
     ready = _ready(deliveries)
-    # What was delivered beside one that is being retried would only come twice.
+    # Resend only what is being retried, if anything is: the receivers of the others have the alert already.
     ready = [delivery for delivery in ready if delivery.standing is Standing.RETRYING] or ready
-    names = ", ".join(f"{visible(d.destination)} ({d.standing})" for d in ready[:_MOST_NAMED])
-    if len(ready) > _MOST_NAMED:
-        names += f" and {len(ready) - _MOST_NAMED:,} more"
-    if not await _confirm(screen, f"Nothing failed. Send again to {names}?", "Send again"):
+    if not await _confirm(screen, _resend_question(ready), "Send again"):
         return False
     await _resend(screen, context, ready)
     return True
 
 
+def _resend_question(deliveries: Sequence[DeliveryRow]) -> str:
+    delivered = all(delivery.standing is Standing.DELIVERED for delivery in deliveries)
+    names = ", ".join(
+        visible(each.destination) + ("" if delivered else f" ({each.standing})")
+        for each in deliveries[:_MOST_NAMED]
+    )
+    if len(deliveries) > _MOST_NAMED:
+        names += f" and {len(deliveries) - _MOST_NAMED:,} more"
+    if delivered:
+        return f"Already delivered to {names}. Send it again?"
+    return f"No delivery has failed. Send it again to {names}?"
+
+
 def why_not_resend(deliveries: Sequence[DeliveryRow]) -> str | None:
-    """Why none of these can be sent again now; None where one can."""
-    if not deliveries or _ready(deliveries):  # what went nowhere can be sent somewhere
+    """Return why none of these can be resent now, or None if one can."""
+    if not deliveries or _ready(deliveries):  # without deliveries, resending asks for a destination
         return None
     if all(delivery.deleted for delivery in deliveries):
-        return "Its destination has been deleted: it cannot be sent again"
-    return "It is being sent right now: wait for the answer, then try again"
+        return "Cannot resend: the destination has been deleted"
+    return "Being sent right now: wait for the answer, then try again"
 
 
 def _ready(deliveries: Sequence[DeliveryRow]) -> list[DeliveryRow]:
@@ -104,10 +117,13 @@ def _ready(deliveries: Sequence[DeliveryRow]) -> list[DeliveryRow]:
 
 
 async def send_folded(screen: Screen[Any], context: Context, folds: Sequence[FoldRow]) -> bool:
-    """Deliver what folded into other alerts on its own, after a question; whether it was asked for."""
+    """Deliver folded alerts separately, after confirmation. Return whether that was requested."""
     names = ", ".join(sorted({visible(fold.destination) for fold in folds}))
-    what = "It folded into another alert" if len(folds) == 1 else f"{len(folds):,} folded into other alerts"
-    if not await _confirm(screen, f"{what}. Send to {names} all the same?", "Send"):
+    if len(folds) == 1:
+        question = f"This alert was folded into another one. Send it separately to {names}?"
+    else:
+        question = f"{len(folds):,} alerts were folded into others. Send them separately to {names}?"
+    if not await _confirm(screen, question, "Send"):
         return False
 
     async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
@@ -119,15 +135,17 @@ async def send_folded(screen: Screen[Any], context: Context, folds: Sequence[Fol
 
 
 async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequence[int]) -> bool:
-    """Deliver alerts that were sent nowhere to a destination that is chosen; whether one was."""
+    """Ask for a destination and deliver alerts without deliveries to it. Return whether one was chosen."""
     known = await context.read(destinations.all_destinations)
     if not known:
-        screen.notify("There is no destination to send it to: add one first.", severity="warning")
+        screen.notify("There are no destinations. Add one first.", severity="warning")
         return False
     keys = (*"123456789", *" " * len(known))
     choices = [(str(each.id), key, _place(each)) for each, key in zip(known, keys, strict=False)]
-    what = NOWHERE if len(alert_keys) == 1 else f"{len(alert_keys):,} alerts were sent nowhere"
-    chosen = await screen.app.push_screen_wait(Choose(f"{what}. Send to", choices))
+    one = len(alert_keys) == 1
+    what = NO_DELIVERIES if one else f"{len(alert_keys):,} alerts have no deliveries"
+    title = f"{what}. Send {'it' if one else 'them'} to:"
+    chosen = await screen.app.push_screen_wait(Choose(title, choices))
     if chosen is None:
         return False
 
@@ -137,25 +155,25 @@ async def send_somewhere(screen: Screen[Any], context: Context, alert_keys: Sequ
     result = await in_batches(screen, step, alert_keys, _SENDING.doing)
     to = next(each for each in known if str(each.id) == chosen)
     name = visible(to.name)
-    waits = f"{'It waits' if result.done == 1 else 'They wait'}: {name} is paused" if to.paused else ""
-    _tell(screen, result, _SENDING, f"to {name}", len(alert_keys), waits)
+    pending = f"Pending until {name} is resumed" if to.paused else ""
+    _tell(screen, result, _SENDING, f"to {name}", len(alert_keys), pending)
     return True
 
 
 def _place(destination: Destination) -> str:
-    """As one of those that can be chosen."""
+    """The label of a destination in the list of choices."""
     return visible(destination.name) + (f"  {words.PAUSED} paused" if destination.paused else "")
 
 
 async def resend_all_failed(screen: Screen[Any], context: Context, filter: Filter) -> None:
-    """Send again every failed delivery of the alerts that match, after a confirmation that counts them."""
+    """Resend every failed delivery of the alerts that match, after a confirmation that counts them."""
     wanted = without_tests(filter) + term(Key.STATE, Standing.FAILED)
     ids = await context.read(queries.matching_deliveries, wanted, context.clock())
-    under = " under this filter" if filter else ""
     if not ids:
-        screen.notify(f"No delivery has failed{under}")
+        screen.notify("No failed deliveries match this filter" if filter else "No failed deliveries")
         return
-    question = f"Send {words.counted(len(ids), 'failed delivery')}{under} again?"
+    matching = " matching this filter" if filter else ""
+    question = f"Send {words.counted(len(ids), 'failed delivery')}{matching} again?"
     if await _confirm(screen, question, "Send again"):
         await _resend_ids(screen, context, ids, words.counted(len(ids), "delivery"))
 
@@ -178,14 +196,17 @@ async def _resend_ids(screen: Screen[Any], context: Context, ids: Sequence[int],
 
 
 async def cancel_alerts(screen: Screen[Any], context: Context, rows: Sequence[AlertRow]) -> bool:
-    """Withdraw what waits of these alerts, more than one after a question; whether it was done."""
+    """Cancel the pending deliveries of these alerts. Return whether that was done.
+
+    Asks for confirmation first if there are several.
+    """
     deliveries = [delivery for row in rows for delivery in row.deliveries]
     of = f" of {len(rows):,} selected alerts" if len(rows) > 1 else ""
     return await _cancel(screen, context, deliveries, of)
 
 
 async def cancel_delivery(screen: Screen[Any], context: Context, delivery: DeliveryRow) -> bool:
-    """Withdraw one delivery; whether it was done."""
+    """Cancel one delivery. Return whether that was done."""
     return await _cancel(screen, context, [delivery], "")
 
 
@@ -193,53 +214,53 @@ async def _cancel(screen: Screen[Any], context: Context, deliveries: Sequence[De
     if reason := why_not_cancel(deliveries):
         screen.notify(f"{reason}.", severity="warning")
         return False
-    waiting = [delivery for delivery in deliveries if delivery.state is State.SCHEDULED]
-    names = ", ".join(sorted({visible(delivery.destination) for delivery in waiting}))
-    to = f" to {names}" if len(waiting) <= 3 else ""
-    what = f"{words.counted(len(waiting), 'waiting delivery')}{to}{of}"
-    if len(waiting) > 1 and not await _confirm(screen, f"Cancel {what}?", "Cancel them"):
+    pending = [delivery for delivery in deliveries if delivery.state is State.SCHEDULED]
+    names = ", ".join(sorted({visible(delivery.destination) for delivery in pending}))
+    to = f" to {names}" if len(pending) <= 3 else ""
+    what = f"{words.counted(len(pending), 'pending delivery')}{to}{of}"
+    if len(pending) > 1 and not await _confirm(screen, f"Cancel {what}?", "Cancel deliveries", "Keep them"):
         return False
 
     async def step(some: Sequence[int]) -> Mapping[int, Refused | None]:
         return await context.write(outbox.cancel, some)
 
-    ids = [delivery.id for delivery in waiting]
+    ids = [delivery.id for delivery in pending]
     result = await in_batches(screen, step, ids, _CANCELLING.doing)
     _tell(screen, result, _CANCELLING, what, len(ids))
     return True
 
 
 def why_not_cancel(deliveries: Sequence[DeliveryRow]) -> str | None:
-    """Why none of these can be withdrawn; None where one can."""
+    """Return why none of these can be cancelled, or None if one can."""
     if any(delivery.state is State.SCHEDULED for delivery in deliveries):
         return None
-    return f"{_why_none_waits({delivery.standing for delivery in deliveries})}: there is nothing to cancel"
+    return f"Nothing to cancel: {_why_none_is_pending({delivery.standing for delivery in deliveries})}"
 
 
-def _why_none_waits(standings: set[Standing]) -> str:
+def _why_none_is_pending(standings: set[Standing]) -> str:
     if not standings:
-        return NOWHERE
+        return "this alert has no deliveries"
     if Standing.SENDING in standings:
-        return "It is being sent right now"
-    return f"It {_ENDED[standings.pop()]} already" if len(standings) == 1 else "Nothing waits"
+        return "it is being sent right now"
+    return _ENDED[standings.pop()] if len(standings) == 1 else "no delivery is pending"
 
 
 _ENDED = {
-    Standing.DELIVERED: "has been delivered",
-    Standing.FAILED: "has failed",
-    Standing.CANCELLED: "has been cancelled",
+    Standing.DELIVERED: "it has already been delivered",
+    Standing.FAILED: "it has already failed",
+    Standing.CANCELLED: "it has already been cancelled",
 }
 
 
-# --- the words for it
+# --- questions and messages
 
 
-async def _confirm(screen: Screen[Any], question: str, yes: str) -> bool:
-    return await screen.app.push_screen_wait(Confirm(question, yes=yes, no="Leave it"))
+async def _confirm(screen: Screen[Any], question: str, yes: str, no: str = "Cancel") -> bool:
+    return await screen.app.push_screen_wait(Confirm(question, yes=yes, no=no))
 
 
-def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: int, waits: str = "") -> None:
-    """What became of it; `waits` says why nothing of what was done can be seen yet."""
+def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: int, pending: str = "") -> None:
+    """Report the result in a message. `pending` replaces it if the deliveries cannot be sent yet."""
     if result.trouble:
         left = f"{result.left:,} {deed.not_done}" if asked > 1 else deed.not_done.capitalize()
         screen.notify(f"{left}: {result.trouble}", severity="error", markup=False)
@@ -247,7 +268,7 @@ def _tell(screen: Screen[Any], result: Result, deed: _Deed, what: str, asked: in
         stopped = f"Stopped: {result.done:,} of {asked:,} done, {result.left:,} {deed.not_done}"
         screen.notify(stopped, severity="warning", markup=False)
     elif result.done:
-        screen.notify(waits or f"{deed.doing} {what}", markup=False)
+        screen.notify(pending or f"{deed.done} {what}", markup=False)
     if result.refused:
         count = (
             f"{len(result.refused):,} {deed.not_done}: " if asked > 1 else f"{deed.not_done.capitalize()}: "

@@ -1,4 +1,4 @@
-"""Works through many deliveries a batch at a time, so that the database is not held for long."""
+"""Change many deliveries in batches, so that no transaction holds the database for long."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,19 +19,19 @@ from tui.store.errors import StoreUnavailable
 BATCH = 500
 
 Step = Callable[[Sequence[int]], Awaitable[Mapping[int, Refused | None]]]
-"""Does it for some deliveries, and tells of each why it was not done."""
+"""Takes the IDs of a batch; returns for each why it was refused, or None."""
 
 
 @dataclass
 class Result:
-    """What became of the deliveries that were worked through."""
+    """The outcome of a run over many deliveries."""
 
     done: int = 0
     refused: list[str] = field(default_factory=list[str])
     left: int = 0
-    """How many were not come to."""
+    """How many were not processed."""
     trouble: str = ""
-    """Why not, if it was not a person who stopped it."""
+    """The error that stopped the run. Empty if it finished or the user stopped it."""
 
     def count(self, answers: Mapping[int, Refused | None]) -> None:
         refused = [str(refusal) for refusal in answers.values() if refusal is not None]
@@ -41,7 +41,7 @@ class Result:
 
 
 async def in_batches(screen: Screen[Any], step: Step, ids: Sequence[int], doing: str) -> Result:
-    """Do `step` for all of `ids`; of more than one batch a dialog shows how far it is, and esc stops it."""
+    """Call `step` for all of `ids`. More than one batch gets a progress dialog, which esc stops."""
     if len(ids) > BATCH:
         return await screen.app.push_screen_wait(BatchesDialog(step, ids, doing))
     result = Result(left=len(ids))
@@ -72,7 +72,7 @@ class BatchesDialog(Dialog[Result]):
             yield Static(id="batches", classes="question")
             yield ProgressBar(len(self._ids), show_eta=False)
             yield Static(
-                Content.styled("esc stops; what is done by then stays done", words.MUTED), id="stops"
+                Content.styled("esc to stop · finished batches are not undone", words.MUTED), id="stops"
             )
 
     def on_mount(self) -> None:
@@ -94,11 +94,11 @@ class BatchesDialog(Dialog[Result]):
         self.dismiss(result)
 
     def on_screen_resume(self) -> None:
-        if self._result is not None:  # the work ended under the palette
+        if self._result is not None:  # the work ended while the palette was open
             self.dismiss(self._result)
 
-    def _tell(self, come_to: int) -> None:
+    def _tell(self, processed: int) -> None:
         self.query_one("#batches", Static).update(
-            Content(f"{self._doing}: {come_to:,} of {len(self._ids):,}")
+            Content(f"{self._doing}: {processed:,} of {len(self._ids):,}")
         )
-        self.query_one(ProgressBar).update(progress=come_to)
+        self.query_one(ProgressBar).update(progress=processed)

@@ -1,4 +1,4 @@
-"""Two attempts beside each other, or one below the other where the terminal is narrow."""
+"""Two attempts side by side, or one below the other in a narrow terminal."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from tui.store.reading import queries
 from tui.store.reading.views import AttemptRow, DeliveryRow
 
 _WIDE = 110
-"""Columns from which the two stand side by side."""
+"""Terminal width in columns from which the attempts are side by side."""
 _STYLES = {SAME: "", CHANGED: "$text-warning", ADDED: "$text-success", GONE: "$text-error"}
 
 
@@ -39,7 +39,7 @@ class AttemptComparison(ReadingScreen):
     def __init__(
         self, context: Context, alert: Alert, pair: Sequence[tuple[DeliveryRow, AttemptRow]]
     ) -> None:
-        """`pair`: the earlier attempt and the later, each with its delivery."""
+        """Compare the attempts of `pair`, the earlier one first, each with its delivery."""
         super().__init__()
         self.context, self._alert, self._pair = context, alert, pair
         self._titles: list[str] = []
@@ -62,7 +62,7 @@ class AttemptComparison(ReadingScreen):
                 for delivery, attempt in self._pair
             ]
         except StoreUnavailable as error:
-            self.notify(f"The attempts cannot be read: {error}", severity="error", markup=False)
+            self.notify(f"Cannot read the attempts: {error}", severity="error", markup=False)
             return
         self._titles = [side.title for side in sides]
         now = self.context.clock()
@@ -70,7 +70,7 @@ class AttemptComparison(ReadingScreen):
         self._draw()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)  # once the lines know their new width
+        self.call_after_refresh(self._draw)  # once the view has its new width
 
     def action_toggle_same(self) -> None:
         self._hides_same = not self._hides_same
@@ -91,14 +91,14 @@ class AttemptComparison(ReadingScreen):
             if section.pairs:
                 pairs = [pair for pair in section.pairs if pair.sign != SAME or not self._hides_same]
                 drawn = _beside(pairs, width) if is_wide else _below(pairs)
-                title = f"{section.title}  = the same" if section.is_same else section.title
+                title = f"{section.title}  (identical)" if section.is_same else section.title
                 held = [Line(content) for content in drawn]
                 lines += heading(title, section.title, held, folded=section.is_same)
         self.query_one(LineView).show(lines)
 
 
 def _beside(pairs: Sequence[Pair], width: int) -> Iterator[Content]:
-    """The earlier on the left, the later on the right, the sign between them."""
+    """The earlier attempt on the left, the later one on the right, the sign between them."""
     column = (width - 5) // 2
     for pair in pairs:
         style = _STYLES[pair.sign]
@@ -115,7 +115,7 @@ def _beside(pairs: Sequence[Pair], width: int) -> Iterator[Content]:
 
 
 def _below(pairs: Sequence[Pair]) -> Iterator[Content]:
-    """The earlier above the later."""
+    """The earlier attempt above the later one."""
     for pair in pairs:
         if pair.sign == SAME:
             texts = [pair.left] if pair.left == pair.right else [pair.left, pair.right]

@@ -1,4 +1,4 @@
-"""Copies something of an alert: the payload, the answer, a `curl` command, the error, the alert id."""
+"""Copy part of an alert: the payload, the response, the error, a `curl` command or the alert ID."""
 
 import asyncio
 from typing import Any
@@ -17,19 +17,19 @@ from tui.screens.shared.dialogs import Choose, ShowText
 from tui.store.reading import queries
 from tui.store.reading.views import AlertDetails
 
-_BY_HAND = "by hand"
+_AS_TEXT = "as text"
 
 
 async def copy_from(screen: Screen[Any], context: Context, pane: AlertPane) -> None:
-    """Ask what to copy of the alert that is shown, and copy it."""
+    """Ask what to copy of the alert in the details pane, and copy it."""
     details, chosen = pane.details, pane.chosen
     if details is None:
-        screen.notify(PRUNED if pane.is_pruned else "There is no alert to copy from", severity="warning")
+        screen.notify(PRUNED if pane.is_pruned else "No alert is selected", severity="warning")
         return
     choices = _choices(chosen)
-    by_hand = (_BY_HAND, "t", "as text on the screen, to select by hand …")
-    what = await screen.app.push_screen_wait(Choose("Copy", [*choices, by_hand]))
-    shows = what == _BY_HAND
+    as_text = (_AS_TEXT, "t", "show as text, to select with the mouse …")
+    what = await screen.app.push_screen_wait(Choose("Copy", [*choices, as_text]))
+    shows = what == _AS_TEXT
     if shows:
         what = await screen.app.push_screen_wait(Choose("Show as text", choices))
     if what is None:
@@ -44,23 +44,26 @@ async def copy_from(screen: Screen[Any], context: Context, pane: AlertPane) -> N
 
 
 def _choices(chosen: Chosen | None) -> list[tuple[str, str, str]]:
-    """What there is to copy: its name, its key, its words."""
-    choices = [("payload", "p", "payload, as it is sent")]
+    """Return what can be copied, each as (name, key, label)."""
+    choices = [("payload", "p", "payload (request body)")]
     if chosen is not None and chosen.attempt is not None:
         if chosen.attempt.status_code is not None:
             choices.append(("response", "r", "response body of this attempt"))
         if chosen.attempt.error:
             choices.append(("error", "e", "error of this attempt"))
     if chosen is not None:
-        choices.append(("curl", "c", "a curl command, secrets masked"))
-        choices.append(("curl with secrets", "s", "a curl command with secrets, signed now"))
+        choices.append(("curl", "c", "curl command, secrets masked"))
+        choices.append(("curl with secrets", "s", "curl command with secrets, signed now"))
     return [*choices, ("id", "i", "alert id")]
 
 
 async def _text_of(
     context: Context, details: AlertDetails, chosen: Chosen | None, what: str
 ) -> tuple[str, str]:
-    """The text, and what it is called. Raises SecretUnavailable, or Invalid for a secret that is none."""
+    """Return the text and a description of it.
+
+    Raises SecretUnavailable if a secret cannot be read, Invalid if its value is not a valid secret.
+    """
     attempt = chosen.attempt if chosen else None
     match what:
         case "response" if attempt is not None:
@@ -82,7 +85,7 @@ async def _text_of(
 
 
 def _round(chosen: Chosen | None) -> int:
-    """Of the attempt under the cursor: its payload is what the rest of the screen shows."""
+    """The round of the attempt under the cursor: the pane shows the payload of that round."""
     if chosen is None:
         return 1
     return chosen.attempt.round if chosen.attempt else chosen.delivery.row.round
@@ -98,7 +101,7 @@ async def _curl(context: Context, details: AlertDetails, chosen: Chosen, *, with
                 details.alert, destination, webhook_id=webhook_id, round=round, timestamp=timestamp
             )
         )
-    request = await asyncio.to_thread(  # a secret may lie in a file
+    request = await asyncio.to_thread(  # a secret may be in a file
         build_request,
         details.alert,
         destination,

@@ -1,4 +1,4 @@
-"""Delivery Status: a line per destination, its attempts by round below, newest first."""
+"""The Delivery Status list: a line per destination, below it its attempts by round, newest first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,21 +20,21 @@ _Part = Content | str | tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a line stands for: a delivery and, where there is one, its attempt."""
+    """What a line shows: a delivery and, if there is one, an attempt."""
 
     delivery: DeliveryDetails
     attempt: AttemptRow | None
 
     @property
     def previous(self) -> AttemptRow | None:
-        """The attempt of the same delivery that was made before this one."""
+        """The attempt before this one in the same delivery."""
         attempts = self.delivery.attempts
         places = [place for place, made in enumerate(attempts) if made is self.attempt]
         return attempts[places[0] + 1] if places and places[0] + 1 < len(attempts) else None
 
 
 def choices(deliveries: Sequence[DeliveryDetails]) -> dict[str, Chosen]:
-    """What each line stands for, by its key; a delivery and a round stand for their newest attempt."""
+    """Map the key of each line to what it shows. A delivery or a round shows its newest attempt."""
     chosen: dict[str, Chosen] = {}
     for delivery in deliveries:
         chosen[_delivery_key(delivery)] = Chosen(delivery, next(iter(delivery.attempts), None))
@@ -48,7 +48,7 @@ def choices(deliveries: Sequence[DeliveryDetails]) -> dict[str, Chosen]:
 
 
 def opening(deliveries: Sequence[DeliveryDetails]) -> str:
-    """The key of the line to begin with: the delivery that the list tells of first."""
+    """Return the key of the line to start on: the delivery that the list of alerts names first."""
     first = min(deliveries, key=lambda each: words.ORDER.index(each.row.standing), default=None)
     return _delivery_key(first) if first else ""
 
@@ -66,7 +66,7 @@ def _attempt_key(attempt: AttemptRow) -> str:
 
 
 def links(details: AlertDetails) -> dict[str, int]:
-    """The alert that each line leads to, by the line's key: what folded, and what it folded into."""
+    """Map the keys of lines that lead to another alert (a fold, either way) to the key of that alert."""
     found = {_fold_key(fold): fold.into_key for fold in details.folds if fold.into_key is not None}
     for delivery in details.deliveries:
         found |= {_folded_key(folded): folded.key for folded in delivery.folded}
@@ -74,7 +74,7 @@ def links(details: AlertDetails) -> dict[str, int]:
 
 
 def fold_at(details: AlertDetails, key: str) -> FoldRow | None:
-    """What the line with this key says has folded into another alert."""
+    """Return the fold that the line with this key shows, if it shows one."""
     return next((fold for fold in details.folds if _fold_key(fold) == key), None)
 
 
@@ -91,19 +91,19 @@ def _folded_key(folded: FoldedAlert) -> str:
 
 
 Rounds = dict[int, list[Line]]
-"""The lines of its attempts, by the id of the delivery."""
+"""The lines of the attempts, by delivery ID."""
 
 
 def attempt_lines(deliveries: Sequence[DeliveryDetails], *, now: int, marked: int | None) -> Rounds:
-    """Made apart from the lines of the deliveries, which change every second.
+    """Make the lines of the attempts. Separate from those of the deliveries, which change every second.
 
-    `marked` is the id of the attempt that others are compared with.
+    `marked` is the ID of the attempt marked for comparison.
     """
     return {delivery.row.id: _rounds(delivery, now, marked) for delivery in deliveries}
 
 
 def delivery_status(details: AlertDetails, rounds: Rounds, *, limit: int, now: int) -> list[Line]:
-    """`limit` is the number of attempts in a round."""
+    """Make all lines. `limit` is the number of attempts in a round."""
     lines: list[Line] = []
     deliveries = details.deliveries
     for delivery in deliveries:
@@ -115,10 +115,10 @@ def delivery_status(details: AlertDetails, rounds: Rounds, *, limit: int, now: i
 
 
 def _folds(folds: Sequence[FoldRow]) -> list[Line]:
-    """The destinations where it folded into another alert."""
+    """The destinations where the alert was folded into another one."""
     lines: list[Line] = []
     for fold in folds:
-        into = visible(fold.into_headline or "an alert that is gone")
+        into = visible(fold.into_headline or "an alert that was pruned")
         parts: list[_Part] = [(f"{words.FOLDED} ", words.MUTED), (visible(fold.destination), "bold")]
         if fold.deleted:
             parts.append((" (deleted)", words.MUTED))
@@ -129,12 +129,12 @@ def _folds(folds: Sequence[FoldRow]) -> list[Line]:
 
 
 def _folded(delivery: DeliveryDetails, now: int) -> list[Line]:
-    """How many alerts folded into it; under that the last of them."""
+    """The number of alerts folded into this delivery and, below it, the last of them."""
     row = delivery.row
     if row.folded_at is None:
         return []
     ago = words.span(now - row.folded_at)
-    told = f"×{row.folded + 1:,}  folded {row.folded:,} more, last {ago} ago"
+    told = f"×{row.folded + 1:,}  {row.folded:,} more folded, last {ago} ago"
     shown = [
         Line(
             Content.assemble(
@@ -171,7 +171,7 @@ def _delivery(delivery: DeliveryDetails, limit: int, now: int) -> Content:
 
 
 def _rounds(delivery: DeliveryDetails, now: int, marked: int | None) -> list[Line]:
-    """The attempts; of several rounds, under a line each that folds all but the last away."""
+    """The attempts. Several rounds have a line each, and all but the last are collapsed."""
     rounds = [(number, list(made)) for number, made in groupby(delivery.attempts, lambda a: a.round)]
     if len(rounds) == 1:
         return [_attempt(attempt, now, marked, depth=1) for attempt in rounds[0][1]]

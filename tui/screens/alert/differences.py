@@ -1,4 +1,4 @@
-"""What differs between two attempts, as pairs of lines each with its sign."""
+"""The differences between two attempts, as pairs of lines with a sign each."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from tui.store.reading.views import AttemptRow, DeliveryRow, Exchange
 
 SAME, CHANGED, ADDED, GONE = " ", "~", "+", "-"
 _AROUND = 3
-"""Equal lines that are kept around what differs."""
+"""Lines of context around a difference."""
 _MOST_LINES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two."""
+    """One of the two attempts."""
 
     delivery: DeliveryRow
     attempt: AttemptRow
@@ -53,7 +53,7 @@ class Section:
 
 
 def differences(alert: Alert, left: Side, right: Side, now: int) -> list[Section]:
-    """Facts, answers and requests of both, side by side."""
+    """Compare the facts, responses and requests of two attempts."""
     return [
         Section("ATTEMPT", _named(_facts(left, now), _facts(right, now))),
         Section("RESPONSE", list(_compared(_response(left), _response(right)))),
@@ -78,7 +78,7 @@ def _facts(side: Side, now: int) -> dict[str, str]:
 
 
 def _headers(side: Side, *, sent: bool) -> dict[str, str]:
-    """By name in small letters; what came more than once on one line, as HTTP reads it."""
+    """Headers by lower-case name. Repeated headers are joined with a comma (RFC 9110, section 5.3)."""
     pairs: Headers = ()
     if side.exchange is not None:
         pairs = side.exchange.request_headers if sent else side.exchange.response_headers
@@ -103,7 +103,7 @@ def _request(alert: Alert, side: Side) -> list[str]:
 
 
 def _named(left: dict[str, str], right: dict[str, str]) -> list[Pair]:
-    """What both name, in the order of the left; a name whose value is empty is not there."""
+    """Pair the entries by name, in the order of `left`. An empty value counts as missing."""
     pairs: list[Pair] = []
     for name in dict.fromkeys([*left, *right]):
         before, after = left.get(name, ""), right.get(name, "")
@@ -114,7 +114,7 @@ def _named(left: dict[str, str], right: dict[str, str]) -> list[Pair]:
 
 
 def _compared(left: list[str], right: list[str]) -> Iterator[Pair]:
-    """Line by line; long stretches that are equal are left out and counted."""
+    """Compare line by line. Long equal stretches are replaced by their count."""
     left, right = left[:_MOST_LINES], right[:_MOST_LINES]
     blocks = SequenceMatcher(None, left, right).get_opcodes()
     for place, (kind, i, j, k, m) in enumerate(blocks):

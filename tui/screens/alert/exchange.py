@@ -1,4 +1,4 @@
-"""One attempt in full: what was sent, and what came back."""
+"""One attempt in full: the request and the response."""
 
 from textual.content import Content
 
@@ -12,11 +12,11 @@ from tui.screens.shared.lines import Line
 from tui.store.reading.views import AttemptRow, Exchange
 
 ATTEMPT, RESPONSE, REQUEST = "attempt", "response", "request"
-"""The keys of its headings."""
+"""The keys of the headings."""
 
 
 def exchange_lines(alert: Alert, attempt: AttemptRow, exchange: Exchange | None, now: int) -> list[Line]:
-    """The sections of an attempt; `exchange` is None while it is on its way."""
+    """Make the sections of an attempt. `exchange` is None while the request is under way."""
     lines = heading(_title(attempt), ATTEMPT, _facts(attempt, now))
     if exchange is not None and attempt.status_code is not None:
         lines += heading(

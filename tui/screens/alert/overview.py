@@ -1,4 +1,4 @@
-"""The alert itself: every field of it."""
+"""The alert itself: all its fields."""
 
 from textual.content import Content
 
@@ -9,21 +9,21 @@ from tui.screens.shared.lines import Line
 from tui.store.reading.views import AlertDetails, FoldRow
 
 CONTEXT = "context"
-"""The key of its heading."""
-_UNFOLD = "It is stored like any other; r sends it on its own all the same."
+"""The key of the heading."""
+_UNFOLD = "The alert is stored. Press r to send it separately."
 _LONGEST_TITLE = 500
-"""In the header, which cuts it at the width anyway; below it stands in full."""
+"""Characters in the header, which is cut at the width anyway. The section below has the full title."""
 
 
 def heading(title: str, key: str, lines: list[Line], *, folded: bool = False) -> list[Line]:
-    """A section: its title, under which `lines` and the blank line before the next fold away."""
+    """Make a section that folds: its title, `lines`, and a blank line before the next section."""
     held = [*lines, Line(Content(""))]
     content = Content.styled(title, "bold $text-primary")
     return [Line(content, key, holds=len(held), folded=folded, heading=True), *held]
 
 
 def header(details: AlertDetails, now: int) -> list[Content]:
-    """What it is in a few lines that stay in sight."""
+    """The few lines on top that do not scroll."""
     alert = details.alert
     facts = f"{visible(alert.rule_id)} · {alert.type.label} · {words.span(now - alert.created_at)} ago"
     title = words.plain(alert.headline[:_LONGEST_TITLE], "bold")
@@ -37,7 +37,7 @@ def header(details: AlertDetails, now: int) -> list[Content]:
 
 
 def overview(details: AlertDetails) -> list[Line]:
-    """Every field; the empty ones are left out."""
+    """Make the sections of all fields, without the empty ones."""
     alert = details.alert
     fields = {
         "title": alert.title,
@@ -51,7 +51,7 @@ def overview(details: AlertDetails) -> list[Line]:
         "tags": ", ".join(alert.tags),
         "dedup key": alert.dedup_key or "",
         "link": alert.link,
-        "test": "yes: sent once, and to one destination whatever it filters" if alert.test else "",
+        "test": "yes: sent once, to one destination; filters do not apply" if alert.test else "",
     }
     lines = [
         Line(Content.assemble((f"{name:<10}", words.MUTED), visible(value)))
@@ -69,13 +69,13 @@ def overview(details: AlertDetails) -> list[Line]:
 
 
 def not_sent(details: AlertDetails) -> list[Line]:
-    """Why the alert went nowhere, or not everywhere on its own; nothing if it went everywhere."""
+    """Say why the alert has no delivery, or was folded. Empty if every destination has its own delivery."""
     if details.folds:
         said = Line(Content.styled(_UNFOLD, words.MUTED))
         return heading("FOLDED", "folded", [*map(_folded, details.folds), said])
     if details.deliveries:
         return []
-    reason = visible(details.not_routed or "no reason was kept")
+    reason = visible(details.not_routed or "the reason was not recorded")
     return heading(
         "NOT SENT",
         "not-sent",
@@ -83,8 +83,8 @@ def not_sent(details: AlertDetails) -> list[Line]:
             Line(Content.styled(f"{words.NOT_ROUTED} Not sent anywhere: {reason}.", "$text-warning")),
             Line(
                 Content.styled(
-                    "Where an alert goes is settled when it arrives: what is changed in destinations"
-                    " holds for the next one. r sends this one to one of them.",
+                    "Alerts are routed when they arrive: a change to a destination applies to later alerts."
+                    " Press r to send this one to a destination.",
                     words.MUTED,
                 )
             ),
@@ -93,9 +93,9 @@ def not_sent(details: AlertDetails) -> list[Line]:
 
 
 def _folded(fold: FoldRow) -> Line:
-    into = "an alert that is gone"
+    into = "an alert that was pruned"
     if fold.into_alert_id is not None:
         into = f"{visible(fold.into_headline or '')} ({visible(fold.into_alert_id)})"
-    stands = f", which stands there as {fold.into_standing}" if fold.into_standing else ""
+    stands = f", {fold.into_standing}" if fold.into_standing else ""
     told = f"{words.FOLDED} Not sent to {visible(fold.destination)}: folded into {into}{stands}."
     return Line(Content.styled(told, "$text-warning"))

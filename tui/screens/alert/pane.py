@@ -1,4 +1,4 @@
-"""Everything about one alert: what it is, how each delivery stands, and one attempt in full."""
+"""The details pane: an alert, the state of each delivery, and one attempt in full."""
 
 import asyncio
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ from tui.store.reading import queries
 from tui.store.reading.views import AlertDetails, AttemptRow, FoldRow
 
 _SHORT = 12
-"""Lines below which the deliveries have none to spare for a heading."""
+"""Height in lines below which the deliveries get no heading."""
 PRUNED = "This alert is no longer stored: it has been pruned"
 
 
@@ -57,7 +57,7 @@ class AlertPane(Reasons, Vertical):
 
     @dataclass
     class Followed(Message):
-        """A line was opened that leads to another alert."""
+        """The user opened a line that leads to another alert."""
 
         alert_key: int
 
@@ -69,7 +69,7 @@ class AlertPane(Reasons, Vertical):
         self._key: int | None = None
         self._choices: dict[str, Chosen] = {}
         self._opening = ""
-        """The line of the deliveries that the cursor was on when the alert was opened."""
+        """The key of the delivery line that the cursor started on."""
         self._rounds: Rounds = {}
         self._header: list[Content] = []
         self._overview: list[Line] = []
@@ -77,53 +77,53 @@ class AlertPane(Reasons, Vertical):
         self._document: list[Line] = []
         self._enters = False
         self._shown: tuple[int | None, bool] | None = None
-        """The attempt whose exchange is shown, and whether it had ended."""
+        """The ID of the attempt whose exchange is shown, and whether it had ended."""
 
     def compose(self) -> ComposeResult:
-        yield Static(Content.styled("Reading the alert…", words.MUTED), id="overview")
+        yield Static(Content.styled("Loading alert…", words.MUTED), id="overview")
         yield Static(Content.styled("DELIVERY STATUS", "bold $text-primary"), id="status-heading")
         yield LineView(id="deliveries", wraps=False)
         yield LineView(id="exchange", wraps=True)
 
-    # --- what others ask
+    # --- for the screens
 
     @property
     def chosen(self) -> Chosen | None:
-        """What the cursor is on."""
+        """The delivery and attempt under the cursor."""
         return self._choose(self._choices, self._opening)
 
     @property
     def is_pruned(self) -> bool:
-        """Whether the alert was gone when it was read."""
+        """Whether the alert was missing when it was read."""
         return self._key is not None and self.details is None
 
     @property
     def chosen_fold(self) -> FoldRow | None:
-        """The destination under the cursor, where the alert folded into another."""
+        """The fold under the cursor: a destination where the alert was folded into another one."""
         line = self._deliveries.current
         return fold_at(self.details, line.key) if self.details and line else None
 
     def enter(self) -> None:
-        """Take the focus: the deliveries, or of an alert sent nowhere what there is to read."""
+        """Focus the deliveries, or the text below if the alert has none."""
         self._enters = self.details is None  # the key was faster than the first read
         if not self._enters:
             (self._deliveries if self._deliveries.display else self._exchange_view).focus()
 
     def drop_mark(self) -> bool:
-        """Whether there was an attempt marked, which there no longer is."""
+        """Remove the mark. Return whether an attempt was marked."""
         was = self._marked
         self._mark(None)
         return was is not None
 
     async def show(self, key: int | None) -> None:
-        """Show this alert, read anew; None for no alert at all."""
+        """Read this alert and show it. None shows no alert."""
         details = await self.context.read(queries.alert_details, key) if key is not None else None
         found = choices(details.deliveries if details else ())
         is_other = key != self._key
         begins_on = opening(details.deliveries if details else ()) if is_other else self._opening
-        if details is not None:  # all that is to be read is read before anything is drawn
+        if details is not None:  # read everything before drawing anything
             if is_other:
-                self._overview = await asyncio.to_thread(overview, details)  # never changes, and may be long
+                self._overview = await asyncio.to_thread(overview, details)  # never changes, may be long
                 self._shown = None
             await self._read_exchange(details, self._choose(found, begins_on, anew=is_other))
         if is_other:
@@ -134,7 +134,7 @@ class AlertPane(Reasons, Vertical):
         self._key, self.details, self._choices, self._opening = key, details, found, begins_on
         if is_changed or is_other:
             self._make_rounds()
-        with self.app.batch_update():  # one painting for all of it
+        with self.app.batch_update():  # paint once
             self._draw_header()
             self._draw_deliveries(from_top=is_other)
             self._draw_document(from_top=is_other)
@@ -143,7 +143,7 @@ class AlertPane(Reasons, Vertical):
             self.enter()
 
     def tick(self) -> None:
-        """Countdowns and ages move on."""
+        """Update countdowns and ages."""
         if self.details is not None:
             self._draw_header()
             self._draw_deliveries()
@@ -189,21 +189,21 @@ class AlertPane(Reasons, Vertical):
         self._deliveries.show(lines, from_top=from_top, cursor_on=self._opening)
 
     async def _draw_attempt(self) -> None:
-        """Show the exchange of the attempt under the cursor, if it is not shown already."""
+        """Show the exchange of the attempt under the cursor, unless it is shown already."""
         before = self._shown
         if self.details is not None:
             await self._read_exchange(self.details, self.chosen)
         self._draw_document(from_top=before is None or self._shown is None or before[0] != self._shown[0])
 
     def _choose(self, found: dict[str, Chosen], opening: str, *, anew: bool = False) -> Chosen | None:
-        """Of these what the cursor is on, or will be `anew`."""
+        """Return the entry of `found` under the cursor; if the alert is shown `anew`, at `opening`."""
         first, line = found.get(opening), self._deliveries.current
         if self.chosen_fold is not None and not anew:
             return None
         return first if line is None or anew else found.get(line.key, first)
 
     async def _read_exchange(self, details: AlertDetails, chosen: Chosen | None) -> None:
-        """Make the lines of the chosen attempt, unless they are those there are."""
+        """Make the lines of the chosen attempt, unless they are current."""
         attempt = chosen.attempt if chosen else None
         shown = (attempt.id if attempt else None, attempt is not None and attempt.outcome is not None)
         if shown == self._shown:
@@ -253,16 +253,16 @@ class AlertPane(Reasons, Vertical):
             case "compare" | "mark" | "page" if self.is_pruned:
                 return PRUNED
             case "compare" | "mark" if chosen is None or attempt is None:
-                return "There is no attempt yet: nothing to compare"
+                return "Nothing to compare: no attempt has been made yet"
             case "compare" if chosen is not None and self._other(chosen) is None:
-                return "This is the first attempt: there is none before it. Mark another with m"
+                return "Nothing to compare with: this is the first attempt. Mark another one with m"
             case "page" if self.details is None:
-                return "There is no alert to read"
+                return "No alert is selected"
             case _:
                 return None
 
     def _other(self, chosen: Chosen) -> AttemptRow | None:
-        """What the chosen attempt is compared with."""
+        """The attempt that the chosen one is compared with: the marked one, else the previous one."""
         if self._marked is not None and self._marked.id != (chosen.attempt.id if chosen.attempt else None):
             return self._marked
         return chosen.previous
@@ -280,11 +280,11 @@ class AlertPane(Reasons, Vertical):
             self._make_rounds()
             self._draw_deliveries()
             self.tell_reasons()
-            # Its round may be folded away, and then the mark is not to be seen.
-            what = (
-                f"Attempt {attempt.number} is marked; = compares another" if attempt else "No mark any more"
+            # A message, because the mark itself is hidden if its round is collapsed.
+            marked = (
+                f"Attempt {attempt.number} marked. Press = on another attempt to compare" if attempt else ""
             )
-            self.notify(what, markup=False)
+            self.notify(marked or "Mark removed", markup=False)
 
     def action_compare(self) -> None:
         chosen = self.chosen
@@ -306,7 +306,7 @@ class AlertPane(Reasons, Vertical):
         pager.show(self.app, bodies.whole_text(raw, headers))
 
     async def _body_under_cursor(self, details: AlertDetails) -> tuple[bytes, Headers]:
-        """What the section under the cursor shows; from anywhere else the answer, else the payload."""
+        """Return the body in the section under the cursor; elsewhere the response, else the payload."""
         section, chosen = self._exchange_view.section, self.chosen
         attempt = chosen.attempt if chosen else None
         if self._exchange_view.has_focus and section == CONTEXT:

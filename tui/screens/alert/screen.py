@@ -1,4 +1,4 @@
-"""The details of an alert as a page of their own, for terminals too narrow for both."""
+"""The details of an alert as a full screen, for terminals too narrow for list and details side by side."""
 
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
@@ -53,7 +53,7 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
         pane = self.query_one(AlertPane)
         await pane.show(self._key)
         if self.focused is None:
-            pane.enter()  # of an alert sent nowhere
+            pane.enter()  # the alert has no deliveries to focus
         self.tell_reasons()
 
     def tick(self) -> None:
@@ -64,9 +64,9 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
         if action not in ("resend", "cancel"):
             return None
         if pane.details is None:
-            return PRUNED if pane.is_pruned else None  # the key may be faster than the first read
+            return PRUNED if pane.is_pruned else None  # else the first read is still under way
         if pane.chosen_fold is not None:
-            return "It folded into another alert: there is nothing to cancel" if action == "cancel" else None
+            return "Nothing to cancel: this alert was folded into another one" if action == "cancel" else None
         why_not = alert_actions.why_not_resend if action == "resend" else alert_actions.why_not_cancel
         return why_not([pane.chosen.delivery.row] if pane.chosen else [])
 
@@ -102,7 +102,7 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
     ) -> None:
         chosen = (await self._read_pane()).chosen
         if chosen is None:
-            self.notify(f"{alert_actions.NOWHERE}: there is nothing to be done", severity="warning")
+            self.notify(f"{alert_actions.NO_DELIVERIES}.", severity="warning")
             return
         await action(self, self.context, chosen.delivery.row)
 
@@ -115,5 +115,5 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
     async def _read_pane(self) -> AlertPane:
         pane = self.query_one(AlertPane)
         if pane.details is None:
-            await pane.show(self._key)  # the key was faster than the first read
+            await pane.show(self._key)  # the key came before the first read
         return pane

@@ -1,1 +1,1 @@
-"""Alerts, the home screen: the live list and its filter."""
+"""The Alerts screen: the live list and its filter. The app starts here."""

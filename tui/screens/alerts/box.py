@@ -1,4 +1,4 @@
-"""The list of alerts in its frame: the filter over it, how many there are, or why there are none."""
+"""The frame around the list of alerts: the filter, the number of alerts, or why there are none."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -20,7 +20,7 @@ class AlertBox(Vertical):
         self.border_title = "Alerts"
         self._counts: AlertList.Counts | None = None
         self._lost = ""
-        """Why the database does not answer; empty while it does."""
+        """Why the database does not answer. Empty while it does."""
         self._framed = ("", "")
         self._why_empty = ""
 
@@ -42,10 +42,10 @@ class AlertBox(Vertical):
         self._lost = reason
         self._show_emptiness()
 
-    # --- nothing to list
+    # --- the empty list
 
     def _show_emptiness(self) -> None:
-        """The list, or why there is none and what to do about it."""
+        """Show the list, or why it is empty and what to do."""
         alerts, empty = self.query_one(AlertList), self.query_one("#empty", Static)
         why = self._reason(alerts)
         if why != self._why_empty:
@@ -59,19 +59,19 @@ class AlertBox(Vertical):
         self._frame()
 
     def _reason(self, alerts: AlertList) -> str:
-        """A sentence and the key to press; nothing where there are alerts."""
+        """Return why the list is empty and which key to press, or "" if there are alerts."""
         if not alerts.is_loaded:
-            return f"{self._lost}; trying again. Press q to quit." if self._lost else "Reading the alerts…"
+            return f"{self._lost}; retrying. Press q to quit." if self._lost else "Loading alerts…"
         if not alerts.is_empty:
             return ""
         bar = self.query_one(FilterBar)
-        if nobody := bar.nobody:
-            return f"{nobody}. Press / to change the filter, esc to drop it."
+        if unknown := bar.unknown:
+            return f"{unknown}. Press / to change the filter, esc to clear it."
         if bar.filter:
-            return "No alert matches this filter. Press / to change it, esc to drop it."
+            return "No alerts match this filter. Press / to change it, esc to clear it."
         if bar.names:
             return 'No alerts yet. Send one: tocsin send --title "Root login" --severity CRITICAL'
-        return "Welcome to Tocsin: it delivers alerts to webhooks. Press n to set up your first destination."
+        return "Welcome to Tocsin. It delivers alerts to webhooks. Press n to add your first destination."
 
     # --- the frame
 
@@ -80,7 +80,7 @@ class AlertBox(Vertical):
         self._frame()
 
     def _frame(self) -> None:
-        """The title, and what stands below; setting either paints the frame with all that is inside it."""
+        """Set title and subtitle if they changed: setting either repaints the frame and its contents."""
         counts = self._counts
         if counts is None:
             return
@@ -93,7 +93,7 @@ class AlertBox(Vertical):
         if counts.selected:
             return f"{counts.selected:,} selected"
         if self._lost:
-            return f"{visible(self._lost)}; trying again"
+            return f"{visible(self._lost)}; retrying"
         if counts.new:
             return f"{counts.new:,}{'+' if counts.new >= MOST_NEW else ''} new ↑ g"
         return "live" if counts.following and counts.total else ""

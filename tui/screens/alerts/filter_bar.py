@@ -1,4 +1,4 @@
-"""The filter over the list of alerts: the field, the hint below it, and what they make of what is typed."""
+"""The filter above the list of alerts: the field, the hint below it, and the filter they stand for."""
 
 import time
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from tui.screens.shared.filter_field import FilterField, FilterHint
 from tui.screens.shared.kept import Kept
 
 _TYPING_S = 0.08
-"""A letter that comes so soon after another waits for the next: the list follows when the fingers rest."""
+"""Seconds. While keys follow each other faster than this, the list waits for the next one."""
 
 
 class FilterBar(Vertical):
-    """Hidden while there is no filter. What makes no sense, or not yet, leaves the last good filter."""
+    """Hidden while there is no filter. An invalid filter leaves the last valid one in effect."""
 
     @dataclass
     class Changed(Message):
         filter: Filter
         after_s: float
-        """How long the list may wait for the next letter."""
+        """Seconds that the list may wait for the next key."""
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(id="filter-bar")
@@ -50,7 +50,7 @@ class FilterBar(Vertical):
 
     @property
     def names(self) -> Sequence[str]:
-        """What destinations are or were called."""
+        """The names of all destinations, deleted ones included."""
         return self._names
 
     @names.setter
@@ -58,21 +58,21 @@ class FilterBar(Vertical):
         self._names = self.field.names = names
 
     @property
-    def nobody(self) -> str:
-        """Whom the filter asks for though no destination is called so."""
-        return _nobody(unknown_names(self.filter, self._names))
+    def unknown(self) -> str:
+        """An error if the filter names a destination that does not exist, else ""."""
+        return _unknown(unknown_names(self.filter, self._names))
 
-    # --- what the screen does with it
+    # --- for the screen
 
     def put(self, text: str) -> None:
-        """`text`, as if it had been typed and entered."""
+        """Set the filter, as if `text` had been typed and entered."""
         self.field.keep()
         self.display = bool(text)
         self.field.value = text
 
     def enter(self) -> None:
         self.display = True
-        self.screen.set_focus(self.field)  # at once: what is typed next is for it, and not for the list
+        self.screen.set_focus(self.field)  # at once: the next keys are for the field, not for the list
 
     # --- typing
 
@@ -96,13 +96,13 @@ class FilterBar(Vertical):
             self.post_message(self.Changed(filter, after_s))
 
     def _understand(self, text: str) -> tuple[Filter, str]:
-        """The filter in `text`, or the last good one; and what is wrong, unless it may yet become right."""
+        """Return the filter, or the last valid one, and an error unless `text` may be incomplete."""
         goes_on = self.field.completions
         try:
             filter = parse_filter(text)
         except Invalid as problem:
             return self.filter, "" if goes_on else problem.message
-        return filter, "" if goes_on else _nobody(unknown_names(filter, self._names))
+        return filter, "" if goes_on else _unknown(unknown_names(filter, self._names))
 
     def _show_hint(self, wrong: str) -> None:
         field, hint = self.field, self.query_one(FilterHint)
@@ -121,10 +121,10 @@ class FilterBar(Vertical):
         self._show_hint(self._understand(self.field.value)[1])
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
-        """Nobody types any more: what might have become a key is a word."""
+        """Typing has ended: what might have become a key is a plain word."""
         if event.widget is self.field:
             self._take(self.field.value, 0.0, typing=False)
 
 
-def _nobody(names: Sequence[str]) -> str:
-    return f"No destination is called {' or '.join(map(visible, names))}" if names else ""
+def _unknown(names: Sequence[str]) -> str:
+    return f"There is no destination named {' or '.join(map(visible, names))}" if names else ""

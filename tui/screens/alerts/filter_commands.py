@@ -1,4 +1,4 @@
-"""Filters that are one command away: the useful ones, and the person's own."""
+"""Filters in the command palette: built-in ones, and those of the configuration."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -23,7 +23,7 @@ FILTERS = (
 
 
 class Filtered(Protocol):
-    """The screen that these commands filter."""
+    """The screen that these commands apply to."""
 
     @property
     def context(self) -> Context: ...
@@ -41,7 +41,7 @@ class FilterCommands(Provider):
         for name, text in self._filters():
             title = _title(name, text)
             if (score := matcher.match(title.plain)) > 0:
-                # Neither matcher.highlight nor help: both take what a person wrote for markup.
+                # Neither matcher.highlight nor help: both would interpret the filter as markup.
                 yield Hit(score, title, partial(self._alerts.filter_by, text), title.plain)
 
     @property

@@ -1,4 +1,4 @@
-"""An alert on one line: severity, age, title, and how its deliveries stand, in columns of cells."""
+"""An alert on one line: severity, age, title and the state of its deliveries, in columns."""
 
 from rich.cells import cell_len, split_graphemes
 from textual.content import Content
@@ -8,17 +8,19 @@ from tui.store.reading.views import AlertRow
 
 _GAP = 2
 _BRIEF_SHARE = 0.4
-"""Of the width, what the deliveries may take from the title."""
+"""The share of the width that the deliveries may take from the title."""
 _LEAST_BRIEF = 6
 _MOST_PIECES = 40
-"""Of a row's deliveries; an alert may go to hundreds, and every one that is drawn takes its time."""
+"""Deliveries drawn in a row. An alert may have hundreds, and drawing each takes time."""
 LEFT = 1 + 8 + 5 + _GAP
-"""Mark, severity, age."""
+"""Cells for mark, severity and age."""
 
 
 def cut(text: str, cells: int) -> str:
-    """`text` in exactly so many cells: filled up with spaces, or cut between two characters as they
-    are seen, however many code points each is made of, with … in place of the rest."""
+    """Return `text` in exactly `cells` cells: padded with spaces, or cut and ended with `…`.
+
+    Cuts between grapheme clusters, never inside one.
+    """
     width = cell_len(text)
     if width <= cells:
         return text + " " * (cells - width)
@@ -31,7 +33,7 @@ def cut(text: str, cells: int) -> str:
         end, taken = stop, taken + size
     kept = text[:end]
     if end < len(text) and _is_flag_half(text[end]) and _halves(kept) % 2:
-        kept, taken = kept[:-1], taken - 1  # half a flag is no character
+        kept, taken = kept[:-1], taken - 1  # half a flag is not a character
     return kept + "…" + " " * (cells - taken - 1)
 
 
@@ -44,7 +46,7 @@ def _halves(text: str) -> int:
 
 
 def brief(row: AlertRow, now: int) -> list[Content]:
-    """Its deliveries, one piece each, what tells most first, and no more than any terminal has room for."""
+    """Return a piece for each delivery, the most important first, as many as any terminal has room for."""
     if not row.deliveries and not row.folds:
         return [Content.styled(f"{words.NOT_ROUTED} not routed" if row.not_routed else "", words.MUTED)]
     ordered = sorted(row.deliveries, key=lambda delivery: words.ORDER.index(delivery.standing))
@@ -53,17 +55,17 @@ def brief(row: AlertRow, now: int) -> list[Content]:
 
 
 def brief_width(row: AlertRow, now: int) -> int:
-    """Cells in which all of its deliveries have room."""
+    """Cells needed to show all deliveries of a row."""
     return _cells(brief(row, now))
 
 
 def most_brief(width: int) -> int:
-    """Cells the deliveries may take at most in a list so wide."""
+    """Cells that the deliveries may take at most in a list of this width."""
     return max(_LEAST_BRIEF, int(width * _BRIEF_SHARE))
 
 
 def alert_line(row: AlertRow, width: int, room: int, now: int, *, selected: bool) -> Content:
-    """The line, exactly `width` cells, `room` of them for the deliveries."""
+    """Return the line: exactly `width` cells, `room` of them for the deliveries."""
     mark = Content.styled("▌", "$text-accent bold") if selected else Content(" ")
     age = Content.styled(f"{words.span(now - row.created_at):>5}" + " " * _GAP, words.MUTED)
     test = "test" if row.test else ""
@@ -75,12 +77,12 @@ def alert_line(row: AlertRow, width: int, room: int, now: int, *, selected: bool
     pieces = brief(row, now)
     left = max(0, len(row.deliveries) + len(row.folds) - len(pieces))
     line += _fitted(pieces, left, room) + Content(" ")
-    # Narrower than all of this is only a terminal nobody reads.
+    # Only a terminal too narrow to read gets here.
     return line if line.cell_length == width else Content(cut(line.plain, width))
 
 
 def _fitted(pieces: list[Content], left: int, room: int) -> Content:
-    """The pieces in so many cells; those without room are counted with the `left` that are not among them."""
+    """Return the pieces in `room` cells. `+N` counts those without room, plus `left` more."""
     shown, cells = len(pieces), _cells(pieces)
     while shown > 1 and cells + len(_more(left)) > room:
         shown, left = shown - 1, left + 1

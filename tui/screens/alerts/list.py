@@ -1,6 +1,6 @@
-"""The list of alerts: as many as there are in the database, of which it holds those around the screen.
+"""The list of alerts: all of the database, of which it holds only the rows around the visible ones.
 
-What arrives after the watermark changes no row's place until the list moves on to it.
+Alerts newer than the watermark do not move any row until the list advances the watermark.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tui.store.reading import listing
 from tui.store.reading.views import AlertRow
 
 _COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
-"""The least time between two counts, and how many times what the last took."""
+"""The shortest time between two counts, and as a multiple of the time that the last one took."""
 
 
 class AlertList(AlertRows):
@@ -41,7 +41,7 @@ class AlertList(AlertRows):
 
     @dataclass
     class Highlighted(Message):
-        """The alert under the cursor is another one, or it has changed."""
+        """The cursor is on another alert, or the alert under it has changed."""
 
         row: AlertRow | None
 
@@ -51,11 +51,11 @@ class AlertList(AlertRows):
 
     @dataclass(frozen=True)
     class Counts:
-        """How many alerts match, how many more arrived since, and how many are selected."""
+        """The number of alerts that match, that have arrived since, and that are selected."""
 
         total: int
         counted: bool
-        """Whether there are no more than `total`."""
+        """Whether `total` is exact. If not, there may be more."""
         new: int
         following: bool
         selected: int
@@ -67,24 +67,24 @@ class AlertList(AlertRows):
     def __init__(self, context: Context) -> None:
         super().__init__(context, id="alerts")
         self._pages = AlertPages(context)
-        """What the rows shown were read from."""
+        """The source of the rows shown."""
         self._wanted = Filter()
-        """What was asked for last."""
+        """The filter requested last."""
         self._new = 0
         self._new_up_to = 0
-        """The key up to which what is new is counted."""
+        """The key up to which new alerts have been counted."""
         self._following = True
         self._reading = asyncio.Lock()
-        """Held while rows are read and shown: two reads at once would count what is new twice."""
+        """Held while rows are read and shown: two reads at once would count new alerts twice."""
         self._moving = False
-        """Rows around the screen are being read, and will be as long as it moves."""
+        """Whether rows around the visible ones are being read. Goes on as long as the list scrolls."""
         self._counting = False
         self._joined = 0
         """Alerts that joined the list since the count under way began."""
         self._next_count = 0.0
         self._told: AlertList.Counts | None = None
 
-    # --- what others ask
+    # --- for the screen
 
     @property
     def selected(self) -> frozenset[int]:
@@ -100,7 +100,7 @@ class AlertList(AlertRows):
         return self._loaded and self._window.total == 0
 
     async def read_selected(self) -> list[AlertRow]:
-        """The selected alerts as they stand now, wherever they are in the list."""
+        """Read the selected alerts as they are now, wherever they are in the list."""
         return await self.context.read(listing.alerts_by_key, self._selected)
 
     def clear_selection(self) -> None:
@@ -112,11 +112,11 @@ class AlertList(AlertRows):
         """List the alerts that match `filter`, from the newest on."""
         self._wanted = filter
         async with self._reading:
-            # Whoever waited here longest need not have asked last.
+            # The lock is not granted in order: use the filter requested last, not the argument.
             pages = AlertPages(self.context, self._wanted)
             newest = await pages.newest_key()
             window = await pages.first(newest, self._visible)
-            # All at once: until it is read the last list stays.
+            # All at once: until the rows are read, the previous list stays.
             self._pages, self._following, self._loaded = pages, True, True
             self._new, self._new_up_to, self._brief = 0, newest, 0
             self._next_count, self._counting = 0.0, False
@@ -124,7 +124,7 @@ class AlertList(AlertRows):
             self._show(window, place=0)
 
     async def load(self) -> None:
-        """Read the visible rows again, and count what is new."""
+        """Read the visible rows again, and count new alerts."""
         if not self._loaded:
             await self.show(self._wanted)
             return
@@ -138,7 +138,7 @@ class AlertList(AlertRows):
                 self._show(again, place=self.cursor)
 
     def tick(self) -> None:
-        """Ages and countdowns move on."""
+        """Update ages and countdowns."""
         self._repaint()
 
     # --- reading
@@ -149,20 +149,20 @@ class AlertList(AlertRows):
 
     @property
     def _top(self) -> int:
-        """The place of the first row on the screen, or soon to be."""
+        """The place of the first visible row, once scrolling has ended."""
         return int(self.scroll_target_y)
 
     async def _count_new(self, newest: int) -> None:
         if self._pages.filter.lasts:
             since, known = self._new_up_to, self._new
         else:
-            since, known = self._window.watermark, 0  # what is older may match by now
+            since, known = self._window.watermark, 0  # older alerts may match by now
         if newest > since and known < MOST_NEW:
             known += await self._pages.count_new(since, newest)
         self._new, self._new_up_to = min(known, MOST_NEW), newest
 
     def _may_follow(self) -> bool:
-        """New rows may push the others down while the cursor's row stays in sight."""
+        """Whether new rows may be inserted: only if the row under the cursor stays visible."""
         return self._following or (self.scroll_offset.y == 0 and self.cursor + self._new < self.size.height)
 
     async def _follow(self, newest: int) -> None:
@@ -173,7 +173,7 @@ class AlertList(AlertRows):
         self._show(window, place=self.cursor if self._following else self.cursor + joined)
 
     async def _load_around(self) -> None:
-        """Again and again while the screen moves on: a key held down never waits for the last read."""
+        """Read rows until the visible ones are covered. A key held down never waits for a read."""
         self._moving = True
         try:
             async with self._reading:
@@ -194,10 +194,10 @@ class AlertList(AlertRows):
     def _covers_screen(self) -> bool:
         return covers(self._window, self._top, self._visible)
 
-    # --- counting, aside: a page waits for no count
+    # --- counting, on a connection of its own: no page waits for a count
 
     def _begin_count(self) -> None:
-        """Count anew if that is due, else when it is."""
+        """Start a count now or, if none is due yet, later."""
         if self._counting:
             return
         self._counting = True
@@ -238,13 +238,13 @@ class AlertList(AlertRows):
     # --- showing
 
     def _show(self, window: AlertWindow, *, place: int) -> None:
-        """The rows, their count and the cursor, all at once: no key may find the cursor on another
-        alert than the one it is drawn on."""
+        """Set the rows, their number and the cursor in one step: a key must act on the alert that the cursor
+        is drawn on."""
         before = self.current
         self._window = window
         self.virtual_size = Size(self.size.width, window.total)
         if before is not None and not self._following and not self._pages.filter.lasts:
-            found = window.place_of(before.key)  # others may have left the list above it
+            found = window.place_of(before.key)  # rows above it may have left the list
             place = place if found is None else found
         self.cursor = max(0, min(place, window.total - 1))
         self._repaint()
@@ -308,7 +308,7 @@ class AlertList(AlertRows):
         cast("LiveScreen", self.screen).begin(work, group)
 
     def tell_counts(self) -> None:
-        """What the frame says; told only when it is another, for a frame is painted with all inside it."""
+        """Report the counts if they changed. The frame shows them, and setting its title repaints it all."""
         window = self._window
         counts = self.Counts(window.total, window.counted, self._new, self._following, len(self._selected))
         if counts != self._told:

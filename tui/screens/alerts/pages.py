@@ -1,4 +1,4 @@
-"""How the rows of a long list are read from the database: those on the screen, and some around it."""
+"""Reads the rows of a long list from the database: the visible ones, and some around them."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
@@ -9,39 +9,39 @@ from tui.screens.shared.context import Context
 from tui.store.reading import listing
 
 _MARGIN, _NEAR = 64, 16
-"""Rows held above and below the visible ones, and how few of them left mean that more are read."""
+"""Rows held above and below the visible ones, and the number below which more are read."""
 MOST_NEW = 10_000
-"""How far it counts what is new."""
+"""New alerts are counted up to this number."""
 
 
 def covers(window: AlertWindow, top: int, visible: int) -> bool:
-    """Whether the rows on a screen of `visible` lines that begins at `top` are held, and some around it."""
+    """Whether the window holds the `visible` rows from `top` on, and some around them."""
     return window.covers(top, min(top + visible, window.total), _NEAR)
 
 
 @dataclass(frozen=True, slots=True)
 class AlertPages:
-    """The alerts that match a filter. Reading changes no window: it makes the next one."""
+    """The alerts that match a filter. Reading returns a new window and leaves the old one unchanged."""
 
     context: Context
     filter: Filter = field(default_factory=Filter)
 
     def newest_key(self) -> Awaitable[int]:
-        """Of all alerts, whether they match or not."""
+        """Return the newest key of all alerts, whether they match or not."""
         return self.context.read(listing.newest_key)
 
     async def first(self, newest: int, visible: int) -> AlertWindow:
-        """The newest rows; how many there are nobody knows yet."""
+        """Read the newest rows. The total is not known yet."""
         return await self._read(AlertWindow(watermark=newest, counted=False), 0, visible + _MARGIN)
 
     async def with_new(self, window: AlertWindow, newest: int, joined: int, visible: int) -> AlertWindow:
-        """The newest rows, now that `joined` more are among them."""
+        """Read the newest rows, `joined` of them new."""
         counted = window.counted and joined < MOST_NEW
         window = replace(window, watermark=newest, total=window.total + joined, counted=counted)
         return await self._read(window, 0, visible + _MARGIN)
 
     async def again(self, window: AlertWindow, top: int, visible: int) -> AlertWindow:
-        """The same rows as they stand now."""
+        """Read the same rows again."""
         held = window.rows
         if self.filter.lasts and covers(window, top, visible):
             rows = await self.context.read(listing.alerts_by_key, [row.key for row in held])
@@ -50,7 +50,7 @@ class AlertPages:
         return await self.around(window, top, visible)
 
     async def around(self, window: AlertWindow, top: int, visible: int) -> AlertWindow:
-        """The rows on the screen, and those near."""
+        """Read the visible rows, and those near them."""
         limit = visible + 2 * _MARGIN
         first = top - _MARGIN
         first = max(0, min(first, window.total - limit) if window.counted else first)
@@ -60,7 +60,7 @@ class AlertPages:
         return read
 
     async def last(self, window: AlertWindow, visible: int) -> AlertWindow:
-        """The oldest rows."""
+        """Read the oldest rows."""
         limit = visible + _MARGIN
         rows = await self.context.read(
             listing.page_of_alerts,
@@ -73,7 +73,7 @@ class AlertPages:
         return window.with_last_rows(rows, limit)
 
     async def count_new(self, after: int, up_to: int) -> int:
-        """How many match between these keys, as far as anybody counts."""
+        """Count the matches between these keys, up to MOST_NEW."""
         return await self.context.read(
             listing.count_alerts,
             self.filter,
@@ -84,7 +84,7 @@ class AlertPages:
         )
 
     def count(self, up_to: int) -> Awaitable[int]:
-        """How many match; it may take long, and no page waits for it."""
+        """Count all matches. This may take long; no page waits for it."""
         return self.context.read_aside(listing.count_alerts, self.filter, self.context.clock(), up_to=up_to)
 
     async def _read(self, window: AlertWindow, first: int, limit: int) -> AlertWindow:

@@ -1,4 +1,4 @@
-"""How the list of alerts is drawn: the rows it holds, a line each, and of them what has changed."""
+"""Draws the list of alerts, a line for each row, and repaints only the lines that changed."""
 
 from textual.content import Content
 from textual.geometry import Region
@@ -13,7 +13,7 @@ from tui.store.reading.views import AlertRow
 
 
 class AlertRows(CursorList):
-    """Subclasses read the window, move it, and say which rows are selected."""
+    """Subclasses read and move the window, and set which rows are selected."""
 
     def __init__(self, context: Context, *, id: str) -> None:
         super().__init__(id=id)
@@ -22,9 +22,9 @@ class AlertRows(CursorList):
         self._loaded = False
         self._selected: set[int] = set()
         self._brief = 0
-        """Cells the deliveries take: what the widest seen needs. It never shrinks, so nothing jumps."""
+        """Cells for the deliveries: what the widest row seen needs. Never shrinks, so columns stay put."""
         self._painted: dict[int, Content] = {}
-        """What stands on each line of the screen."""
+        """The content of each visible line."""
 
     @property
     def current(self) -> AlertRow | None:
@@ -53,7 +53,7 @@ class AlertRows(CursorList):
     def _in_place_of_a_row(self, place: int) -> str:
         if self._loaded:
             return "  …" if place < self._window.total else ""
-        return "Reading the alerts…".center(self.size.width) if place == self.size.height // 2 else ""
+        return "Loading alerts…".center(self.size.width) if place == self.size.height // 2 else ""
 
     def _widen_briefs(self) -> None:
         top, now = self.scroll_offset.y, self.context.clock()
@@ -64,7 +64,7 @@ class AlertRows(CursorList):
         return min(self._brief, most_brief(self.size.width))
 
     def _repaint(self) -> None:
-        """Paint the lines whose text is another than what stands there."""
+        """Repaint the lines whose content changed."""
         self._widen_briefs()
         for y in range(self.size.height):
             painted = self._painted.get(y)
@@ -76,7 +76,7 @@ class AlertRows(CursorList):
             self.refresh(Region(0, y, self.size.width, 1))
 
     def _paint_anew(self) -> None:
-        """Every line, in the width it has now."""
+        """Repaint every line in the current width."""
         self._brief = 0
         self._painted.clear()
         self._repaint()

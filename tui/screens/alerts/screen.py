@@ -1,4 +1,4 @@
-"""Home: the live list of alerts, a filter over it, and the details of the one under the cursor."""
+"""The Alerts screen: the live list, its filter, and the details of the alert under the cursor."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,11 +30,11 @@ from tui.store.reading.views import AlertRow, DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
 DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5
-"""How long the cursor rests on an alert before its details are read, and how long they wait for that."""
+"""Seconds that the cursor must rest on an alert before its details are read, and the longest wait for it."""
 _WIDE = 110
-"""Columns from which list and details stand side by side."""
+"""Terminal width in columns from which list and details are side by side."""
 _STEP, _LEAST, _MOST = 5, 20, 80
-"""Percent of the width that the details take."""
+"""Width of the details, in percent."""
 
 
 class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -96,11 +96,11 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._moved_at = 0.0
-        """When the cursor came to an alert, or what it is on changed; by the loop's clock."""
+        """When the cursor last moved or the alert under it changed, by the loop's clock."""
         self._details_stale = False
         self._details_coming = False
         self._showing = asyncio.Lock()
-        """Held while details are shown: the last to be shown must be those under the cursor."""
+        """Held while details are shown, so that those shown last are those under the cursor."""
 
     def compose_body(self) -> ComposeResult:
         with Horizontal(id="columns"):
@@ -117,7 +117,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     async def load(self) -> None:
         known = await self.context.read(every_destination)
         self._filter_bar.names = list(dict.fromkeys(destination.name for destination in known))
-        await self.query_one(AlertBox).load()  # which tells when the alert under the cursor has changed
+        await self.query_one(AlertBox).load()  # posts Highlighted if the alert under the cursor changed
         if self.was_lost:
             await self._show_details()
 
@@ -138,7 +138,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         if self._is_wide:
             self.begin(self._show_details, "details")
         elif self._is_in_pane:
-            self.query_one(AlertList).focus()  # or the keys would be those of what is not to be seen
+            self.query_one(AlertList).focus()  # the pane is hidden now and must not get the keys
 
     async def _show_details(self) -> None:
         async with self._showing:
@@ -166,9 +166,9 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
             self.app.push_screen(AlertDetailsScreen(self.context, event.row.key))
 
     async def _show_details_soon(self) -> None:
-        """Once the cursor rests: a key held down paints lines of the list, not details nobody reads.
+        """Show the details once the cursor rests, so that a key held down does not read details on the way.
 
-        In a burst that is followed it never rests, and they are shown all the same, now and then.
+        In a burst of new alerts the cursor never rests: then they are shown every DETAILS_AT_LATEST_S.
         """
         try:
             while self._details_stale:
@@ -186,7 +186,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
             left = min(self._moved_at + DETAILS_AFTER_S, latest) - loop.time()
 
     async def _enter_details(self) -> None:
-        await self._show_details()  # which may still be those of the alert before
+        await self._show_details()  # the pane may still show the previous alert
         self.query_one(AlertPane).enter()
 
     def on_alert_pane_followed(self, event: AlertPane.Followed) -> None:
@@ -195,7 +195,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     # --- the filter
 
     def filter_by(self, text: str) -> None:
-        """Put `text` into the filter, as if it had been typed."""
+        """Set the filter, as if `text` had been typed."""
         self._filter_bar.put(text)
         self.query_one(AlertList).focus()
 
@@ -203,7 +203,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         self._filter_bar.enter()
 
     def action_trouble(self) -> None:
-        """Failures only, beside whatever else the filter asks for; again, and it is taken back."""
+        """Toggle a filter term for failed and retrying; other terms stay."""
         terms = self._filter_bar.field.value.split()
         others = [term for term in terms if term != _TROUBLE]
         self.filter_by(" ".join(others if _TROUBLE in terms else [*others, _TROUBLE]))
@@ -221,7 +221,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         self.query_one(AlertList).focus()
 
     def action_leave(self) -> None:
-        """Esc takes back one thing at a time: the pane, the selection, the filter."""
+        """Leave one thing at a time: the mark, the pane, the selection, the filter."""
         alerts, pane = self.query_one(AlertList), self.query_one(AlertPane)
         if self._is_in_pane:
             if not pane.drop_mark():
@@ -235,7 +235,9 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     def action_split(self, way: int) -> None:
         if not self._is_wide:
-            self.notify(f"The details are beside the list from {_WIDE} columns on.", severity="warning")
+            self.notify(
+                f"The details pane needs a terminal at least {_WIDE} columns wide.", severity="warning"
+            )
             return
         share = self.context.kept.split or 100 * self.query_one(AlertPane).outer_size.width // self.size.width
         self._split((share // _STEP + way) * _STEP)
@@ -251,9 +253,9 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
             return None
         alerts, chosen = self.query_one(AlertList), self._chosen
         if chosen is None and (alerts.selected or not alerts.is_loaded):
-            return None  # what stands where is read when it is asked for
+            return None  # the alerts are read when the action runs
         if chosen is None and alerts.current is None:
-            return "There is no alert here"
+            return "No alert is selected"
         if action == "resend" and chosen is None and alerts.current is not None and alerts.current.folds:
             return None
         why_not = alert_actions.why_not_resend if action == "resend" else alert_actions.why_not_cancel
@@ -261,7 +263,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     @property
     def _chosen(self) -> DeliveryRow | None:
-        """The delivery the pane's cursor is on, while the keys are the pane's."""
+        """The delivery under the cursor of the pane, if the pane has the focus."""
         pane = self.query_one(AlertPane)
         return pane.chosen.delivery.row if pane.chosen and self._is_in_pane else None
 
@@ -291,7 +293,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         on_delivery: Callable[[Screen[Any], Context, DeliveryRow], Awaitable[object]],
         on_alerts: Callable[[Screen[Any], Context, Sequence[AlertRow]], Awaitable[bool]],
     ) -> None:
-        """On the delivery the pane's cursor is on; else the selected alerts, or the one under the cursor."""
+        """Act on the delivery under the pane's cursor, else the selected alerts, else the current one."""
         alerts, chosen = self.query_one(AlertList), self._chosen
         if chosen is not None:
             await on_delivery(self, self.context, chosen)
@@ -310,7 +312,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     async def _copy(self) -> None:
         pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
-        await pane.show(current.key if current else None)  # hidden, or behind the cursor
+        await pane.show(current.key if current else None)  # the pane may be hidden or show the previous alert
         await copy_from(self, self.context, pane)
 
     def action_new_destination(self) -> None:

@@ -1,8 +1,8 @@
-"""The part of a long list that is held: some rows, where they lie, and how to get at others.
+"""The part of a long list that is held in memory: some rows, their places, and how to read others.
 
-Rows have places counted from the newest. A page is read from a key, so whatever key is known
-nearest to where one wants to go is where reading begins: one of the rows held, the newest alert,
-or the oldest. Only a jump past all of them leaves rows out by counting.
+Places are counted from the newest row. A page is read from a key (keyset pagination), so reading starts at
+the known key nearest to the wanted place: a row held, the newest alert, or the oldest. Only a jump past all
+of these uses OFFSET.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ from tui.store.reading.views import AlertRow
 
 
 class Approach(TypedDict):
-    """Where a page is read from: what `listing.page_of_alerts` takes."""
+    """Where a page is read from: arguments of `listing.page_of_alerts`."""
 
     up_to: int
     after: int
@@ -24,14 +24,14 @@ class Approach(TypedDict):
 @dataclass(frozen=True, slots=True)
 class AlertWindow:
     watermark: int = 0
-    """The newest key the list knows; what arrived later has no place yet."""
+    """The newest key in the list. Newer alerts have no place yet."""
     first: int = 0
     rows: list[AlertRow] = field(default_factory=list[AlertRow])
     total: int = 0
     counted: bool = True
-    """Whether `total` is how many there are; else there are more."""
+    """Whether `total` is exact. If not, there are more."""
     from_end: bool = False
-    """Read from the oldest while nobody had counted: the rows' places are not known yet."""
+    """Whether the rows were read from the oldest one before a count: their places are provisional."""
 
     @property
     def end(self) -> int:
@@ -45,13 +45,13 @@ class AlertWindow:
         return next((self.first + i for i, row in enumerate(self.rows) if row.key == key), None)
 
     def covers(self, top: int, bottom: int, margin: int) -> bool:
-        """Whether the rows from `top` to before `bottom` are held, and some more beyond either end."""
+        """Whether the rows from `top` up to `bottom` are held, and `margin` more at either end."""
         above = self.first == 0 or self.first <= top - margin
         below = ((self.counted or self.from_end) and self.end >= self.total) or self.end >= bottom + margin
         return above and below
 
     def approach(self, first: int, limit: int) -> Approach:
-        """How to read the `limit` rows from the place `first` on with as few left out as can be."""
+        """Return how to read `limit` rows from the place `first` on with the smallest OFFSET."""
         last = first + limit
         ways = [(first, Approach(up_to=self.watermark, after=0, limit=limit, skip=first, upwards=False))]
         if self.rows and first >= self.first:
@@ -72,10 +72,10 @@ class AlertWindow:
         return min(ways, key=lambda way: way[0])[1]
 
     def with_rows(self, first: int, rows: list[AlertRow], way: Approach) -> "AlertWindow":
-        """With the rows read `way` from the place `first` on; fewer than its limit are all there are."""
+        """Return the window with rows read from the place `first` on. Fewer than the limit: no more exist."""
         is_complete, end = len(rows) < way["limit"], first + len(rows)
         if way["upwards"]:
-            if is_complete:  # these are the newest, wherever they were thought to lie
+            if is_complete:  # these are the newest rows, whatever place was assumed
                 total = self.total - (first + way["limit"] - len(rows))
                 return replace(self, first=0, rows=rows, total=max(total, len(rows)))
             return replace(self, first=first, rows=rows, total=max(self.total, end))
@@ -85,7 +85,7 @@ class AlertWindow:
         return replace(self, first=first, rows=rows, total=total, counted=counted, from_end=not known)
 
     def with_last_rows(self, rows: list[AlertRow], limit: int) -> "AlertWindow":
-        """With the oldest rows there are, at places after all others as long as nobody has counted."""
+        """Return the window with the oldest rows. Before a count, their places follow all others."""
         if len(rows) < limit:
             return replace(self, first=0, rows=rows, total=len(rows), counted=True, from_end=False)
         total = self.total if self.counted else max(self.total, self.end + len(rows))
@@ -93,7 +93,7 @@ class AlertWindow:
         return replace(self, first=first, rows=rows, total=total, from_end=not self.counted)
 
     def with_total(self, total: int) -> "AlertWindow":
-        """Now that somebody has counted."""
+        """Return the window with an exact total."""
         moved = total - self.total if self.from_end else 0
         total = max(total, 0 if self.from_end else self.end)
         return replace(self, first=max(0, self.first + moved), total=total, counted=True, from_end=False)

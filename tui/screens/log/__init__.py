@@ -1,1 +1,1 @@
-"""Log: the program's own log, followed."""
+"""The Log screen: Tocsin's own log, followed."""

@@ -1,4 +1,4 @@
-"""The lines of a log, one row each with a cursor; follows what is added while the cursor is at the end."""
+"""The lines of a log under a cursor, one row each. Follows new lines while the cursor is on the last one."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class LogLines(CursorList):
 
     @dataclass
     class Moved(Message):
-        """The cursor is on another line, or on none."""
+        """The cursor is on another line, or there is no line."""
 
         line: Line | None
 
@@ -62,7 +62,7 @@ class LogLines(CursorList):
         return self.cursor >= len(self._lines) - 1
 
     def show(self, lines: Iterable[Line]) -> None:
-        """These and no others, the cursor on the last."""
+        """Replace all lines and put the cursor on the last one."""
         self._lines = []
         self.cursor = 0
         self.add(lines)

@@ -1,4 +1,4 @@
-"""The log, followed as it is written."""
+"""The Log screen."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from tui.store.reading import queries
 
 _KEPT_LINES = 20_000
 _LONGEST = 400
-"""Characters of a line that are drawn in its row: no terminal is wider."""
+"""Characters of a line drawn in its row. No terminal is wider."""
 _LINE = re.compile(r"(?P<time>\d\S*) (?P<level>[A-Z]+) (?P<text>.*)")
 _ALERT = re.compile(r"\balert=(?P<id>\S+)")
 _ABOUT = re.compile(
@@ -39,7 +39,7 @@ _LEVELS = (
     ("warnings and errors", ("WARNING", "ERROR", "CRITICAL")),
     ("errors only", ("ERROR", "CRITICAL")),
 )
-"""What `f` goes round: its words, and the levels that are shown; of no levels, all."""
+"""The choices that `f` cycles through: label and levels shown. No levels means all."""
 
 
 class LogScreen(LiveScreen):
@@ -65,7 +65,7 @@ class LogScreen(LiveScreen):
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="list"):
-            yield Input(id="log-filter", placeholder="a text in the line")
+            yield Input(id="log-filter", placeholder="text to search for")
             yield Static(id="empty")
             yield LogLines(_drawn)
             yield Static(id="line")
@@ -110,23 +110,23 @@ class LogScreen(LiveScreen):
         log.display = log.current is not None
         empty.display = not log.display
         if self._lines:
-            empty.update(Content("No line is left by this filter. Press / to change it, f for other levels."))
+            empty.update(Content("No lines match this filter. Press / to change it, f for other levels."))
         else:
             empty.update(Content("Nothing has been logged yet."))
         if log.display and self.focused is None:
             log.focus()
 
     def on_log_lines_moved(self, event: LogLines.Moved) -> None:
-        """The line under the cursor stands below in whole, and what enter does with it."""
+        """Show the line under the cursor in full below the list, and what enter does."""
         below, line = self.query_one("#line", Static), event.line
         below.display = line is not None
         if line is not None:
-            hint = "\nenter opens the alert" if _alert_of(line) else ""
+            hint = "\nPress enter to open the alert" if _alert_of(line) else ""
             below.update(Content.assemble(words.plain(line.text), (hint, words.MUTED)))
         self._tell_state()
 
     def _tell_state(self) -> None:
-        following = "following" if self.query_one(LogLines).following else "paused; G follows"
+        following = "following" if self.query_one(LogLines).following else "paused, G to follow"
         said = [_LEVELS[self._level][0], following if self._lines else ""]
         self.query_one("#list").border_subtitle = Content(" · ".join(word for word in said if word))
 
@@ -140,7 +140,7 @@ class LogScreen(LiveScreen):
     def action_filter(self) -> None:
         field = self.query_one("#log-filter", Input)
         field.display = True
-        self.set_focus(field)  # at once: what is typed next is for it, and must not act on the list
+        self.set_focus(field)  # at once: the next keys are for the field, not for the list
 
     def on_input_changed(self) -> None:
         self._show_wanted()
@@ -159,7 +159,7 @@ class LogScreen(LiveScreen):
     def on_log_lines_opened(self, event: LogLines.Opened) -> None:
         alert_id = _alert_of(event.line)
         if alert_id is None:
-            self.notify("This line is about no alert", severity="warning")
+            self.notify("This line does not mention an alert", severity="warning")
         else:
             self.begin(lambda: self._open(alert_id), "open")
 
@@ -168,7 +168,7 @@ class LogScreen(LiveScreen):
             key = await self.context.read(queries.find_alert, alert_id)
         except Refused:
             self.notify(
-                f"There is no alert {visible(alert_id)} in this database", severity="warning", markup=False
+                f"Alert {visible(alert_id)} is not in this database", severity="warning", markup=False
             )
             return
         await self.app.run_action(f"show_alert({key})")
@@ -185,7 +185,7 @@ def _alert_of(line: Line) -> str | None:
 
 
 def _what_matters_first(text: str) -> str:
-    """Where it went and how it ended, before the ids: a narrow screen cuts the end."""
+    """Put destination and outcome before the IDs: a narrow screen cuts the end."""
     match = _ABOUT.fullmatch(text)
     if match is None:
         return text

@@ -1,24 +1,24 @@
-"""The end of a file that others write, rotate and truncate."""
+"""Follows a file that other processes write, rotate and truncate."""
 
 import os
 from pathlib import Path
 from typing import BinaryIO
 
 TAIL_BYTES = 512 * 1024
-"""What is read of a long file, at most: it opens at once, whatever its length."""
+"""Bytes read from the end of a long file, so that it opens at once whatever its length."""
 
 
 class LogTail:
-    """What has been added to a file since it was last read; begins near its end."""
+    """Reads what was added to a file since the last read. Starts near its end."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: BinaryIO | None = None
         self._rest = b""
-        """The beginning of a line whose end is not written yet."""
+        """An incomplete last line."""
 
     def read(self) -> list[str]:
-        """The whole lines that were added, as they are. Of a file that is missing, none."""
+        """Return the complete lines that were added. Empty if the file is missing or unreadable."""
         lines: list[str] = []
         try:
             if self._file is None:
@@ -29,7 +29,7 @@ class LogTail:
                 self._open()
                 lines += self._read_on()
         except OSError:
-            self.close()  # gone, or not ours to read; it may be there the next time
+            self.close()  # missing or unreadable; try again at the next read
         return lines
 
     def close(self) -> None:
@@ -41,7 +41,7 @@ class LogTail:
         self._file = self._path.open("rb")
 
     def _was_replaced(self) -> bool:
-        """Whether another file has the name: what was left in the one it had has been read."""
+        """Whether another file has taken the name. Call it after reading the old one to its end."""
         assert self._file is not None
         return not os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
 
@@ -49,7 +49,7 @@ class LogTail:
         file = self._file
         assert file is not None
         size = os.fstat(file.fileno()).st_size
-        if size < file.tell():  # truncated: what it holds now is new
+        if size < file.tell():  # truncated: everything in it is new
             file.seek(0)
             self._rest = b""
         skipped = size - file.tell() > TAIL_BYTES

@@ -19,6 +19,7 @@ from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.keys import Keys
 from tui.screens.shared.live import ReadingScreen
+from tui.screens.shared.scrolling import scroll
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
 
@@ -228,7 +229,7 @@ class DestinationSetup(ReadingScreen):
         self.dismiss(self._destination.id if self._destination else None)
 
     def action_scroll(self, how: str) -> None:
-        getattr(self.query_one("#setup-body"), how)(animate=False)
+        scroll(self.query_one("#setup-body"), how)
 
     # --- saving
 

@@ -1,1 +1,1 @@
-"""What several screens use. Knows none of them."""
+"""Code that several screens share. It does not depend on any of them."""

@@ -1,4 +1,4 @@
-"""Numbers as bars of text, from nought up: their heights can be compared."""
+"""Numbers as text bars that start at zero, so that heights can be compared."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def sparkline(values: Sequence[int]) -> str:
-    """A bar each, on one line; nothing has a bar too, so that the line is there."""
+    """Return a line with a bar for each value. Zero has the lowest bar, so that the line is visible."""
     return "".join(mark if mark != " " else _EIGHTHS[1] for mark in chart(values, len(values), 1)[0])
 
 
 def chart(values: Sequence[int], width: int, height: int, top: int | None = None) -> list[str]:
-    """Lines from the top down, `width` cells each; what is not nought is always to be seen."""
+    """Return lines from the top down, `width` cells each. A value above zero is always visible."""
     most = top or max(values, default=0) or 1
     columns = [values[place * len(values) // width] for place in range(width)] if values else []
     heights = [_eighths(value, most, height) for value in columns]

@@ -1,4 +1,4 @@
-"""Shows a body of any bytes: JSON indented and coloured, text as text, anything else as a hex dump."""
+"""Show a body of any bytes: JSON indented and coloured, text as text, anything else as a hex dump."""
 
 import contextlib
 import json
@@ -13,15 +13,15 @@ from tui.screens.shared.json_lines import LONGEST, MOST_LINES, json_lines
 from tui.screens.shared.lines import Line
 
 _MOST_BYTES = 256 * 1024
-"""What is laid out of a body; an answer is never longer, a payload may be."""
+"""Bytes of a body that are laid out. A response is never longer, a payload may be."""
 _BYTES_A_LINE = 8
-"""Of a hex dump on the screen: the details beside the list have no room for 16 in a line."""
+"""Bytes in a line of a hex dump on screen: the details pane has no room for 16."""
 _MOST_IN_PASSING = 1_500
 _CHARSET = re.compile(r"charset=\"?([\w.:-]+)", re.IGNORECASE)
 
 
 def body_lines(raw: bytes, headers: Headers = (), *, key: str = "", cut: bool = False) -> list[Line]:
-    """`raw` as a person reads it best; `key` begins the keys of its folds. With `cut` its end is missing."""
+    """Lay out `raw` for reading. Keys of folds start with `key`; `cut` says that the end is missing."""
     if not raw:
         return [Line(Content.styled("(empty)", words.MUTED))]
     shown, cut = raw[:_MOST_BYTES], cut or len(raw) > _MOST_BYTES
@@ -38,7 +38,7 @@ def body_lines(raw: bytes, headers: Headers = (), *, key: str = "", cut: bool = 
 
 
 def body(raw: bytes, headers: Headers = (), *, cut: bool = False) -> Content:
-    """`raw` all in one, nothing folded."""
+    """Return `raw` as one text, nothing folded."""
     lines = body_lines(raw, headers, cut=cut)
     shown = [Content("  " * line.depth) + line.content for line in lines[:_MOST_IN_PASSING]]
     if len(lines) > _MOST_IN_PASSING:
@@ -47,13 +47,13 @@ def body(raw: bytes, headers: Headers = (), *, cut: bool = False) -> Content:
 
 
 def plain_lines(raw: bytes, headers: Headers = (), *, cut: bool = False) -> list[str]:
-    """`raw` as lines to be compared with another's; none for an empty one."""
+    """Return `raw` as lines to compare; none for an empty body."""
     lines = body_lines(raw, headers, cut=cut) if raw else []
     return ["  " * line.depth + line.content.plain for line in lines]
 
 
 def whole_text(raw: bytes, headers: Headers = ()) -> str:
-    """All of `raw` as text that acts on no terminal, JSON indented: for a pager."""
+    """Return all of `raw` for a pager: without terminal control sequences, JSON indented."""
     text = decode(raw, headers)
     if text is None:
         return "\n".join(_hex_dump(raw))
@@ -63,7 +63,7 @@ def whole_text(raw: bytes, headers: Headers = ()) -> str:
 
 
 def header_lines(pairs: Headers) -> list[Line]:
-    """One header a line."""
+    """Return a line for each header."""
     if not pairs:
         return [Line(Content.styled("(none)", words.MUTED))]
     return [
@@ -80,7 +80,7 @@ def kept(length: int | None, shown: int, *, truncated: bool) -> str:
 
 
 def decode(raw: bytes, headers: Headers = ()) -> str | None:
-    """The text in `raw`; None if it is none."""
+    """Return the text in `raw`, or None if it is binary."""
     content_type = next((value for name, value in headers if name.lower() == "content-type"), "")
     declared = _CHARSET.search(content_type)
     if declared:
@@ -89,14 +89,14 @@ def decode(raw: bytes, headers: Headers = ()) -> str | None:
         except LookupError:
             pass
     text = raw.decode("utf-8", "replace")
-    # A cut at the limit may split the last character; that alone does not make it binary.
+    # A cut at the limit may split the last character. That alone does not make the body binary.
     if b"\0" in raw or text.count("\ufffd") > 1 + len(text) // 20:
         return None
     return text
 
 
 def text_lines(text: str) -> list[Line]:
-    """A text somebody wrote, in as many lines as it has."""
+    """Return the lines of a text field."""
     return [Line(_clip(line)) for line in _split(text)]
 
 

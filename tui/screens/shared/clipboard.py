@@ -1,4 +1,4 @@
-"""Copies text where the person can paste it: through the terminal, and to this machine's clipboard."""
+"""Copy text to the clipboard: through the terminal (OSC 52), and to that of this machine."""
 
 import asyncio
 import contextlib
@@ -10,36 +10,36 @@ from textual.app import App
 
 _LIMIT_S = 2.0
 _MOST_FOR_TERMINAL = 700_000
-"""Characters; base64 makes a third more of them, and xterm stops at a million."""
+"""Characters. Base64 adds a third, and xterm's limit is a million."""
 
 
 async def copy(app: App[Any], text: str, what: str) -> bool:
-    """Put `text` on the clipboard and say which way it went; False if there was none.
+    """Copy `text` and say in a message how it was copied. Return False if no clipboard was available.
 
-    The terminal's own clipboard (OSC 52) works over ssh but never tells whether it did. On this
-    machine pyperclip is tried as well, with a limit: some of its helpers hang.
+    OSC 52 works over SSH, but the terminal does not confirm it. Unless the session is remote, pyperclip is
+    used as well, with a time limit because some of its helper programs hang.
     """
     app.copy_to_clipboard(text)
-    ways = [] if _terminal_cannot(text) else ["the terminal"]
+    ways = [] if _terminal_cannot(text) else ["terminal"]
     if not os.environ.get("SSH_CONNECTION") and await _copy_locally(text):
-        ways.append("this machine's clipboard")
+        ways.append("system")
     if not ways:
         return False
     hint = ""
     if os.environ.get("TMUX") and len(ways) == 1:
-        hint = " (in tmux this needs `set -g set-clipboard on`)"
-    app.notify(f"Copied {what} through {' and '.join(ways)}{hint}", markup=False)
+        hint = " (tmux requires `set -g set-clipboard on`)"
+    app.notify(f"Copied {what} to the {' and '.join(ways)} clipboard{hint}", markup=False)
     return True
 
 
 def _terminal_cannot(text: str) -> bool:
-    """Whether the terminal is one of those known to have no clipboard, or none for this much."""
+    """Whether the terminal is known to lack a clipboard, or the text is too long for it."""
     known = os.environ.get("TERM") in ("linux", "dumb") or os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
     return known or len(text) > _MOST_FOR_TERMINAL
 
 
 async def _copy_locally(text: str) -> bool:
-    """In a daemon thread, which a helper that hangs cannot keep the program open with."""
+    """Copy with pyperclip, in a daemon thread so that a helper program that hangs does not block exit."""
     loop = asyncio.get_running_loop()
     copied: asyncio.Future[bool] = loop.create_future()
 

@@ -1,6 +1,6 @@
-"""A screen that is closed once, however quick the keys that close it are.
+"""A screen that closes only once, however fast its keys are pressed.
 
-It is named after the other bases: Textual takes a class's style sheet from the first of them.
+List it after the other base classes: Textual takes the style sheet of a class from its first base.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from textual.screen import Screen, ScreenResultType
 
 
 class ClosesOnce(Screen[ScreenResultType]):
-    """Textual's (8.2.8) closes what is on top by then: after a second, quicker key the screen below."""
+    """Textual's `dismiss` (8.2.8) closes whatever is on top: a second, faster key closes the screen below."""
 
     def dismiss(self, result: Any = None) -> AwaitComplete:
         return super().dismiss(result) if self.app.screen is self else AwaitComplete.nothing()

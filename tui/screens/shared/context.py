@@ -1,4 +1,4 @@
-"""What every screen is given by the app: the store, and the little it may ask of the dispatcher."""
+"""What the app gives to every screen: the store, the settings, and a view of the dispatcher."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class DispatcherView(Protocol):
-    """A dispatcher in this process, as a screen sees it."""
+    """The part of a dispatcher in this process that screens use."""
 
     @property
     def trouble(self) -> str | None: ...
@@ -37,16 +37,16 @@ class Context:
     link_template: str
     log: Path
     dispatcher: DispatcherView | None
-    """None for a viewer: another process delivers."""
+    """None in a viewer (`--no-dispatch`), where another process delivers."""
     note: str = ""
-    """A word for the status line, such as `demo`."""
+    """A note in the status line, such as `demo`."""
     kept: Kept = field(default_factory=Kept)
-    """What is remembered until the next start; whoever changes it need not write it."""
+    """Settings kept until the next start. Screens change them; the app writes them on exit."""
     filters: tuple[tuple[str, str], ...] = ()
-    """Names and texts of the person's own filters."""
+    """The filters of the configuration, as (name, text)."""
     network: NetworkPolicy = field(default_factory=NetworkPolicy)
     lost: dict[Screen[Any], str] = field(default_factory=dict[Screen[Any], str])
-    """The screens that the database did not answer when they last asked, and why."""
+    """The screens whose last read failed, and why."""
 
     def read(
         self,
@@ -54,7 +54,7 @@ class Context:
         *args: Work.args,
         **kwargs: Work.kwargs,
     ) -> Awaitable[Result]:
-        """Run a query without holding the screen up; raises StoreUnavailable."""
+        """Run a query without blocking the screen. Raises StoreUnavailable."""
         return asyncio.wrap_future(self.store.read(work, *args, **kwargs))
 
     def read_aside(
@@ -63,7 +63,7 @@ class Context:
         *args: Work.args,
         **kwargs: Work.kwargs,
     ) -> Awaitable[Result]:
-        """Like `read`, for what may take long: no other reading waits for it."""
+        """Like `read`, for a query that may take long: no other read waits for it."""
         return asyncio.wrap_future(self.store.read_aside(work, *args, **kwargs))
 
     async def write(
@@ -72,9 +72,9 @@ class Context:
         *args: Work.args,
         **kwargs: Work.kwargs,
     ) -> Result:
-        """Run work of the outbox and tell the dispatcher; raises StoreUnavailable, and what the work raises.
+        """Run `work` in a transaction, then wake the dispatcher. Raises StoreUnavailable, or from `work`.
 
-        Shielded: closing the screen must not leave it unknown whether the work was done.
+        Shielded: closing the screen cancels its workers, but must not cancel a write that was requested.
         """
         result = await asyncio.shield(asyncio.wrap_future(self.store.write(work, *args, **kwargs)))
         if self.dispatcher is not None:

@@ -1,4 +1,4 @@
-"""A list with a cursor: how it moves, stays in sight and looks, whatever the rows are."""
+"""A list with a cursor: how the cursor moves, stays visible and looks, for any kind of row."""
 
 from textual import events
 from textual.content import Content
@@ -8,10 +8,10 @@ from textual.widget import Widget
 
 
 def under_cursor(content: Content, view: Widget) -> Content:
-    """A tint under the line's own colours, which say more than the cursor's would.
+    """Tint the line's background and keep its colours, which carry meaning.
 
-    The terminal's own colours take no tint, and red on its blue cannot be read: there the line is turned
-    round, in one colour.
+    ANSI themes cannot be tinted, and the terminal's red on blue is unreadable: there the line is reversed in
+    a single colour.
     """
     if view.app.native_ansi_color:
         return Content.styled(content.plain, "reverse") if view.has_focus else content.stylize("underline")
@@ -19,7 +19,7 @@ def under_cursor(content: Content, view: Widget) -> Content:
 
 
 class CursorList(ScrollView, can_focus=True):
-    """Subclasses bind the keys, say how many rows there are, draw them, and open one."""
+    """Subclasses bind the keys, count and draw the rows, and open one."""
 
     cursor: reactive[int] = reactive(0, repaint=False)
     """The place of the row under the cursor."""
@@ -30,7 +30,7 @@ class CursorList(ScrollView, can_focus=True):
 
     @property
     def row_height(self) -> int:
-        """Lines that a row takes."""
+        """Height of a row in lines."""
         return 1
 
     def action_open(self) -> None:
@@ -49,7 +49,7 @@ class CursorList(ScrollView, can_focus=True):
         self.go_to(self.row_count - 1)
 
     def go_to(self, place: int) -> None:
-        """Put the cursor on the row there, or on the nearest there is."""
+        """Move the cursor to the row at `place`, or to the nearest one."""
         self.cursor = max(0, min(place, self.row_count - 1))
         self.keep_in_sight()
 

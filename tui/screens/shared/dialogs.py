@@ -1,4 +1,4 @@
-"""Short questions over a screen: yes or no, what to copy."""
+"""Dialogs over a screen: a yes-or-no question, a choice, a text."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -14,17 +14,17 @@ from textual.widgets.option_list import Option
 from tui.domain.text import visible, visible_lines
 from tui.screens.shared.closing import ClosesOnce
 
-_BY_HAND = " esc closes · select with the mouse, in most terminals with shift "
+_HOW_TO_SELECT = " esc close · select with the mouse (most terminals: hold shift) "
 
 
 class Dialog(ModalScreen[ScreenResultType], ClosesOnce[ScreenResultType]):
-    """What stands in the middle of a screen that is seen around it."""
+    """A modal dialog in the middle of the screen below it."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]
 
     def _key(self, id: str) -> str:
-        """What a binding is on, if it was put on another key, too."""
+        """Return the key of a binding as displayed, also if it was remapped."""
         return next(
             self.app.get_key_display(active.binding)
             for active in self.active_bindings.values()
@@ -33,7 +33,7 @@ class Dialog(ModalScreen[ScreenResultType], ClosesOnce[ScreenResultType]):
 
 
 class Confirm(Dialog[bool]):
-    """Asks before what cannot be undone. `y` and enter on the button do it; `n` and esc do not."""
+    """A yes-or-no question. `y`, or enter on the button, confirms; `n` and esc do not."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it"),
@@ -68,7 +68,7 @@ class Confirm(Dialog[bool]):
 
 
 class Choose(Dialog[str | None]):
-    """One of several things, each on a key of its own."""
+    """A choice of several items, each with its own key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing"),
@@ -77,7 +77,7 @@ class Choose(Dialog[str | None]):
     ]
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
-        """`choices`: what is returned, the key, the words."""
+        """Offer `choices`, each (result, key, label). A blank key means none."""
         super().__init__()
         self._title, self._choices = title, choices
         for id, key, _ in choices:
@@ -95,7 +95,7 @@ class Choose(Dialog[str | None]):
             )
 
     def on_mount(self) -> None:
-        told = f"{self._key('choose.close')} closes · ⏎ chooses"
+        told = f"{self._key('choose.close')} close · ⏎ select"
         self.query_one(".dialog").border_subtitle = Content(told)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
@@ -107,7 +107,7 @@ class Choose(Dialog[str | None]):
 
 
 class ShowText(Dialog[None]):
-    """A text to be selected by hand, where nothing could copy it."""
+    """A text to select with the mouse, for when it cannot be copied."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "close", id="text.close", tooltip="Close the text")
@@ -124,4 +124,4 @@ class ShowText(Dialog[None]):
     def on_mount(self) -> None:
         dialog = self.query_one(".dialog")
         dialog.border_title = Content(f" {visible(self._title)} ")
-        dialog.border_subtitle = Content(_BY_HAND)
+        dialog.border_subtitle = Content(_HOW_TO_SELECT)

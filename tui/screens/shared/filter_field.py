@@ -1,4 +1,4 @@
-"""Where a filter is typed: it completes what it can, remembers, and says below what it makes of it."""
+"""The field for a filter, with completion and history, and the hint below it."""
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
@@ -29,10 +29,10 @@ class FilterField(Input):
             suggester=_Completing(lambda value: completions(value, self.names)),
         )
         self.names: Sequence[str] = ()
-        """Of the destinations."""
+        """The names of the destinations."""
         self._kept = kept
         self._back = 0
-        """How many filters back the one shown lies; 0 for what is being typed."""
+        """How many steps back in the history the filter shown is. 0: the text being typed."""
         self._typed = ""
 
     @property
@@ -40,7 +40,7 @@ class FilterField(Input):
         return completions(self.value, self.names)
 
     def keep(self) -> None:
-        """Remember the filter as it stands."""
+        """Add the current filter to the history."""
         self._kept.remember(self.value.strip())
         self._back = 0
 
@@ -62,7 +62,7 @@ class FilterField(Input):
 
 
 class RoutingField(Input):
-    """The filter of a destination. In its form tab goes on to the next field: another key completes."""
+    """The filter of a destination. Tab moves to the next field in the form, so another key completes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right", "cursor_right", "complete", id="form.complete", tooltip="Take what is suggested")
@@ -78,7 +78,7 @@ class RoutingField(Input):
 
 
 class _Completing(Suggester):
-    """Shows, behind the cursor, how what is typed goes on."""
+    """Shows the completion of the text behind the cursor."""
 
     def __init__(self, complete: Callable[[str], list[Completion]]) -> None:
         super().__init__(use_cache=False, case_sensitive=True)
@@ -90,7 +90,7 @@ class _Completing(Suggester):
 
 
 class FilterHint(Static):
-    """One line below the field: what is wrong, else what may come next."""
+    """A line below the field: the error, or else the completions."""
 
     def __init__(self) -> None:
         super().__init__(id="filter-hint")
@@ -101,14 +101,14 @@ class FilterHint(Static):
         self.update(Content(f"✗ {visible(problem)}"))
 
     def suggest(self, found: Sequence[Completion]) -> None:
-        """The labels that have room; without any, the keys."""
+        """Show as many completions as fit or, without any, the keys of the field."""
         self._found = found
         self.remove_class("wrong")
         labels, room = [visible(completion.label) for completion in found], self.size.width or 200
         while len(labels) > 1 and cell_len("  ".join(labels)) + 8 > room:
             labels.pop()
         if not labels:
-            self.update(Content("enter to the list   esc drop   ↑ earlier"))
+            self.update(Content("enter apply   esc clear   ↑ history"))
             return
         more = " …" if len(labels) < len(found) else ""
         others = "".join(f"  {label}" for label in labels[1:])

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from tui.screens.shared import words
 from tui.screens.shared.dialogs import Dialog
+from tui.screens.shared.scrolling import scroll
 
 _KEYS_CELLS = 8
 _GROUPS = (("THIS SCREEN", ""), ("MOVING", "move."), ("EVERYWHERE", "app."))
@@ -44,7 +45,7 @@ class Help(Dialog[None]):
         dialog.border_title, dialog.border_subtitle = "Keys of this screen", Content(_HINT)
 
     def action_scroll(self, how: str) -> None:
-        getattr(self.query_one("#keys"), how)(animate=False)
+        scroll(self.query_one("#keys"), how)
 
 
 def _lines(screen: Screen[Any]) -> list[Content]:

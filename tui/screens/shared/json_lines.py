@@ -1,7 +1,7 @@
-"""JSON a line an entry: indented, coloured, big objects and arrays folded.
+"""JSON with a line for each entry: indented, coloured, large objects and arrays folded.
 
-It is read by its tokens and not by its value: numbers and doubled keys stay as they came, depth costs
-nothing, and what was cut off in the middle is laid out up to there.
+Works on tokens, not on the parsed value: numbers and duplicate keys are shown unchanged, nesting depth is not
+limited, and truncated JSON is laid out as far as it goes.
 """
 
 import contextlib
@@ -16,10 +16,10 @@ from tui.screens.shared import words
 from tui.screens.shared.lines import Line
 
 LONGEST = 2_000
-"""Characters of one value that are shown."""
+"""Characters shown of one value."""
 MOST_LINES = 4_096
 _BIG = 20
-"""Lines; what holds more is folded at first."""
+"""An object or array with more lines starts folded."""
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<string>"[^"\\]*(?:\\.[^"\\]*)*")|(?P<word>-?\d[\d.eE+-]*|true|false|null)'
@@ -32,7 +32,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 @dataclass(slots=True)
 class _Draft:
-    """A line being put together."""
+    """A line under construction."""
 
     depth: int
     parts: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
@@ -42,9 +42,9 @@ class _Draft:
 
 
 def json_lines(text: str, key: str, *, cut: bool = False) -> list[Line] | None:
-    """`text` as lines, the keys of their folds starting with `key`; None if it is not JSON.
+    """Return `text` as lines, or None if it is not JSON. Keys of folds start with `key`.
 
-    With `cut` it may end anywhere.
+    With `cut` the text may end anywhere.
     """
     if not text.lstrip().startswith(("{", "[")) or not (cut or _is_json(text)):
         return None
@@ -66,7 +66,7 @@ def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except RecursionError:
-        return True  # nested deeper than Python likes; its tokens tell
+        return True  # nested too deep for Python; the tokens will tell
     except ValueError:
         return False
     return True
@@ -86,7 +86,7 @@ class _Layout:
         return len(self._stack)
 
     def read(self, text: str) -> int:
-        """Lay tokens out; returns where it stopped."""
+        """Lay out tokens. Return the offset where it stopped."""
         end = 0
         while match := _TOKEN.match(text, end):
             kind, token = match.lastgroup, match[match.lastgroup or 0]
@@ -108,7 +108,7 @@ class _Layout:
                 self._colon()
             if self.is_odd:
                 break
-        for index in self._stack:  # never closed: it was cut off
+        for index in self._stack:  # never closed: the text was truncated
             self.drafts[index].holds = len(self.drafts) - index - 1
         return end
 
@@ -116,7 +116,7 @@ class _Layout:
         self._value((_readable(token), _STRING))
 
     def _colon(self) -> None:
-        """The string before it was a key."""
+        """The string before the colon was a key."""
         self.begun = self.drafts.pop()
         self.begun.parts = [(text, _KEY) for text, _ in self.begun.parts] + [(": ", "")]
         if self._stack:
@@ -166,7 +166,7 @@ def _line(draft: _Draft, drafts: list[_Draft], index: int, key: str) -> Line:
 
 
 def _content(parts: list[tuple[str, str]]) -> Content:
-    """What Content.assemble makes of them, in a third of the time."""
+    """Like Content.assemble, in a third of the time."""
     spans: list[Span] = []
     end = 0
     for text, style in parts:
@@ -177,7 +177,7 @@ def _content(parts: list[tuple[str, str]]) -> Content:
 
 
 def _readable(token: str) -> str:
-    """A JSON string with its escapes undone where that is safe to look at."""
+    """Decode the escapes of a JSON string where the result is safe to display."""
     more = len(token) - LONGEST
     if more > 0:
         return f"{visible(token[:LONGEST])}… {words.counted(more, 'character')} more"

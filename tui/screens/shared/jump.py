@@ -1,4 +1,4 @@
-"""Jump mode: a letter over each part of the screen that can have the focus; pressing it goes there."""
+"""Jump mode: shows a letter over each focusable part of the screen; pressing it moves the focus there."""
 
 from typing import Any, ClassVar, cast
 
@@ -18,7 +18,7 @@ _LETTERS = "asdfghjklqwertyuiopzxcvbnm"
 
 
 class Letter(Static):
-    """Stands over the part it leads to."""
+    """The letter over a part of the screen."""
 
     def __init__(self, letter: str, target: Widget) -> None:
         super().__init__(Content(f"[{letter}]"))
@@ -47,7 +47,7 @@ class Jump(ModalScreen[None], ClosesOnce[None]):
             yield label
 
     def _in_sight(self, widget: Widget) -> Region:
-        """What is not scrolled away of it, nor lies behind what the scrolling ends at."""
+        """Return the visible region of a widget, without what is scrolled away or clipped."""
         try:
             return self._over.find_widget(widget).visible_region
         except NoWidget:

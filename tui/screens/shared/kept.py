@@ -1,4 +1,4 @@
-"""What the app remembers from one start to the next, in a small file of its own."""
+"""Settings that the app keeps from one start to the next, in a small file."""
 
 import contextlib
 import json
@@ -15,44 +15,44 @@ log = logging.getLogger(__name__)
 
 _MOST_BYTES = 64 * 1024
 _MOST_FILTERS, _LONGEST_FILTER = 50, 200
-"""Of the history: the file stays so small that it is read whole."""
+"""Limits of the history, so that the file stays small enough to be read whole."""
 
 
 @dataclass
 class Kept:
-    """Changed as the person changes it; written when the app is closed."""
+    """Changed while the app runs, written when it is closed."""
 
     theme: str = ""
-    """The name of a theme; empty for ours."""
+    """Name of a theme. Empty: Tocsin's own."""
     screen: str = ""
-    """The mode that was shown last."""
+    """The screen shown last."""
     filter: str = ""
-    """Of the alerts, as it was typed."""
+    """The filter of the alerts, as typed."""
     history: list[str] = field(default_factory=list[str])
-    """Filters that were used, the last one last."""
+    """Filters used before, the latest last."""
     split: int = 0
-    """Percent of the width that the details take beside the list; 0 for what the style sheet says."""
+    """Width of the details pane in percent. 0: the default of the style sheet."""
 
     def remember(self, filter: str) -> None:
-        """As the last one used."""
+        """Add a filter to the history, or move it to its end."""
         if filter and len(filter) <= _LONGEST_FILTER:
             others = [text for text in self.history if text != filter]
             self.history[:] = [*others, filter][-_MOST_FILTERS:]
 
     @classmethod
     def read(cls, path: Path) -> "Kept":
-        """What `path` holds. A file that makes no sense is not worth a failed start: the log says so."""
+        """Read `path`. An unreadable file is logged and ignored, so that the app starts anyway."""
         try:
             with path.open("rb") as file:
                 return cls(**_understood(json.loads(file.read(_MOST_BYTES))))
         except FileNotFoundError:
             return cls()
         except (OSError, ValueError, RecursionError) as error:
-            log.warning("what the app had kept is ignored: %s cannot be read: %s", path, error)
+            log.warning("ignoring the saved state of the app: cannot read %s: %s", path, error)
             return cls()
 
     def write(self, path: Path) -> None:
-        """All of it or nothing, readable by its owner alone; a disk that is full is only logged."""
+        """Write `path` atomically, readable by its owner only. Errors are logged, not raised."""
         beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         try:
             make_directory(path.parent)
@@ -62,13 +62,13 @@ class Kept:
                 json.dump(vars(self), file, ensure_ascii=False)
             beside.replace(path)
         except OSError as error:
-            log.warning("the app could not keep its theme, screen and filters in %s: %s", path, error)
+            log.warning("cannot save theme, screen and filters in %s: %s", path, error)
             with contextlib.suppress(OSError):
                 beside.unlink()
 
 
 def _understood(value: Any) -> dict[str, Any]:
-    """The entries that are ours and of the right type; a newer Tocsin may have left others."""
+    """Return the known entries of the right type. A newer Tocsin may have written others."""
     if not isinstance(value, dict):
         raise ValueError("it is not a JSON object")
     types = {name: type(entry) for name, entry in vars(Kept()).items()}

@@ -1,7 +1,7 @@
-"""A column of lines under a cursor, some of which fold others away; it draws only what is in sight.
+"""Lines under a cursor, some of which fold others. Only visible lines are drawn.
 
-Delivery status, the document of an attempt and a comparison are all such columns. However many lines
-there are, showing them again repaints only those that changed.
+Delivery Status, the document of an attempt and a comparison all use it. Showing lines again repaints only
+those that changed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,21 +22,21 @@ from textual.visual import Visual
 from tui.screens.shared.cursor import under_cursor
 
 _DEEPEST = 24
-"""Levels that are still drawn further to the right."""
+"""Levels beyond this are not indented further."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     content: Content
     key: str = ""
-    """Tells it from others; the cursor stays with it and its fold is remembered by it."""
+    """Identifies the line: the cursor stays with it, and its fold is remembered under it."""
     depth: int = 0
     holds: int = 0
-    """How many of the lines that follow fold away under it."""
+    """The number of following lines that fold under it."""
     folded: bool = False
-    """Whether they do so before anybody touched it."""
+    """Whether it starts folded."""
     brief: Content | None = None
-    """What it reads while they do."""
+    """The content while folded."""
     heading: bool = False
 
     def is_same(self, other: "Line") -> bool:
@@ -49,12 +49,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A line, or as much of one as fits into the width."""
+    """A line, or the part of a wrapped line that fits into the width."""
 
     line: Line
     content: Content
     margin: str
-    """What stands before it: its indentation, and the sign of its fold."""
+    """Indentation and fold sign, before the content."""
 
     def is_same(self, other: "_Row") -> bool:
         return self.margin == other.margin and self.content.is_same(other.content)
@@ -101,7 +101,7 @@ class LineView(ScrollView, can_focus=True):
 
     @dataclass
     class Opened(Message):
-        """Enter on a line that holds no others."""
+        """Enter was pressed on a line without a fold."""
 
         view: "LineView"
         line: Line
@@ -119,7 +119,7 @@ class LineView(ScrollView, can_focus=True):
         self._cursor = 0
         self._width = 0
 
-    # --- what others ask
+    # --- for screens and panes
 
     @property
     def current(self) -> Line | None:
@@ -128,15 +128,15 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def section(self) -> str:
-        """The key of the heading over the cursor."""
+        """The key of the heading above the cursor."""
         above = (row.line.key for row in reversed(self._rows[: self._cursor + 1]) if row.line.heading)
         return next(above, "")
 
     def show(self, lines: Sequence[Line], *, from_top: bool = False, cursor_on: str = "") -> None:
-        """Show these lines in place of the others; the cursor stays with its line.
+        """Replace all lines. The cursor stays with its line.
 
-        `from_top` they are shown as if for the first time, with the cursor on the line of this key, else
-        on the first.
+        With `from_top` the view starts over: scrolled to the top, the cursor on the line with the key
+        `cursor_on`, else on the first.
         """
         self._lines = lines
         self._lay_out(from_top=from_top, cursor_on=cursor_on)
@@ -149,7 +149,7 @@ class LineView(ScrollView, can_focus=True):
     def _lay_out(self, *, from_top: bool = False, cursor_on: str = "") -> None:
         before, rows = self._rows, list(self._make_rows())
         while rows and not rows[-1].content:
-            rows.pop()  # the space after a section, which there is nothing to keep apart from
+            rows.pop()  # the blank line after the last section
         if from_top:
             place = next((y for y, row in enumerate(rows) if row.line.key == cursor_on), 0)
         else:
@@ -182,7 +182,7 @@ class LineView(ScrollView, can_focus=True):
 
     def _wrap(self, line: Line, content: Content, margin: str) -> Iterator[_Row]:
         width = self._width - len(margin)
-        # No character is wider than two cells: what is short enough is not measured.
+        # No character is wider than two cells, so short lines need no measuring.
         if not self._wraps or 2 * len(content) <= width or width < 8 or content.cell_length <= width:
             yield _Row(line, content, margin)
             return
@@ -191,7 +191,7 @@ class LineView(ScrollView, can_focus=True):
             margin = " " * len(margin)
 
     def _place_of_cursor(self, rows: list[_Row]) -> int:
-        """Where the line of the cursor is now; near where it was if it is gone."""
+        """Return the new place of the cursor's line, or a place near the old one if it is gone."""
         last = max(0, len(rows) - 1)
         if not self._rows:
             return 0
@@ -207,7 +207,7 @@ class LineView(ScrollView, can_focus=True):
         return bool(line.holds) and self._folds.get(line.key, line.folded)
 
     def on_resize(self) -> None:
-        # Whether the scrollbar shows or not: nothing moves when it comes.
+        # Always leave room for the scrollbar, so that nothing moves when it appears.
         width = max(0, self.size.width - self.styles.scrollbar_size_vertical)
         if self._width != width:
             self._width = width
@@ -260,7 +260,7 @@ class LineView(ScrollView, can_focus=True):
         self._go_to(row if row >= 0 else len(self._rows) - 1)
 
     def action_section(self, way: int) -> None:
-        """To the next heading, at the top of the view so that what it heads is in sight."""
+        """Move to the next heading and scroll it to the top, so that its section is visible."""
         places = range(self._cursor + way, len(self._rows) if way > 0 else -1, way)
         place = next((y for y in places if self._rows[y].line.heading), None)
         if place is not None:
@@ -294,7 +294,7 @@ class LineView(ScrollView, can_focus=True):
 
     @property
     def _held(self) -> int:
-        """The rows below the cursor's that belong to its line: those of what it holds."""
+        """The number of rows below the cursor that fold under its line."""
         line = self.current
         if line is None or not line.holds:
             return 0
@@ -305,7 +305,7 @@ class LineView(ScrollView, can_focus=True):
         return end - self._cursor - 1
 
     def _bring_into_sight(self, held: int = 0) -> None:
-        """Scroll to the cursor, and to the rows it holds as far as there is room below it."""
+        """Scroll until the cursor is visible, and as many of the `held` rows below it as fit."""
         top, height = self.scroll_offset.y, self.size.height
         if self._cursor < top:
             self.scroll_to(y=self._cursor, animate=False)

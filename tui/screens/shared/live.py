@@ -1,4 +1,4 @@
-"""A screen that follows the database: it is told of changes and of every second that passes."""
+"""A screen that follows the database: it reloads after changes and updates every second."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from tui.store.errors import StoreUnavailable
 _ASKED_WITHIN_S = 0.5
 _LOOK_S = 0.005
 RELOAD_EVERY_S = 0.25
-"""After one read, what changes meanwhile waits for the next: a burst leaves time for keys."""
+"""Pause after a read. In a burst of changes this leaves time for keys."""
 
 
 class ReadingScreen(ClosesOnce[None]):
@@ -29,13 +29,13 @@ class ReadingScreen(ClosesOnce[None]):
     _pruned = False
 
     async def on_prune(self, event: Prune) -> None:  # noqa: ARG002
-        """Textual ends a screen's workers after its widgets are gone, which these would then miss."""
+        """Cancel the workers early: Textual does it only after removing the widgets that they use."""
         self._pruned = True
         self.workers.cancel_node(self)
 
 
 class LiveScreen(ReadingScreen):
-    """Base of the modes. Subclasses compose their body and say how to read it anew."""
+    """Base of the main screens. Subclasses compose the body and load its data."""
 
     AUTO_FOCUS: ClassVar[str | None] = "*"
 
@@ -54,11 +54,11 @@ class LiveScreen(ReadingScreen):
         raise NotImplementedError
 
     async def load(self) -> None:
-        """Read from the store what the screen shows, and show it."""
+        """Read the data of the screen from the store, and show it."""
         raise NotImplementedError
 
     def tick(self) -> None:
-        """A second has passed: ages and countdowns move on."""
+        """Called every second, to update ages and countdowns."""
 
     def on_mount(self) -> None:
         self.set_interval(1.0, self._on_second)
@@ -67,22 +67,22 @@ class LiveScreen(ReadingScreen):
         self.reload()
 
     def reload(self) -> None:
-        """Something changed. Many calls at once cost one read, and one more for what came meanwhile.
+        """Load after a change. Many calls at once cost one load, plus one for changes during it.
 
-        What changes before the widgets are there is read with the rest, once the screen is resumed.
+        Changes before the widgets are mounted are loaded when the screen resumes.
         """
         self._stale = True
         if self.is_mounted and not self._pruned:
             self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
 
     def begin(self, work: Callable[[], Awaitable[object]], group: str) -> Worker[None]:
-        """Start what reads the store and need not be waited for, in place of the last of its group."""
+        """Start `work` in a worker that replaces the one of the same group. Shows StoreUnavailable."""
         return self.run_worker(partial(self._attempt, work), group=group, exclusive=True)
 
     async def ask(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Begin what may ask a question; the keys typed behind it wait for that, though not for long.
+        """Start `work` and wait up to half a second for it to end or open a dialog.
 
-        They are answers: `y` `c` typed at once copies a command and is not to cancel anything.
+        Keys typed ahead are for that dialog: `y` `c` typed fast copies a command and must not cancel.
         """
         action, give_up = self.begin(work, "action"), time.monotonic() + _ASKED_WITHIN_S
         while not action.is_finished and self.app.screen is self and time.monotonic() < give_up:  # noqa: ASYNC110
@@ -96,25 +96,25 @@ class LiveScreen(ReadingScreen):
 
     @property
     def was_lost(self) -> bool:
-        """Whether the database did not answer when it was last asked."""
+        """Whether the last read failed because the database did not answer."""
         return self in self.context.lost
 
     def _lose(self, error: StoreUnavailable) -> None:
-        """Say once, whichever screens notice, that the database does not answer; read again until it does."""
+        """Show once for all screens that the database does not answer, and retry every second."""
         if not self.context.lost:
-            self.notify(f"{error}; trying again", severity="error", markup=False)
+            self.notify(f"{error}; retrying", severity="error", markup=False)
         self.context.lost[self] = str(error)
         self.query_one(StatusLine).tick()
         self.set_timer(1.0, self.reload)
 
     def _find(self) -> None:
-        """It answers this screen, and nobody waits any longer for what a closed one had asked."""
+        """Clear the error of this screen and of closed ones."""
         lost = self.context.lost
         found = [screen for screen in lost if screen is self or not screen.is_attached]
         for screen in found:
             del lost[screen]
         if found and not lost:
-            self.notify("the database answers again", markup=False)
+            self.notify("The database is available again", markup=False)
         self.query_one(StatusLine).tick()
 
     async def _load_while_stale(self) -> None:
@@ -132,10 +132,10 @@ class LiveScreen(ReadingScreen):
     _loading = False
 
     async def load_once(self) -> None:
-        """Read now, and whether or not it can be read, say how the database answers."""
+        """Load now, and show whether the database answers."""
         try:
             await self.load()
-            await self.query_one(StatusLine).load()  # its sums take long: what was asked for comes first
+            await self.query_one(StatusLine).load()  # after the rest: its sums take long
         except StoreUnavailable as error:
             self._lose(error)
         else:

@@ -1,4 +1,4 @@
-"""Opens a text in the person's pager, the app stepping aside meanwhile."""
+"""Open a text in the user's pager, with the app suspended meanwhile."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ _LESS = "less"
 
 
 def show(app: App[Any], text: str) -> None:
-    """Page `text`, which must act on no terminal: a pager may be told to let it."""
+    """Show `text` in a pager. It must hold no control sequences: some pagers pass them on to the terminal."""
     try:
         command = _command()
     except ValueError as problem:
@@ -27,33 +27,33 @@ def show(app: App[Any], text: str) -> None:
     with _kept(text) as path:
         try:
             with app.suspend(), _deaf_to_interrupts():
-                subprocess.run([*command, str(path)], check=False)  # noqa: S603 - the person's own choice
+                subprocess.run([*command, str(path)], check=False)  # noqa: S603 - the user's own choice
         except SuspendNotSupported:
-            app.notify("This terminal cannot be handed to a pager", severity="error", markup=False)
+            app.notify("Cannot open a pager in this terminal", severity="error", markup=False)
         except OSError as error:
-            problem = f"The pager {command[0]} cannot be started: {error.strerror}"
+            problem = f"Cannot start the pager {command[0]}: {error.strerror}"
             app.notify(problem, severity="error", markup=False)
 
 
 def _command() -> list[str]:
-    """The words of $PAGER, else less; raises ValueError with a sentence when there is no such program."""
+    """Return the command in $PAGER, else less. Raises ValueError if there is no such program."""
     wanted = os.environ.get("PAGER", "").strip()
     try:
         words = shlex.split(wanted) or [_LESS]
     except ValueError:
-        raise ValueError(f"PAGER is not a command: {wanted!r}") from None
+        raise ValueError(f"PAGER is not a valid command: {wanted!r}") from None
     if shutil.which(words[0]) is None and wanted:
-        raise ValueError(f"There is no pager {words[0]!r}: set PAGER to one that is installed")
+        raise ValueError(f"Pager {words[0]!r} not found. Set PAGER to an installed program")
     if shutil.which(words[0]) is None:
-        raise ValueError("There is no pager: install less, or set PAGER to one that is installed")
+        raise ValueError("No pager found. Install less, or set PAGER to an installed program")
     if Path(words[0]).name == _LESS:
-        words.append("-+F")  # or LESS=-F, which many have, closes a short text before it was seen
+        words.append("-+F")  # else LESS=-F, which is common, closes a short text at once
     return words
 
 
 @contextmanager
 def _kept(text: str) -> Iterator[Path]:
-    """A file with `text` that its owner alone can read, gone afterwards."""
+    """A temporary file with `text`, readable by its owner only."""
     handle, name = tempfile.mkstemp(prefix="tocsin-", suffix=".txt")
     path = Path(name)
     try:
@@ -66,7 +66,7 @@ def _kept(text: str) -> Iterator[Path]:
 
 @contextmanager
 def _deaf_to_interrupts() -> Iterator[None]:
-    """Ctrl-C belongs to the pager. A function, as what is ignored would be ignored by the pager too."""
+    """Leave Ctrl-C to the pager. Not SIG_IGN: the pager would inherit that."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

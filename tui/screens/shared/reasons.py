@@ -1,4 +1,4 @@
-"""An action that makes no sense now is dimmed, and its key says why."""
+"""Actions that are not available are dimmed, and their keys say why."""
 
 from textual import events
 from textual.binding import Binding
@@ -6,15 +6,15 @@ from textual.widget import Widget
 
 
 class Reasons(Widget):
-    """To be mixed into a widget or screen that knows why one of its actions cannot be done now.
+    """Mix-in for a widget or screen that knows why one of its actions is not available.
 
-    It is named after the other bases, from the first of which Textual takes a class's style sheet and parts.
+    List it after the other base classes: Textual takes the style sheet of a class from its first base.
     """
 
     _told: tuple[str, ...] = ()
 
     def why_not(self, action: str) -> str | None:
-        """A sentence, or None for an action that can be done."""
+        """Return why the action is not available, without a full stop, or None if it is available."""
         raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -23,7 +23,7 @@ class Reasons(Widget):
         return super().check_action(action, parameters)
 
     def tell_reasons(self) -> None:
-        """What can be done may have changed: the footer follows."""
+        """Update the footer if the available actions changed."""
         actions = [binding.action for binding in self.BINDINGS if isinstance(binding, Binding)]
         barred = tuple(action for action in actions if self.why_not(action))
         if barred != self._told:
@@ -31,7 +31,7 @@ class Reasons(Widget):
             self.refresh_bindings()
 
     def on_key(self, event: events.Key) -> None:
-        """A key reaches this place only when no action took it."""
+        """Say why a key did nothing. A key gets here only if no action handled it."""
         active = self.screen.active_bindings.get(event.key)
         if active is not None and active.node is self and not active.enabled:
             reason = self.why_not(active.binding.action)

@@ -1,4 +1,4 @@
-"""The line on top of every screen: who delivers, how fast, how much is in flight, waiting, failed."""
+"""The status line on top of every screen: dispatcher, rate, and deliveries in flight, pending and failed."""
 
 from textual.content import Content
 from textual.widgets import Static
@@ -9,7 +9,7 @@ from tui.store.reading import queries
 from tui.store.reading.views import Summary
 
 _SPAN_S = 60
-# Ours, and the only markup there is: what a click on them does.
+# Markup is safe here: these texts are constants. They make the names clickable.
 _HELP = Content.from_markup("[$foreground-muted @click=app.help]? help [/]")
 _SCREENS = Content.from_markup(
     "[$foreground-muted]"
@@ -31,7 +31,7 @@ class StatusLine(Static):
     async def load(self) -> None:
         now = self.context.clock()
         self._summary = await self.context.read(queries.summary)
-        # The last two seconds are counted again: an attempt is recorded a little after it ended.
+        # Count the last two seconds again: an attempt is recorded a little after it ended.
         since = max(self._counted_until - 2000, now - _SPAN_S * 1000) // 1000 * 1000
         counted = await self.context.read(queries.delivered_by_second, since, now)
         kept = {s: n for s, n in self._delivered.items() if now // 1000 - _SPAN_S <= s < since // 1000}
@@ -43,15 +43,15 @@ class StatusLine(Static):
         line = self._render_line()
         if not line.is_same(self._drawn):
             self._drawn = line
-            self.update(line, layout=False)  # one line it stays: the rest of the screen need not move
+            self.update(line, layout=False)  # always one line: no new layout needed
 
     def on_resize(self) -> None:
         self.tick()
 
     def _render_line(self) -> Content:
-        """Everything if there is room; else the screens' names go, the gaps shrink, then the sparkline.
+        """Show all if there is room. Else drop the screens' names, shrink the gaps, then the sparkline.
 
-        Where that is not enough what failed comes first, for the end is cut.
+        If that is not enough, put the failed count first, because the end is cut.
         """
         for hint, gap, bars in (
             (_SCREENS + _HELP, "   ", 12),
@@ -74,9 +74,9 @@ class StatusLine(Static):
         if self.context.note:
             name += Content.styled(f"{self.context.note} ", "$text-accent")
         for reason in self.context.lost.values():
-            return [name + Content.styled(f"✗ {reason}; trying again", "$text-error bold")]
+            return [name + Content.styled(f"✗ {reason}; retrying", "$text-error bold")]
         if self._summary is None:
-            return [name + self._dispatcher(), Content.styled("reading…", "$foreground-muted")]
+            return [name + self._dispatcher(), Content.styled("loading…", "$foreground-muted")]
         rates = self._per_bar()
         rate = rates[-1] / _BAR_SECONDS
         speed = f"{rate:.1f}/s" if 0 < rate < 10 else f"{rate:,.0f}/s"
@@ -88,7 +88,7 @@ class StatusLine(Static):
                 "$text-primary" if any(rates) else "$foreground-muted",
             ),
             Content(f"{self._summary.in_flight:,} in flight"),
-            Content(f"{self._summary.waiting:,} waiting"),
+            Content(f"{self._summary.waiting:,} pending"),
             Content.styled(f"{failed:,} failed", "$text-error bold" if failed else "$foreground-muted"),
         ]
 
@@ -101,7 +101,7 @@ class StatusLine(Static):
         return Content.styled("● delivering", "$text-success")
 
     def _per_bar(self) -> list[int]:
-        """Deliveries in each bar's seconds, oldest first; the last bar is the last whole seconds."""
+        """Return the deliveries of each bar, oldest first. The last bar ends with the last full second."""
         now = self.context.clock() // 1000
         start = now - _SPAN_S
         bars = [0] * (_SPAN_S // _BAR_SECONDS)

@@ -1,4 +1,4 @@
-"""Our own look, dark and light, and what makes text readable in every theme, Textual's own among them."""
+"""Tocsin's themes, dark and light, and colours with enough contrast for every theme, Textual's included."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ LIGHT = Theme(
     surface="#f1eee8",
     panel="#e5e1d8",
     dark=False,
-    variables={  # as they are: Textual darkens them until red and brown are hard to tell apart
+    variables={  # unchanged: Textual would darken them until red and brown look alike
         "text-primary": "#9a5b00",
         "text-accent": "#1b6a94",
         "text-warning": "#8a6100",
@@ -46,27 +46,27 @@ TEXT = (
     *("text-success", "text-warning", "text-error"),
     *("footer-foreground", "footer-description-foreground", "footer-key-foreground", "button-foreground"),
 )
-"""What text is written in."""
+"""Colours of text."""
 GROUNDS = ("background", "surface", "panel", "cursor-row", "cursor-row-blurred")
-"""What it is written on."""
+"""Backgrounds of text."""
 FULL = ("primary", "error", "block-cursor-background")
-"""Full colours, of buttons and letters; what is written on one is `on-` and its name."""
+"""Saturated backgrounds of buttons and letters. The text on one has the colour `on-NAME`."""
 READABLE, VISIBLE = 4.5, 3.0
-"""The least contrast of text, and of a frame, that WCAG 2.2 (1.4.3, 1.4.11) asks for."""
+"""The minimum contrast of text and of frames (WCAG 2.2, criteria 1.4.3 and 1.4.11)."""
 _STEPS = 20
 
 
 def contrast(one: Color, other: Color) -> float:
-    """Between 1 and 21, as WCAG 2.2 defines it."""
+    """Return the contrast ratio of two colours, 1 to 21, as WCAG 2.2 defines it."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 
 
 def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables of the style sheet in this theme, with ours: `cursor-row` under what has the keys,
-    `cursor-row-blurred` under what would have them, `frame`, and one for each that is `FULL`.
+    """Return the variables of a theme's style sheet with ours added: `frame`, `on-NAME` for each of `FULL`,
+    `cursor-row` for the cursor where the focus is and `cursor-row-blurred` for the cursor elsewhere.
 
-    A colour of text that is too pale on one of its grounds is moved away from them, no further than it takes.
+    A text colour with too little contrast to a background is moved away from it, no further than needed.
     """
     if theme.ansi:
         return _of_the_terminal(theme, variables)
@@ -85,14 +85,14 @@ def readable(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of_the_terminal(theme: Theme, variables: Mapping[str, str]) -> dict[str, str]:
-    """Tints there are none, and few terminals show a blue that can be read on black."""
+    """ANSI themes: no tints are possible, and in few terminals blue is readable on black."""
     blue = "ansi_cyan" if theme.dark else "ansi_blue"
     ours = {name: blue if value == "ansi_blue" else value for name, value in variables.items()}
     ours |= dict.fromkeys(("cursor-row", "cursor-row-blurred", "frame"), "ansi_default")
-    if not theme.dark:  # Textual's warnings are as red as errors, and yellow cannot be read on white
+    if not theme.dark:  # Textual's warnings are as red as errors, and yellow is unreadable on white
         ours |= dict.fromkeys(("warning", "text-warning"), "ansi_magenta")
         ours |= dict.fromkeys(("accent", "text-accent"), blue)
-    return ours | {f"on-{name}": ours[name] for name in FULL}  # where buttons are but framed in it
+    return ours | {f"on-{name}": ours[name] for name in FULL}  # ANSI buttons only have a frame in it
 
 
 def _moved(colour: Color, away: Color, grounds: list[Color], least: float) -> Color:

@@ -1,8 +1,8 @@
-"""Keys typed ahead: each is taken once the one before has done what it does.
+"""Queue keys typed ahead: handle each only after the previous one has taken effect.
 
-Textual (8.2.8) hands all keys that come in one piece to the widget that has the focus at that moment, and
-asks for each on its way back up what it is bound to. Over a slow line, or where the screen is busy, `/` and
-a word were so many keys of the list: an `n` made a destination, a `q` quit.
+Textual (8.2.8) sends all keys that arrive together to the widget that has the focus at that moment, and looks
+up their bindings on the way up. Over a slow connection or on a busy screen, `/` and a word typed after it all
+went to the list: an `n` added a destination, a `q` quit.
 """
 
 from collections import deque
@@ -13,12 +13,12 @@ from textual.app import App
 from textual.dom import DOMNode
 
 _AT_MOST_S = 1.0
-"""After which a key is given up that a widget has taken with it when it was removed."""
+"""Time limit for a key: a widget that was removed never finishes it."""
 
 
 class TypedAhead(App[None]):
     _under_way = 0
-    """The number of the key that is on its way; none is with 0."""
+    """The number of the key being handled, or 0."""
     _last_number = 0
     _waiting: "deque[events.Key | events.Paste]"
 
@@ -40,16 +40,16 @@ class TypedAhead(App[None]):
         target = self.focused or self.screen
         self.set_timer(_AT_MOST_S, lambda: self._take_next(number))
         await super().on_event(event)
-        # Up the way that the key takes, to where it is asked for what it is bound to; then once more, behind
-        # the message that this may have sent (a field was entered, a button pressed).
+        # Follow the key up to where its binding is looked up. Then once more, behind any message that the
+        # binding sent (a field was submitted, a button pressed).
         self._follow([*target.ancestors_with_self, *target.ancestors_with_self], number)
 
     def _follow(self, way: Sequence[DOMNode], number: int) -> None:
         if not way:
-            # Behind what has been asked for last, too: a focus is given by a message.
+            # After everything requested so far: the focus, too, changes by a message.
             self.call_later(self._take_next, number)
         elif not way[0].call_later(self._follow, way[1:], number):
-            self._follow(way[1:], number)  # it has been removed
+            self._follow(way[1:], number)  # the widget has been removed
 
     async def _take_next(self, number: int) -> None:
         if number == self._under_way:

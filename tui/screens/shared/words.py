@@ -1,4 +1,4 @@
-"""How moments, states and severities read on screen. Everything from outside becomes inert here."""
+"""How times, states and severities read on screen. Text from outside is made safe to display here."""
 
 from datetime import datetime
 
@@ -46,11 +46,11 @@ ORDER = (
     Standing.DELIVERED,
     Standing.CANCELLED,
 )
-"""The most telling first: what failed, what is on its way, what is done."""
+"""The most important first: failed, then under way, then done."""
 
 
 def plain(text: str, style: str = "") -> Content:
-    """Text from outside on one line, with nothing in it that a terminal or markup acts on."""
+    """Return text from outside on one line, safe from markup and terminal control sequences."""
     return Content.styled(visible(text), style) if style else Content(visible(text))
 
 
@@ -59,7 +59,7 @@ def severity(value: Severity, width: int = 8) -> Content:
 
 
 def span(milliseconds: int) -> str:
-    """A length of time in its two or fewer most telling letters: `3s`, `12m`, `5h`, `9d`."""
+    """Return a duration in its largest unit: `3s`, `12m`, `5h`, `9d`."""
     seconds = max(0, milliseconds // 1000)
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= size:
@@ -68,7 +68,7 @@ def span(milliseconds: int) -> str:
 
 
 def until(moment: int, now: int) -> str:
-    """How long until `moment`, rounded up so that it never says 0s while there is time: `12s`, `3m 20s`."""
+    """Return the time until `moment`, rounded up so that 0s means now: `12s`, `3m 20s`."""
     seconds = max(0, -(-(moment - now) // 1000))
     if seconds < 60:
         return f"{seconds}s"
@@ -79,12 +79,12 @@ def until(moment: int, now: int) -> str:
 
 
 def clock_time(moment: int) -> str:
-    """Wall-clock time of this machine: `10:41:31`."""
+    """Return the local time: `10:41:31`."""
     return f"{datetime.fromtimestamp(moment / 1000):%H:%M:%S}"
 
 
 def wall_time(moment: int, now: int) -> str:
-    """`10:41:31`, and on another day than today's which: `30 Nov 10:41`."""
+    """Return `10:41:31` or, for another day, `30 Nov 10:41`. Local time."""
     then, today = datetime.fromtimestamp(moment / 1000), datetime.fromtimestamp(now / 1000)
     return f"{then:%H:%M:%S}" if then.date() == today.date() else f"{then:%d %b %H:%M}"
 
@@ -96,7 +96,7 @@ def duration(milliseconds: int | None) -> str:
 
 
 def brief_duration(milliseconds: int | None) -> str:
-    """In five cells: `84ms`, `1.2s`, `30s`, `120s`; a dash for none."""
+    """Return a duration in at most five cells: `84ms`, `1.2s`, `30s`, `120s`; a dash for None."""
     if milliseconds is None:
         return "–"
     if milliseconds < 1000:
@@ -120,12 +120,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def padded(text: str, cells: int) -> str:
-    """`text` filled up with spaces to a width on screen, where an emoji takes two cells."""
+    """Pad `text` with spaces to a width in cells. An emoji takes two."""
     return text + " " * max(0, cells - cell_len(text))
 
 
 def delivery_brief(row: DeliveryRow, now: int) -> Content:
-    """One delivery in a list: glyph, destination, and when it is tried next."""
+    """Return a delivery for a list: glyph, destination, and the time until the next attempt."""
     style, glyph, name = STANDING_STYLES[row.standing], GLYPHS[row.standing], visible(row.destination)
     tail = ""
     if row.standing in (Standing.WAITING, Standing.RETRYING):
@@ -138,47 +138,47 @@ def delivery_brief(row: DeliveryRow, now: int) -> Content:
 
 
 def fold_brief(row: FoldRow) -> Content:
-    """A destination where the alert folded into another, in a list."""
+    """Return, for a list, a destination where the alert was folded into another one."""
     return Content.styled(f"{FOLDED} {visible(row.destination)} folded", MUTED)
 
 
 def next_step(row: DeliveryRow, now: int) -> str:
-    """What happens next to a delivery, and when, in words."""
+    """Describe what happens next to a delivery, and when."""
     match row.standing:
         case Standing.WAITING | Standing.RETRYING if row.paused:
-            return "waits: the destination is paused"
+            return "waiting: the destination is paused"
         case Standing.WAITING:
-            return "waits to be sent"
+            return "waiting to be sent"
         case Standing.RETRYING if row.due_at is not None and row.due_at > now:
             return f"retry in {until(row.due_at, now)}"
         case Standing.RETRYING:
-            return "retry is due now"
+            return "retry due now"
         case Standing.SENDING if is_held(row, now):
             due = row.due_at or now
             return (
-                f"held by a dispatcher that stopped, sent again in {until(due, now)}"
+                f"its dispatcher stopped, retry in {until(due, now)}"
                 if due > now
-                else "held by a dispatcher that stopped, sent again as soon as one runs"
+                else "its dispatcher stopped, retry as soon as one runs"
             )
         case Standing.SENDING:
             return "being sent"
         case Standing.DELIVERED:
             return "delivered"
         case Standing.FAILED if row.deleted:
-            return "failed for good"
+            return "permanently failed"
         case Standing.FAILED:
-            return "failed for good; r sends it again"
+            return "failed; r resends"
         case _:
             return "cancelled"
 
 
 def is_held(row: DeliveryRow, now: int) -> bool:
-    """Whether it is past its deadline and not finished: whoever sends it is gone, and the lease runs out."""
+    """Whether the delivery is past its deadline but not finished: its dispatcher stopped."""
     return row.state is State.IN_FLIGHT and row.due_at is not None and row.due_at - now < LEASE_MARGIN_MS
 
 
 def attempt_brief(outcome: Outcome | None, summary: str) -> str:
-    """How an attempt ended, on one line."""
+    """Describe on one line how an attempt ended."""
     if outcome in (Outcome.ABANDONED, Outcome.INTERRUPTED):
         return f"{outcome}: {visible(summary)}"
     return visible(summary) or "being sent"
