@@ -15,7 +15,7 @@ from typing import Any, ClassVar, cast
 from rich.segment import Segment
 from textual.app import SystemCommand
 from textual.await_complete import AwaitComplete
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.color import Color
 from textual.command import CommandPalette
 from textual.filter import LineFilter
@@ -29,6 +29,7 @@ from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts.screen import AlertsScreen
 from tui.screens.destinations.screen import DestinationsScreen
 from tui.screens.log.screen import LogScreen
+from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.help import Help
@@ -72,49 +73,7 @@ class TocsinApp(TypedAhead):
     TITLE = "Tocsin"
     CSS_PATH = style_sheet()
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1", "show_mode('alerts')", "screen", show=False, id="app.alerts", tooltip="Alerts"),
-        Binding(
-            "2",
-            "show_mode('destinations')",
-            "screen",
-            show=False,
-            id="app.destinations",
-            tooltip="Destinations",
-        ),
-        Binding("3", "show_mode('log')", "screen", show=False, id="app.log", tooltip="Log"),
-        Binding("4", "show_mode('activity')", "screen", show=False, id="app.activity", tooltip="Activity"),
-        Binding(
-            "semicolon,ctrl+j",
-            "jump",
-            "jump",
-            show=False,
-            id="app.jump",
-            tooltip="To a part of the screen by its letter",
-        ),
-        Binding(
-            "question_mark", "help", "help", show=False, id="app.help", tooltip="The keys of this screen"
-        ),
-        Binding(
-            "ctrl+p",
-            "command_palette",
-            "commands",
-            id="app.palette",
-            tooltip="Every action by name",
-            priority=True,
-        ),
-        Binding("f10", "change_theme", "theme", show=False, id="app.theme", tooltip="Colours, light or dark"),
-        Binding("q", "leave", "quit", id="app.quit", tooltip="Quit; what is in flight is finished first"),
-        Binding(
-            "ctrl+q,ctrl+c",
-            "leave",
-            "quit",
-            show=False,
-            id="app.quit-anywhere",
-            tooltip="Quit",
-            priority=True,
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.APP.bindings
 
     def __init__(
         self, context: Context, notice: ChangeNotice, keymap: Mapping[str, str] | None = None

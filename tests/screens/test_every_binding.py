@@ -1,12 +1,13 @@
-"""Every key of every screen does something that is to be seen.
+"""Every key of every screen has a visible effect.
 
-The keys are those the classes declare: a new one without effect in its place, or a class of keys that no
-place here shows, fails.
+The tests take the keys from the classes. They fail for a new key without an effect, and for a class with
+keys that no place here covers.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.binding import Binding
@@ -17,7 +18,7 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import User
 from tests.store.bench import Bench
-from tui.screens.shared.keymap import _descendants
+from tui.screens.shared import key_table
 
 ELSEWHERE = {
     "BatchesDialog": "test_alert_actions: it is there while something is done",
@@ -57,8 +58,16 @@ PLACES = (
     Place(("4", "j"), ("ActivityScreen", "DestinationFigures")),
     Place(("enter",), ("TocsinApp",), 80),
 )
+
+
+def descendants(kind: type[Any]) -> Iterator[type[Any]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from descendants(child)
+
+
 SPECIAL = {place.only for place in PLACES if place.only}
-CLASSES = {node.__name__: node for node in _descendants(DOMNode) if node.__module__.startswith("tui.")}
+CLASSES = {node.__name__: node for node in descendants(DOMNode) if node.__module__.startswith("tui.")}
 
 
 def bindings(of: str) -> list[Binding]:
@@ -78,6 +87,12 @@ def cases() -> Iterator[object]:
 def test_every_class_of_keys_has_its_place() -> None:
     placed = {name for place in PLACES for name in place.classes}
     assert {name for name in CLASSES if bindings(name)} == placed | ELSEWHERE.keys()
+
+
+def test_every_class_has_its_keys_from_the_table() -> None:
+    declared = sorted((bindings(name) for name in CLASSES if bindings(name)), key=str)
+    in_table = sorted((place.bindings for place in key_table.PLACES), key=str)
+    assert declared == in_table
 
 
 @pytest.fixture

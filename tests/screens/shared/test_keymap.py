@@ -1,4 +1,4 @@
-"""Keys of one's own: by the id of what they do, and refused with a sentence that helps."""
+"""`[keys]` in the configuration: other keys for actions, and a helpful error for a wrong one."""
 
 import pytest
 
@@ -22,7 +22,7 @@ from tui.screens.shared.keymap import check_keymap
     ],
     ids=str,
 )
-def test_what_can_be_pressed_is_taken(chosen: dict[str, str]) -> None:
+def test_valid_keys_are_accepted(chosen: dict[str, str]) -> None:
     check_keymap(chosen)
 
 
@@ -37,20 +37,20 @@ def test_what_can_be_pressed_is_taken(chosen: dict[str, str]) -> None:
         ({"alerts.resend": "x,"}, "there is no key ''"),
         (
             {"alerts.resend": "y"},
-            "'y': that is alerts.copy; give it another key, too",
+            "'y': alerts.copy has that key. Give alerts.copy another key, too",
         ),
-        ({"alerts.resend": "?"}, "cannot be '?': that is app.help"),
-        ({"app.help": "r"}, "app.help cannot be 'r': that is "),
+        ({"alerts.resend": "?"}, "cannot be '?': app.help has that key"),
+        ({"app.help": "r"}, "app.help cannot be 'r': alerts.resend has that key"),
     ],
     ids=str,
 )
-def test_what_cannot_is_named_with_what_would_be_right(chosen: dict[str, str], words: str) -> None:
+def test_an_error_names_the_mistake_and_suggests_a_fix(chosen: dict[str, str], words: str) -> None:
     with pytest.raises(Invalid) as refused:
         check_keymap(chosen)
     assert words in refused.value.message
 
 
-async def test_a_chosen_key_does_it_and_the_old_one_no_more(context: Context) -> None:
+async def test_a_configured_key_replaces_the_default(context: Context) -> None:
     notice = context.store.watch()
     app = TocsinApp(context, notice, {"app.destinations": "D", "destinations.new": "ctrl+n", "app.help": "h"})
     async with app.run_test(size=(120, 40)) as pilot:
@@ -63,6 +63,6 @@ async def test_a_chosen_key_does_it_and_the_old_one_no_more(context: Context) ->
         await until(pilot, lambda: "Keys of this screen" in text_of(app))
         help = text_of(app)
         assert "D  Destinations" in help
-        assert "^n  Set a destination up" in help
-        assert "h  The keys of this screen" in help
+        assert "^n  Add a destination" in help
+        assert "h  Show the keys of this screen" in help
     notice.close()

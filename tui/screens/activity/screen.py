@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import OptionList, Static
@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 
 from tui.domain.activity import HOUR, MINUTE_MS, Activity, Tallies, Tally, all_of, percent
 from tui.domain.lifecycle import Outcome
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.bars import chart
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
@@ -29,9 +29,7 @@ _FAILED = tuple(outcome for outcome in Outcome if outcome is not Outcome.DELIVER
 
 
 class DestinationFigures(OptionList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select", "destination", id="activity.open", tooltip="Show it among all")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ACTIVITY_FIGURES.bindings
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.scroll_to_highlight)
@@ -39,12 +37,7 @@ class DestinationFigures(OptionList):
 
 class ActivityScreen(LiveScreen):
     AUTO_FOCUS = "#activity"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "cursor('cursor_down')", "down", show=False, id="move.down", tooltip="Next destination"),
-        Binding("k", "cursor('cursor_up')", "up", show=False, id="move.up", tooltip="Previous destination"),
-        Binding("g", "cursor('first')", "first", show=False, id="move.first", tooltip="First destination"),
-        Binding("G", "cursor('last')", "last", show=False, id="move.last", tooltip="Last destination"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ACTIVITY.bindings
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import ProgressBar, Static
 
 from tui.domain.errors import Refused
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.dialogs import Dialog
 from tui.store.errors import StoreUnavailable
 
@@ -57,9 +57,7 @@ async def _do(step: Step, ids: Sequence[int], result: Result) -> None:
 
 
 class BatchesDialog(Dialog[Result]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop", "stop", id="batches.stop", tooltip="Stop after the batch under way")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.BATCHES.bindings
 
     def __init__(self, step: Step, ids: Sequence[int], doing: str) -> None:
         super().__init__()

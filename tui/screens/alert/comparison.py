@@ -6,14 +6,14 @@ from itertools import zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container
 from textual.content import Content
 
 from tui.domain.alert import Alert
 from tui.screens.alert.differences import ADDED, CHANGED, GONE, SAME, Pair, Section, Side, differences
 from tui.screens.alert.overview import heading
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.keys import Keys
 from tui.screens.shared.lines import Line, LineView
@@ -29,12 +29,7 @@ _STYLES = {SAME: "", CHANGED: "$text-warning", ADDED: "$text-success", GONE: "$t
 
 class AttemptComparison(ReadingScreen):
     AUTO_FOCUS = "#comparison"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss", "back", id="comparison.back", tooltip="Back to the details"),
-        Binding(
-            "d", "toggle_same", "differences only", id="comparison.same", tooltip="Hide or show what is equal"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.COMPARISON.bindings
 
     def __init__(
         self, context: Context, alert: Alert, pair: Sequence[tuple[DeliveryRow, AttemptRow]]

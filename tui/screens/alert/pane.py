@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, cast
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -27,7 +27,7 @@ from tui.screens.alert.delivery_status import (
 from tui.screens.alert.exchange import REQUEST, exchange_lines
 from tui.screens.alert.overview import CONTEXT, header, not_sent, overview
 from tui.screens.alert.what_next import what_next
-from tui.screens.shared import bodies, pager, words
+from tui.screens.shared import bodies, key_table, pager, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.lines import Line, LineView
 from tui.screens.shared.live import LiveScreen
@@ -41,19 +41,7 @@ PRUNED = "This alert is no longer stored: it has been pruned"
 
 
 class AlertPane(Reasons, Vertical):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "equals_sign",
-            "compare",
-            "compare",
-            id="pane.compare",
-            tooltip="Compare with the marked attempt, or the last",
-        ),
-        Binding(
-            "m", "mark", "mark", show=False, id="pane.mark", tooltip="Mark an attempt to compare others with"
-        ),
-        Binding("o", "page", "open", id="pane.open", tooltip="The whole body under the cursor, in $PAGER"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ALERT_PANE.bindings
 
     @dataclass
     class Followed(Message):

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import PRUNED, AlertPane
+from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
@@ -17,27 +18,7 @@ from tui.store.reading.views import DeliveryRow
 
 class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
     AUTO_FOCUS = "#deliveries"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "back", id="details.back", tooltip="Drop the mark; back to the list"),
-        Binding("r", "resend", "resend", id="details.resend", tooltip="Send this delivery again"),
-        Binding(
-            "c",
-            "cancel",
-            "cancel",
-            show=False,
-            id="details.cancel",
-            tooltip="Withdraw this delivery while it waits",
-        ),
-        Binding("y", "copy", "copy", id="details.copy", tooltip="Copy payload, response, curl, error or id"),
-        Binding(
-            "tab",
-            "app.focus_next",
-            "response",
-            show=False,
-            id="details.tab",
-            tooltip="To the response and back",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ALERT_DETAILS.bindings
 
     def __init__(self, context: Context, key: int) -> None:
         super().__init__(context)

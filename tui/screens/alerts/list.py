@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 
@@ -16,6 +16,7 @@ from tui.domain.filter import Filter
 from tui.screens.alerts.pages import MOST_NEW, AlertPages, covers
 from tui.screens.alerts.rows import AlertRows
 from tui.screens.alerts.window import AlertWindow
+from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.store.reading import listing
@@ -26,18 +27,7 @@ _COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
 
 
 class AlertList(AlertRows):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next alert"),
-        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous alert"),
-        Binding(
-            "g,home", "top", "top", show=False, id="move.top", tooltip="Newest alert, and follow new ones"
-        ),
-        Binding("G,end", "bottom", "bottom", show=False, id="move.bottom", tooltip="Oldest alert"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
-        Binding("space", "select", "select", id="list.select", tooltip="Select for an action on several"),
-        Binding("enter", "open", "open", id="list.open", tooltip="Open the alert's details"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ALERT_LIST.bindings
 
     @dataclass
     class Highlighted(Message):

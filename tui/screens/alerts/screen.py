@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
@@ -21,6 +21,7 @@ from tui.screens.alerts.filter_bar import FilterBar
 from tui.screens.alerts.filter_commands import FilterCommands
 from tui.screens.alerts.list import AlertList
 from tui.screens.setup.screen import DestinationSetup
+from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
@@ -41,57 +42,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     AUTO_FOCUS = "#alerts"
     COMMANDS = {FilterCommands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "r", "resend", "resend", id="alerts.resend", tooltip="Send the alert's failed deliveries again"
-        ),
-        Binding("slash", "filter", "filter", id="alerts.filter", tooltip="Filter the list"),
-        Binding(
-            "f", "trouble", "failed", id="alerts.trouble", tooltip="Only what failed or is being retried"
-        ),
-        Binding("y", "copy", "copy", id="alerts.copy", tooltip="Copy payload, response, curl or id"),
-        Binding(
-            "c",
-            "cancel",
-            "cancel",
-            show=False,
-            id="alerts.cancel",
-            tooltip="Withdraw the deliveries that wait",
-        ),
-        Binding("n", "new_destination", "new", show=False, id="alerts.new", tooltip="Set a destination up"),
-        Binding(
-            "R",
-            "resend_all",
-            "resend all failed",
-            show=False,
-            id="alerts.resend-all",
-            tooltip="Send all that failed under the filter again",
-        ),
-        Binding(
-            "less_than_sign",
-            "split(1)",
-            "wider details",
-            show=False,
-            id="alerts.details-wider",
-            tooltip="More room for the details",
-        ),
-        Binding(
-            "greater_than_sign",
-            "split(-1)",
-            "wider list",
-            show=False,
-            id="alerts.list-wider",
-            tooltip="More room for the list",
-        ),
-        Binding(
-            "escape",
-            "leave",
-            "leave",
-            show=False,
-            id="alerts.leave",
-            tooltip="Back to the list; drop filter or selection",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.ALERTS.bindings
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

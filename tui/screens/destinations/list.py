@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -18,7 +18,7 @@ from textual.visual import Visual
 from tui.domain.text import visible
 from tui.screens.destinations import words as destination_words
 from tui.screens.destinations.words import cell
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.cursor import CursorList, under_cursor
 from tui.store.reading.health import HEALTH_SPAN
@@ -32,15 +32,7 @@ _WIDEST_NAME, _NARROWEST_NAME = 28, 8
 
 
 class DestinationList(CursorList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next destination"),
-        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous destination"),
-        Binding("g,home", "first", "first", show=False, id="move.first", tooltip="First destination"),
-        Binding("G,end", "last", "last", show=False, id="move.last", tooltip="Last destination"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
-        Binding("enter", "open", "open", id="destinations.open", tooltip="Its details and its attempts"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.DESTINATION_LIST.bindings
 
     @dataclass
     class Highlighted(Message):

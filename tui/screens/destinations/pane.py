@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
@@ -19,7 +19,7 @@ from tui.domain.folding import format_fold
 from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS
 from tui.screens.destinations import words as destination_words
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.store.reading import health, queries
 from tui.store.reading.views import DestinationRow, Exchange, PastAttempt, Record
@@ -34,12 +34,7 @@ _LABEL = 9
 
 
 class DestinationPane(Vertical):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "move('cursor_down')", "down", show=False, id="move.down", tooltip="Next attempt"),
-        Binding("k", "move('cursor_up')", "up", show=False, id="move.up", tooltip="Previous attempt"),
-        Binding("g", "move('first')", "first", show=False, id="move.first", tooltip="Newest attempt"),
-        Binding("G", "move('last')", "last", show=False, id="move.last", tooltip="Oldest attempt"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.DESTINATION_PANE.bindings
 
     @dataclass
     class AlertChosen(Message):

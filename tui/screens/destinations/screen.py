@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
@@ -18,7 +18,7 @@ from tui.screens.destinations.list import DestinationList
 from tui.screens.destinations.pane import DestinationPane
 from tui.screens.setup.screen import DestinationSetup
 from tui.screens.setup.sending_tests import brief, send_test
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.live import LiveScreen
@@ -33,21 +33,7 @@ _NONE_YET = "No destinations yet. Press n to set one up: a name and a URL that t
 
 class DestinationsScreen(LiveScreen):
     AUTO_FOCUS = "#destinations"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "new", id="destinations.new", tooltip="Set a destination up"),
-        Binding("e", "edit", "edit", id="destinations.edit", tooltip="Edit this destination"),
-        Binding("t", "test", "test", id="destinations.test", tooltip="Send it a test alert"),
-        Binding(
-            "p",
-            "pause",
-            "pause",
-            id="destinations.pause",
-            tooltip="Hold its deliveries, or let them go",
-        ),
-        Binding("d", "delete", "delete", id="destinations.delete", tooltip="Delete this destination"),
-        Binding("a", "alerts", "alerts", id="destinations.alerts", tooltip="List the alerts sent to it"),
-        Binding("escape", "close", "back", id="destinations.close", tooltip="From the details to the list"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.DESTINATIONS.bindings
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

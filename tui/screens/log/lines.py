@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.visual import Visual
 
+from tui.screens.shared import key_table
 from tui.screens.shared.cursor import CursorList, under_cursor
 
 _MOST_LINES = 20_000
@@ -24,15 +25,7 @@ class Line:
 
 
 class LogLines(CursorList):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="A line down"),
-        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="A line up"),
-        Binding("g,home", "first", "top", show=False, id="move.top", tooltip="First line"),
-        Binding("G,end", "last", "end", show=False, id="move.bottom", tooltip="Last line, and follow"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
-        Binding("enter", "open", "alert", id="log.open", tooltip="Open the alert that the line is about"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.LOG_LINES.bindings
 
     @dataclass
     class Moved(Message):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
@@ -14,7 +14,7 @@ from tui.domain.errors import Refused
 from tui.domain.text import visible
 from tui.screens.log.lines import Line, LogLines
 from tui.screens.log.tail import LogTail
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.store.reading import queries
@@ -44,18 +44,7 @@ _LEVELS = (
 
 class LogScreen(LiveScreen):
     AUTO_FOCUS = "#log"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "level", "level", id="log.level", tooltip="Warnings and errors, errors only, or all"),
-        Binding("slash", "filter", "filter", id="log.filter", tooltip="Show only lines that hold a text"),
-        Binding(
-            "escape",
-            "leave",
-            "leave",
-            show=False,
-            id="log.leave",
-            tooltip="Back to the lines, without a filter",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.LOG.bindings
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)

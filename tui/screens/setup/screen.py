@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widgets import Button, Static
@@ -15,6 +15,7 @@ from tui.domain.errors import Invalid, Refused
 from tui.screens.setup.form import DestinationForm
 from tui.screens.setup.schedule import Schedule
 from tui.screens.setup.test_result import TestResult
+from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.keys import Keys
@@ -31,46 +32,7 @@ class DestinationSetup(ReadingScreen):
     """For a new destination, or one to be edited. Its result is the id of the one that it was left with."""
 
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "save", "save", id="setup.save", tooltip="Save the destination"),
-        Binding(
-            "ctrl+r", "reveal", "reveal URL", id="setup.reveal", tooltip="Show the URL, or mask it again"
-        ),
-        Binding("escape,q", "close", "close", id="setup.close", tooltip="Leave; what was saved stays saved"),
-        # Not after the keys that are on their way to the field: those that follow are for the next one.
-        Binding(
-            "tab", "move_on(1)", "next", show=False, priority=True, id="setup.next", tooltip="The next field"
-        ),
-        Binding(
-            "shift+tab",
-            "move_on(-1)",
-            "previous",
-            show=False,
-            priority=True,
-            id="setup.previous",
-            tooltip="The field before",
-        ),
-        Binding("j,down", "scroll('scroll_down')", "down", show=False, id="move.down", tooltip="A line down"),
-        Binding("k,up", "scroll('scroll_up')", "up", show=False, id="move.up", tooltip="A line up"),
-        Binding(
-            "pagedown",
-            "scroll('scroll_page_down')",
-            "page down",
-            show=False,
-            id="move.page-down",
-            tooltip="A page down",
-        ),
-        Binding(
-            "pageup",
-            "scroll('scroll_page_up')",
-            "page up",
-            show=False,
-            id="move.page-up",
-            tooltip="A page up",
-        ),
-        Binding("g,home", "scroll('scroll_home')", "top", show=False, id="move.first", tooltip="To the top"),
-        Binding("G,end", "scroll('scroll_end')", "end", show=False, id="move.last", tooltip="To the end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.SETUP.bindings
 
     def __init__(self, context: Context, destination: Destination | None = None) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen, ScreenResultType
@@ -12,6 +12,7 @@ from textual.widgets import Button, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from tui.domain.text import visible, visible_lines
+from tui.screens.shared import key_table
 from tui.screens.shared.closing import ClosesOnce
 
 _HOW_TO_SELECT = " esc close · select with the mouse (most terminals: hold shift) "
@@ -35,13 +36,7 @@ class Dialog(ModalScreen[ScreenResultType], ClosesOnce[ScreenResultType]):
 class Confirm(Dialog[bool]):
     """A yes-or-no question. `y`, or enter on the button, confirms; `n` and esc do not."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "yes", id="confirm.yes", tooltip="Do it"),
-        Binding("n,escape", "answer(False)", "no", id="confirm.no", tooltip="Leave it"),
-        Binding(
-            "left,right", "app.focus_next", "other", show=False, id="confirm.other", tooltip="Other button"
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.CONFIRM.bindings
 
     def __init__(self, question: str, *, yes: str, no: str = "Cancel", dangerous: bool = False) -> None:
         super().__init__()
@@ -70,11 +65,7 @@ class Confirm(Dialog[bool]):
 class Choose(Dialog[str | None]):
     """A choice of several items, each with its own key."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "close", id="choose.close", tooltip="Choose nothing"),
-        Binding("j", "move(1)", "down", show=False, id="choose.down", tooltip="Next"),
-        Binding("k", "move(-1)", "up", show=False, id="choose.up", tooltip="Previous"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.CHOOSE.bindings
 
     def __init__(self, title: str, choices: Sequence[tuple[str, str, str]]) -> None:
         """Offer `choices`, each (result, key, label). A blank key means none."""
@@ -109,9 +100,7 @@ class Choose(Dialog[str | None]):
 class ShowText(Dialog[None]):
     """A text to select with the mouse, for when it cannot be copied."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "dismiss", "close", id="text.close", tooltip="Close the text")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.SHOW_TEXT.bindings
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.cells import cell_len
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
@@ -12,15 +12,12 @@ from textual.widgets import Input, Static
 from tui.domain.completion import Completion, completions
 from tui.domain.routing import KEYS_THAT_ROUTE
 from tui.domain.text import visible
+from tui.screens.shared import key_table
 from tui.screens.shared.kept import Kept
 
 
 class FilterField(Input):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("tab", "complete", "complete", id="filter.complete", tooltip="Take what is suggested"),
-        Binding("up", "earlier(1)", "earlier", id="filter.earlier", tooltip="An earlier filter"),
-        Binding("down", "earlier(-1)", "later", show=False, id="filter.later", tooltip="A later filter"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.FILTER.bindings
 
     def __init__(self, kept: Kept) -> None:
         super().__init__(
@@ -64,9 +61,7 @@ class FilterField(Input):
 class RoutingField(Input):
     """The filter of a destination. Tab moves to the next field in the form, so another key completes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("right", "cursor_right", "complete", id="form.complete", tooltip="Take what is suggested")
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.FORM_FILTER.bindings
 
     def __init__(self, value: str) -> None:
         super().__init__(

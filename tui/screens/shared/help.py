@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import ActiveBinding, Binding, BindingType
+from textual.binding import ActiveBinding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.dialogs import Dialog
 from tui.screens.shared.scrolling import scroll
 
@@ -24,13 +24,7 @@ class Help(Dialog[None]):
     """What can be done on the screen below, with which key, and the id to put it on another one by."""
 
     AUTO_FOCUS = "#keys"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,q", "dismiss", "close", id="help.close", tooltip="Close the help"),
-        Binding("j", "scroll('scroll_down')", "down", show=False, id="move.down", tooltip="A line down"),
-        Binding("k", "scroll('scroll_up')", "up", show=False, id="move.up", tooltip="A line up"),
-        Binding("g", "scroll('scroll_home')", "top", show=False, id="move.top", tooltip="To the top"),
-        Binding("G", "scroll('scroll_end')", "bottom", show=False, id="move.bottom", tooltip="To the end"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.HELP.bindings
 
     def __init__(self, of: Screen[Any]) -> None:
         super().__init__()

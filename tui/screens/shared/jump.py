@@ -4,7 +4,7 @@ from typing import Any, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.errors import NoWidget
 from textual.geometry import Region
@@ -12,6 +12,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.screens.shared import key_table
 from tui.screens.shared.closing import ClosesOnce
 
 _LETTERS = "asdfghjklqwertyuiopzxcvbnm"
@@ -30,9 +31,7 @@ class Letter(Static):
 
 
 class Jump(ModalScreen[None], ClosesOnce[None]):
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,semicolon,ctrl+j", "dismiss", "stay", id="jump.close", tooltip="Stay where you are"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.JUMP.bindings
 
     def __init__(self, over: Screen[Any]) -> None:
         super().__init__()

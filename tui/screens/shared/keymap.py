@@ -1,42 +1,29 @@
-"""The keys a person has chosen: every action has an id, and any may be put on other keys."""
+"""The check of `[keys]` in the configuration, which gives actions other keys by their ids."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
 
-from textual.binding import Binding
-from textual.dom import DOMNode
 from textual.keys import Keys, key_to_character
 
 from tui.domain.errors import Invalid
+from tui.screens.shared.key_table import APP, PLACES, Key
 
 _MODIFIERS = ("ctrl", "shift", "alt", "meta", "super", "hyper")
 
 
 def check_keymap(chosen: Mapping[str, str]) -> None:
-    """Raises Invalid naming what there is no action or no key for, and a key that would do two things."""
-    known = {binding.id for bindings in _bound() for binding in bindings if binding.id}
+    """Check the keys that the configuration gives to action ids.
+
+    Raises Invalid if an id or a key does not exist, or if a key would start two actions.
+    """
+    known = sorted({key.id for place in PLACES for key in place.keys})
     for id, keys in chosen.items():
         if id not in known:
-            raise Invalid("keys", f"there is no action {id!r}{_like(id, sorted(known))}")
+            raise Invalid("keys", f"there is no action {id!r}{_like(id, known)}")
         for key in keys.split(","):
             _check_key(id, key.strip())
-    for bindings in _bound():
-        _check_clashes(bindings, chosen)
-
-
-def _bound() -> list[list[Binding]]:
-    """The bindings that may be active at once: each screen's or widget's own, with the app's."""
-    nodes = [node for node in _descendants(DOMNode) if node.__module__.startswith("tui.")]
-    own = {node.__name__: list(Binding.make_bindings(vars(node).get("BINDINGS", ()))) for node in nodes}
-    everywhere = own.pop("TocsinApp", [])
-    return [bindings + everywhere for bindings in own.values() if bindings]
-
-
-def _descendants(kind: type[Any]) -> Iterator[type[Any]]:
-    for child in kind.__subclasses__():
-        yield child
-        yield from _descendants(child)
+    for place in PLACES:
+        _check_clashes(place.keys if place is APP else (*place.keys, *APP.keys), chosen)
 
 
 def _check_key(id: str, key: str) -> None:
@@ -48,18 +35,23 @@ def _check_key(id: str, key: str) -> None:
         raise Invalid("keys", f"{id}: there is no key {key!r}{_like(key, names)}")
 
 
-def _check_clashes(bindings: list[Binding], chosen: Mapping[str, str]) -> None:
-    """Only for keys that are new to an action: some of ours mean another thing in a dialog, and may."""
-    ours: dict[str, set[str]] = {}
-    for binding in bindings:
-        ours.setdefault(binding.id or "", set()).add(_written(binding.key))
+def _check_clashes(active: Sequence[Key], chosen: Mapping[str, str]) -> None:
+    """Check the keys that can be active at the same time.
+
+    Only keys that are new to an action count: some defaults mean something else in a dialog on purpose.
+    """
+    defaults: dict[str, set[str]] = {}
+    for key in active:
+        defaults.setdefault(key.id, set()).update(_written(name) for name in key.keys.split(","))
     takers: dict[str, str] = {}
-    for id in sorted(ours, key=chosen.__contains__):  # those that were not chosen come first
-        keys = {_written(key.strip()) for key in chosen[id].split(",")} if id in chosen else ours[id]
+    for id in sorted(defaults, key=chosen.__contains__):  # actions on their default keys first
+        keys = {_written(name.strip()) for name in chosen[id].split(",")} if id in chosen else defaults[id]
         for key in keys:
             other = takers.setdefault(key, id)
-            if other != id and key not in ours[id]:
-                raise Invalid("keys", f"{id} cannot be {key!r}: that is {other}; give it another key, too")
+            if other != id and key not in defaults[id]:
+                raise Invalid(
+                    "keys", f"{id} cannot be {key!r}: {other} has that key. Give {other} another key, too"
+                )
 
 
 def _written(key: str) -> str:

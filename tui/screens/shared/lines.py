@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.geometry import Size
 from textual.message import Message
@@ -19,6 +19,7 @@ from textual.strip import Strip
 from textual.style import Style
 from textual.visual import Visual
 
+from tui.screens.shared import key_table
 from tui.screens.shared.cursor import under_cursor
 
 _DEEPEST = 24
@@ -62,31 +63,7 @@ class _Row:
 
 class LineView(ScrollView, can_focus=True):
     ALLOW_SELECT = True
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "move(1)", "down", show=False, id="move.down", tooltip="Next line"),
-        Binding("k,up", "move(-1)", "up", show=False, id="move.up", tooltip="Previous line"),
-        Binding("g,home", "go_to(0)", "first", show=False, id="move.first", tooltip="First line"),
-        Binding("G,end", "go_to(-1)", "last", show=False, id="move.last", tooltip="Last line"),
-        Binding("pageup", "page(-1)", "page up", show=False, id="move.page-up", tooltip="A page up"),
-        Binding("pagedown", "page(1)", "page down", show=False, id="move.page-down", tooltip="A page down"),
-        Binding("enter", "open", "fold", id="lines.fold", tooltip="Fold or unfold what is under the cursor"),
-        Binding(
-            "right_square_bracket",
-            "section(1)",
-            "section",
-            show=False,
-            id="lines.next",
-            tooltip="Next heading",
-        ),
-        Binding(
-            "left_square_bracket",
-            "section(-1)",
-            "section",
-            show=False,
-            id="lines.previous",
-            tooltip="Previous heading",
-        ),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = key_table.LINES.bindings
 
     @dataclass
     class Moved(Message):
