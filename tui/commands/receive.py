@@ -1,6 +1,5 @@
 """`tocsin receive`: a receiver to try things out with, which prints what it gets."""
 
-import contextlib
 import errno
 import signal
 from typing import TYPE_CHECKING
@@ -80,9 +79,9 @@ def receive(
     except OSError as error:
         raise CannotOpen(_explain(error, host, port)) from None
     shown = f"[{host}]" if ":" in host else host
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C may come before the server listens for it
-        say(f"what is sent to http://{shown}:{sock.getsockname()[1]} is printed here; Ctrl-C to stop")
-        serving.serve(sock, app)
+    url = f"http://{shown}:{sock.getsockname()[1]}"
+    # Printed only once Ctrl-C is handled: raised as an exception during an import, it could get lost.
+    serving.serve(sock, app, announce=lambda: say(f"what is sent to {url} is printed here; Ctrl-C to stop"))
 
 
 def _verifier(given: str | None) -> "Verifier | None":
