@@ -69,6 +69,11 @@ class TestTheAcknowledgement:
         assert reply.error == f"redirects are not followed; it points to {target.url}"
         assert target.requests == []
 
+    async def test_300_does_not_acknowledge(self, receive, send):
+        reply = await send((await receive(response(status="300 Multiple Choices"))).url)
+
+        assert (reply.outcome, reply.status_code) == (Outcome.REJECTED, 300)
+
     async def test_what_comes_before_the_final_answer_does_not_count(self, receive, send):
         early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 
@@ -561,3 +566,16 @@ class TestBlocked:
 
         assert (reply.outcome, reply.error) == (Outcome.BLOCKED, f"nothing was sent: {why}")
         assert receiver.connections == []
+
+
+async def test_a_connection_that_was_idle_for_too_long_is_not_reused(receive, send, sender):
+    receiver = await receive(keep_answering)
+    await send(receiver.url)
+    await send(receiver.url)
+    assert len(receiver.connections) == 1
+    ((connection,),) = sender._transport._idle.values()
+    connection.idle_since -= 4.0  # the receiver may be closing it just now
+
+    assert (await send(receiver.url)).outcome is Outcome.DELIVERED
+
+    assert len(receiver.connections) == 2

@@ -5,6 +5,8 @@ import contextlib
 import json
 import socket
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,6 +39,8 @@ class Server:
         except ClientDisconnect:
             self.broken_off.set()
             raise
+        if path == "headers":
+            return PlainTextResponse(" ".join(request.headers))
         if path == "held":
             self.held.release()
             await asyncio.to_thread(self.go_on.wait, 20)
@@ -77,7 +81,7 @@ def rest(connection: socket.socket) -> bytes:
 def refused(connection: socket.socket) -> tuple[int, str]:
     """Status and words of the last answer of a connection that was closed then."""
     head, _, body = rest(connection).rpartition(b"\r\n\r\n")
-    lines = head.decode().split("\r\n")
+    lines = head[head.rindex(b"HTTP/1.1 ") :].decode().split("\r\n")
     assert "connection: close" in lines
     assert "content-type: application/json" in lines
     return int(lines[0].split()[1]), json.loads(body)["error"]
@@ -124,6 +128,40 @@ class TestHeaders:
     def test_just_short_enough(self, start: Start) -> None:
         with start().connect(b"GET / HTTP/1.1\r\nX: " + b"a" * 32_000 + b"\r\n\r\n") as long:
             assert long.recv(12) == b"HTTP/1.1 200"
+
+    def test_trailers_do_not_become_headers(self, start: Start) -> None:
+        sent = (
+            b"POST /headers HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        )
+        with start().connect(sent + b"1\r\nx\r\n0\r\nAuthorization: Bearer x\r\n\r\n") as sender:
+            answer = rest(sender)
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"transfer-encoding" in answer
+        assert b"authorization" not in answer
+
+    @pytest.mark.parametrize(
+        ("second", "status"),
+        [
+            (b"nonsense\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+            (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", 400),
+        ],
+        ids=["no request", "long headers", "a bad body"],
+    )
+    def test_a_refused_request_is_answered_after_the_request_before_it(
+        self, start: Start, second: bytes, status: int
+    ) -> None:
+        server = start()
+        with server.connect(b"GET /held HTTP/1.1\r\n" + HEAD + b"\r\n") as eager:
+            assert server.held.acquire(timeout=20)
+            eager.sendall(second)
+            eager.settimeout(0.2)
+            with pytest.raises(TimeoutError):
+                eager.recv(1)
+            eager.settimeout(20)
+            server.go_on.set()
+            answers = rest(eager)
+        assert [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]] == [200, status]
 
     def test_that_are_none(self, start: Start) -> None:
         with start().connect(b"\x16\x03\x01\x02\x00\x01\x00\x01") as tls:
@@ -225,7 +263,7 @@ class TestTooManyConnections:
         server = start(connections=2)
         with server.connect(b"G") as first, server.connect(b"G") as second:
             assert server.get() == b"HTTP/1.1 200"
-            assert rest(first) == b""
+            assert refused(first)[0] == 503
             second.sendall(b"ET / HTTP/1.1\r\n" + HEAD + b"\r\n")
             assert second.recv(12) == b"HTTP/1.1 200"
 
@@ -249,6 +287,43 @@ class TestTooManyConnections:
         with server.connect(b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n") as kept:
             assert kept.recv(12) == b"HTTP/1.1 200"
             assert server.get() == b"HTTP/1.1 200"
+
+
+class TestABurst:
+    def test_is_queued_and_answered(self, start: Start) -> None:
+        async def ask(port: int) -> bytes:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"POST / HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nConnection: close\r\n\r\nx")
+            answer = await reader.read()
+            writer.close()
+            return answer[:12]
+
+        async def burst(port: int) -> list[bytes]:
+            return await asyncio.gather(*(ask(port) for _ in range(300)))
+
+        server = start(connections=50)
+        assert Counter(asyncio.run(burst(server.thread.port))) == {b"HTTP/1.1 200": 300}
+
+    def test_that_finds_no_room_is_answered_503(self, start: Start) -> None:
+        server = start(connections=1, grace_s=SHORT)
+        with server.connect(b"GET /held HTTP/1.1\r\n" + HEAD + b"\r\n"):
+            assert server.held.acquire(timeout=20)
+            for _ in range(3):
+                with server.connect(b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n") as refused_one:
+                    answer = rest(refused_one)
+                assert answer.startswith(b"HTTP/1.1 503")
+                assert b"retry-after: 5\r\n" in answer
+
+
+def test_an_answer_does_not_wait_for_the_client_to_acknowledge_its_headers(start: Start) -> None:
+    with start().connect() as connection:
+        begun = time.monotonic()
+        for _ in range(50):
+            connection.sendall(b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n")
+            got = b""
+            while not got.endswith(b"0 bytes"):
+                got += connection.recv(1000)
+        assert time.monotonic() - begun < 1.0, "50 delayed ACKs take 2 s"
 
 
 def test_who_was_cut_off_is_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:

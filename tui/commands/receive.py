@@ -1,6 +1,5 @@
 """`tocsin receive`: a test receiver that prints every request."""
 
-import contextlib
 import errno
 import signal
 from typing import TYPE_CHECKING
@@ -88,9 +87,9 @@ def receive(
     except OSError as error:
         raise CannotOpen(_explain(error, host, port)) from None
     shown = f"[{host}]" if ":" in host else host
-    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C may come before the server listens for it
-        say(f"listening on http://{shown}:{sock.getsockname()[1]}; press Ctrl-C to stop")
-        serving.serve(sock, app)
+    url = f"http://{shown}:{sock.getsockname()[1]}"
+    # Printed only once Ctrl-C is handled: raised as an exception during an import, it could get lost.
+    serving.serve(sock, app, announce=lambda: say(f"listening on {url}; press Ctrl-C to stop"))
 
 
 def _verifier(given: str | None) -> "Verifier | None":

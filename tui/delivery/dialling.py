@@ -155,7 +155,9 @@ async def _connect_to(address: Address, port: int) -> socket.socket:
     if isinstance(address, IPv6Address):
         zone = address.scope_id or ""
         to = (str(address).partition("%")[0], port, 0, int(zone) if zone.isdigit() else 0)
-    sock = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    # The protocol is named so that asyncio sets TCP_NODELAY: it does not where it is 0.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.settimeout(0)
         await asyncio.get_running_loop().sock_connect(sock, to)

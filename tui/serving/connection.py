@@ -6,9 +6,11 @@ once it has as many connections as it may, slow ones shut everybody else out.
 
 import asyncio
 import json
+import select
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -30,7 +32,9 @@ class Limits:
     header_s: float = 10.0
     body_s: float = 30.0
     idle_s: float = 60.0
-    """Between two requests; also how long nobody may take an answer."""
+    """Between two requests. Also the time in which a client must start to read an answer."""
+    grace_s: float = 0.25
+    """At the connection limit, a client may take this long to send a request before it gives way."""
 
 
 _TOO_LONG = "the headers are too long"
@@ -42,12 +46,19 @@ class Connection(HttpToolsProtocol):
     limits: Limits
     refusals: Refusals
 
-    def __init__(self, *args: Any, limits: Limits, refusals: Refusals, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, limits: Limits, refusals: Refusals, freed: Callable[[], None], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.limits, self.refusals = limits, refusals
+        self.limits, self.refusals, self.freed = limits, refusals, freed
         self.deadline = 0.0
         self.since = 0.0
         self._header_bytes = 0
+        self._in_head = False
+        self._unanswered = 0
+        """Requests whose headers are complete and whose answer is not."""
+        self._last_answer: tuple[int, str] | None = None
+        """The refusal to send, and then close, once the requests before it are answered."""
         self._unused_bytes = 0
         """Since something last came of what was received."""
         self._refusal = (400, "this is not HTTP/1.1")
@@ -61,7 +72,27 @@ class Connection(HttpToolsProtocol):
     @property
     def owed(self) -> bool:
         """Whether a request came in whole and has no answer yet: only these are never cut off."""
-        return not self.at_rest and not self.cycle.more_body
+        return self._unanswered > self._is_incomplete
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether a new connection may take its place: it had time to send a request and did not."""
+        if self.owed or self._last_answer or self.transport.is_closing():
+            return False
+        return self.loop.time() - self.since >= self.limits.grace_s and not self._has_unread
+
+    @property
+    def _has_unread(self) -> bool:
+        """Whether bytes wait in the socket: then we are the slow side, not the client."""
+        sock = self.transport.get_extra_info("socket")
+        poll = select.poll()
+        poll.register(sock.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    @property
+    def _is_incomplete(self) -> bool:
+        """Whether the body of the newest request is still to come."""
+        return not self.at_rest and self.cycle.more_body
 
     @property
     def _draining(self) -> bool:
@@ -74,12 +105,18 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._allow(self.limits.header_s)
         if len(self.connections) > self.limits.connections:
-            self._find_room()
+            self._end(503, "too many requests are being answered")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self.freed()
 
     def data_received(self, data: bytes) -> None:
+        if self._last_answer is not None:
+            return
         self._unused_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._last_answer is not None:
             return
         if self._draining:
             if self._unused_bytes > self.limits.drain_bytes:
@@ -90,6 +127,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._header_bytes = 0
+        self._in_head = True
         if self.cycle is not None:
             self._allow(self.limits.header_s)
 
@@ -99,13 +137,16 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
+        if self._in_head:  # else a trailer, which must not pass for a header (RFC 9110 section 6.5.1)
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._unused_bytes = 0
+        self._in_head = False
         if len(self.pipeline) >= self.limits.pipelined:
             self._stop(429, "too many requests before the first is answered")
         super().on_headers_complete()
+        self._unanswered += 1
         self._allow(self.limits.body_s)
 
     def on_body(self, body: bytes) -> None:
@@ -127,8 +168,13 @@ class Connection(HttpToolsProtocol):
     # --- what goes out
 
     def on_response_complete(self) -> None:
+        self._unanswered -= 1
         super().on_response_complete()
         self._unset_keepalive_if_required()
+        if self._last_answer is not None:
+            if not self._unanswered and not self.transport.is_closing():
+                self._answer_and_close(*self._last_answer)
+            return
         if self.at_rest and not self._draining:
             self._allow(self.limits.idle_s)
 
@@ -138,7 +184,7 @@ class Connection(HttpToolsProtocol):
         """The deadline has passed."""
         if self.transport.is_closing() or self.flow.write_paused:
             self._abort(408, "the answer was not taken")
-        elif self.owed:
+        elif self.owed or self._last_answer is not None:
             pass  # the answer is ours to give, and takes what it takes
         elif not self.at_rest:
             self._end(408, f"the request did not end within {self.limits.body_s:g} s")
@@ -148,20 +194,11 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
 
     def give_way(self) -> None:
-        """To another, when there are too many."""
-        self._abort(503, "it was slow, and gave way to another connection")
-
-    def _find_room(self) -> None:
-        """Whoever has not sent a whole request gives way, the slowest first: they shut nobody out."""
-        slow = [each for each in self._others() if not each.owed]
-        if slow:
-            min(slow, key=lambda each: each.since).give_way()
+        """Close this connection in favor of a new one. Called only if `gives_way`."""
+        if self.cycle is not None and self.at_rest and not self._unused_bytes:
+            self.transport.close()  # idle between two requests: nothing is lost
         else:
-            self._end(503, "too many requests are being answered")
-
-    def _others(self) -> "list[Connection]":
-        every = cast("set[Connection]", self.connections)
-        return [each for each in every if each is not self and not each.transport.is_closing()]
+            self._end(503, "the request was slow, and a new connection took its place")
 
     def _allow(self, seconds: float) -> None:
         self.since = self.loop.time()
@@ -178,10 +215,24 @@ class Connection(HttpToolsProtocol):
         raise ValueError
 
     def _end(self, status: int, words: str) -> None:
-        """With an answer, unless one has begun."""
-        if self.cycle is not None and not self.cycle.response_complete and self.cycle.response_started:
+        """Refuse the newest request, in its turn, and close.
+
+        The client matches answers to requests by their order, so a refusal waits for the answers before it.
+        """
+        if self._draining:
+            self._tell(status, words)
+            self.transport.close()
+        elif self.owed:
+            if self._is_incomplete:
+                self.pipeline.popleft()  # its body will not come
+                self._unanswered -= 1
+            self._last_answer = (status, words)
+        elif not self.at_rest and self.cycle.response_started:
             self._abort(status, words)
-            return
+        else:
+            self._answer_and_close(status, words)
+
+    def _answer_and_close(self, status: int, words: str) -> None:
         self._tell(status, words)
         body = json.dumps({"error": words}).encode()
         lines = (

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, cast
 
@@ -15,13 +16,22 @@ from starlette.applications import Starlette
 from tui.serving.connection import Connection, Limits
 from tui.serving.refusals import Refusals
 
-_BACKLOG = 256
-"""Connections taken at a time, before those that have to give way have ended."""
+log = logging.getLogger(__name__)
+
+_BACKLOG = 4096
+"""Connections that the kernel queues while none are accepted. Linux caps it at net.core.somaxconn."""
+_AT_ONCE = 64
+"""Connections accepted before other events get their turn."""
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket, port 0 for any that is free. Raises OSError, EADDRINUSE for a port in use."""
-    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    # Accepted sockets inherit it. asyncio sets it only where the socket's protocol is named, and without it
+    # the body of an answer waits for the client's delayed ACK of the headers: some 40 ms.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 class _Server(uvicorn.Server):
@@ -30,31 +40,124 @@ class _Server(uvicorn.Server):
         quiet: dict[str, Any] = {"access_log": False, "log_config": None, "log_level": "critical"}
         # Nobody need know what serves; and who sent is who connected, whatever a header says.
         quiet |= {"server_header": False, "proxy_headers": False}
-        connection = cast("type[Connection]", partial(Connection, limits=limits, refusals=refusals))
+        made = partial(Connection, limits=limits, refusals=refusals, freed=self._accept_again)
+        connection = cast("type[Connection]", made)
         super().__init__(
             uvicorn.Config(
                 app,
                 http=connection,
                 ws="none",
                 lifespan="off",
-                backlog=_BACKLOG,
                 timeout_keep_alive=0,  # a connection keeps its own time
                 timeout_graceful_shutdown=1,
                 **quiet,
             )
         )
         self.ready = threading.Event()
+        self._limits = limits
+        self._listeners: list[socket.socket] = []
+        self._accepts = False
+        self._starting: set[asyncio.Task[Any]] = set()
+        """Accepted connections that have no protocol yet."""
+        self._freed_at = 0.0
+        """When there was last room for a connection (`loop.time`)."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        # Not asyncio's `create_server`: it cannot stop accepting at a limit and leave the rest queued.
+        await super().startup([])
+        self._listeners = sockets or []
+        for sock in self._listeners:
+            sock.settimeout(0)
+        self._accept_again()
         self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._stop_accepting()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         now = asyncio.get_running_loop().time()
-        for connection in [*cast("set[Connection]", self.server_state.connections)]:
+        for connection in [*self._connections]:
             if connection.deadline <= now:
                 connection.expire()
+        self._accept_again()
         return await super().on_tick(counter)
+
+    # --- accepting
+
+    @property
+    def _connections(self) -> set[Connection]:
+        return cast("set[Connection]", self.server_state.connections)
+
+    def _accept_again(self) -> None:
+        if not self._accepts and not self.should_exit:
+            self._accepts = True
+            for sock in self._listeners:
+                asyncio.get_running_loop().add_reader(sock, self._accept, sock)
+
+    def _stop_accepting(self) -> None:
+        self._accepts = False
+        for sock in self._listeners:
+            asyncio.get_running_loop().remove_reader(sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        """Accept what waits in the kernel's queue, as far as there is room.
+
+        At the limit, the slowest client that owes us a request gives way. If there is none, new connections
+        stay in the queue. If none ends within the grace period, they are accepted and answered 503.
+        """
+        for _ in range(_AT_ONCE):
+            slow = None
+            if self._is_full():
+                slow = self._slowest()
+                if slow is None and not self._is_overdue():
+                    self._stop_accepting()  # until a connection ends, or the next tick
+                    return
+            try:
+                accepted, _ = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:  # too many open files
+                self._stop_accepting()
+                return
+            accepted.settimeout(0)
+            if slow is not None:
+                slow.give_way()
+                self._freed_at = asyncio.get_running_loop().time()
+            self._begin(accepted)
+
+    def _is_full(self) -> bool:
+        limit = self._limits.connections - len(self._starting)
+        if len(self._connections) >= limit:
+            return sum(not each.transport.is_closing() for each in self._connections) >= limit
+        self._freed_at = asyncio.get_running_loop().time()
+        return False
+
+    def _slowest(self) -> Connection | None:
+        longest_first = sorted(self._connections, key=lambda each: each.since)
+        return next((each for each in longest_first if each.gives_way), None)
+
+    def _is_overdue(self) -> bool:
+        """Whether there has been no room for so long that new clients are refused and no longer queued."""
+        waited = asyncio.get_running_loop().time() - self._freed_at
+        most = self._limits.connections + _AT_ONCE
+        return waited > self._limits.grace_s and len(self._connections) + len(self._starting) < most
+
+    def _begin(self, sock: socket.socket) -> None:
+        loop, make = asyncio.get_running_loop(), cast("Any", self.config.http_protocol_class)
+
+        def protocol() -> Connection:
+            state = self.lifespan.state
+            return make(config=self.config, server_state=self.server_state, app_state=state, _loop=loop)
+
+        task = loop.create_task(loop.connect_accepted_socket(protocol, sock))
+        self._starting.add(task)
+        task.add_done_callback(self._begun)
+
+    def _begun(self, task: asyncio.Task[Any]) -> None:
+        self._starting.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.debug("a connection ended as it was accepted: %r", task.exception())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -102,11 +205,15 @@ class ServerThread:
             self._server.ready.set()
 
 
-def serve(sock: socket.socket, app: Starlette) -> None:
-    """Answer until SIGINT or SIGTERM, in the main thread; a second SIGINT does not wait for requests."""
+def serve(sock: socket.socket, app: Starlette, *, announce: Callable[[], None] = lambda: None) -> None:
+    """Answer requests in the main thread until SIGINT or SIGTERM. A second SIGINT does not wait for requests.
+
+    `announce` is called when both signals are handled: whoever reads what it prints may send one at once.
+    """
     server = _Server(app, Limits(), Refusals())
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        announce()
         server.run(sockets=[sock])
     finally:
         for number, handler in before.items():
