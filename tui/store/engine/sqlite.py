@@ -230,7 +230,7 @@ def _turn_on_wal(connection: sqlite3.Connection) -> None:
 
 
 def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    # https://sqlite.org/wal.html#walresetbug
+    # The WAL-reset bug: https://sqlite.org/wal.html
     fixed = {(3, 44): 6, (3, 50): 7, (3, 51): 3}.get((version[0], version[1]))
     if fixed is not None:
         return version[2] < fixed
