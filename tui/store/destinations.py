@@ -60,7 +60,7 @@ def add(tx: Transaction, destination: Destination) -> Destination:
     """Store a new destination and return it with its id. Raises Invalid (`name`) if the name is taken."""
     columns = from_destination(destination)
     _check_name_is_free(tx, columns["name_folded"], except_id=0)
-    with _a_name_taken_meanwhile(destination):
+    with _refuse_a_taken_name(destination):
         key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
     _warn(destination)
     return replace(destination, id=key)
@@ -90,7 +90,7 @@ def edit(
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
     if destination.url != stored.url:  # the health of the old URL does not apply to the new one
         columns |= {"failures": 0, "exhausted": 0, "failing_since": None}
-    with _a_name_taken_meanwhile(destination):
+    with _refuse_a_taken_name(destination):
         _update(tx, destination.id, columns)
     _warn(destination)
     return destination
@@ -163,7 +163,7 @@ def _check_name_is_free(tx: Transaction, folded: str, *, except_id: int) -> None
 
 
 @contextlib.contextmanager
-def _a_name_taken_meanwhile(destination: Destination) -> Generator[None]:
+def _refuse_a_taken_name(destination: Destination) -> Generator[None]:
     """Turn a violation of the unique index into Invalid: another transaction just took the name."""
     try:
         yield

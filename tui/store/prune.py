@@ -1,7 +1,7 @@
 """Delete old alerts that have ended, at the user's request. Nothing else deletes an alert.
 
 An alert has ended when none of its deliveries, nor of those it folded into, is scheduled or in flight.
-Its end is the worst of theirs. It is deleted with its deliveries, attempts and word index entry, or kept with all.
+Its end is the worst of theirs. It goes with its deliveries, attempts and word index entry, or all stay.
 """
 
 from collections.abc import Collection, Mapping, Sequence

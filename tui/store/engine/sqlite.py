@@ -209,11 +209,13 @@ class Sqlite:
             return (
                 f"cannot write the database {self.path}; check the permissions of the file and its directory"
             )
-        told = f"cannot open the database {self.path}: {text}"
+        message = f"cannot open the database {self.path}: {text}"
         log = self.path.with_name(f"{self.path.name}-wal")
         if "malformed" in text and log.exists():
-            told += f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
-        return told
+            message += (
+                f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
+            )
+        return message
 
 
 def _turn_on_wal(connection: sqlite3.Connection) -> None:

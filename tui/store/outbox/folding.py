@@ -56,7 +56,7 @@ class Windows:
         self._folds: list[_Fold] = []
 
     def fold(self, key: int, alert: Alert, target: Destination) -> str | None:
-        """Fold `alert`, stored under `key`, into a window. Return the opener's alert id; None if none fits."""
+        """Fold `alert`, stored under `key`, into a window. Return its opener's alert id, or None."""
         if target.fold_ms is None or alert.test:
             return None
         held = self._held[fold_key(alert, target.id)]

@@ -71,7 +71,7 @@ _INVARIANTS = (
 
 def broken(db: peewee.Database) -> list[str]:
     """Return one sentence per broken rule; empty if all hold."""
-    return [told for invariant in _INVARIANTS if (told := _look_at(db, invariant))]
+    return [sentence for invariant in _INVARIANTS if (sentence := _look_at(db, invariant))]
 
 
 def _look_at(db: peewee.Database, invariant: _Invariant) -> str:
