@@ -94,7 +94,8 @@ def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt
             if not taken:
                 index_words(tx.db, [(keys[one], found_by(plan.fresh[one].alert)) for one in keys])
                 fresh = _store_deliveries(tx, [(keys[one], routed) for one, routed in plan.fresh.items()])
-                return [_receipts(answer, stored, fresh) for answer in answers]
+                seen: set[str] = set()
+                return [_receipts(answer, stored, fresh, seen) for answer in answers]
             savepoint.rollback()
         # Found out only by the insert: most ids are new, and others insert beside us.
         found = _stored(tx, taken)
@@ -170,11 +171,20 @@ class _Plan:
 
 
 def _receipts(
-    answer: list[str] | Rejected, stored: Mapping[str, _Stored], fresh: Mapping[str, Receipt]
+    answer: list[str] | Rejected,
+    stored: Mapping[str, _Stored],
+    fresh: Mapping[str, Receipt],
+    seen: set[str],
 ) -> list[Receipt] | Rejected:
+    """Return the receipts of a group. `seen`: ids of this transaction, whose next alert is a repeat."""
     if isinstance(answer, Rejected):
         return answer
-    return [fresh[one] if one in fresh else stored[one].receipt for one in answer]
+    receipts: list[Receipt] = []
+    for one in answer:
+        receipt = fresh[one] if one in fresh else stored[one].receipt
+        receipts.append(replace(receipt, repeated=True) if one in seen else receipt)
+        seen.add(one)
+    return receipts
 
 
 def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
