@@ -46,7 +46,7 @@ def test_h_is_help(tocsin: Tocsin, command: tuple[str, ...]) -> None:
     assert done.stdout.startswith(" ".join(["Usage: tocsin", *command]))
 
 
-def test_version_is_told(tocsin: Tocsin) -> None:
+def test_version_is_printed(tocsin: Tocsin) -> None:
     assert tocsin("--version").stdout.startswith("tocsin, version ")
 
 
@@ -61,17 +61,13 @@ def test_an_unknown_option_is_wrong_use(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize("option", ["--db", "--config", "--log"])
-def test_an_option_for_every_command_that_comes_after_one_is_told_where_it_belongs(
-    tocsin: Tocsin, option: str
-) -> None:
+def test_a_global_option_after_the_command_is_refused_with_its_place(tocsin: Tocsin, option: str) -> None:
     said = complaint(tocsin("alert", "list", option, "x"), 2)
     assert said == f"{option} comes before the command: tocsin {option} … alert list"
 
 
 @pytest.mark.parametrize("group", [(), ("destination",), ("alert",), ("token",), ("db",)], ids=" ".join)
-def test_what_a_command_does_is_said_whole_in_the_list_of_commands(
-    tocsin: Tocsin, group: tuple[str, ...]
-) -> None:
+def test_the_list_of_commands_cuts_no_summary(tocsin: Tocsin, group: tuple[str, ...]) -> None:
     _, commands = tocsin(*group, "--help").stdout.split("Commands:")
     assert "..." not in commands
 
@@ -95,7 +91,7 @@ GIVEN = "\udcff\udcfe"
 
 
 @pytest.mark.parametrize("words", list(words_of(cli)), ids=lambda words: " ".join(words[:-1]))
-def test_an_argument_that_is_not_text_is_wrong_use_wherever_it_stands(
+def test_an_argument_that_is_not_utf_8_is_a_usage_error(
     words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["tocsin", *words])
@@ -134,7 +130,7 @@ def test_a_broken_configuration_hides_no_help(tocsin: Tocsin, tmp_path: Path, ar
     assert "is not valid TOML" in complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": str(broken)}), 2)
 
 
-def test_keys_that_make_no_sense_stop_the_app_and_no_command(tocsin: Tocsin, tmp_path: Path) -> None:
+def test_bad_keys_stop_only_the_app(tocsin: Tocsin, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[keys]\n"alerts.resnd" = "x"\n')
     tocsin.environment["TOCSIN_CONFIG"] = str(config)
@@ -159,7 +155,7 @@ def test_a_flag_goes_before_the_environment(tocsin: Tocsin, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "as JSON"])
-def test_whoever_reads_may_stop_reading(tocsin: Tocsin, more: list[str]) -> None:
+def test_a_reader_may_close_stdout_early(tocsin: Tocsin, more: list[str]) -> None:
     tocsin.submit(*(alert() for _ in range(3)))
     reading, writing = os.pipe()
     os.close(reading)
@@ -184,14 +180,14 @@ def test_output_that_cannot_be_written_is_an_error(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=["for people", "as JSON"])
-def test_a_closed_standard_output_is_no_trouble(tocsin: Tocsin, more: list[str]) -> None:
+def test_a_closed_stdout_is_not_an_error(tocsin: Tocsin, more: list[str]) -> None:
     tocsin.submit(alert())
     line = ["sh", "-c", 'exec "$@" >&-', "sh", *TOCSIN, "alert", "list", *more]
     done = subprocess.run(line, env=tocsin.environment, stderr=subprocess.PIPE, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_a_terminal_that_cannot_show_a_character_gets_its_number(tocsin: Tocsin) -> None:
+def test_a_character_that_cannot_be_encoded_is_escaped(tocsin: Tocsin) -> None:
     tocsin.submit(alert(title="日本 ✓"))
     latin = {"PYTHONIOENCODING": "latin-1"}
     done = tocsin("alert", "list", env=latin)

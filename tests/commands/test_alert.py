@@ -285,7 +285,7 @@ class TestResend:
         ],
         ids=lambda value: " ".join(value) if isinstance(value, list) else "",
     )
-    def test_refuses_what_is_not_clear(self, tocsin: Tocsin, given: list[str], words: str) -> None:
+    def test_resend_refuses_unclear_options(self, tocsin: Tocsin, given: list[str], words: str) -> None:
         assert words in complaint(tocsin("alert", "resend", *given), 2)
 
     def test_to_where_it_did_not_go_it_is_sent_all_the_same(self, tocsin: Tocsin) -> None:
@@ -296,7 +296,7 @@ class TestResend:
         assert (done.returncode, done.stdout) == (0, "queued for pager for the first time\n")
         assert self.waiting(tocsin) == [("alert-1", "pager")]
 
-    def test_what_went_nowhere_is_sent_where_it_is_told(self, tocsin: Tocsin) -> None:
+    def test_an_alert_that_was_not_routed_is_sent_with_to(self, tocsin: Tocsin) -> None:
         tocsin("destination", "delete", "soc", "--yes")
         tocsin.submit(alert(alert_id="alert-3"))
         refusal = complaint(tocsin("alert", "resend", "alert-3"), 1)
@@ -323,7 +323,7 @@ class TestCancel:
         assert self.states(tocsin) == {"soc": "cancelled", "pager": "cancelled"}
         assert "no delivery of this alert waits" in complaint(tocsin("alert", "cancel", "alert-of-root"), 1)
 
-    def test_withdraws_only_the_one_that_is_named(self, tocsin: Tocsin) -> None:
+    def test_cancels_only_the_delivery_to_the_given_destination(self, tocsin: Tocsin) -> None:
         tocsin("alert", "cancel", "alert-of-root", "--to", "soc")
         assert self.states(tocsin) == {"soc": "cancelled", "pager": "scheduled"}
         again = complaint(tocsin("alert", "cancel", "alert-of-root", "--to", "soc"), 1)
@@ -396,7 +396,7 @@ class TestFolded:
             third,
         }
 
-    def test_what_failed_stands_for_what_folded_into_it(self, tocsin: Tocsin) -> None:
+    def test_resend_says_how_many_alerts_are_folded_into_the_failed_ones(self, tocsin: Tocsin) -> None:
         tocsin.deliver(pager=REJECTED)
         told = "not sent separately: 2 alerts folded into these deliveries\n"
         dry = tocsin("alert", "resend", "--failed", "--dry-run")
@@ -404,7 +404,7 @@ class TestFolded:
         done = tocsin("alert", "resend", "--failed")
         assert (done.stdout, done.stderr) == ("queued again: 1 delivery, 1 to pager\n", told)
 
-    def test_what_folded_where_the_first_is_filtered_out_is_told_of(self, tocsin: Tocsin) -> None:
+    def test_resend_names_failed_deliveries_left_out_by_the_filter(self, tocsin: Tocsin) -> None:
         tocsin.deliver(pager=REJECTED)
         first = tocsin.json("alert", "list")[-1]["alertId"]
         with closing(sqlite3.connect(tocsin.database)) as db, db:

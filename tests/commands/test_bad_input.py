@@ -207,7 +207,7 @@ ASKING = (
 
 class TestDatabase:
     @pytest.mark.parametrize("command", ASKING, ids=" ".join)
-    def test_that_is_not_there_is_not_made_by_who_asks_for_what_is_stored(
+    def test_a_missing_one_is_an_error_for_commands_that_only_read(
         self, tocsin: Tocsin, command: list[str]
     ) -> None:
         path = tocsin.home / "mistyped" / "tocsin.db"
@@ -239,7 +239,7 @@ class TestDatabase:
         ],
         ids=" ".join,
     )
-    def test_that_is_not_there_is_made_by_who_has_something_to_store(
+    def test_a_missing_one_is_created_by_commands_that_write(
         self, tocsin: Tocsin, command: list[str]
     ) -> None:
         assert tocsin(*command).returncode == 0
@@ -254,7 +254,7 @@ class TestDatabase:
         path = file("") + "/tocsin.db"
         assert "its directory is a file" in complaint(tocsin("--db", path, "alert", "list"), 3)
 
-    def test_that_is_no_database(self, tocsin: Tocsin) -> None:
+    def test_a_file_that_is_not_a_database_is_refused(self, tocsin: Tocsin) -> None:
         tocsin.database.write_text("Dear diary, " * 500)
         refusal = complaint(tocsin("send", "--title", "x"), 3)
         assert refusal == f"{tocsin.database} is not a database; choose another file with --db"
@@ -275,11 +275,11 @@ class TestDatabase:
         refusal = complaint(tocsin("send", "--title", "x"), 3)
         assert "made by a newer Tocsin (it has 9999_later)" in refusal
 
-    def test_of_an_engine_that_is_not_supported(self, tocsin: Tocsin) -> None:
+    def test_an_unsupported_engine_is_refused(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("--db", "mysql://localhost/tocsin", "alert", "list"), 2)
         assert "--db must be a file path or a postgresql:// URL" in refusal
 
-    def test_on_a_server_that_is_not_there(self, tocsin: Tocsin) -> None:
+    def test_an_unreachable_server_is_reported(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("--db", "postgresql://soc:s3cret@127.0.0.1:1/tocsin", "alert", "list"), 3)
         assert "cannot open the database postgresql://127.0.0.1/tocsin: " in refusal
         assert "s3cret" not in refusal
@@ -326,7 +326,7 @@ def test_a_configuration_that_makes_no_sense(
     assert words in complaint(tocsin("--config", file(text, "config.toml"), "alert", "list"), 2)
 
 
-def test_a_configuration_that_is_not_there(tocsin: Tocsin) -> None:
+def test_a_missing_configuration_is_refused(tocsin: Tocsin) -> None:
     refusal = complaint(tocsin("alert", "list", env={"TOCSIN_CONFIG": "/nowhere.toml"}), 2)
     assert refusal == "the configuration file /nowhere.toml does not exist"
 

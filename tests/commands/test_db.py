@@ -69,7 +69,7 @@ LONG_AGO = {"created_at": 0}
 
 
 class TestPrune:
-    def test_counts_and_removes_what_is_old(self, tocsin: Tocsin) -> None:
+    def test_prune_counts_and_deletes_old_alerts(self, tocsin: Tocsin) -> None:
         tocsin.add(destination())
         tocsin.submit(*(alert(**LONG_AGO) for _ in range(3)))
         tocsin.deliver(soc=answer())
@@ -84,14 +84,14 @@ class TestPrune:
         assert done.stdout.startswith(f"{unrouted}{counted}deleted 4 alerts\n")
         assert tocsin.stored() == {"alert": 1, "destination": 1, "delivery": 1, "attempt": 0}
 
-    def test_asks_before_it_removes(self, tocsin: Tocsin) -> None:
+    def test_prune_asks_before_it_deletes(self, tocsin: Tocsin) -> None:
         tocsin.submit(*(alert(**LONG_AGO) for _ in range(3)))
         done = tocsin("db", "prune", "--older-than", "90d")
         assert done.returncode == 2
         assert "this would permanently delete 2 alerts; add --yes" in done.stderr
         assert tocsin.stored()["alert"] == 3
 
-    def test_what_failed_goes_only_if_that_is_said(self, tocsin: Tocsin) -> None:
+    def test_prune_deletes_failed_alerts_only_on_request(self, tocsin: Tocsin) -> None:
         tocsin.add(destination())
         tocsin.submit(alert(**LONG_AGO))
         tocsin.deliver(soc=answer(Outcome.REJECTED))
@@ -125,12 +125,12 @@ class TestPrune:
         ],
         ids=["no span", "no end", "nothing"],
     )
-    def test_what_makes_no_sense_is_said(self, tocsin: Tocsin, given: list[str], complaint_: str) -> None:
+    def test_prune_refuses_bad_options(self, tocsin: Tocsin, given: list[str], complaint_: str) -> None:
         assert complaint_ in complaint(tocsin("db", "prune", *given), 2)
 
 
 class TestBackup:
-    def test_says_what_it_made(self, tocsin: Tocsin, tmp_path: Path) -> None:
+    def test_backup_reports_the_file_it_made(self, tocsin: Tocsin, tmp_path: Path) -> None:
         tocsin.submit(alert())
         copied = tmp_path / "copy.db"
         done = tocsin("db", "backup", str(copied))
@@ -138,7 +138,7 @@ class TestBackup:
         assert done.stdout.startswith(f"{copied}: 0.1 MB of {tocsin.database} in ")
         assert len(tocsin.json("--db", str(copied), "alert", "list")) == 1
 
-    def test_replaces_nothing_unless_told_to(self, tocsin: Tocsin, tmp_path: Path) -> None:
+    def test_backup_replaces_a_file_only_with_force(self, tocsin: Tocsin, tmp_path: Path) -> None:
         tocsin.submit(alert())
         (tmp_path / "there").write_text("precious")
         words = complaint(tocsin("db", "backup", str(tmp_path / "there")), 1)

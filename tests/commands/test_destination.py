@@ -62,7 +62,7 @@ SECRET, OTHER = (
 
 
 class TestAdd:
-    def test_takes_everything_unless_told(self, tocsin: Tocsin) -> None:
+    def test_add_sends_every_alert_by_default(self, tocsin: Tocsin) -> None:
         added = tocsin.json("destination", "add", "  soc ", "https://hooks.example.com/alerts")
         assert added == {
             "id": 1,
@@ -146,7 +146,7 @@ class TestAdd:
             (["http://localhost", "--header", "X-Key: -"], "no value of X-Key came from standard input"),
         ],
     )
-    def test_of_an_empty_pipe_says_what_is_missing(
+    def test_an_empty_pipe_is_reported_with_the_missing_value(
         self, tocsin: Tocsin, given: list[str], words: str
     ) -> None:
         assert complaint(tocsin("destination", "add", "soc", *given), 2) == words
@@ -308,7 +308,7 @@ class TestASecretThatCannotBeRead:
         ],
         ids=lambda value: value[1] if isinstance(value, list) else "",
     )
-    def test_is_told_of_and_taken(self, tocsin: Tocsin, given: list[str], words: str) -> None:
+    def test_causes_a_warning_and_is_stored(self, tocsin: Tocsin, given: list[str], words: str) -> None:
         added = tocsin("destination", "add", "soc", "http://localhost", *given)
         tocsin("destination", "add", "pager", "http://localhost")
         edited = tocsin("destination", "edit", "pager", *given)
@@ -319,12 +319,12 @@ class TestASecretThatCannotBeRead:
             assert words in warning
         assert tocsin("destination", "edit", "pager", "--timeout", "5").stderr == ""
 
-    def test_is_told_of_where_it_is_to_be_the_new_one(self, tocsin: Tocsin) -> None:
+    def test_causes_a_warning_in_rotate(self, tocsin: Tocsin) -> None:
         tocsin("destination", "add", "soc", "http://localhost", "--secret", "generate")
         rotated = tocsin("destination", "rotate", "soc", "--secret", "env:NOPE")
         assert "the environment variable NOPE is not set" in rotated.stderr
 
-    def test_is_nobodys_concern_where_it_can(self, tocsin: Tocsin) -> None:
+    def test_a_readable_reference_causes_no_warning(self, tocsin: Tocsin) -> None:
         done = tocsin(
             *("destination", "add", "soc", "http://localhost", "--secret", "env:KEY"), env={"KEY": SECRET}
         )
@@ -351,7 +351,7 @@ class TestEdit:
         ],
         ids=lambda value: value[0] if isinstance(value, list) else "",
     )
-    def test_changes_what_is_given_and_nothing_else(
+    def test_edit_changes_only_the_given_settings(
         self, tocsin: Tocsin, soc: dict[str, Any], given: list[str], changed: dict[str, Any]
     ) -> None:
         assert tocsin("destination", "edit", "SOC", *given).returncode == 0
@@ -389,7 +389,7 @@ class TestRotate:
         assert tocsin.secrets() == [rotated["generatedSecret"]]
         assert tocsin.json("destination", "list")[0]["oldSecretUntil"] == rotated["oldSecretUntil"]
 
-    def test_takes_a_secret_of_ones_own_and_does_not_repeat_it(self, tocsin: Tocsin) -> None:
+    def test_rotate_accepts_a_given_secret_and_does_not_print_it(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "rotate", "soc", "--secret", "-", input=OTHER + "\n")
         assert tocsin.secrets() == [OTHER]
         assert OTHER not in done.stdout + done.stderr
@@ -503,7 +503,7 @@ class TestDelete:
     def names(self, tocsin: Tocsin) -> list[str]:
         return [each["name"] for each in tocsin.json("destination", "list")]
 
-    def test_cancels_what_waits_and_frees_the_name(self, tocsin: Tocsin) -> None:
+    def test_delete_cancels_pending_deliveries_and_frees_the_name(self, tocsin: Tocsin) -> None:
         done = tocsin("destination", "delete", "soc", "--yes")
         assert done.stdout == "deleted soc, cancelled 2 pending deliveries\n"
         assert [state for _, _, state in tocsin.deliveries()] == ["cancelled", "cancelled"]
@@ -516,7 +516,7 @@ class TestDelete:
         assert self.names(tocsin) == ["soc"]
 
     @pytest.mark.parametrize(("answer", "code", "left"), [("n", 1, ["soc"]), ("y", 0, [])])
-    def test_on_a_terminal_asks_and_counts_what_waits(
+    def test_on_a_terminal_delete_asks_and_counts_pending_deliveries(
         self, tocsin: Tocsin, answer: str, code: int, left: list[str]
     ) -> None:
         ours, theirs = pty.openpty()

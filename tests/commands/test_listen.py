@@ -50,7 +50,7 @@ def test_beyond_this_machine_only_with_a_token(tocsin: Tocsin, made: list[tuple[
     )
 
 
-def test_a_token_that_expired_keeps_nobody_from_starting(tocsin: Tocsin) -> None:
+def test_an_expired_token_does_not_keep_the_dispatcher_from_starting(tocsin: Tocsin) -> None:
     """Who may send is one thing; a dispatcher has deliveries to make."""
     with Store(Sqlite(tocsin.database)) as store:
         write(store, tokens.add, Token("ci", digest_of("x"), expires_at=1))

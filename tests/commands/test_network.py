@@ -78,7 +78,7 @@ def test_the_apps_dispatcher_keeps_to_it(tocsin: Tocsin, receiver: Receiver) -> 
     assert receiver.requests == []
 
 
-def test_what_is_allowed_all_the_same_is_sent_to(tocsin: Tocsin, receiver: Receiver) -> None:
+def test_an_allowed_network_is_sent_to(tocsin: Tocsin, receiver: Receiver) -> None:
     tocsin.add(destination(url=receiver.url))
 
     flags = ("--network-policy", "public", "--network-allow", "10.0.0.0/8,127.0.0.1")

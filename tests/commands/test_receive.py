@@ -37,7 +37,7 @@ def post(url: str, **headers: str) -> HTTPResponse:
         return answer
 
 
-def test_prints_what_a_destination_gets(tocsin: Tocsin) -> None:
+def test_prints_the_requests_of_a_destination(tocsin: Tocsin) -> None:
     with receiving(tocsin, "--body", "thank you") as (process, url):
         assert process.stdout is not None
         tocsin.add(destination(url=url))
@@ -48,7 +48,7 @@ def test_prints_what_a_destination_gets(tocsin: Tocsin) -> None:
     assert '  "title": "New Alert: This is a Test Alert",\n' in printed
 
 
-def test_fails_as_often_as_it_is_told(tocsin: Tocsin) -> None:
+def test_fail_rejects_the_first_n_requests(tocsin: Tocsin) -> None:
     with receiving(tocsin, "--fail", "1", "--retry-after", "7", "--status", "202") as (_, url):
         first, second = post(url), post(url)
     assert (first.status, first.getheader("retry-after")) == (503, "7")
@@ -79,7 +79,7 @@ def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
     assert verdicts[3].startswith("not signed: there is no webhook-id and ")
 
 
-def test_takes_the_secret_from_a_pipe_and_refuses_one_that_cannot_be_had(tocsin: Tocsin) -> None:
+def test_reads_the_secret_from_a_pipe_and_refuses_an_unreadable_one(tocsin: Tocsin) -> None:
     assert "no signing secret came" in complaint(tocsin("receive", "--secret", "-"), 2)
     assert "starts with whsec_" in complaint(tocsin("receive", "--secret", "-", input="hunter2\n"), 2)
     assert "TOKEN is not set" in complaint(tocsin("receive", "--secret", "env:TOKEN"), 1)
@@ -94,7 +94,7 @@ def test_ends_with_ctrl_c(tocsin: Tocsin) -> None:
         assert (process.returncode, errors) == (0, "")
 
 
-def test_ends_when_nobody_reads_what_it_prints(tocsin: Tocsin) -> None:
+def test_ends_when_stdout_is_closed(tocsin: Tocsin) -> None:
     with receiving(tocsin) as (process, url):
         assert process.stdout is not None
         assert process.stderr is not None
@@ -111,5 +111,5 @@ def test_of_a_port_in_use_says_so(tocsin: Tocsin) -> None:
     assert refusal == f"port {port} is in use; choose another with --port"
 
 
-def test_of_an_address_that_is_not_ours_says_so(tocsin: Tocsin) -> None:
+def test_an_address_of_another_machine_is_refused(tocsin: Tocsin) -> None:
     assert "cannot listen on 192.0.2.1:8081" in complaint(tocsin("receive", "--host", "192.0.2.1"), 3)

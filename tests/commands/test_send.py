@@ -38,7 +38,7 @@ def titles(tocsin: Tocsin) -> list[str]:
     return [row["title"] for row in reversed(tocsin.json("alert", "list"))]
 
 
-def test_delivers_what_the_flags_say(tocsin: Tocsin, receiver: Receiver) -> None:
+def test_delivers_an_alert_given_as_options(tocsin: Tocsin, receiver: Receiver) -> None:
     tocsin.add(destination(url=receiver.url))
     flags = {
         "--title": "Root login",
@@ -98,7 +98,7 @@ def test_takes_several_alerts_from_a_file(tocsin: Tocsin, file: Callable[..., st
     assert titles(tocsin) == ["one", "two"]
 
 
-def test_reads_a_pipe_without_being_told(tocsin: Tocsin) -> None:
+def test_reads_a_pipe_without_an_argument(tocsin: Tocsin) -> None:
     assert tocsin("send", input='{"title": "piped"}').returncode == 0
     assert titles(tocsin) == ["piped"]
 
@@ -111,7 +111,7 @@ def test_reads_a_pipe_without_being_told(tocsin: Tocsin) -> None:
     ],
     ids=["JSON Lines", "an array"],
 )
-def test_stores_what_is_good_and_names_what_is_bad(tocsin: Tocsin, text: str, place: str) -> None:
+def test_stores_good_items_and_reports_bad_ones(tocsin: Tocsin, text: str, place: str) -> None:
     done = tocsin("send", "-", input=text)
     assert done.returncode == 2
     (complaint,) = done.stderr.splitlines()
@@ -205,7 +205,7 @@ def test_to_goes_to_those_it_names_and_no_others(tocsin: Tocsin) -> None:
     assert [delivery["destination"] for delivery in sent["deliveries"]] == ["pager", "soc"]
 
 
-def test_to_nobody_is_said_once_before_anything_is_stored(tocsin: Tocsin) -> None:
+def test_an_unknown_destination_is_reported_once_before_anything_is_stored(tocsin: Tocsin) -> None:
     done = tocsin("send", "-", "--to", "soc", input='{"title": "a"}\n{"title": "b"}\n')
     assert (done.returncode, done.stderr) == (
         1,
@@ -241,7 +241,7 @@ def test_json_of_nothing_stored_is_an_empty_array(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize("more", [[], ["--wait"]], ids=" ".join)
-def test_what_is_stored_is_told_although_the_database_fails_half_way(
+def test_stored_alerts_are_reported_when_the_database_fails_half_way(
     tocsin: Tocsin,
     file: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
@@ -274,7 +274,7 @@ def test_what_is_stored_is_told_although_the_database_fails_half_way(
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]], ids=" ".join)
-def test_alerts_are_stored_although_nobody_reads_the_answer(tocsin: Tocsin, more: list[str]) -> None:
+def test_alerts_are_stored_when_stdout_is_closed(tocsin: Tocsin, more: list[str]) -> None:
     with tocsin.start("send", "-", *more, stdin=-1) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -287,7 +287,7 @@ def test_alerts_are_stored_although_nobody_reads_the_answer(tocsin: Tocsin, more
     assert tocsin.stored()["alert"] == 3
 
 
-def test_what_waits_for_a_paused_destination_says_so(tocsin: Tocsin) -> None:
+def test_send_says_that_a_destination_is_paused(tocsin: Tocsin) -> None:
     tocsin.add(destination(), destination(name="pager", paused=True))
     said = tocsin("send", "--title", "x").stdout
     assert said.endswith("  queued for pager (paused), soc\n")
@@ -340,13 +340,13 @@ class TestWait:
 
 
 class TestFormats:
-    def test_another_tools_alert_is_told_by_its_look(self, tocsin: Tocsin) -> None:
+    def test_the_format_of_another_tool_is_detected(self, tocsin: Tocsin) -> None:
         done = tocsin("send", "-", input='{"message": "disk full", "level": "error", "host": "db-3"}')
         assert (done.returncode, done.stderr) == (0, "")
         (alert,) = tocsin.json("alert", "list")
         assert (alert["title"], alert["severity"]) == ("disk full", "HIGH")
 
-    def test_what_is_no_alert_is_skipped_and_counted(self, tocsin: Tocsin) -> None:
+    def test_items_that_are_not_alerts_are_skipped_and_counted(self, tocsin: Tocsin) -> None:
         def line(kind: str, **more: Any) -> str:
             return json.dumps(
                 {"timestamp": "2026-01-31T09:15:00+0000", "event_type": kind, "flow_id": 1, **more}
@@ -373,7 +373,7 @@ class TestFormats:
         ]
         assert titles(tocsin) == ["a", "c"]
 
-    def test_what_a_tool_sends_again_is_stored_once(self, tocsin: Tocsin) -> None:
+    def test_an_alert_that_a_tool_repeats_is_stored_once(self, tocsin: Tocsin) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
         firing = {"status": "firing", "fingerprint": "f", "startsAt": "2026-01-31T09:15:00Z"}
         lines = [

@@ -80,7 +80,7 @@ def test_without_verification_every_word_of_it_warns(tocsin: Tocsin) -> None:
     assert "⚠" not in tocsin("destination", "list").stdout + tocsin("destination", "show", "soc").stdout
 
 
-def test_an_edit_leaves_what_it_does_not_name(tocsin: Tocsin, authority: Authority, client: Issued) -> None:
+def test_edit_keeps_settings_that_are_not_given(tocsin: Tocsin, authority: Authority, client: Issued) -> None:
     files = "--client-cert", str(client.both), "--client-key-password", "env:PASSWORD"
     tocsin("destination", "add", "soc", URL, *files, "--ca-file", str(authority.file))
     before = tocsin.json("destination", "show", "soc")["tls"]
@@ -104,12 +104,12 @@ def test_an_edit_leaves_what_it_does_not_name(tocsin: Tocsin, authority: Authori
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
-def test_what_cannot_work_is_refused(tocsin: Tocsin, given: list[str], says: str) -> None:
+def test_tls_settings_that_cannot_work_are_refused(tocsin: Tocsin, given: list[str], says: str) -> None:
     assert says in complaint(tocsin("destination", "add", "soc", URL, *given), 2)
     assert tocsin.stored() == NOTHING
 
 
-def test_a_key_without_its_password_is_refused_and_nobody_is_asked(tocsin: Tocsin, client: Issued) -> None:
+def test_a_key_without_its_password_is_refused_without_a_prompt(tocsin: Tocsin, client: Issued) -> None:
     refusal = complaint(tocsin("destination", "add", "soc", URL, "--client-cert", str(client.both)), 2)
     assert refusal == f"the key in {client.both} is encrypted; say where its password is"
 

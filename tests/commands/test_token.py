@@ -59,7 +59,7 @@ def test_the_list_shows_those_that_let_somebody_in_and_on_request_all(tocsin: To
     assert first.split()[-2:] == ["never", "never"]
 
 
-def test_revoking_the_last_says_that_nobody_gets_in(tocsin: Tocsin) -> None:
+def test_revoking_the_last_token_says_that_no_sender_is_allowed(tocsin: Tocsin) -> None:
     for name in ("a", "b"):
         tocsin("token", "add", name)
     said = [tocsin("token", "revoke", name).stderr for name in ("a", "b")]

@@ -10,6 +10,8 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.conftest import NOW, Clock, alert, write
 from tests.intake.conftest import Post, stored
@@ -288,6 +290,70 @@ class TestRefusals:
             gone.sendall(b'{"title": "x"}')
         assert client.get("/healthz").status_code == 200
         assert stored(bench) == []
+
+
+SURROGATES = [
+    (b'[{"event_type":"alert","timestamp":1,"alert":{"signature":"s"},"in_iface":"x"},'
+     b'{"event_type":"\\ud800","timestamp":1,"in_iface":"x"}]', "", 202),
+    (b'{"title": "x", "\\ud800": 1}', "?format=tocsin", 422),
+    (b'{"title": "x", "alertId": "\\ud800"}', "?format=tocsin", 202),
+    (b'{"title": "x", "severity": "\\ud800"}', "?format=tocsin", 422),
+    (b'{"\\ud800": 1}', "?format=plain", 422),
+    (b'{"title": "x"}', "?format=%ED%A0%80", 422),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "query", "status"), SURROGATES)
+def test_a_lone_surrogate_does_not_change_the_status(
+    bench: Bench, client: httpx.Client, body: bytes, query: str, status: int
+) -> None:
+    answer = client.post(f"/alerts{query}", content=body)
+    assert answer.status_code == status
+    assert len(stored(bench)) == (status == 202)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters()), inner, max_size=3),
+    max_leaves=5,
+)
+ENTRIES = st.one_of(
+    VALUES,
+    st.builds(lambda value: {"title": "x", "alertId": value}, VALUES),
+    st.builds(lambda key, value: {"title": "x", key: value}, st.text(st.characters()), VALUES),
+    st.builds(
+        lambda value: {"event_type": value, "timestamp": 1, "in_iface": "x", "alert": {"signature": "s"}},
+        VALUES,
+    ),
+    st.builds(
+        lambda value: {"Type": "Notification", "TopicArn": "t", "MessageId": "m", "Message": value}, VALUES
+    ),
+)
+BODIES = st.one_of(
+    st.binary(),
+    st.builds(lambda value: json.dumps(value).encode(), ENTRIES | st.lists(ENTRIES, max_size=4)),
+    st.builds(
+        lambda entries: b"\n".join(json.dumps(entry).encode() for entry in entries),
+        st.lists(ENTRIES, max_size=4),
+    ),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@given(body=BODIES, format=st.sampled_from(["auto", "tocsin", "suricata", "plain", "sns"]))
+def test_any_body_is_stored_if_and_only_if_the_answer_is_202(
+    bench: Bench, client: httpx.Client, body: bytes, format: str
+) -> None:
+    before = {id for (id,) in bench.rows("SELECT alert_id FROM alert")}
+    answer = client.post(f"/alerts?format={format}", content=body)
+    after = {id for (id,) in bench.rows("SELECT alert_id FROM alert")}
+    assert answer.status_code in (202, 409, 413, 422)
+    if answer.status_code == 202:
+        receipts = [entry for entry in answer.json() if "skipped" not in entry]
+        assert {entry["alertId"] for entry in receipts if not entry["repeated"]} == after - before
+        assert {entry["alertId"] for entry in receipts} <= after
+    else:
+        assert after == before
 
 
 class TestCloudEventsInBinaryMode:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW
-from tui.domain.alert import DEFAULT_RULE_ID, Alert, Severity, format_time
+from tui.domain.alert import DEFAULT_RULE_ID, Alert, Severity, format_time, is_alert_id
 from tui.domain.errors import Invalid
+from tui.domain.search import words_of
 from tui.intake.formats import Formats, Skipped, built_in, format_named, parse_formats, read
 
 
@@ -168,10 +169,73 @@ class TestIdentity:
         assert [alert.alert_id for alert in alerts] == ["new-1", "new-2"]
 
     @pytest.mark.parametrize("name", ["two words", "x" * 400, "\u202e", "\ud800"], ids=ascii)
-    def test_an_id_that_is_not_a_valid_alert_id_becomes_its_digest(self, name: str) -> None:
-        once, again = (alert_of({"message": "x", "alert_id": name}) for _ in range(2))
-        assert once.alert_id == again.alert_id
-        assert len(once.alert_id) == 32
+    def test_an_id_that_is_not_a_valid_alert_id_becomes_one(self, name: str) -> None:
+        own = formats("[formats.a]\nidentity = 'its docs'\n[formats.a.alert]\ntitle = 't'\nalertId = 'i'")
+        for document, format in (({"message": "x", "alert_id": name}, None), ({"t": "x", "i": name}, "a")):
+            once, again = (alert_of(document, own, format) for _ in range(2))
+            assert once.alert_id == again.alert_id
+            assert is_alert_id(once.alert_id)
+
+    @pytest.mark.parametrize("name", ["12", 0, "N/A", "def-77", "two words", "ü" * 300])
+    def test_the_same_foreign_id_with_other_content_is_another_alert(self, name: object) -> None:
+        documents = [
+            {"title": "h1 is down", "alert_id": name, "host": "h1"},
+            {"title": "h1 is down", "alert_id": name, "host": "h2"},
+            {"host": "h1", "alert_id": name, "title": "h1 is down"},
+        ]
+        first, other, again = (alert_of(document).alert_id for document in documents)
+        assert first == again
+        assert first != other
+        for each in (first, other):
+            assert set(words_of(str(name)[:150])) <= set(words_of(each)), (
+                "a search for the foreign id finds it"
+            )
+
+    def test_foreign_ids_take_no_id_of_another_format(self) -> None:
+        """Or a line that an attacker writes could make an alert of another tool a repeat."""
+        panther = json.loads(Path("tests/intake/samples/panther.json").read_text())["document"]
+        assert alert_of(panther).alert_id == panther["alertId"]
+        assert alert_of({"message": "x", "alertId": panther["alertId"]}).alert_id != panther["alertId"]
+
+    def test_a_user_format_without_a_source_for_its_ids_has_foreign_ids(self) -> None:
+        table = "[formats.a]\n{}[formats.a.alert]\ntitle = 't'\nalertId = 'i'\nalertContext = '`{{}}`'"
+        foreign, documented = formats(table.format("")), formats(table.format("identity = 'its docs'\n"))
+        documents = [{"t": "x", "i": "7", "host": host} for host in ("h1", "h2")]
+        assert len({alert_of(each, foreign, "a").alert_id for each in documents}) == 2
+        assert {alert_of(each, documented, "a").alert_id for each in documents} == {"7"}
+
+    def test_another_id_for_a_built_in_format_needs_its_own_source(self) -> None:
+        own = formats("[formats.falco.alert]\nalertId = 'rule'")
+        falco = {"rule": "r", "priority": "Alert", "output": "o", "time": "t"}
+        one, other = (alert_of({**falco, "output": text}, own).alert_id for text in ("a", "b"))
+        assert one != other
+        assert formats("[formats.falco.alert]\ntags = ''")["falco"].identity
+
+    def test_a_foreign_id_in_an_envelope_is_told_apart_by_the_message(self) -> None:
+        message = json.dumps({"message": "x", "alert_id": "12"})
+        ids = [
+            alert_of({"Type": "Notification", "TopicArn": "t", "MessageId": id, "Message": message}).alert_id
+            for id in ("m1", "m2", "m1")
+        ]
+        assert ids[0] == ids[2] != ids[1]
+        assert all(id.startswith("12-") for id in ids)
+
+    @pytest.mark.parametrize("queue", [False, True])
+    def test_each_test_alert_of_panther_is_a_new_one(self, queue: bool) -> None:
+        test = {
+            "createdAt": "2026-01-31T09:15:00Z",
+            "severity": "INFO",
+            "type": "RULE",
+            "title": "This is a Test Alert",
+            "alertId": "Test.Alert",
+        }
+        test |= {"analysisId": "Test.Alert"} if queue else {"id": "Test.Alert"}
+        assert [alert.alert_id for alert in results([test, test])] == ["new-1", "new-2"]
+
+    def test_only_formats_with_a_source_identify_alerts_by_id(self) -> None:
+        assert [
+            name for name, format in built_in().items() if "alertId" in format.alert and not format.identity
+        ] == ["plain"]
 
     def test_several_alerts_in_one_envelope_do_not_share_its_id(self) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}

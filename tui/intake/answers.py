@@ -1,5 +1,6 @@
 """The answers to requests that are refused."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +11,13 @@ from tui.domain.text import storable
 
 RETRY_S = 5
 _MOST_ERRORS = 100
+
+
+class Json(JSONResponse):
+    """A JSON answer with any text in it: lone surrogates, which UTF-8 cannot hold, become U+FFFD."""
+
+    def render(self, content: Any) -> bytes:
+        return storable(json.dumps(content, ensure_ascii=False, separators=(",", ":"))).encode()
 
 
 class Answered(Exception):
@@ -28,7 +36,7 @@ class Answered(Exception):
         self.status = status
         if retry_s is not None:
             headers = {**(headers or {}), "Retry-After": str(retry_s)}
-        self.response = JSONResponse({"error": error, **more}, status, headers)
+        self.response = Json({"error": error, **more}, status, headers)
 
     def turn_into(self, status: int) -> None:
         """Change the status and keep the rest."""

@@ -25,7 +25,7 @@ from tui.domain.text import visible
 from tui.domain.token import Token
 from tui.intake import cloudevents
 from tui.intake.access import Access
-from tui.intake.answers import RETRY_S, Answered, refusal
+from tui.intake.answers import RETRY_S, Answered, Json, refusal
 from tui.intake.bodies import Bodies
 from tui.intake.browsers import check_not_a_page
 from tui.intake.documents import read_items
@@ -124,7 +124,7 @@ class Endpoint:
             if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
         receipts = iter(answer)
-        return JSONResponse(
+        return Json(
             [
                 {"item": reading.place, "skipped": reading.result.reason}
                 if isinstance(reading.result, Skipped)

@@ -23,14 +23,14 @@ log = logging.getLogger(__name__)
 
 
 class Deleted(Refused):
-    """The destination is no more."""
+    """The destination has been deleted."""
 
     def __init__(self) -> None:
         super().__init__("this destination has been deleted")
 
 
 class Clash(Refused):
-    """Somebody else changed the same settings of a destination meanwhile."""
+    """Someone else changed the same settings of a destination in the meantime."""
 
     def __init__(self, stored: Destination, settings: Collection[str]) -> None:
         changed = ", ".join(words for name, words in SETTINGS.items() if name in settings)
@@ -39,28 +39,28 @@ class Clash(Refused):
 
 
 def all_destinations(db: peewee.Database) -> list[Destination]:
-    """Those not deleted, by name."""
+    """Return the destinations that are not deleted, by name."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL ORDER BY name_folded"
     return [to_destination(row) for row in fetch(db, sql)]
 
 
 def every_destination(db: peewee.Database) -> list[Destination]:
-    """By name, those deleted last: what their alerts went through is still there."""
+    """Return all destinations by name, deleted ones last: their alerts' history is kept."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination ORDER BY deleted_at IS NOT NULL, name_folded, id"
     return [to_destination(row) for row in fetch(db, sql)]
 
 
 def find(db: peewee.Database, destination_id: int) -> Destination | None:
-    """None if it has been deleted."""
+    """Return a destination by id; None if it has been deleted."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
     return next((to_destination(row) for row in fetch(db, sql, (destination_id,))), None)
 
 
 def add(tx: Transaction, destination: Destination) -> Destination:
-    """Store a new destination and return it with its id; raises Invalid (`name`) for a name in use."""
+    """Store a new destination and return it with its id. Raises Invalid (`name`) if the name is taken."""
     columns = from_destination(destination)
     _check_name_is_free(tx, columns["name_folded"], except_id=0)
-    with _a_name_taken_meanwhile(destination):
+    with _refuse_a_taken_name(destination):
         key = models.Destination.insert(**columns, created_at=tx.now).execute(tx.db)
     _warn(destination)
     return replace(destination, id=key)
@@ -73,12 +73,12 @@ def edit(
     seen: Destination | None = None,
     overlap_ms: int | None = None,
 ) -> Destination:
-    """Replace what is stored under `destination.id`, and return it; attempts from the next on go by it.
+    """Replace the settings of `destination.id` and return what is stored. The next attempt uses them.
 
-    All but whether it is paused: somebody else may have paused it since it was read. With `seen`,
-    what the editor was shown, only what differs from that is replaced, and Clash raised where
-    somebody else has changed the same meanwhile. With `overlap_ms` the signing secret is rotated: the
-    one replaced signs for so long beside the new one. Raises Deleted if it is no more.
+    `paused` is not changed: someone else may have paused the destination since it was read. With `seen`, the
+    settings that the editor was shown, only the differences are stored. With `overlap_ms`, the signing secret
+    is rotated: for that long, the old one signs too. Raises Clash if someone else changed the same settings
+    in the meantime, Invalid (`name`) if the name is taken, Deleted if the destination was deleted.
     """
     stored = _hold(tx, destination.id)
     destination, clashes = rebase(destination, seen or stored, stored)
@@ -88,21 +88,24 @@ def edit(
     columns = from_destination(destination)
     del columns["paused"]
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
-    if destination.url != stored.url:  # what the old URL did says nothing of the new one
+    if destination.url != stored.url:  # the health of the old URL does not apply to the new one
         columns |= {"failures": 0, "exhausted": 0, "failing_since": None}
-    with _a_name_taken_meanwhile(destination):
+    with _refuse_a_taken_name(destination):
         _update(tx, destination.id, columns)
     _warn(destination)
     return destination
 
 
 def set_paused(tx: Transaction, destination_id: int, *, paused: bool) -> None:
-    """A paused destination still gets deliveries; they wait until it is resumed."""
+    """Pause or resume a destination. While it is paused, deliveries are queued. Raises Deleted."""
     _update(tx, destination_id, {"paused": paused})
 
 
 def delete(tx: Transaction, destination_id: int) -> int:
-    """Cancel what waits for it, keep its history, free its name. Returns how many were cancelled."""
+    """Delete a destination: cancel its pending deliveries, keep its history, free its name.
+
+    Returns the number of cancelled deliveries. Raises Deleted.
+    """
     _update(tx, destination_id, {"deleted_at": tx.now})
     return (
         models.Delivery.update(state=State.CANCELLED.value, due_at=None)
@@ -119,7 +122,7 @@ def _warn(destination: Destination) -> None:
 def _old_secret(
     tx: Transaction, wanted: Destination, stored: Destination, overlap_ms: int | None
 ) -> rotation.OldSecret | None:
-    """What signs beside the secret from now on. One whose time is over is not kept any longer."""
+    """Return the old secret that still signs; None once its time is over."""
     old = wanted.old_secret
     if overlap_ms is not None:
         return rotation.retire(stored.secret, wanted.secret, old, overlap_ms=overlap_ms, now=tx.now)
@@ -127,7 +130,7 @@ def _old_secret(
 
 
 def _hold(tx: Transaction, destination_id: int) -> Destination:
-    """The destination as it is stored, ours until the transaction ends."""
+    """Return the stored destination, locked until the transaction ends. Raises Deleted."""
     sql = f"SELECT {DESTINATION_COLUMNS} FROM destination WHERE id = ? AND deleted_at IS NULL"
     for row in fetch(tx.db, tx.lock_rows(sql), (destination_id,)):
         return to_destination(row)
@@ -160,8 +163,8 @@ def _check_name_is_free(tx: Transaction, folded: str, *, except_id: int) -> None
 
 
 @contextlib.contextmanager
-def _a_name_taken_meanwhile(destination: Destination) -> Generator[None]:
-    """By a transaction that was open when ours looked; the index of names has the last word."""
+def _refuse_a_taken_name(destination: Destination) -> Generator[None]:
+    """Turn a violation of the unique index into Invalid: another transaction just took the name."""
     try:
         yield
     except peewee.IntegrityError:

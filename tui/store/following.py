@@ -1,4 +1,4 @@
-"""How far files that are followed have been read, kept in the transaction that stores what was read."""
+"""Store how far followed files were read, in the same transaction as the alerts read from them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ from tui.store.tables.rows import fetch
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in one file, whatever it is called by now."""
+    """A position in a file, which may have been renamed since."""
 
     device: int
     inode: int
     position: int
-    """Bytes from the start; everything before it is stored."""
+    """Offset in bytes; everything before it is stored."""
     head: str
-    """SHA-256 of its first `head_size` bytes: an inode alone is soon given to another file."""
+    """SHA-256 of the first `head_size` bytes: an inode alone is soon reused for another file."""
     head_size: int
 
 
@@ -29,7 +29,7 @@ _COLUMNS = "device, inode, position, head, head_size"
 
 
 def place_of(db: peewee.Database, source: str) -> Place | None:
-    """Where the file known as `source` has been read to; None if it has never been followed."""
+    """Return how far the file known as `source` was read; None if it was never followed."""
     rows = fetch(db, f"SELECT {_COLUMNS} FROM followed_file WHERE source = ?", (source,))
     return Place(*rows[0]) if rows else None
 
@@ -44,11 +44,11 @@ def take(
     *,
     in_doubt: bool = False,
 ) -> list[Receipt | Invalid]:
-    """Store the alerts between two places of a file, and the second place: both or neither.
+    """Store the alerts between two places of a file together with the second place, or neither.
 
-    So no line is lost or stored twice, whatever happens between two calls. Raises Refused when the
-    file is no longer at `before`: somebody else follows it. `by_id` as for `submit`. With `in_doubt` the
-    same was tried before, and the word of its commit may have been lost: what is stored is told again.
+    So no line is lost or stored twice, whatever happens between two calls. `by_id` is that of `submit`. With
+    `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
+    again. Raises Refused if the stored place is not `before`: another process follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)

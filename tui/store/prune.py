@@ -1,8 +1,7 @@
-"""Alerts that are over are removed for good, because a person asks for it: nothing else removes any.
+"""Delete old alerts that have ended, at the user's request. Nothing else deletes an alert.
 
-An alert ends as the worst of its deliveries did, or of those it folded into. It is over when none of them
-is scheduled or in flight, and goes with all its deliveries and attempts and its entry in the index of words,
-or stays with all.
+An alert has ended when none of its deliveries, nor of those it folded into, is scheduled or in flight.
+Its end is the worst of theirs. It goes with its deliveries, attempts and word index entry, or all stay.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -19,16 +18,16 @@ from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import AMONG, among, fetch
 
 ENDS = (UNROUTED, FOLDED, State.DELIVERED.value, State.CANCELLED.value, State.FAILED.value)
-"""How an alert may have ended, from good to bad."""
+"""The ends of an alert, from best to worst."""
 
 _RANKS = {end: rank for rank, end in enumerate(ENDS)}
 _BY_DELIVERY = {end: end for end in ENDS if end in State.__members__.values()}
 _BY_FOLD = _BY_DELIVERY | {State.DELIVERED.value: FOLDED}
-"""An alert that folded ends as the delivery did that stands for it."""
+"""An alert that folded ends like the delivery that it folded into."""
 
 
 def _rank(ends: Mapping[str, str]) -> str:
-    """Of a delivery's state; beyond all ends while it has not ended."""
+    """Return SQL for the rank of a delivery's end; higher than all ends while it has not ended."""
     ranks = " ".join(f"WHEN '{state}' THEN {_RANKS[end]}" for state, end in ends.items())
     return f"CASE delivery.state {ranks} ELSE {len(ENDS)} END"
 
@@ -40,8 +39,8 @@ _END = (
     " FROM fold LEFT JOIN delivery ON delivery.id = fold.delivery_id"
     " WHERE fold.alert_id = alert.id) AS each_end)"
 )
-# By the time that the alert tells, and by what happened to it here: an old one sent again yesterday is
-# not old. The newest alert stays, so that keys, which lists page along, are never given out again.
+# Old by its own time and by its last attempt: an old alert that was resent yesterday is not old. The newest
+# alert stays, so that keys, which lists page along, are never reused.
 _OLD = (
     "alert.created_at < ? AND alert.id < (SELECT max(id) FROM alert) AND NOT EXISTS (SELECT 1 FROM delivery"
     " JOIN attempt ON attempt.delivery_id = delivery.id"
@@ -51,7 +50,7 @@ _OLD = (
 
 @dataclass(frozen=True, slots=True)
 class Old:
-    """How much is old of what ended alike."""
+    """The numbers of old rows that share an end."""
 
     alerts: int
     deliveries: int
@@ -60,15 +59,15 @@ class Old:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one transaction has removed."""
+    """What one transaction deleted."""
 
     alerts: int
     looked_up_to: int | None
-    """The key to go on behind; None at the end."""
+    """Continue after this key; None at the end."""
 
 
 def count_old(db: peewee.Database, before: int) -> dict[str, Old]:
-    """What of each end is older than `before` (ms); it looks at every alert that is."""
+    """Count what is older than `before` (ms since 1970), by end. Reads every such alert."""
     of_alert = "FROM delivery WHERE delivery.alert_id = alert.id"
     query = (
         f"SELECT ended, count(*), sum(deliveries), sum(attempts) FROM (SELECT {_END} AS ended,"
@@ -81,16 +80,16 @@ def count_old(db: peewee.Database, before: int) -> dict[str, Old]:
 
 
 def step(tx: Transaction, before: int, ends: Collection[str], *, after: int, limit: int) -> Step:
-    """Remove the first `limit` alerts behind the key `after` that are older than `before` and ended so.
+    """Delete the first `limit` alerts after the key `after` that are older than `before` and ended in `ends`.
 
-    Little at a time, so that whoever else writes never waits long.
+    Call it repeatedly with small limits, so that other writers never wait long.
     """
     keys = _old(tx, before, ends, f"alert.id > {after:d}", f"LIMIT {limit:d}")
     looked_up_to = keys[-1] if len(keys) == limit else None
-    # Somebody may just be sending one again: with its deliveries in our hands nobody can any more.
-    # Windows first, as whoever submits holds a window before it refers to the delivery that opened it.
+    # Someone may be resending one right now. Once we hold its deliveries, nobody can.
+    # Windows first: a submit locks a window before it refers to the delivery that opened it.
     lock_windows_of(tx, keys)
-    # One that folded has no delivery yet: nothing may refer to it anew.
+    # A folded alert has no delivery yet: no new delivery may refer to it.
     tx.lock(f"SELECT id FROM alert WHERE id {AMONG} ORDER BY id", (among(keys),), references=True)
     lock_deliveries_of(tx, keys)
     keys = _old(tx, before, ends, f"alert.id {AMONG}", "", among(keys))

@@ -1,4 +1,4 @@
-"""Adding, revoking and listing the tokens of the HTTP endpoint, and when each was last used."""
+"""Add, revoke and list the tokens of the HTTP endpoint, and record when they were last used."""
 
 # pyright: reportUnknownMemberType=false
 
@@ -16,14 +16,14 @@ _COLUMNS = "name, digest, rate, expires_at, created_at, last_used_at, revoked_at
 
 
 def every_token(db: peewee.Database) -> list[Token]:
-    """By name, those revoked last, the latest of these first."""
+    """Return all tokens by name, then revoked ones, last revoked first."""
     order = "revoked_at IS NOT NULL, revoked_at DESC, name_folded, id"
     query = f"SELECT {_COLUMNS} FROM token ORDER BY {order}"
     return [Token(*row) for row in fetch(db, query)]
 
 
 def add(tx: Transaction, token: Token) -> Token:
-    """Store a new token and return it with its id and moment; raises Invalid (`name`) for a name in use."""
+    """Store a new token and return it with its id and `created_at`. Raises Invalid (`name`) if taken."""
     values = (token.name, token.name.casefold(), token.digest, token.rate, token.expires_at, tx.now)
     query = (
         "INSERT INTO token (name, name_folded, digest, rate, expires_at, created_at)"
@@ -38,9 +38,9 @@ def add(tx: Transaction, token: Token) -> Token:
 
 
 def revoke(tx: Transaction, reference: str) -> Token:
-    """Let nobody in any more with the token of this name, in any case, or with this token.
+    """Revoke a token, given its name (ignoring case) or the token itself.
 
-    Raises Unknown where there is none, without repeating what may be a token.
+    Raises Unknown if there is none; the message does not repeat a token.
     """
     given = reference.strip()
     is_token = given.startswith(PREFIX)
@@ -53,7 +53,7 @@ def revoke(tx: Transaction, reference: str) -> Token:
 
 
 def record_uses(tx: Transaction, uses: Mapping[int, int]) -> None:
-    """The moments at which tokens, by their ids, were last used; an earlier one changes nothing."""
+    """Record when tokens were last used (ms since 1970, by token id). Earlier times change nothing."""
     changes = "last_used_at = step.used_at"
     where = "token.id = step.id AND coalesce(token.last_used_at, 0) < step.used_at"
     update_many(tx.db, "token", changes, ("id", "used_at"), list(uses.items()), where=where)

@@ -128,9 +128,13 @@ def test_an_alert_that_comes_again_is_known_and_stored_once(
     assert bench.rows("SELECT count(*) FROM delivery") == [(1,)]
 
 
-def test_a_receipt_says_whether_the_alert_had_come_before(bench: Bench, soc: Destination) -> None:
+@ONE_BY_ONE
+def test_a_receipt_says_whether_the_alert_was_already_stored(
+    bench: Bench, soc: Destination, *, together: bool
+) -> None:
     sent = alert()
-    receipts = [bench.receive(sent) for _ in range(2)]
+    receipts = submit_each(bench, sent, sent, together=together)
+    assert all(isinstance(receipt, Receipt) for receipt in receipts)
     assert [receipt.repeated for receipt in receipts] == [False, True]
 
 

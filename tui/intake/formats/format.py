@@ -21,7 +21,7 @@ LIST = "list"
 _TOCSIN = "tocsin"
 _EXPRESSIONS = ("detect", "items", "skip", "inside")
 _TABLES = ("alert", "severities")
-_SETTINGS = ("about", *_EXPRESSIONS, *_TABLES)
+_SETTINGS = ("about", "identity", *_EXPRESSIONS, *_TABLES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,12 @@ class Format:
     alert: Mapping[str, Expression] = field(default_factory=dict)
     """Finds the fields of an alert in an item. Empty: an item is an alert in Tocsin's own form."""
     severities: Severities = field(default_factory=Severities)
+    identity: str = ""
+    """Where the tool documents that the id in `alertId` belongs to one occurrence only.
+
+    If set, an alert with the same id is a repeat even with other content. If empty, the id may be that
+    of a rule, a monitor or a row, and only an alert with the same id and the same content is a repeat.
+    """
 
     def fits(self, document: object) -> bool:
         return self.detect is not None and self.detect.holds(document)
@@ -104,7 +110,10 @@ def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
         for key in _TABLES
         if isinstance(table.get(key), dict) and isinstance(changes.get(key), dict)
     }
-    return {**table, **changes, **inner}
+    merged = {**table, **changes, **inner}
+    if "alertId" in inner.get("alert", {}) and "alertId" in changes.get("alert", {}):
+        merged["identity"] = changes.get("identity", "")  # the built-in source is about another id
+    return merged
 
 
 def _format(name: str, table: Mapping[str, Any], names: Mapping[str, Severity]) -> Format:
@@ -122,6 +131,7 @@ def _format(name: str, table: Mapping[str, Any], names: Mapping[str, Severity]) 
             if (expression := _expression(f"{place}.alert.{key}", text)) is not None
         },
         severities=_severities(f"{place}.severities", table.get("severities", {}), names),
+        identity=_text(f"{place}.identity", table.get("identity", "")).strip(),
     )
 
 

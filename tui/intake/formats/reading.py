@@ -8,12 +8,14 @@ from tui.domain.alert import Alert, AlertType, Severity, decode_json, format_tim
 from tui.domain.errors import Invalid
 from tui.intake.formats.format import Format, Formats
 from tui.intake.formats.values import (
+    alert_id_from,
     as_alert_id,
     as_context,
     as_severity,
     as_text,
     as_texts,
     as_time,
+    digest_of_json,
     title_line,
 )
 
@@ -43,7 +45,7 @@ class Reading:
     format: str
     """The name of the format it was read with."""
     by_id: bool = False
-    """The id comes from the tool, which keeps it when it reports the alert again with other content."""
+    """The id alone identifies the occurrence: an alert with the same id is a repeat, whatever its content."""
 
 
 def read(
@@ -72,7 +74,7 @@ def read(
             draft.place,
             draft.end or _finish(draft, now, new_id(), link_template),
             draft.format,
-            by_id=not draft.own and bool(draft.fields) and "alertId" in draft.fields,
+            by_id=not draft.own and bool(draft.foreign or (draft.fields and "alertId" in draft.fields)),
         )
         for draft in drafts
     ]
@@ -95,6 +97,10 @@ class _Draft:
     """The item came in Tocsin's own form: nothing is guessed, and every mistake is an error."""
     end: Skipped | Invalid | None = None
     place: str = ""
+    foreign: str = ""
+    """An id that the tool may give to several alerts: that of a rule, a monitor or a row."""
+    item: Any = None
+    """The item as it was received; with `foreign`, its content identifies the alert."""
 
     def within(self, place: str) -> "_Draft":
         if not place:
@@ -132,14 +138,17 @@ def _open_item(item: object, format: Format, formats: Formats, deep: int) -> lis
     if not isinstance(item, dict) or not (format.alert or format.inside):
         return [_Draft(format.name, item, own=True)]
     fields = _fields(item, format)
+    own_id = format.alert.get("alertId")
+    foreign = as_text(own_id.of(item)) if own_id is not None and not format.identity else ""
+    outer = _Draft(format.name, fields, foreign=foreign, item=item)
     inner = _decoded(format.inside.of(item)) if format.inside is not None and deep else None
     inner_format = _fitting(inner, formats) if inner else None
     if inner_format is None:
-        return [_Draft(format.name, fields)]
+        return [outer]
     drafts = _open(inner, inner_format, formats, deep - 1)
     # Fields that the document lacks come from its envelope. Not if it holds several alerts: they
     # must not share the envelope's id.
-    return [_filled(drafts[0], fields)] if len(drafts) == 1 else drafts
+    return [_filled(drafts[0], outer)] if len(drafts) == 1 else drafts
 
 
 def _decoded(found: object) -> dict[str, Any] | None:
@@ -151,12 +160,18 @@ def _decoded(found: object) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _filled(draft: _Draft, envelope: Mapping[str, Any]) -> _Draft:
+def _filled(draft: _Draft, outer: _Draft) -> _Draft:
+    envelope: Mapping[str, Any] = outer.fields
     if draft.end is not None or not isinstance(draft.fields, dict):
         return draft
     headed = draft.fields.get("title") or draft.fields.get("name")
     kept = {"alertContext", "title", "name"} if headed else {"alertContext"}
-    return replace(draft, fields={key: envelope[key] for key in envelope if key not in kept} | draft.fields)
+    fields = {key: envelope[key] for key in envelope if key not in kept} | draft.fields
+    if "alertId" in draft.fields or draft.own:
+        return replace(draft, fields=fields)
+    return replace(
+        draft, fields=fields, foreign=draft.foreign or outer.foreign, item=draft.item or outer.item
+    )
 
 
 def _fields(item: object, format: Format) -> dict[str, Any]:
@@ -167,7 +182,8 @@ def _fields(item: object, format: Format) -> dict[str, Any]:
 def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
     find = {key: expression.of(item) for key, expression in format.alert.items()}
     yield from ((key, as_text(find.get(key))) for key in _TEXTS)
-    yield "alertId", as_alert_id(find.get("alertId"))
+    if format.identity:
+        yield "alertId", as_alert_id(find.get("alertId"))
     title, cut = title_line(as_text(find.get("title")))
     described = [as_text(find.get("title"))] * cut + [as_text(find.get("description"))]
     yield "title", title
@@ -193,6 +209,10 @@ def _finish(draft: _Draft, now: int, new_id: str, link_template: str) -> Alert |
         if not any(fields.get(key) for key in ("title", "name", "id")):
             return Invalid("title", f"the format {draft.format} found no title, name or id")
         fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
+        if draft.foreign:
+            # With an id of an envelope that identifies the message, else with the whole content.
+            occurrence = fields.get("alertId") or digest_of_json(draft.item) or new_id
+            fields["alertId"] = alert_id_from(draft.foreign, occurrence)
     try:
         return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
     except Invalid as error:

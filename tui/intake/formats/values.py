@@ -1,6 +1,7 @@
 """Convert the results of expressions to the fields of an alert: texts, times, severities."""
 
 import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from tui.domain.alert import Severity, is_alert_id
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _TITLE_LIMIT = 300
+_FOREIGN_LIMIT = 150
 _LATEST_MS = 253_402_300_799_999
 """The end of the year 9999, the last that Python's datetime supports."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -74,6 +76,23 @@ def as_alert_id(found: object) -> str:
 def digest(text: str) -> str:
     """Return an id derived from a text, of the same form as the ids that Tocsin generates."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def digest_of_json(value: object) -> str:
+    """Return the digest of a JSON value, with its keys in any order. Empty if it is nested too deeply."""
+    try:
+        return digest(json.dumps(value, sort_keys=True))
+    except (ValueError, RecursionError):
+        return ""
+
+
+def alert_id_from(foreign: str, occurrence: str) -> str:
+    """Return an alert id for one occurrence of an id that a tool gives to several alerts.
+
+    It begins with the foreign id, so that a search for that finds the alert.
+    """
+    readable = "".join(letter if letter.isprintable() and letter != " " else "-" for letter in foreign)
+    return f"{readable[:_FOREIGN_LIMIT]}-{digest(f'{foreign} {occurrence}')}"
 
 
 def as_severity(found: object, severities: Severities) -> tuple[Severity | None, object]:

@@ -114,7 +114,7 @@ def _name(part: Path, to: Path, *, force: bool) -> None:
         part.replace(to)
     else:
         try:
-            _name_anew(part, to)
+            _rename_without_replacing(part, to)
         except FileExistsError:  # another process created the file meanwhile
             raise Refused(f"{to} exists; choose another name, or replace it with --force") from None
     directory = os.open(to.parent, os.O_RDONLY | os.O_DIRECTORY)
@@ -124,7 +124,7 @@ def _name(part: Path, to: Path, *, force: bool) -> None:
         os.close(directory)
 
 
-def _name_anew(part: Path, to: Path) -> None:
+def _rename_without_replacing(part: Path, to: Path) -> None:
     """Rename `part` to `to`. Raises FileExistsError instead of replacing a file."""
     try:
         os.link(part, to)

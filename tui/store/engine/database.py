@@ -157,13 +157,13 @@ class Store:
             with self._connected() as db, db.atomic():
                 return work(Transaction(db, self.strategy.now(db)), *args, **kwargs)
 
-        def run_whatever_the_deadlock() -> Result:
+        def run_with_retries() -> Result:
             for _ in range(_DEADLOCKS):
                 with contextlib.suppress(Deadlocked):
                     return run()
             return run()
 
-        return self._writer.submit(run_whatever_the_deadlock)
+        return self._writer.submit(run_with_retries)
 
     def read(
         self,

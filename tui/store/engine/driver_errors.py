@@ -35,7 +35,7 @@ def plain_errors() -> Generator[None]:
         words = reason(first)
         if getattr(first, "sqlstate", None) == _DEADLOCK:
             raise Deadlocked(LOCKED) from error
-        raise _TOLD_APART.get(words, StoreUnavailable)(words) from error
+        raise _BY_REASON.get(words, StoreUnavailable)(words) from error
 
 
 _NOT_OURS = (peewee.OperationalError, peewee.InterfaceError, peewee.InternalError, peewee.DatabaseError)
@@ -78,4 +78,4 @@ def reason(error: BaseException) -> str:
 LOCKED = "the database is locked by another process"
 _DISK_FULL = "the disk is full"
 _NO_ANSWER = "the database server does not answer"
-_TOLD_APART: dict[str, type[StoreUnavailable]] = {LOCKED: StoreLocked, _DISK_FULL: DiskFull}
+_BY_REASON: dict[str, type[StoreUnavailable]] = {LOCKED: StoreLocked, _DISK_FULL: DiskFull}

@@ -36,13 +36,13 @@ _CONNECTION: dict[str, Any] = {
     "keepalives_count": 3,
 }
 # The server releases the locks of a machine that froze or lost power in seconds, not in hours.
-_LET_GO = (
+_SERVER_OPTIONS = (
     "-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10"
     " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 _RECONNECT_S = 1.0
 _LOOK_S = 0.1
-_LET_END_S = 2.0
+_JOIN_S = 2.0
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 
 
@@ -72,9 +72,9 @@ class Postgres:
         return f"postgresql://{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
 
     def open(self) -> peewee.Database:
-        asked = self._understood()
-        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_LET_GO} {asked.get('options') or ''}"
-        db = _Database(self._url, prefer_psycopg3=True, options=wait.strip(), **_unasked(asked))
+        asked = self._parts()
+        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_SERVER_OPTIONS} {asked.get('options') or ''}"
+        db = _Database(self._url, prefer_psycopg3=True, options=wait.strip(), **_defaults(asked))
         try:
             with db.connection_context(), db.atomic():
                 # Held until the transaction ends: the next process finds the tables made.
@@ -88,7 +88,7 @@ class Postgres:
             raise kind(f"cannot open the database {self.shown}: {words}") from None
         return db
 
-    def _understood(self) -> dict[str, Any]:
+    def _parts(self) -> dict[str, Any]:
         """Return the parts of the URL. Raises CannotOpen: libpq's own message would quote the password."""
         try:
             parts = conninfo_to_dict(self._url)
@@ -108,7 +108,7 @@ class Postgres:
         return int(db.execute_sql(f"SELECT {_NOW}").fetchone()[0])
 
     def watch(self) -> ChangeNotice:
-        return _Listening(self._url, _unasked(self._understood()))
+        return _Listening(self._url, _defaults(self._parts()))
 
     def is_lost(self, db: peewee.Database) -> bool:
         # A server sends nothing to an idle connection except its end.
@@ -139,7 +139,7 @@ class Postgres:
     def backup(self, to: Path, *, force: bool, progress: Progress) -> None:  # noqa: ARG002
         # pg_dump knows its server better than we do.
         secret = {option.keyword.decode() for option in pq.Conninfo.get_defaults() if option.dispchar == b"*"}
-        parts = {key: value for key, value in self._understood().items() if key not in secret}
+        parts = {key: value for key, value in self._parts().items() if key not in secret}
         command = ["pg_dump", "--format=custom", f"--file={to}", f"--dbname={make_conninfo('', **parts)}"]
         raise Refused(f"back up a PostgreSQL database with its own tool: {shlex.join(command)}")
 
@@ -168,7 +168,7 @@ class Postgres:
             )
 
 
-def _unasked(asked: dict[str, Any]) -> dict[str, Any]:
+def _defaults(asked: dict[str, Any]) -> dict[str, Any]:
     """Return our connection settings except those that the URL sets."""
     return {key: value for key, value in _CONNECTION.items() if key not in asked}
 
@@ -198,7 +198,7 @@ class _Listening:
 
     def close(self) -> None:
         self._stop.set()
-        self._thread.join(_LET_END_S)  # a thread that waits for a silent server ends with the program
+        self._thread.join(_JOIN_S)  # a thread that waits for a silent server ends with the program
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -209,11 +209,13 @@ class Sqlite:
             return (
                 f"cannot write the database {self.path}; check the permissions of the file and its directory"
             )
-        told = f"cannot open the database {self.path}: {text}"
+        message = f"cannot open the database {self.path}: {text}"
         log = self.path.with_name(f"{self.path.name}-wal")
         if "malformed" in text and log.exists():
-            told += f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
-        return told
+            message += (
+                f"; if you just restored it, {log} may belong to the previous database: docs/service.md"
+            )
+        return message
 
 
 def _turn_on_wal(connection: sqlite3.Connection) -> None:
@@ -230,7 +232,7 @@ def _turn_on_wal(connection: sqlite3.Connection) -> None:
 
 
 def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
-    # https://sqlite.org/wal.html#walresetbug
+    # The WAL-reset bug: https://sqlite.org/wal.html
     fixed = {(3, 44): 6, (3, 50): 7, (3, 51): 3}.get((version[0], version[1]))
     if fixed is not None:
         return version[2] < fixed

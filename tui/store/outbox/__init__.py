@@ -1,7 +1,6 @@
-"""The outbox: submit, claim, finish, resend, send to, cancel, pull in, each to be run in one transaction.
+"""The outbox: submit, claim, finish, resend, send to, cancel and pull in. Run each in one transaction.
 
-What may happen is decided by `domain.lifecycle` alone; here the rows it concerns are read under
-the transaction's lock and what the table says is written.
+`domain.lifecycle` alone decides what may happen. Here rows are locked, and its result is written.
 """
 
 from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to

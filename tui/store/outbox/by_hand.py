@@ -1,4 +1,7 @@
-"""What a person does: send again, send where it did not go, withdraw."""
+"""What a user does: resend, send to another destination, cancel.
+
+Each function returns, for each id, None if it was done, or the reason why not.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,26 +16,23 @@ from tui.store.tables.rows import AMONG, among, execute, fetch
 
 
 def resend(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:
-    """Open a new round for each delivery; None for those it was done for, the reason for the others."""
+    """Open a new round for each delivery."""
     return _by_hand(tx, delivery_ids, Event.RESEND)
 
 
 def cancel(tx: Transaction, delivery_ids: Sequence[int]) -> dict[int, Refused | None]:
-    """Withdraw deliveries that wait; None for those it was done for, the reason for the others."""
+    """Cancel pending deliveries."""
     return _by_hand(tx, delivery_ids, Event.CANCEL)
 
 
 def send_to(tx: Transaction, alert_keys: Sequence[int], destination_id: int) -> dict[int, Refused | None]:
-    """Deliver alerts to a destination that they did not go to, whatever it takes.
-
-    None for those it was done for, the reason for the others.
-    """
+    """Deliver alerts, given by key, to a destination that they did not go to, ignoring its filter."""
     places = {key: (key, destination_id) for key in alert_keys}
     return _deliver(tx, places, taken="it was already sent there")
 
 
 def send_folded(tx: Transaction, fold_ids: Sequence[int]) -> dict[int, Refused | None]:
-    """Deliver what was folded after all, each on its own; None for what was done, else the reason."""
+    """Deliver folded alerts separately after all, each given by the id of its fold."""
     query = f"SELECT id, alert_id, destination_id FROM fold WHERE id {AMONG} ORDER BY id"
     places = {
         fold: (alert, destination) for fold, alert, destination in fetch(tx.db, query, (among(fold_ids),))
@@ -51,9 +51,9 @@ def _deleted(destination: Destination) -> Refused:
 def _deliver(
     tx: Transaction, places: Mapping[int, tuple[int, int]], *, taken: str
 ) -> dict[int, Refused | None]:
-    """Open a delivery at each place, an alert and a destination, where there is none; else `taken` is why."""
+    """Open a delivery for each (alert key, destination id). If there already is one, refuse with `taken`."""
     select = f"SELECT id, severity, test FROM alert WHERE id {AMONG} ORDER BY id"
-    # A prune may just be taking them away: none that is there now goes before its delivery refers to it.
+    # Locked against a prune: an alert found here cannot be deleted before its delivery refers to it.
     locked = tx.lock_rows(select)
     alerts = {
         key: rest for key, *rest in fetch(tx.db, locked, (among(alert for alert, _ in places.values()),))

@@ -1,4 +1,4 @@
-"""A dispatcher takes deliveries that are due, for a limited time, under a random lease token."""
+"""Claim due deliveries for a limited time under a random lease token."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -15,11 +15,11 @@ from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, 
 from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
 
 LEASE_MARGIN_MS = 10_000
-"""A lease is the destination's deadline and this: the request cannot outlive it."""
+"""A lease lasts the destination's timeout plus this, in ms, so that the request cannot outlive it."""
 
-# A loose scan of the index: one step per lane (destination and urgency) that has anything waiting,
-# whatever the length of the lanes, and each lane's head is its earliest due_at. Written with `>`
-# the step would walk through the lane: SQLite seeks its first entry and skips the equal ones.
+# A loose index scan: one step per lane (destination and urgency) that has something due or pending, however
+# long the lanes are. Each lane's head is its earliest due_at. With `>` instead of `>=` the step would walk
+# through the lane, because SQLite seeks the lane's first entry and skips the equal ones.
 _HEADS = """
 WITH RECURSIVE lane(destination_id, urgency, due_at) AS (
     SELECT * FROM (
@@ -42,13 +42,13 @@ ORDER BY lane.urgency, lane.due_at
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A delivery that is ours to send until its lease ends."""
+    """A delivery that the claimer may send until the lease ends."""
 
     delivery_id: int
     webhook_id: str
     lease: str
     progress: Progress
-    """As the claim left it, which it stays for as long as the lease is ours."""
+    """The state after the claim, which does not change while the lease holds."""
     started_at: int
     alert: Alert
     destination: Destination
@@ -56,7 +56,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Exhausted:
-    """A delivery that failed for good, for the log."""
+    """A permanently failed delivery, for the log."""
 
     alert_id: str
     destination: str
@@ -68,23 +68,23 @@ class Exhausted:
 class Claims:
     claims: list[Claim]
     exhausted: list[Exhausted]
-    """Found with a lease run out and no attempt left."""
+    """Deliveries whose lease had expired and that have no attempt left."""
     next_due: int | None
-    """When there will be something to claim; in the past while slots are short."""
+    """When something will be due, in ms; in the past if there were not enough slots. None if nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """What waits for one destination at one urgency."""
+    """The pending deliveries of one destination at one urgency."""
 
     destination: int
     urgency: int
     due_at: int
-    """Of its head, the first to be tried."""
+    """The due time of its head, the first to be sent."""
     pace: Pace | None
 
     def opens_at(self, now: int) -> int:
-        """When its head may be claimed: a destination with a rate limit may have to wait longer."""
+        """Return when its head may be claimed, in ms: a rate limit may put it off."""
         if self.pace is None or self.pace.allowance(now):
             return self.due_at
         return max(self.due_at, self.pace.paced_until)
@@ -99,10 +99,10 @@ def claim(
     busy: Mapping[int, int],
     only: Collection[int] | None = None,
 ) -> Claims:
-    """Take what is due, up to `slots`: the most urgent first, and no more than `cap` per destination.
+    """Claim due deliveries: at most `slots`, most urgent first, at most `cap` in flight per destination.
 
-    `busy` counts what the caller already has in flight, by destination id. With `only`, no other
-    deliveries than these ids are looked at.
+    `busy` holds the number of deliveries that the caller already has in flight, by destination id. With
+    `only`, other deliveries than these ids are ignored.
     """
     lanes = _lanes(tx, only)
     room = {lane.destination: cap - busy.get(lane.destination, 0) for lane in lanes}
@@ -119,7 +119,7 @@ def claim(
 
 
 def still_held(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
-    """Those of `claims` that are committed and whose lease has not passed to anybody else."""
+    """Return the claims that are committed and whose lease no other dispatcher has taken over."""
     rows = fetch(
         tx.db,
         f"SELECT id, lease FROM delivery WHERE id {AMONG}",
@@ -162,7 +162,7 @@ def _due_in_lanes(
                         (lane.destination, urgency, tx.now, *own_values, limit),
                     )
                 )
-        # One from each destination in turn, so that none takes all the slots of its urgency.
+        # Round-robin over destinations, so that none takes all the slots of its urgency.
         fair = [row for turn in zip_longest(*heads) for row in turn if row is not None]
         for row in fair[: slots - len(taken)]:
             room[row[8]] -= 1
@@ -171,9 +171,9 @@ def _due_in_lanes(
 
 
 def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
-    """The pace of each destination that has one, ours until the transaction ends; None where it is not.
+    """Lock the pace of each destination with a rate limit; None where another dispatcher holds it.
 
-    Another dispatcher that is just claiming for it must not count on the same allowance.
+    Two dispatchers must not spend the same allowance.
     """
     limited = {lane.destination for lane in lanes if lane.pace and lane.opens_at(tx.now) <= tx.now}
     paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
@@ -211,7 +211,7 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
         alert, destination = alerts[row[9]], destinations[row[8]]
         before = progress_of(row)
         if row[8] in deleted and before.state is State.SCHEDULED:
-            # Queued while the destination was being deleted, in a transaction that could not see it.
+            # Queued while the destination was deleted, in a transaction that did not see the deletion.
             steps.append((row[0], advance(before, Event.CANCEL, now=tx.now, limit=0)[0]))
             continue
         after, step = advance(

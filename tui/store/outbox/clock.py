@@ -1,4 +1,4 @@
-"""After the wall clock has gone back, moments that were near lie far ahead."""
+"""Correct due times after the clock was set back: they lie too far ahead."""
 
 from tui.domain.pacing import FURTHEST_MS
 from tui.domain.retry import RetryPolicy
@@ -8,15 +8,15 @@ from tui.store.tables.rows import fetch
 
 _LONGEST_LEASE_MS = 120_000 + LEASE_MARGIN_MS
 _MOMENT_MS = 1_000
-"""On PostgreSQL others commit between our `now` and our statement: they put things this much further."""
+"""Tolerance in ms: others may commit between our `now` and our statement, with a later `now`."""
 
 
 def pull_in(tx: Transaction, policy: RetryPolicy) -> int:
-    """Bring back what lies further ahead than it could have been put; how many deliveries those were.
+    """Pull in times that lie further ahead than possible. Return the number of deliveries changed.
 
-    A first attempt is never put off, so it is due now; so is a retry further away than the longest
-    delay. A lease may be held by a dispatcher that lives: it gets the longest a lease can be, anew.
-    A destination whose pace lies further ahead than pacing puts it may be sent to now.
+    A first attempt becomes due now, and so does a retry further away than the longest delay. A lease may
+    belong to a live dispatcher, so it is set to the longest possible lease from now. A destination's pace
+    that lies too far ahead is reset to now.
     """
     latest = tx.now + _MOMENT_MS
     fetch(

@@ -1,4 +1,4 @@
-"""New deliveries, which begin scheduled for now."""
+"""New deliveries, scheduled for now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """What is to be sent where; `webhook_id` is its name from the start."""
+    """A delivery to insert: an alert and a destination, under the id that the receiver will see."""
 
     webhook_id: str
     alert_key: int
@@ -34,14 +34,17 @@ class NewDelivery:
 
 
 def new_webhook_id(tx: Transaction) -> str:
-    # Ids that grow with time keep the index of webhook ids appending.
+    # Ids that increase with time are appended to the index.
     return f"dlv_{tx.now:011x}{tx.token()[:20]}"
 
 
 def open_deliveries(
     tx: Transaction, deliveries: Sequence[NewDelivery], unless_taken: str | None = None
 ) -> dict[str, int]:
-    """The key of each by its webhook id; one whose `unless_taken` columns are another's is left out."""
+    """Insert deliveries. Return their keys by webhook id.
+
+    A delivery that conflicts with an existing one in the `unless_taken` columns is skipped.
+    """
     start = submitted(tx.now)
     rows = [
         (

@@ -1,4 +1,4 @@
-"""An attempt ended: what came back is kept, and the delivery goes where the lifecycle says."""
+"""Finish attempts: store the answer and move the delivery to the state that the lifecycle says."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from tui.store.tables.rows import AMONG, HEALTH_COLUMNS, among, fetch, update_ma
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The end of a claim's attempt. `fraction` in [0, 1) draws the retry's jitter."""
+    """The end of a claim's attempt. `fraction`, in [0, 1), is the random part of the retry's jitter."""
 
     claim: Claim
     answer: Answer
@@ -28,7 +28,7 @@ class Finish:
 class Finished:
     finish: Finish
     progress: Progress | None
-    """What the delivery became; None when the lease was no longer ours and nothing changed."""
+    """The delivery's new state; None if the lease was lost, and nothing changed."""
     exhausted: bool
     recorded_before: bool = False
 
@@ -36,16 +36,16 @@ class Finished:
 def finish(
     tx: Transaction, finishes: Sequence[Finish], policy: RetryPolicy, *, in_doubt: Collection[str] = ()
 ) -> list[Finished]:
-    """Record how attempts ended. One whose lease is no longer the delivery's changes nothing.
+    """Record how attempts ended. A finish whose lease was lost changes nothing.
 
-    `in_doubt` are leases of finishes that were tried before, when the word of their commit may have
-    been lost with the connection: what is recorded already is told again as it was.
+    `in_doubt` are the leases of finishes that were tried before and may have been committed although the
+    connection broke. If they were, the result is returned again with `recorded_before`.
     """
     _, deleted = destinations_of(tx, {f.claim.destination.id for f in finishes})
     finished: list[Finished] = []
     left = list(finishes)
     while left:
-        # One of each delivery at a time: a second finish under the same lease then comes too late.
+        # One finish per delivery at a time: a second one under the same lease then finds the lease gone.
         turn: dict[int, Finish] = {}
         again: list[Finish] = []
         for item in left:
@@ -98,7 +98,7 @@ def _is_recorded(tx: Transaction, item: Finish) -> bool:
 
 
 def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[Progress, Transition]:
-    """What the delivery becomes, if the lease still holds: then it is as the claim left it."""
+    """Return the delivery's next state. If the lease still holds, its present state is the claim's."""
     before, answer = item.claim.progress, item.answer
     limit = 0 if gone else policy.limit(test=item.claim.alert.test)
     delay = (
@@ -120,11 +120,11 @@ def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[P
 
 
 _Place = tuple[int, str]
-"""A destination and the URL it has: what an old URL answered says nothing of a new one."""
+"""A destination and its URL: answers of an old URL do not count for a new one."""
 
 
 def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
-    """Count how each destination fares. Of one that is well nothing is written."""
+    """Update the health of each destination. Nothing is written while a destination stays healthy."""
     ends: dict[_Place, list[tuple[Answer, bool]]] = {}
     for done in finished:
         claim, answer = done.finish.claim, done.finish.answer
@@ -139,7 +139,7 @@ def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
         if before.after(ends.get(place, ()), tx.now) != before
     ]
     if changing:
-        held = _healths(tx, changing, lock=True)  # another dispatcher may be counting, too
+        held = _healths(tx, changing, lock=True)  # another dispatcher may update it too
         after = {place[0]: before.after(ends.get(place, ()), tx.now) for place, before in held.items()}
         update_many(
             tx.db,

@@ -1,7 +1,7 @@
-"""Folding in the store: which alert opens a window and which folds into it, decided under a lock.
+"""Folding: decide under a lock which alert opens a window and which folds into it.
 
-There is a row for each key, and who submits holds those of its keys until it commits. So of two
-alerts that come at once in two processes the second sees what became of the first.
+Each fold key has a row, and a submit holds the rows of its keys until it commits. So of two alerts that
+arrive at once in two processes, the second sees the decision about the first.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -19,15 +19,15 @@ from tui.store.tables.rows import AMONG, AMONG_NAMES, among, fetch, insert_many,
 
 @dataclass(slots=True)
 class _Held:
-    """A key's row, ours until the transaction ends, and as it will be written."""
+    """The locked row of a key, with the changes to write."""
 
     id: int
     window: Window | None
-    """None before the first alert with this key."""
+    """None if there was no alert with this key."""
     delivery: int | None
-    """Of the alert that opened the window; None while that is not stored yet."""
+    """The delivery that opened the window; None if this transaction opens it."""
     webhook_id: str | None
-    """Of one that is opened in this transaction."""
+    """The webhook id of the delivery if this transaction opens the window."""
     alert_id: str
     folded: int
 
@@ -42,7 +42,7 @@ class _Fold:
 
 
 class Windows:
-    """The windows that some alerts may open or fold into."""
+    """The windows that the alerts of a submit may open or fold into."""
 
     def __init__(self, tx: Transaction, going: Iterable[tuple[Alert, Sequence[Destination]]]) -> None:
         keys = {
@@ -56,7 +56,7 @@ class Windows:
         self._folds: list[_Fold] = []
 
     def fold(self, key: int, alert: Alert, target: Destination) -> str | None:
-        """The id of the alert that `alert`, stored under `key`, folds into; None if it is delivered."""
+        """Fold `alert`, stored under `key`, into a window. Return its opener's alert id, or None."""
         if target.fold_ms is None or alert.test:
             return None
         held = self._held[fold_key(alert, target.id)]
@@ -67,7 +67,7 @@ class Windows:
         return held.alert_id
 
     def open(self, alert: Alert, target: Destination, webhook_id: str) -> None:
-        """`alert` is delivered to `target`: what follows may fold into it."""
+        """Open a window with `alert`, which is delivered to `target`."""
         if target.fold_ms is None or alert.test:
             return
         held = self._held[fold_key(alert, target.id)]
@@ -75,7 +75,7 @@ class Windows:
         held.delivery, held.webhook_id, held.alert_id, held.folded = None, webhook_id, alert.alert_id, 0
 
     def store(self, deliveries: dict[str, int]) -> None:
-        """Write what was decided; `deliveries` has the keys of the new ones by webhook id."""
+        """Write folds and windows. `deliveries` holds the keys of new deliveries by webhook id."""
         if not self._held:
             return
         folds = [
@@ -104,7 +104,7 @@ def _key(of: _Held | _Fold, deliveries: dict[str, int]) -> int | None:
 
 
 def _hold(tx: Transaction, keys: Iterable[str]) -> dict[str, _Held]:
-    """The row of each key. In one order, or two who wait could wait for each other."""
+    """Lock the row of each key, inserting missing ones, in key order: any other order could deadlock."""
     ordered = sorted(keys)
     blank = [(key, tx.now, Severity.INFO.value, 0) for key in ordered]
     columns = ("key", "opened_at", "severity", "folded")
@@ -114,15 +114,15 @@ def _hold(tx: Transaction, keys: Iterable[str]) -> dict[str, _Held]:
     )
     while True:
         with tx.db.atomic() as savepoint:
-            # Whoever is just making the same row is waited for here, and whoever holds one, below.
+            # Waits here for a transaction that inserts the same row, and below for one that holds it.
             insert_many(tx.db, "fold_window", columns, blank, key="key", unless_taken="key")
             rows = fetch(tx.db, query, (among(ordered),))
             if len(rows) == len(ordered):
                 break
-            # One went between the two statements, with a delivery that was pruned. It is made anew by who
-            # holds none behind it, or the order would be no order.
+            # A prune deleted a row between the two statements. Release all locks before inserting it again;
+            # otherwise rows would not be locked in order.
             savepoint.rollback()
-    # Only now, in a statement of its own: the lock may have been waited for.
+    # A separate statement after the lock: it sees what was committed while we waited.
     firsts = {
         row[0]: row[1:]
         for row in fetch(
@@ -144,7 +144,7 @@ def _hold(tx: Transaction, keys: Iterable[str]) -> dict[str, _Held]:
 
 
 def lock_windows_of(tx: Transaction, alert_keys: Collection[int]) -> None:
-    """The windows that these alerts opened are ours until the transaction ends, in the order of `_hold`."""
+    """Lock the windows that these alerts opened until the transaction ends, in the order of `_hold`."""
     opened = f"SELECT id FROM delivery WHERE alert_id {AMONG}"
     select = f"SELECT id FROM fold_window WHERE delivery_id IN ({opened}) ORDER BY key"
     tx.lock(select, (among(alert_keys),))

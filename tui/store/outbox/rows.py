@@ -1,4 +1,4 @@
-"""The rows a step of the lifecycle reads and writes."""
+"""Read, lock and write the rows of a lifecycle step."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -28,18 +28,18 @@ _CHANGES = (
 
 
 def lock_free(tx: Transaction, where: str, values: Sequence[Any]) -> list[Row]:
-    """Rows of `COLUMNS` that nobody else is changing, ours until the transaction ends."""
+    """Lock and return rows of `COLUMNS`, skipping rows that others hold."""
     return fetch(tx.db, tx.lock_rows(_SELECT + where, skip_locked=True), values)
 
 
 def lock_by_id(tx: Transaction, ids: Collection[int]) -> list[Row]:
-    """Rows of `COLUMNS`, ours until the transaction ends; waits for whoever is changing one."""
-    where = f"id {AMONG} ORDER BY id"  # in one order, or two who wait could wait for each other
+    """Lock and return rows of `COLUMNS`, waiting for others that hold them."""
+    where = f"id {AMONG} ORDER BY id"  # in a fixed order: any other could deadlock
     return fetch(tx.db, tx.lock_rows(_SELECT + where), (among(ids),))
 
 
 def lock_deliveries_of(tx: Transaction, alert_keys: Collection[int]) -> None:
-    """As `lock_by_id`, all deliveries of these alerts."""
+    """Lock all deliveries of these alerts, waiting for others that hold them."""
     select = f"SELECT id FROM delivery WHERE alert_id {AMONG} ORDER BY id"
     tx.lock(select, (among(alert_keys),))
 
@@ -49,15 +49,15 @@ def progress_of(row: Row) -> Progress:
 
 
 def write_progress(tx: Transaction, steps: Sequence[tuple[int, Progress]]) -> None:
-    """Write what became of rows that are locked."""
+    """Write the new state of locked rows, given as (id, progress)."""
     rows = [(key, None, *_columns(progress)) for key, progress in steps]
     update_many(tx.db, "delivery", _CHANGES, _NAMES, rows, where="delivery.id = step.id")
 
 
 def write_if_held(tx: Transaction, steps: Sequence[tuple[int, str, Progress]]) -> set[int]:
-    """Write what became of (id, lease, progress) wherever that lease still holds; returns those ids.
+    """Write the state of each (id, lease, progress) whose lease still holds. Return those ids.
 
-    The fence of every finish: asked for under the lock, and again in the statement that changes the row.
+    This is the fence of every finish. It checks the lease under the lock, and again in the UPDATE.
     """
     in_order = f"SELECT id FROM delivery WHERE id {AMONG} ORDER BY id"
     tx.lock(in_order, (among(key for key, _, _ in steps),))
@@ -82,7 +82,7 @@ def _columns(progress: Progress) -> tuple[Any, ...]:
 
 
 def destinations_of(tx: Transaction, ids: Collection[int]) -> tuple[dict[int, Destination], set[int]]:
-    """The destinations with these ids, and which of them have been deleted."""
+    """Return the destinations with these ids by id, and the ids of the deleted ones among them."""
     sql = f"SELECT {DESTINATION_COLUMNS}, deleted_at FROM destination WHERE id {AMONG}"
     rows = fetch(tx.db, sql, (among(ids),))
     return {row[0]: to_destination(row) for row in rows}, {row[0] for row in rows if row[-1] is not None}

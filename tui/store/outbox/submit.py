@@ -1,4 +1,4 @@
-"""Alerts come in: stored together with their deliveries, or not at all; and each of them once."""
+"""Store alerts together with their deliveries, or not at all, and each alert once."""
 
 # pyright: reportUnknownMemberType=false
 
@@ -34,54 +34,54 @@ from tui.store.tables.words import index_words
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """An alert as it was stored: its id, and the id and destination of each delivery."""
+    """The result of storing an alert."""
 
     alert_id: str
     deliveries: tuple[tuple[int, str, Destination], ...]
     """(row id, webhook id, destination) of each."""
     not_routed: str | None
     folded: tuple[tuple[Destination, str], ...] = ()
-    """(destination, id of the alert it folded into) of each where it is not delivered on its own."""
+    """(destination, id of the alert it folded into) of each fold."""
     repeated: bool = False
-    """The same alert had come in before, and nothing was added."""
+    """The alert was already stored, and nothing was added."""
 
     @property
     def went_to(self) -> set[int]:
-        """The ids of its destinations, also of those where it folded."""
+        """The ids of its destinations, including those where it folded."""
         sent, folded = self.deliveries, self.folded
         return {destination.id for _, _, destination in sent} | {destination.id for destination, _ in folded}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alerts of which all are to be stored or none."""
+    """Alerts to store all together or not at all."""
 
     alerts: Sequence[Alert]
     by_id: Collection[str] = ()
-    """Ids that alone say which alert it is: who sends it again may have changed its words."""
+    """Alert ids that identify a repeat by themselves, whatever else in the alert changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A group of which nothing was stored: what is wrong with which of its alerts, by place."""
+    """A group that was not stored: the errors of its alerts by their index."""
 
     errors: dict[int, Invalid]
 
 
 def submit(tx: Transaction, alerts: Sequence[Alert], by_id: Collection[str] = ()) -> list[Receipt | Invalid]:
-    """Store alerts with their deliveries, one answer each: the receipt, or why it was not stored.
+    """Store alerts with their deliveries. Return a receipt, or the error, for each.
 
-    `by_id` as in `Group`.
+    `by_id` is that of `Group`.
     """
     answers = submit_groups(tx, [Group([alert], by_id) for alert in alerts])
     return [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in answers]
 
 
 def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt] | Rejected]:
-    """Store groups of alerts, of each group all or none.
+    """Store groups of alerts, each group completely or not at all.
 
-    An alert whose id is stored already is taken for the same one, sent again, if nothing in it
-    differs but `created_at`, which a sender may leave to us; else it is a Conflict.
+    An alert whose id is already stored is a repeat if it differs only in `created_at`, which a sender may
+    leave to us. Otherwise it is a Conflict. Raises StoreLocked if a prune deletes the same alerts right now.
     """
     destinations = all_destinations(tx.db)
     stored: dict[str, _Stored] = {}
@@ -94,19 +94,20 @@ def submit_groups(tx: Transaction, groups: Sequence[Group]) -> list[list[Receipt
             if not taken:
                 index_words(tx.db, [(keys[one], found_by(plan.fresh[one].alert)) for one in keys])
                 fresh = _store_deliveries(tx, [(keys[one], routed) for one, routed in plan.fresh.items()])
-                return [_receipts(answer, stored, fresh) for answer in answers]
+                seen: set[str] = set()
+                return [_receipts(answer, stored, fresh, seen) for answer in answers]
             savepoint.rollback()
-        # Found out only by the insert: most ids are new, and others insert beside us.
+        # Only the insert shows which ids are taken: most are new, and others insert concurrently.
         found = _stored(tx, taken)
         if not found:
-            # A prune took it away between the two; the next try will store it.
-            raise StoreLocked("alerts are being removed while the same come in again")
+            # A prune deleted them between the two statements; a retry will store them.
+            raise StoreLocked("alerts are being deleted while the same alerts arrive again")
         stored |= found
 
 
 @dataclass(frozen=True, slots=True)
 class _Routed:
-    """An alert to be stored, and where it goes."""
+    """An alert to store and its destinations."""
 
     alert: Alert
     targets: Sequence[Destination]
@@ -115,7 +116,7 @@ class _Routed:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """An alert that was stored before."""
+    """An alert that is already stored."""
 
     alert: Alert
     receipt: Receipt
@@ -131,7 +132,7 @@ def _content(alert: Alert) -> Alert:
 
 
 class _Plan:
-    """What is to be stored of groups of alerts, given what is stored already."""
+    """What to store of groups of alerts, given what is already stored."""
 
     def __init__(self, destinations: Sequence[Destination], stored: Mapping[str, _Stored]) -> None:
         self.fresh: dict[str, _Routed] = {}
@@ -139,7 +140,7 @@ class _Plan:
         self._stored = stored
 
     def take(self, group: Group) -> list[str] | Rejected:
-        """The alerts' ids, if the group is good."""
+        """Plan a group. Return its alert ids, or its errors."""
         fresh: dict[str, _Routed] = {}
         errors: dict[int, Invalid] = {}
         for place, alert in enumerate(group.alerts):
@@ -170,11 +171,20 @@ class _Plan:
 
 
 def _receipts(
-    answer: list[str] | Rejected, stored: Mapping[str, _Stored], fresh: Mapping[str, Receipt]
+    answer: list[str] | Rejected,
+    stored: Mapping[str, _Stored],
+    fresh: Mapping[str, Receipt],
+    seen: set[str],
 ) -> list[Receipt] | Rejected:
+    """Return the receipts of a group. `seen`: ids of this transaction, whose next alert is a repeat."""
     if isinstance(answer, Rejected):
         return answer
-    return [fresh[one] if one in fresh else stored[one].receipt for one in answer]
+    receipts: list[Receipt] = []
+    for one in answer:
+        receipt = fresh[one] if one in fresh else stored[one].receipt
+        receipts.append(replace(receipt, repeated=True) if one in seen else receipt)
+        seen.add(one)
+    return receipts
 
 
 def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
@@ -207,7 +217,7 @@ def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
 
 
 def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int]:
-    """The key of each alert by its id; an id that is stored already is left out."""
+    """Insert alerts and return their keys by alert id. Ids that are already stored are skipped."""
     columns = [{**from_alert(one.alert), "not_routed": one.not_routed} for one in routed]
     if not columns:
         return {}
@@ -222,7 +232,7 @@ def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int
 
 
 def _store_deliveries(tx: Transaction, routed: Sequence[tuple[int, _Routed]]) -> dict[str, Receipt]:
-    """The receipt of each alert by its id, given with its key."""
+    """Insert the deliveries of alerts, given with their keys. Return the receipts by alert id."""
     windows = Windows(tx, ((one.alert, one.targets) for _, one in routed))
     sent: list[tuple[NewDelivery, str, Destination]] = []
     folded: dict[str, list[tuple[Destination, str]]] = {one.alert.alert_id: [] for _, one in routed}

@@ -1,1 +1,1 @@
-"""What screens and commands read. Each query returns plain values; none writes."""
+"""The queries of screens and commands. Each returns plain values; none writes."""

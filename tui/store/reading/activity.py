@@ -1,4 +1,4 @@
-"""What the activity screen reads: attempts counted by how they ended, never the rows themselves."""
+"""Queries of the activity screen: counts of attempts by outcome, never single rows."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from tui.domain.activity import Ended, Span
 from tui.domain.lifecycle import Outcome
 from tui.store.tables.rows import fetch
 
-# To two digits: percentiles stay within some per cent of the truth, and a minute has few kinds of end.
+# Two significant digits: percentiles stay within a few percent, and each minute groups into few rows.
 _ROUNDED = (
     "CASE WHEN attempt.duration_ms < 100 THEN attempt.duration_ms"
     " WHEN attempt.duration_ms < 1000 THEN attempt.duration_ms / 10 * 10"
@@ -18,9 +18,12 @@ _ROUNDED = (
 
 
 def attempts_ended(db: peewee.Database, spans: Sequence[Span]) -> list[tuple[Span, list[Ended]]]:
-    """The attempts that ended in each of `spans`; durations are rounded down to two digits."""
+    """Count the attempts that ended in each span, by destination, outcome and duration.
+
+    Durations are in milliseconds, rounded down to two significant digits.
+    """
     query = (
-        # In this order, as SQLite takes CROSS JOIN: the index of attempts begins with their destination.
+        # CROSS JOIN keeps this order on SQLite: the index of attempts begins with the destination.
         f"SELECT attempt.destination_id, attempt.outcome, {_ROUNDED}, count(*)"
         " FROM destination CROSS JOIN attempt"
         " WHERE attempt.destination_id = destination.id AND attempt.ended_at >= ? AND attempt.ended_at < ?"
@@ -34,6 +37,6 @@ def attempts_ended(db: peewee.Database, spans: Sequence[Span]) -> list[tuple[Spa
 
 
 def destination_names(db: peewee.Database) -> dict[int, tuple[str, bool]]:
-    """Name, and whether it is deleted, of each destination there ever was, by id."""
+    """Return (name, deleted) of every destination, deleted ones included, by id."""
     rows = fetch(db, "SELECT id, name, deleted_at FROM destination ORDER BY name_folded, id")
     return {id: (name, deleted_at is not None) for id, name, deleted_at in rows}

@@ -1,8 +1,8 @@
-"""A filter as SQL: which rows to walk, in the order of the alerts' keys, and what has to hold of them.
+"""Translate a filter to SQL: the rows to walk, in the order of the alerts' keys, and their conditions.
 
-The rarest thing a filter asks for is what is walked: the index of words, the deliveries in trouble,
-those of a destination; only then the alerts themselves, and these in an index that holds all that
-is asked of them. So a page costs what it shows, however many alerts there are.
+A query walks the rarest rows that the filter asks for: the word index, failed or retrying deliveries, the
+deliveries of a destination, and only then the alerts, in an index with every column that filters use. So the
+cost of a page depends on its length, not on the number of alerts.
 """
 
 from collections.abc import Iterable
@@ -30,23 +30,23 @@ _STANDING = {
     Standing.CANCELLED: "delivery.state = 'cancelled'",
 }
 _FEW = 20_000
-"""Deliveries that are due; so many are sorted in no time."""
+"""Up to this many due deliveries, sorting them is fast."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Rows to walk: their tables, the column that is the alert's key, and what has to hold."""
+    """Rows to walk: a FROM clause, the column with the alert's key, and a condition with its values."""
 
     tables: str
     key: str
     where: str
     values: tuple[Any, ...]
     repeats: bool = False
-    """An alert may come several times, for several of its deliveries."""
+    """Whether an alert may appear several times, once per delivery."""
 
 
 def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
-    """The matching alerts are those of all sources together; of none, where a filter contradicts itself."""
+    """Return sources whose union is the matching alerts; empty if the filter contradicts itself."""
     alert = dialect_of(db).using("alert", "alert_listed")
     words = [term for term in filter.terms if term.key in (Key.WORD, Key.TAG) and not term.negated]
     if words:
@@ -108,7 +108,7 @@ def _few_are_due(db: peewee.Database) -> bool:
 
 
 def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
-    """SQL and values for `filter` at `now` (ms), of any row of `alert`."""
+    """Return a condition on rows of `alert`, with its values, for `filter` at `now` (ms since 1970)."""
     clauses = [_clause(db, term, now) for term in filter.about_alerts.terms]
     if filter.states is not None or filter.names:
         clauses.append(_some_delivery(filter))
@@ -118,19 +118,19 @@ def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
 
 
 def matching_delivery(filter: Filter) -> Clause:
-    """The part of `filter` that says which of an alert's deliveries are meant."""
+    """Return the condition that selects among an alert's deliveries, with its values."""
     named, names = _named(filter)
     return f"{_any(sql for _, sql in _standings(filter))} AND {named}", names
 
 
 def matching_fold(filter: Filter) -> Clause:
-    """The part of `filter` that says at which destinations an alert is to be folded."""
+    """Return the condition that selects among an alert's folds, with its values."""
     named, names = _named(filter, "fold")
     return f"{NOT_SENT} AND {named}", names
 
 
 def _some_delivery(filter: Filter) -> Clause:
-    """One delivery is to satisfy it all: `state:failed to:soc` means failed at soc."""
+    """One delivery must satisfy all terms: `state:failed to:soc` means failed at soc."""
     meant, values = matching_delivery(filter)
     sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {meant})"
     if filter.lets_folded_through:
@@ -156,7 +156,7 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
         case Key.STATE | Key.TO:
             return _some_delivery(Filter((Term(term.key, term.values),)))
         case Key.SEVERITY | Key.TYPE if not term.values:
-            return "1 = 0", ()  # of `IN (NULL)` not even the negation holds
+            return "1 = 0", ()  # not `IN (NULL)`: its negation does not hold either
         case Key.SEVERITY | Key.TYPE:
             return f"alert.{term.key.value} IN ({marks(term.values)})", term.values
         case Key.SINCE:
@@ -169,5 +169,5 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
 
 
 def _any(conditions: Iterable[str]) -> str:
-    """That one of them holds; of none, what never does."""
+    """Return the disjunction of `conditions`; false for none."""
     return "(" + (" OR ".join(f"({sql})" for sql in conditions) or "1 = 0") + ")"

@@ -1,4 +1,4 @@
-"""What queries read of alerts that folded into others."""
+"""Queries about alerts that folded into others."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,20 +12,20 @@ NOT_SENT = (
     "NOT EXISTS (SELECT 1 FROM delivery AS own"
     " WHERE own.alert_id = fold.alert_id AND own.destination_id = fold.destination_id)"
 )
-"""What was folded and is not delivered on its own, by hand, all the same."""
+"""The alert was folded and was not sent separately later."""
 OWN_FOLDS = (
     f"(SELECT * FROM fold WHERE {NOT_SENT}) AS fold"
     " JOIN destination ON destination.id = fold.destination_id"
     " LEFT JOIN delivery ON delivery.id = fold.delivery_id"
     " LEFT JOIN alert AS opener ON opener.id = delivery.alert_id"
 )
-"""These folds, with `destination`, and the `delivery` and alert (`opener`) that they folded into."""
+"""Such folds, joined to `destination` and to the `delivery` and alert (`opener`) they folded into."""
 MOST_SHOWN = 20
 _HEADLINE = "coalesce(nullif({0}.title, ''), {0}.name, {0}.rule_id)"
 
 
 def folds_of(db: peewee.Database, alert_keys: Collection[int]) -> dict[int, list[FoldRow]]:
-    """Of each of these alerts, where it folded into another."""
+    """Return the folds of each alert, by the alert's key."""
     folds: dict[int, list[FoldRow]] = {key: [] for key in alert_keys}
     query = (
         "SELECT fold.alert_id, fold.id, destination.name, destination.id, destination.deleted_at,"
@@ -41,7 +41,7 @@ def folds_of(db: peewee.Database, alert_keys: Collection[int]) -> dict[int, list
 
 
 def folded_into(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, list[FoldedAlert]]:
-    """The last alerts that folded into each of these deliveries, newest first."""
+    """Return the last `MOST_SHOWN` alerts folded into each delivery, newest first, by delivery id."""
     query = (
         f"SELECT alert.id, alert.alert_id, {_HEADLINE.format('alert')}, fold.folded_at FROM fold"
         " JOIN alert ON alert.id = fold.alert_id WHERE fold.delivery_id = ?"

@@ -1,4 +1,4 @@
-"""How destinations fare: what screens and commands read of their last attempts."""
+"""Queries about destinations and their last attempts."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from tui.store.reading.views import AttemptRow, DestinationRow, PastAttempt, Rec
 from tui.store.tables.rows import AMONG, DESTINATION_COLUMNS, HEALTH_COLUMNS, among, fetch, to_destination
 
 HEALTH_SPAN = 30
-"""How many of a destination's last attempts its health is read from."""
+"""The number of last attempts that a destination's health is computed from."""
 DAY_MS = 24 * 3600 * 1000
-_OUTCOMES = {outcome.value: outcome for outcome in Outcome}  # the enum itself takes its time
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}  # a lookup in the enum is slow
 
 _LATEST = (
     "FROM attempt WHERE destination_id = ? AND ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT ?"
@@ -22,7 +22,7 @@ _LATEST = (
 
 
 def destination_rows(db: peewee.Database) -> list[DestinationRow]:
-    """Those not deleted, by name, each with its health; two hundred of them take some 25 ms."""
+    """Return the destinations that are not deleted, by name, with their health. 200 take about 25 ms."""
     waiting: dict[int, int] = dict(
         fetch(
             db,
@@ -54,7 +54,7 @@ def destination_rows(db: peewee.Database) -> list[DestinationRow]:
 
 
 def _recent(db: peewee.Database, destination_id: int) -> list[tuple[int, str, int | None]]:
-    """Id, outcome and duration of the last attempts, newest first; read from the index alone."""
+    """Return (id, outcome, duration in ms) of the last attempts, newest first, from the index alone."""
     return fetch(db, f"SELECT id, outcome, duration_ms {_LATEST}", (destination_id, HEALTH_SPAN))
 
 
@@ -64,7 +64,10 @@ def _attempts(db: peewee.Database, ids: Sequence[int]) -> dict[int, AttemptRow]:
 
 
 def record(db: peewee.Database, destination_id: int, *, since: int) -> Record:
-    """How a destination fared since then. It reads every attempt made meanwhile, if only in the index."""
+    """Return the success and p95 of a destination's attempts since `since` (ms since 1970).
+
+    Reads every such attempt, but only in the index.
+    """
     span = "FROM attempt WHERE destination_id = ? AND ended_at >= ?"
     counts = f"SELECT outcome, count(*), count(duration_ms) {span} GROUP BY outcome"
     rows = fetch(db, counts, (destination_id, since))
@@ -76,7 +79,7 @@ def record(db: peewee.Database, destination_id: int, *, since: int) -> Record:
 
 
 def latest_attempts(db: peewee.Database, destination_id: int, limit: int) -> list[PastAttempt]:
-    """The last attempts at a destination, newest first, each with the alert it was of."""
+    """Return the last attempts at a destination with their alerts, newest first."""
     query = (
         f"SELECT alert.id, alert.severity, alert.test, coalesce(nullif(alert.title, ''), alert.name,"
         f" alert.rule_id), {_qualified(ATTEMPT_COLUMNS)} FROM attempt"
@@ -94,5 +97,5 @@ def _qualified(columns: str) -> str:
 
 
 def _p95(count: int) -> int:
-    """Which of `count` values in order the 95th percentile is."""
+    """Return the index of the 95th percentile among `count` sorted values."""
     return int(0.95 * (count - 1))

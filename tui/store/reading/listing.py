@@ -1,7 +1,7 @@
-"""What lists of alerts read: pages along the keys, counts, and what is new.
+"""Queries of alert lists: pages along the keys, counts, and new alerts.
 
-An alert's key grows with arrival. A page begins at a key, never after so many rows, except for a
-jump into the unknown; so it costs the same wherever it lies.
+An alert's key increases in order of arrival. A page begins at a key, not at an offset (except for a jump to
+an unloaded place), so every page costs the same.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,11 +29,11 @@ DELIVERY_ROW = (
 )
 
 LATEST = 1_000
-"""Alerts from which one reads what a filter would have meant."""
+"""The number of recent alerts that a destination's filter is tried on."""
 
 
 def newest_key(db: peewee.Database) -> int:
-    """The key of the last alert that arrived; 0 before the first."""
+    """Return the key of the last alert; 0 if there is none."""
     return fetch(db, "SELECT coalesce(max(id), 0) FROM alert")[0][0]
 
 
@@ -48,10 +48,10 @@ def page_of_alerts(
     skip: int = 0,
     upwards: bool = False,
 ) -> list[AlertRow]:
-    """Alerts that match with `after` < key <= `up_to`, the newest first.
+    """Return matching alerts with `after` < key <= `up_to`: newest first, at most `limit`.
 
-    The first `limit` of them from `up_to` down, or `upwards` the last, from `after` up; the `skip`
-    before these are left out.
+    They are taken from `up_to` down or, with `upwards`, from `after` up, after skipping `skip` matches.
+    `now` is in milliseconds since 1970.
     """
     order = "ASC" if upwards else "DESC"
     walked = sources(db, filter, now)
@@ -83,7 +83,7 @@ def count_alerts(
     up_to: int,
     most: int | None = None,
 ) -> int:
-    """How many alerts match with `after` < key <= `up_to`; counts no further than `most`."""
+    """Count the matching alerts with `after` < key <= `up_to`, at most up to `most`."""
     walked = sources(db, filter, now)
     if not walked:
         return 0
@@ -102,7 +102,7 @@ def count_alerts(
 
 
 def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = LATEST) -> tuple[int, int]:
-    """How many match of the last `most` alerts that are no tests, and how many alerts that is."""
+    """Return (matching, examined) among the last `most` alerts that are not tests."""
     latest = "SELECT id FROM alert WHERE NOT test ORDER BY id DESC LIMIT ?"
     query = f"SELECT min(id), max(id), count(*) FROM ({latest}) AS latest"
     first, last, count = fetch(db, query, (most,))[0]
@@ -112,7 +112,7 @@ def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = L
 
 
 def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:
-    """These alerts as they stand now, the newest first."""
+    """Return these alerts in their present state, newest first."""
     if not keys:
         return []
     query = f"SELECT {_ALERT_ROW} FROM alert WHERE id {AMONG} ORDER BY id DESC"
@@ -149,7 +149,7 @@ def _with_deliveries(db: peewee.Database, rows: list[tuple[Any, ...]]) -> list[A
 
 
 def delivery_row(row: Sequence[Any]) -> DeliveryRow:
-    """From a row of `DELIVERY_ROW`."""
+    """Convert a row of `DELIVERY_ROW`."""
     return DeliveryRow(
         row[0],
         row[1],

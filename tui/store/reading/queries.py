@@ -1,4 +1,4 @@
-"""What screens and commands read. Each returns plain values; none of them writes."""
+"""Queries about single alerts, their deliveries and attempts, and totals."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -37,14 +37,14 @@ from tui.store.tables.rows import (
 
 
 def find_alert(db: peewee.Database, reference: str) -> int:
-    """The key of the alert with this alert id, the start of one (8 characters or more), or a webhook id.
+    """Return the key of the alert with this alert id, id prefix (8 characters or more) or webhook id.
 
-    Raises Refused with a sentence when there is none, or more than one.
+    Raises Refused if no alert matches, or several.
     """
     rows = fetch(db, "SELECT id FROM alert WHERE alert_id = ?", (reference,))
     if not rows:
         rows = fetch(db, "SELECT alert_id FROM delivery WHERE webhook_id = ?", (reference,))
-    if not rows and len(reference) >= 8:  # a span of the index, because ids are in the order of bytes
+    if not rows and len(reference) >= 8:  # a range of the index, which orders ids by their bytes
         query = "SELECT id FROM alert WHERE alert_id >= ? AND alert_id < ? LIMIT 2"
         rows = fetch(db, query, (reference, reference + "\U0010ffff"))
     if not rows:
@@ -55,7 +55,7 @@ def find_alert(db: peewee.Database, reference: str) -> int:
 
 
 def alert_details(db: peewee.Database, key: int) -> AlertDetails | None:
-    """Everything about one alert but the answers' bodies; None if it is gone."""
+    """Return an alert with its deliveries and attempts, without response bodies; None if it was deleted."""
     rows = fetch(db, f"SELECT {ALERT_COLUMNS}, not_routed FROM alert WHERE id = ?", (key,))
     if not rows:
         return None
@@ -104,12 +104,12 @@ def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, 
 
 
 def attempt_row(row: Sequence[Any]) -> AttemptRow:
-    """From a row of `ATTEMPT_COLUMNS`."""
+    """Convert a row of `ATTEMPT_COLUMNS`."""
     return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
 
 
 def exchange(db: peewee.Database, attempt_id: int) -> Exchange | None:
-    """What one attempt sent and brought back; None while it is on its way."""
+    """Return the request and response of an attempt; None while it is in flight."""
     rows = fetch(
         db,
         "SELECT request_headers, response_headers, response_body, response_length, response_truncated"
@@ -130,7 +130,10 @@ def _headers(text: str | None) -> Headers:
 
 
 def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
-    """The ids of the deliveries `filter` means: of alerts that match, those in its states, to its names."""
+    """Return the ids of the deliveries that the filter selects.
+
+    These are deliveries of matching alerts, in the filter's states, to its destinations.
+    """
     sql, values = where(db, filter, now)
     meant, meant_values = matching_delivery(filter)
     query = (
@@ -141,7 +144,7 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
 
 
 def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
-    """The ids of what was folded that `filter` means, as `matching_deliveries` does of deliveries."""
+    """Return the ids of the folds that the filter selects, like `matching_deliveries`."""
     if not filter.lets_folded_through:
         return []
     sql, values = where(db, filter, now)
@@ -154,9 +157,9 @@ def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
 
 
 def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tuple[int, str]]:
-    """Of each folded alert that `filter` means but for states: the failed delivery it folded into, and whose.
+    """Return (delivery id, its alert id) for each matching alert that folded into a failed delivery.
 
-    The delivery by its id, its alert by the alert id; none to destinations that are gone.
+    The filter's states are ignored, and so are deleted destinations.
     """
     meant, names = matching_fold(filter)
     sql, values = where(db, filter.about_alerts, now)
@@ -171,7 +174,7 @@ def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tup
 
 
 def count_folds(db: peewee.Database, delivery_ids: Collection[int]) -> int:
-    """How many alerts folded into these deliveries and are not delivered on their own."""
+    """Count the alerts that folded into these deliveries and were not sent separately."""
     query = f"SELECT count(*) FROM fold WHERE {NOT_SENT} AND fold.delivery_id {AMONG}"
     return fetch(db, query, (among(delivery_ids),))[0][0]
 
@@ -189,7 +192,7 @@ def summary(db: peewee.Database) -> Summary:
         "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight') FROM delivery WHERE due_at IS NOT NULL"
     )
     [(waiting, in_flight)] = fetch(db, pending)
-    # A test that failed has told whom it was for; both are counted in an index.
+    # A failed test was already reported to the person who sent it. Both counts read an index.
     [(failed, tests)] = fetch(
         db,
         "SELECT (SELECT count(*) FROM delivery WHERE state = 'failed'),"
@@ -199,15 +202,15 @@ def summary(db: peewee.Database) -> Summary:
 
 
 def wait_at_least(db: peewee.Database, count: int) -> bool:
-    """Whether so many deliveries are scheduled or in flight."""
+    """Return whether at least `count` deliveries are scheduled or in flight."""
     query = "SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT 1 OFFSET ?"
     return count == 0 or bool(fetch(db, query, (count - 1,)))
 
 
 def delivered_by_second(db: peewee.Database, since: int, until: int) -> dict[int, int]:
-    """Deliveries acknowledged in each second of [since, until) that had any, by unix second."""
+    """Count the delivered attempts in [since, until), both in ms, by Unix second; empty seconds left out."""
     query = (
-        # In this order, as SQLite takes CROSS JOIN: the index of attempts begins with their destination.
+        # CROSS JOIN keeps this order on SQLite: the index of attempts begins with the destination.
         "SELECT attempt.ended_at / 1000, count(*) FROM destination CROSS JOIN attempt"
         " WHERE attempt.destination_id = destination.id AND attempt.ended_at >= ? AND attempt.ended_at < ?"
         " AND attempt.outcome = 'delivered' GROUP BY 1"

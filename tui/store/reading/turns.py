@@ -1,4 +1,4 @@
-"""When a delivery comes to its turn at a destination that takes only so many a second."""
+"""When a delivery's turn comes at a destination with a rate limit."""
 
 import peewee
 
@@ -8,11 +8,11 @@ from tui.store.reading.views import Turn
 from tui.store.tables.rows import fetch
 
 MOST_BEFORE = 10_000
-"""Deliveries counted that go before another: no further than a person cares, a backlog may hold millions."""
+"""The most deliveries ahead of another that are counted: a backlog may hold millions."""
 
 
 def turn_of(db: peewee.Database, delivery_id: int, state: State) -> Turn | None:
-    """None unless it is scheduled, and its destination has a rate limit."""
+    """Return the delivery's turn; None unless it is scheduled and its destination has a rate limit."""
     if state is not State.SCHEDULED:
         return None
     paced = fetch(

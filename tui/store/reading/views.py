@@ -1,4 +1,4 @@
-"""The values queries return: rows as screens and commands show them."""
+"""The values that queries return, for screens and commands. Times are milliseconds since 1970."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from tui.domain.pacing import Pace
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """A delivery as a list shows it."""
+    """A delivery in a list."""
 
     id: int
     webhook_id: str
@@ -25,9 +25,9 @@ class DeliveryRow:
     attempts: int
     due_at: int | None
     folded: int = 0
-    """How many alerts folded into it."""
+    """The number of alerts folded into it."""
     folded_at: int | None = None
-    """When the last did."""
+    """When the last one folded; None if there is none."""
 
     @property
     def standing(self) -> Standing:
@@ -36,7 +36,7 @@ class DeliveryRow:
 
 @dataclass(frozen=True, slots=True)
 class FoldRow:
-    """A destination where an alert was not delivered, because it folded into another."""
+    """A destination that an alert was not delivered to because it folded into another alert."""
 
     id: int
     destination: str
@@ -44,7 +44,7 @@ class FoldRow:
     deleted: bool
     folded_at: int
     into_key: int | None
-    """The alert it folded into; None, like the rest, once that is gone."""
+    """The key of the alert that it folded into. None, like the following, once that is deleted."""
     into_alert_id: str | None
     into_headline: str | None
     into_standing: Standing | None
@@ -62,10 +62,10 @@ class FoldedAlert:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """An alert as a list shows it, with all its deliveries."""
+    """An alert in a list, with all its deliveries."""
 
     key: int
-    """Grows with arrival; lists page along it."""
+    """Increases in order of arrival; lists page along it."""
     alert_id: str
     rule_id: str
     severity: Severity
@@ -80,13 +80,13 @@ class AlertRow:
 
     @property
     def headline(self) -> str:
-        """As of an alert itself."""
+        """The same as `Alert.headline`."""
         return self.title or self.name or self.rule_id
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """An attempt, without what it brought back."""
+    """An attempt without its request and response."""
 
     id: int
     round: int
@@ -108,7 +108,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What an attempt sent and what it brought back."""
+    """The request and response of an attempt."""
 
     request_headers: Headers
     response_headers: Headers
@@ -119,14 +119,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """When a delivery that is due may go to a destination with a rate limit."""
+    """The place of a due delivery in the queue of a destination with a rate limit."""
 
     pace: Pace
     before: int
-    """How many others go first."""
+    """The number of deliveries ahead of it."""
 
     def comes_at(self, now: int) -> int:
-        """About when; in the past or now while there is nothing to wait for."""
+        """Return the approximate time of its turn (ms); not after `now` if it need not wait."""
         if not self.before and self.pace.allowance(now):
             return now
         return self.pace.after(self.before, now).paced_until
@@ -139,9 +139,9 @@ class DeliveryDetails:
     attempts: tuple[AttemptRow, ...]
     """Newest first."""
     turn: Turn | None = None
-    """None where nothing waits, or it need not wait for others."""
+    """None if it is not scheduled or its destination has no rate limit."""
     folded: tuple[FoldedAlert, ...] = ()
-    """The last that folded into it, newest first."""
+    """The last alerts folded into it, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,17 +155,17 @@ class AlertDetails:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The status line's numbers, of all deliveries."""
+    """The numbers of the status line, over all deliveries."""
 
     in_flight: int
     waiting: int
     failed: int
-    """But for test alerts."""
+    """Without test alerts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How a destination fared in a span of time."""
+    """The attempts at a destination in a span of time."""
 
     attempts: int
     delivered: int
@@ -178,7 +178,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class PastAttempt:
-    """An attempt at a destination, with the alert that was sent."""
+    """An attempt at a destination with its alert."""
 
     alert_key: int
     severity: Severity
@@ -195,11 +195,11 @@ class DestinationRow:
     health: Health
     waiting: int
     recent: tuple[Outcome, ...]
-    """Outcomes of its last attempts, oldest first."""
+    """The outcomes of its last attempts, oldest first."""
     p95_ms: int | None
     last: AttemptRow | None
 
     @property
     def success(self) -> float | None:
-        """The share of recent attempts that were acknowledged; None before the first."""
+        """The fraction of recent attempts that were delivered; None before the first attempt."""
         return self.recent.count(Outcome.DELIVERED) / len(self.recent) if self.recent else None

@@ -1,1 +1,1 @@
-"""The tables: models, columns, the word index, and what must hold between rows."""
+"""The tables: models, columns, the word index, and the rules that hold between rows."""

@@ -20,7 +20,7 @@ class Dialect(Protocol):
     Frozen like the migration itself.
     """
     index_hints: bool
-    """Whether the planner needs to be told which index to read."""
+    """Whether queries must name the index to read."""
 
     def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:
         """Return `select` changed so that the transaction holds the rows it returns until it ends.

@@ -1,6 +1,6 @@
-"""What has to hold between rows, and no constraint of the tables can say: the rules of the lifecycle.
+"""The rules between rows that table constraints cannot express. `tocsin db check` checks them.
 
-Each is one statement, so that it sees one state of the database, whatever dispatchers do beside it.
+Each is one statement, so that it sees a single state of the database while dispatchers write to it.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from tui.store.tables.rows import fetch
 @dataclass(frozen=True, slots=True)
 class _Invariant:
     broken: str
-    """What is said of what breaks it."""
+    """The description of rows that break the rule."""
     query: str
-    """Names each that does, in its one column."""
+    """Returns the name of each such row in the column `name`."""
 
 
 _LATEST = "attempt.delivery_id = delivery.id AND attempt.round = delivery.round"
@@ -70,8 +70,8 @@ _INVARIANTS = (
 
 
 def broken(db: peewee.Database) -> list[str]:
-    """A sentence for each invariant that does not hold; empty when all do."""
-    return [told for invariant in _INVARIANTS if (told := _look_at(db, invariant))]
+    """Return one sentence per broken rule; empty if all hold."""
+    return [sentence for invariant in _INVARIANTS if (sentence := _look_at(db, invariant))]
 
 
 def _look_at(db: peewee.Database, invariant: _Invariant) -> str:

@@ -1,7 +1,7 @@
-"""The tables, with the checks and indexes that keep them honest.
+"""The tables with their checks and indexes.
 
-The models are not bound to a database: each query names the one it runs on, so a process may
-have several stores open. The migrations create the tables; a test holds the two together.
+The models are not bound to a database: each query names the one it runs on, so a process can open several
+stores. Migrations create the tables; a test compares them with these models.
 """
 
 # pyright: reportUnknownMemberType=false
@@ -29,13 +29,13 @@ from tui.domain.lifecycle import Outcome, State
 
 
 def one_of(column: str, values: Iterable[str]) -> Node:
-    """A CHECK that `column` holds one of `values`."""
+    """Return a CHECK that `column` holds one of `values`."""
     return Check(f"{column} IN ({', '.join(repr(str(value)) for value in values)})")
 
 
 class Alert(Model):
     id = BigAutoField()
-    """Grows with arrival; lists page along it."""
+    """The key. It increases in order of arrival; lists page along it."""
     alert_id = TextField(unique=True)
     rule_id = TextField()
     severity = TextField()
@@ -51,7 +51,7 @@ class Alert(Model):
     version = TextField(null=True)
     test = BooleanField()
     not_routed = TextField(null=True)
-    """Why it went to no destination; null when it went to one."""
+    """Why the alert matched no destination; null if it matched one."""
     dedup_key = TextField(null=True)
     """See `domain.folding`."""
 
@@ -60,7 +60,7 @@ class Alert(Model):
         constraints = [one_of("severity", Severity), one_of("type", AlertType)]
 
 
-# What lists are filtered by, all in one narrow place: filtering a million alerts reads none of them.
+# Holds every column that lists filter by, so that filtering a million alerts reads only this index.
 Alert.add_index(
     Alert.index(
         Alert.id,
@@ -82,25 +82,25 @@ class Destination(Model):
     severities = TextField()
     alert_types = TextField()
     takes = TextField(null=True)
-    """Its filter as typed; see `domain.routing`. (A model has a `filter` of its own.)"""
+    """The destination's filter as typed; see `domain.routing`. Models have a method `filter`."""
     headers = TextField()
     secret = TextField(null=True)
     old_secret = TextField(null=True)
-    """Signs, too, until `old_secret_until`."""
+    """The rotated secret, which also signs until `old_secret_until`."""
     old_secret_until = BigIntegerField(
         null=True, constraints=[Check("(old_secret IS NULL) = (old_secret_until IS NULL)")]
     )
     timeout_ms = IntegerField()
     rate = DoubleField(null=True)
-    """Requests per second; null is no limit."""
+    """Requests per second; null means no limit."""
     tls = TextField(null=True)
-    """JSON object of what is set; null if nothing is."""
+    """TLS settings as a JSON object; null if none is set."""
     fold_ms = BigIntegerField(null=True)
-    """See `domain.folding`; null is no folding."""
+    """The time window of folding, see `domain.folding`; null means no folding."""
     paced_until = BigIntegerField(default=0)
     """See `domain.pacing`."""
     failures = IntegerField(default=0)
-    """This and the next two: see `domain.health`."""
+    """For this and the next two columns see `domain.health`."""
     exhausted = IntegerField(default=0)
     failing_since = BigIntegerField(null=True)
     paused = BooleanField(default=False)
@@ -113,7 +113,7 @@ class Destination(Model):
         constraints = [Check("timeout_ms BETWEEN 1000 AND 120000")]
 
 
-# A name is taken, ignoring case, by at most one destination that is not deleted.
+# Names are unique, ignoring case, among destinations that are not deleted.
 Destination.add_index(
     Destination.index(
         Destination.name_folded, unique=True, name="destination_name", where=SQL("deleted_at IS NULL")
@@ -122,11 +122,11 @@ Destination.add_index(
 
 
 class Delivery(Model):
-    """The hot row: narrow, because it is rewritten at every step; what is sent lies in the alert."""
+    """The hot row. It is narrow because every step rewrites it; the payload is in the alert."""
 
     id = BigAutoField()
     webhook_id = TextField(unique=True)
-    """What the receiver sees as `webhook-id`, the same in every attempt and round."""
+    """The `webhook-id` header, the same in every attempt and round."""
     alert = ForeignKeyField(Alert, on_delete="CASCADE", index=False)
     destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
     state = TextField()
@@ -136,7 +136,7 @@ class Delivery(Model):
     due_at = BigIntegerField(null=True)
     lease = TextField(null=True)
     urgency = SmallIntegerField()
-    """0 goes first: a test alert somebody waits for, then CRITICAL down to INFO."""
+    """Lower goes first: 0 for a test alert, then 1 for CRITICAL to 5 for INFO."""
     test = BooleanField()
 
     class Meta:
@@ -150,8 +150,8 @@ class Delivery(Model):
         indexes = ((("alert", "destination"), True),)
 
 
-# What a claim searches. Destination and urgency come first so that a claim reads the head of each
-# lane and never walks past a backlog it may not take. The state is there to be counted.
+# The index that a claim searches. Destination and urgency come first so that a claim reads the head of each
+# lane and never walks past a backlog that it may not take. The state is included for counting.
 Delivery.add_index(
     Delivery.index(
         Delivery.destination,
@@ -162,7 +162,7 @@ Delivery.add_index(
         where=SQL("due_at IS NOT NULL"),
     )
 )
-# In the order of the alerts, so that the newest in trouble are found without a look at the others.
+# In the order of alerts, so that the newest failed or retrying ones are found without reading others.
 Delivery.add_index(Delivery.index(Delivery.alert, name="delivery_failed", where=SQL("state = 'failed'")))
 Delivery.add_index(
     Delivery.index(Delivery.alert, name="delivery_failed_test", where=SQL("state = 'failed' AND test"))
@@ -181,7 +181,7 @@ class Attempt(Model):
     round = SmallIntegerField()
     number = IntegerField()
     outcome = TextField(null=True)
-    """Null while the request is on its way."""
+    """Null while the request is in flight."""
     status_code = SmallIntegerField(null=True)
     reason = TextField(null=True)
     error = TextField(null=True)
@@ -191,11 +191,11 @@ class Attempt(Model):
     url = TextField()
     remote_address = TextField(null=True)
     request_headers = TextField(null=True)
-    """JSON array of pairs, secrets masked."""
+    """JSON array of [name, value] pairs, secrets masked."""
     response_headers = TextField(null=True)
     response_body = BlobField(null=True)
     response_length = BigIntegerField(null=True)
-    """True length in bytes where the receiver told it or all of it was read."""
+    """Full length in bytes if the receiver declared it or the whole body was read; else null."""
     response_truncated = BooleanField(default=False)
 
     class Meta:
@@ -208,7 +208,7 @@ class Attempt(Model):
         indexes = ((("delivery", "round", "number"), True),)
 
 
-# How a destination fared, told without a look at the rows. Partial, so that an attempt enters it once.
+# For a destination's health, without reading the rows. Partial, so that an attempt enters it only once.
 Attempt.add_index(
     Attempt.index(
         Attempt.destination,
@@ -222,31 +222,31 @@ Attempt.add_index(
 
 
 class FoldWindow(Model):
-    """The last window of a key at a destination; see `domain.folding`. Who submits holds its row."""
+    """The last window of a fold key; see `domain.folding`. A transaction that submits locks its row."""
 
     id = BigAutoField()
     key = TextField(unique=True)
     delivery = ForeignKeyField(Delivery, null=True, on_delete="CASCADE")
-    """Of the alert that opened it; null only in the transaction that makes the row."""
+    """The delivery of the alert that opened the window; null only inside the inserting transaction."""
     opened_at = BigIntegerField()
     severity = TextField()
     folded = BigIntegerField()
-    """How many alerts have folded into it."""
+    """The number of alerts folded into the window."""
 
     class Meta:
         table_name = "fold_window"
 
 
 class Fold(Model):
-    """An alert that was not delivered to a destination, because it folded into one that was."""
+    """An alert that was not delivered to a destination because it folded into a similar one."""
 
     id = BigAutoField()
     alert = ForeignKeyField(Alert, on_delete="CASCADE", index=False)
     destination = ForeignKeyField(Destination, on_delete="RESTRICT", index=False)
     delivery = ForeignKeyField(Delivery, null=True, on_delete="SET NULL", index=False)
-    """What it folded into; null once that is gone."""
+    """The delivery that it folded into; null once that is deleted."""
     number = BigIntegerField()
-    """1, 2, 3 … of what folded into this delivery: so the last tells how many there are."""
+    """Counts 1, 2, 3 … within a delivery, so the last number is the count."""
     folded_at = BigIntegerField()
 
     class Meta:
@@ -256,11 +256,11 @@ class Fold(Model):
 
 
 class FollowedFile(Model):
-    """How far `tocsin watch` has read a file."""
+    """How far `tocsin watch` has read a file; see `following.Place`."""
 
     id = BigAutoField()
     source = TextField(unique=True)
-    """The machine's name and the path."""
+    """Host name and path."""
     device = BigIntegerField()
     inode = BigIntegerField()
     position = BigIntegerField()
@@ -272,19 +272,19 @@ class FollowedFile(Model):
 
 
 class Token(Model):
-    """What is kept of a token of the HTTP endpoint; see `domain.token`."""
+    """A token of the HTTP endpoint, stored as a digest; see `domain.token`."""
 
     id = BigAutoField()
     name = TextField()
     name_folded = TextField()
     digest = TextField(unique=True)
     rate = DoubleField(null=True)
-    """Requests per second; null is what the endpoint allows everyone."""
+    """Requests per second; null means the endpoint's default."""
     created_at = BigIntegerField()
     expires_at = BigIntegerField(null=True)
     last_used_at = BigIntegerField(null=True)
     revoked_at = BigIntegerField(null=True)
-    """A revoked token stays, so that its revocation never lets anybody in, and frees its name."""
+    """A revoked token's row stays, so that it remains refused. Its name may be used again."""
 
     class Meta:
         table_name = "token"

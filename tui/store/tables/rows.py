@@ -1,7 +1,7 @@
-"""How rows become the domain's values and back.
+"""Convert rows to domain values and back, and run SQL.
 
-Rows are plain tuples read and written with SQL of our own, not model instances: on the outbox's
-hot path composing a query costs more than running it.
+Rows are plain tuples read and written with our own SQL, not model instances: on the outbox's hot path,
+composing a query with the ORM costs more than running it.
 """
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
@@ -24,10 +24,10 @@ ALERT_COLUMNS = (
     " tags, version, test, dedup_key"
 )
 AMONG = "IN (SELECT CAST(key AS bigint) FROM json_each(?))"
-"""Follows a column of ids; its one value is `among` those wanted."""
+"""SQL after a column of integers. Its one value is `among(ids)`."""
 AMONG_NAMES = "IN (SELECT key FROM json_each(?))"
-"""The same after a column of texts."""
-_MOST_VALUES = 8_000  # SQLite takes 32,766 in a statement
+"""The same after a column of text."""
+_MOST_VALUES = 8_000  # SQLite allows 32,766 values in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
@@ -36,7 +36,7 @@ DESTINATION_COLUMNS = (
 
 
 def to_alert(row: tuple[Any, ...]) -> Alert:
-    """From a row of `ALERT_COLUMNS`."""
+    """Convert a row of `ALERT_COLUMNS`."""
     return Alert(
         alert_id=row[1],
         rule_id=row[2],
@@ -77,7 +77,7 @@ def from_alert(alert: Alert) -> dict[str, Any]:
 
 
 def to_destination(row: tuple[Any, ...]) -> Destination:
-    """From a row of `DESTINATION_COLUMNS`."""
+    """Convert a row of `DESTINATION_COLUMNS`."""
     return Destination(
         id=row[0],
         name=row[1],
@@ -139,19 +139,19 @@ def _from_tls(tls: TlsSettings) -> str | None:
 
 
 def fetch(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """All rows of a SELECT whose placeholders are written `?`, whatever the engine's are."""
+    """Return all rows of a statement. Its placeholders are written `?` for both engines."""
     return db.execute_sql(sql.replace("?", db.param), values).fetchall()
 
 
 def execute(db: peewee.Database, sql: str, values: Sequence[Any] = ()) -> int:
-    """Run a statement whose placeholders are written `?`; how many rows it changed."""
+    """Run a statement with `?` placeholders and return the number of rows it changed."""
     return db.execute_sql(sql.replace("?", db.param), values).rowcount
 
 
 def among(ids: Iterable[int | str]) -> str:
-    """The value for `AMONG`: one, however many ids, where a placeholder for each soon is too many.
+    """Return the value for `AMONG` or `AMONG_NAMES`: one value, so that any number of ids fits a statement.
 
-    As the keys of an object, because that is what both engines' `json_each` takes apart.
+    The ids are the keys of a JSON object because `json_each` of both engines splits objects.
     """
     return json.dumps(dict.fromkeys(ids, 0))
 
@@ -166,9 +166,9 @@ def insert_many(
     id: str = "id",
     unless_taken: str | None = None,
 ) -> dict[Any, int]:
-    """Insert rows with few statements; returns the `id` of each by its `key` column.
+    """Insert rows with few statements. Return the `id` of each row by the value of its `key` column.
 
-    A row whose `unless_taken` column is in another row already is left out.
+    A row whose `unless_taken` columns conflict with an existing row is skipped.
     """
     conflict = f" ON CONFLICT ({unless_taken}) DO NOTHING" if unless_taken else ""
     ids: dict[Any, int] = {}
@@ -181,7 +181,7 @@ def insert_many(
 def insert_quietly(
     db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """As `insert_many`, for rows whose ids nobody asks for: see `update_many`."""
+    """Like `insert_many` without returning ids, which is cheaper: see `update_many`."""
     for part in _parts(rows, len(columns)):
         execute(db, _insert(table, columns, part), _values(part))
 
@@ -195,11 +195,11 @@ def update_many(
     *,
     where: str,
 ) -> int:
-    """UPDATE once for each of `rows`, called `step` with `names` as its columns; how many were changed.
+    """UPDATE `table` from `rows`, a table called `step` with columns `names`. Return the number of changes.
 
-    One statement for all of them, which returns no row: with every statement, and with every row one
-    returns, this thread gives the interpreter's lock away and waits for it behind the event loop's.
-    What may be NULL needs a CAST in `changes`, or PostgreSQL takes it for text.
+    One statement for all rows, which returns no row: for each statement and each returned row this thread
+    releases the GIL and waits for it behind the event loop. A column that may be NULL needs a CAST in
+    `changes`, because PostgreSQL takes it for text.
     """
     changed = 0
     columns = ", ".join(f"column{place} AS {name}" for place, name in enumerate(names, 1))
@@ -213,7 +213,7 @@ def update_many(
 def fetch_unmatched(
     db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> set[Any]:
-    """The first value of each of `rows` that no row of the table has in these columns."""
+    """Return the first value of each of `rows` that equals no row of the table in these columns."""
     same = " AND ".join(f"{table}.{name} = given.column{place}" for place, name in enumerate(columns, 1))
     unmatched: set[Any] = set()
     for part in _parts(rows, len(columns)):
@@ -234,7 +234,7 @@ def _values(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
 
 
 def _parts(rows: Sequence[tuple[Any, ...]], width: int) -> Iterator[Sequence[tuple[Any, ...]]]:
-    """As many rows at a time as one statement takes values for."""
+    """Split rows into parts that fit one statement."""
     size = _MOST_VALUES // width
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
@@ -244,10 +244,10 @@ def _tuples(rows: Sequence[tuple[Any, ...]]) -> str:
 
 
 def qualified(table: str, columns: str) -> str:
-    """`columns` with the name of their table, for a join in which others are called the same."""
+    """Return `columns` prefixed with their table, for a join with equal column names."""
     return ", ".join(f"{table}.{column}" for column in columns.split(", "))
 
 
 def marks(values: Collection[Any]) -> str:
-    """A placeholder for each of a few `values`, for an IN list; of no values, what nothing is in."""
+    """Return a placeholder per value for an IN list; NULL, which matches nothing, for no values."""
     return ", ".join("?" * len(values)) or "NULL"
