@@ -375,6 +375,6 @@ async def test_an_outage_outlives_the_page_that_met_it_first(viewer: Opens, benc
         await user.settles()
         assert len([toast for toast in user.toasts if "retrying" in toast]) == 1
         write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
-        await user.hears("answers again")
+        await user.hears("available again")
         await user.misses("✗ no such table")
         assert not user.app.context.lost

@@ -124,10 +124,10 @@ class User:
         await self.until(lambda: any(text in toast for toast in self.toasts))
 
     async def settles(self) -> None:
-        """Wait until no key is being handled, nothing is being read and the screen has not changed for a while.
+        """Wait until no key is being handled, nothing is being read and the screen has stopped changing.
 
-        On a busy machine a read takes longer than that while. So does a Footer, which removes all its keys
-        before it shows the new ones.
+        On a busy machine a read takes long while the screen stays unchanged. So does a Footer, which
+        removes all its keys before it shows the new ones.
         """
         alike: list[str] = []
 

@@ -191,9 +191,9 @@ async def test_where_nothing_copies_the_text_is_shown(
         await user.press("y")
         await user.sees("payload (request body)")
         await user.press("i")
-        await user.sees("the alert id", "alert-to-copy", "esc closes")
+        await user.sees("the alert id", "alert-to-copy", "esc close")
         await user.press("escape")
-        await user.misses("esc closes")
+        await user.misses("esc close")
 
 
 async def test_a_text_can_be_asked_for_on_the_screen(
@@ -204,7 +204,7 @@ async def test_a_text_can_be_asked_for_on_the_screen(
     reject(bench, response_body=b"\x1b]0;owned\x07")
     async with viewer() as user:
         await user.press("y")
-        await user.sees("as text on the screen")
+        await user.sees("show as text")
         await user.press("t")
         await user.sees("Show as text")
         await user.press("r")
@@ -237,10 +237,10 @@ async def test_text_to_select_by_hand_stands_alone_in_its_lines_with_the_hint_be
     async with viewer(NARROW) as user:
         await user.press("enter")
         await user.sees("DELIVERY STATUS")
-        for key, shown in (("y", "as text on the screen"), ("t", "Show as text")):
+        for key, shown in (("y", "show as text"), ("t", "Show as text")):
             await user.press(key)
             await user.sees(shown)
         await user.press("r")
-        await user.sees("the response", "esc closes · select with the mouse")
+        await user.sees("the response", "esc close · select with the mouse")
         await user.settles()
         assert "line 7" in user.screen.splitlines()

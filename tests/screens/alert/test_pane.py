@@ -409,7 +409,7 @@ async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench)
         await user.press("enter")
         await user.sees("being sent")
         await user.press("r")
-        await user.hears("It is being sent right now: wait for the answer, then try again.")
+        await user.hears("Being sent right now: wait for the answer, then try again.")
         await user.press("c")
         await user.hears("Nothing to cancel: it is being sent right now.")
 
@@ -473,7 +473,7 @@ async def test_a_second_that_passes_lays_nothing_out_and_paints_the_lines_that_c
     bench.submit()
     reject(bench)
     async with viewer(VAST) as user:
-        await user.sees("retry in 5s", "Tried again in 5s")
+        await user.sees("retry in 5s", "Next attempt in 5s")
         await user.settles()
         layouts: list[object] = []
         painted: list[int] = []

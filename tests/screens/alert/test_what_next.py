@@ -34,7 +34,7 @@ def turn(before: int, ahead: int = 0) -> Turn:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (WAITING, "The delivery is due now. It is sent as soon as a dispatcher has a free slot."),
+        (WAITING, "The delivery is due now, waiting for a free dispatcher slot."),
         (
             RETRYING,
             "Next attempt in 30s. Press c to cancel. Attempt 3 of 11 at 09:30:30,"
@@ -53,7 +53,7 @@ def turn(before: int, ahead: int = 0) -> Turn:
         (replace(RETRYING, attempts=10), "Attempt 11 of 11 at 09:30:30 (last attempt)."),
         (
             replace(RETRYING, paused=True),
-            "The destination is paused. Resume it with p on the Destinations screen (2). Next: attempt 3 of 11.",
+            "Resume it with p on the Destinations screen (2). Next: attempt 3 of 11.",
         ),
         (
             SENDING,

@@ -91,7 +91,7 @@ async def test_away_from_the_end_it_stays_where_it_is_and_at_the_end_it_follows(
         await user.press("3")
         await user.sees("number 199", "following")
         await user.press("g")
-        await user.sees("number 000", "paused; G to follow")
+        await user.sees("number 000", "paused, G to follow")
         write(log, line("INFO", "while reading"))
         await user.press("pagedown", "pagedown", "pageup", "j", "k")
         await user.sees("number 020")

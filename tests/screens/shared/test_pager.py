@@ -95,7 +95,7 @@ async def test_a_body_that_is_no_json_keeps_its_lines_and_loses_its_escapes(
     [
         ("/no/such/pager -R", None, "Pager '/no/such/pager' not found. Set PAGER to an installed program"),
         ("", "/nowhere", "No pager found. Install less, or set PAGER to an installed program"),
-        ("'", None, "PAGER is not a command"),
+        ("'", None, "PAGER is not a valid command"),
     ],
 )
 async def test_without_a_pager_a_toast_says_so(

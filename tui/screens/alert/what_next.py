@@ -58,7 +58,7 @@ def _sentence(delivery: DeliveryDetails, limit: int, now: int) -> str:
 def _due(due_at: int | None, now: int, *, what: str = "The delivery") -> str:
     late = now - (now if due_at is None else due_at)
     if late < _LATE_MS:
-        return f"{what} is due now. It is sent as soon as a dispatcher has a free slot."
+        return f"{what} is due now, waiting for a free dispatcher slot."
     asks = "no dispatcher has claimed it. Is tocsin dispatch running?"
     return f"{what} was due {words.span(late)} ago, but {asks}"
 
