@@ -56,7 +56,7 @@ class AuthorizationField(Horizontal):
         return self._scheme, self._user.value, self._credential.value
 
     def mask(self) -> None:
-        """Mask the secret unless its field has the focus. References stay readable: they contain no secret."""
+        """Mask the secret unless its field has the focus. References stay readable."""
         credential = self._credential
         credential.password = not credential.has_focus and not Secret(credential.value).is_reference
 

@@ -110,7 +110,7 @@ class DestinationForm(Vertical):
         self.query_one("#name", Input).focus()
 
     def type_early(self, text: str) -> None:
-        """Insert text typed before the first field had the focus. Text after a tab goes into the second field.
+        """Insert text typed before the first field had the focus. After a tab, fill the second.
 
         Later fields are not supported: nobody types that far ahead.
         """

@@ -54,7 +54,7 @@ class HeaderRow(Horizontal):
         return header
 
     def mask(self) -> None:
-        """Mask the value unless its field has the focus. References stay readable: they contain no secret."""
+        """Mask the value unless its field has the focus. References stay readable."""
         value = self.value_input
         value.password = not value.has_focus and not Secret(value.value).is_reference
 
