@@ -243,7 +243,7 @@ class TestTheEndpoint:
 
     @pytest.mark.parametrize("rate", ["-1", '"fast"', "true", "[]"])
     def test_not_by_what_is_no_rate(self, rate: str) -> None:
-        with pytest.raises(Invalid, match=r"listen.rate: the rate must be 0.01 to 1000 requests a second"):
+        with pytest.raises(Invalid, match=r"listen.rate: the rate must be 0.01 to 1000 requests per second"):
             load(f"[listen]\nrate = {rate}\n")
 
     @pytest.mark.parametrize("hosts", ['["a b"]', '["http://a"]', '["a:80"]', '["*"]', "[7]", "7", '[""]'])

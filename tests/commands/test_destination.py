@@ -200,11 +200,11 @@ class TestFilter:
             tocsin("send", "--title", "Root login", "--tag", tag)
         shown = tocsin("destination", "show", "soc").stdout
         assert re.search(r"filter +tag:aws\n", shown)
-        assert "would have matched 2 of the last 3 alerts" in shown
+        assert "Matches 2 of the last 3 alerts" in shown
         told = tocsin.json("destination", "show", "soc")
         assert told["wouldHaveMatched"] == {"matched": 2, "ofLast": 3}
         tocsin("destination", "edit", "soc", "--filter", "")
-        assert "would have matched 3 of the last 3" in tocsin("destination", "show", "soc").stdout
+        assert "Matches 3 of the last 3" in tocsin("destination", "show", "soc").stdout
 
 
 class TestList:

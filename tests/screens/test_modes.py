@@ -41,10 +41,10 @@ async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -
 
 
 HELP = {
-    "1": ["Send the alert's failed deliveries again", "Send all that failed under the filter again"],
-    "2": ["Set a destination up", "Send it a test alert", "Hold its deliveries, or let them go"],
+    "1": ["Resend the alert's failed deliveries", "Resend all failed that match the filter"],
+    "2": ["Add a destination", "Send a test alert", "Pause or resume its deliveries"],
     "3": ["Warnings and errors, errors only, or all", "Last line, and follow", "log.open"],
-    "4": ["Show it among all", "Next destination", "move.down"],
+    "4": ["Show it in the list of destinations", "Next destination", "move.down"],
 }
 
 
@@ -57,7 +57,7 @@ async def test_the_question_mark_lists_every_key_of_the_screen(
     async with viewer(VAST) as user:
         await user.press(mode, "question_mark")
         await user.sees("Keys of this screen", *HELP[mode])
-        await user.sees("Every action by name", "Quit; what is in flight is finished first", "Log")
+        await user.sees("Find an action by name", "Quit after deliveries in flight finish", "Log")
         await user.press("escape")
         await user.misses("Keys of this screen")
 
@@ -94,7 +94,7 @@ async def test_the_palette_knows_every_action_once(viewer: Opens) -> None:
         titles = [command.title for command in user.app.get_system_commands(user.app.screen)]
         assert len(titles) == len(set(titles))
         assert sum(title.startswith("Quit") for title in titles) == 1
-        for name in ("Alerts", "Destinations", "Log", "Activity", "Colours, light or dark"):
+        for name in ("Alerts", "Destinations", "Log", "Activity", "Choose a light or dark theme"):
             assert [title for title in titles if title.endswith(f": {name}")]
 
 
@@ -193,7 +193,7 @@ async def test_the_palette_does_by_name_what_the_keys_do(viewer: Opens, bench: B
         await user.press("ctrl+p")
         await user.sees("Copy payload, response, curl or id", "Filter the list")
         await user.paste("set a destination up")
-        await user.sees("Set a destination up")
+        await user.sees("Add a destination")
         await user.press("down", "enter")
         await user.sees("Display name")
 

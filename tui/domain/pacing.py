@@ -50,6 +50,6 @@ def parse_rate(value: str) -> float | None:
         return None
     if not SLOWEST <= rate <= FASTEST:
         raise Invalid(
-            "rate", f"the rate must be {SLOWEST:g} to {FASTEST:g} requests a second, or 0 for no limit"
+            "rate", f"the rate must be {SLOWEST:g} to {FASTEST:g} requests per second, or 0 for no limit"
         )
     return rate

@@ -182,7 +182,7 @@ async def test_the_question_before_a_form_is_left(viewer: Opens, snapshot: Snaps
     async with viewer(NARROW) as user:
         await begin(user)
         await user.press("x", "escape")
-        await user.sees("Discard what you typed?")
+        await user.sees("Discard unsaved changes?")
         await user.settles()
         assert user.screen == snapshot
 

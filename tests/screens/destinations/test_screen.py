@@ -30,7 +30,7 @@ async def at_destinations(opens: Opens, count: int) -> AsyncIterator[User]:
 
 async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
     async with at_destinations(viewer, 0) as user:
-        await user.sees("No destinations yet. Press n to set one up")
+        await user.sees("No destinations yet. Press n to add one")
         await user.press("e", "t", "p", "d", "a", "enter")
         await user.sees("No destinations yet.")
         await user.press("n")
@@ -46,7 +46,7 @@ async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_le
         await user.press("2")
         await user.sees("no such table: destination; trying again. Press q to quit.")
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
-        await user.sees("No destinations yet. Press n to set one up")
+        await user.sees("No destinations yet. Press n to add one")
 
 
 async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever_modes_have_lost_it(
@@ -120,7 +120,7 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
     bench.add(url=receive().url)
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
-        await user.hears("soc is paused: its deliveries wait")
+        await user.hears("soc is paused. Its deliveries wait")
         await user.sees("‖ paused", "nothing waits; p resumes it")
         bench.submit()
         await user.sees("1 waits until p resumes it")
@@ -138,7 +138,7 @@ async def test_what_was_told_is_what_the_next_key_finds(
     bench.add(url=receive().url)
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
-        await user.hears("soc is paused: its deliveries wait")
+        await user.hears("soc is paused. Its deliveries wait")
         await user.press("p")
         await user.hears("soc is active again")
         await user.press("t")
@@ -200,10 +200,10 @@ async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
         await user.press("t")
         await user.sees("→ sending a test alert")
         await user.press("t")
-        await user.hears("A test alert is on its way to it")
+        await user.hears("A test is already in progress")
         await user.press("j")
         deliver(bench)
-        await user.hears("first got the test alert.")
+        await user.hears("first received the test alert.")
         assert "✓ Delivered" not in user.screen
         await user.press("k")
         await user.sees("test     ✓ Delivered")
@@ -363,7 +363,7 @@ async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) 
         await user.press("2")
         await user.sees("Destinations · 1")
         await user.press("p")
-        await user.hears("soc is paused: its deliveries wait")
+        await user.hears("soc is paused. Its deliveries wait")
         [toast] = user.app.screen.query("Toast")
         assert toast.region.height == 1
 

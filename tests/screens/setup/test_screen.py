@@ -90,7 +90,7 @@ async def test_advanced_opens_to_what_few_destinations_need(viewer: Opens) -> No
         await begin(user)
         assert "Timeout" not in user.screen.replace("timeout", "")
         await open_advanced(user)
-        await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests a second")
+        await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests per second")
         for field in (
             *("add-header", "authorization", "secret", "generate", "timeout", "rate", "fold"),
             *("verify", "ca-file", "certificate", "key", "key-password", "save"),
@@ -203,7 +203,7 @@ async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer:
         await user.press("space", "tab", "space", "tab")
         assert "it gets only alerts that name it" not in user.screen
         await user.press("space")
-        await user.sees("None chosen: it gets only alerts that name it.")
+        await user.sees("None selected: it receives only alerts that name it.")
 
 
 async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
@@ -214,13 +214,13 @@ async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
     write(bench.store, outbox.submit, [*alerts, alert(test=True), alert(severity=Severity.LOW)])
     async with viewer() as user:
         await begin(user)
-        await user.sees("would have matched 4 of the last 4 alerts")
+        await user.sees("Matches 4 of the last 4 alerts")
         await user.go_to("filter")
         await user.press(*"-buck")
-        await user.sees("would have matched 3 of the last 4 alerts")
+        await user.sees("Matches 3 of the last 4 alerts")
         await user.go_to("severity-LOW")
         await user.press("space")
-        await user.sees("would have matched 2 of the last 4 alerts")
+        await user.sees("Matches 2 of the last 4 alerts")
         await user.go_to("filter")
         await user.press("end", "ctrl+u", *"state:failed")
         await user.misses("would have matched")
@@ -228,7 +228,7 @@ async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
         await user.sees("state: is not allowed in a destination's filter; a new alert has no delivery yet")
         await user.go_to("filter")
         await user.press("end", "ctrl+u", *"tag:aws")
-        await user.sees("would have matched 3 of the last 4 alerts")
+        await user.sees("Matches 3 of the last 4 alerts")
         await user.misses("is not allowed in a destination's filter")
         await user.go_to("name")
         await user.paste("soc")
@@ -283,7 +283,7 @@ async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
         await open_advanced(user)
         await user.go_to("generate")
         await user.press("enter")
-        await user.sees("Copy it into the receiver now: once it is saved, it is shown nowhere.")
+        await user.sees("Copy it to the receiver now. After you save, it is never shown again.")
         [shown] = [word for word in user.line_with(" whsec_").split() if word.startswith("whsec_")]
         await user.is_at("copy-secret")
         await user.press("enter")
@@ -366,7 +366,7 @@ async def test_when_an_alert_is_retried_is_shown_in_wall_clock_times(context: Co
     async with user_at(replace(context, policy=RetryPolicy())) as user:
         await begin(user)
         await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10")
-        await user.sees("about 11:48.")
+        await user.sees("fails at about 11:48.")
 
 
 async def test_keys_that_are_faster_than_the_form_are_kept(viewer: Opens) -> None:
@@ -533,13 +533,13 @@ async def test_esc_asks_before_what_was_typed_is_lost(viewer: Opens, bench: Benc
         await begin(user)
         await user.paste("soc")
         await user.press("escape")
-        await user.sees("Discard what you typed?", "y discard · n keep editing")
+        await user.sees("Discard unsaved changes?", "y discard · n keep editing")
         await user.press("escape")
-        await user.misses("Discard what you typed?")
+        await user.misses("Discard unsaved changes?")
         await user.is_at("name")
         await user.go_to("cancel")
         await user.press("enter")
-        await user.sees("Discard what you typed?")
+        await user.sees("Discard unsaved changes?")
         await user.press("y")
         await user.sees("Welcome to Tocsin")
     assert stored(bench) == []
@@ -647,7 +647,7 @@ async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench:
         await user.press("end", *"-2")
         theirs = replace(soc, url="https://hooks.example.com/theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
-        await user.sees("Somebody else has changed this destination meanwhile: URL, timeout.")
+        await user.sees("Someone else changed this destination: URL, timeout.")
         await user.press("ctrl+s")
         await user.is_at("send-test")
     assert stored(bench) == [replace(theirs, name="soc-2")]
@@ -661,7 +661,7 @@ async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens
         theirs = replace(soc, name="theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
         await user.press("ctrl+s")
-        await user.sees("Somebody else has changed this destination meanwhile: display name. Save again")
+        await user.sees("Someone else changed this destination: display name. Save again")
         assert stored(bench) == [theirs]
         await user.press("ctrl+s")
         await user.is_at("send-test")
@@ -678,7 +678,7 @@ async def test_one_that_somebody_else_deleted_can_be_added_anew(
         await user.press("end", *"-2")
         bench.delete(guarded)
         await user.press("ctrl+s")
-        await user.sees("Somebody else has deleted this destination meanwhile.", "Add Destination")
+        await user.sees("Someone else deleted this destination.", "Add Destination")
         assert stored(bench) == []
         await user.press("ctrl+s")
         await user.is_at("send-test")
@@ -818,7 +818,7 @@ async def test_testing_can_be_skipped(viewer: Opens) -> None:
         await user.go_to("skip")
         await user.press("enter")
         await user.is_at("destinations")
-        await user.sees("soc", "never used; t sends it a test alert")
+        await user.sees("soc", "never used; press t to send a test alert")
 
 
 async def test_add_another_opens_an_empty_form(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
@@ -898,7 +898,7 @@ async def test_a_viewer_says_when_nobody_takes_the_test_up(
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.press("enter")
-        await user.sees("Nobody has taken it up yet: is `tocsin dispatch` running on this database?")
+        await user.sees("No dispatcher has claimed it yet. Is `tocsin dispatch` running on this database?")
         deliver(bench)
         await user.sees("✓ Delivered", "success")
 
@@ -926,7 +926,7 @@ async def test_a_secret_is_rotated_with_a_button_and_both_sign_for_a_day(
         assert "Generate" not in user.screen
         await user.go_to("rotate")
         await user.press("enter")
-        await user.sees("Copy it into the receiver now", f"Until {TOMORROW} the old one signs, too.")
+        await user.sees("Copy it to the receiver now", f"The old secret also signs until {TOMORROW}.")
         await user.is_at("copy-secret")
         await user.press("enter")
         await user.hears("Copied the signing secret")
@@ -936,7 +936,7 @@ async def test_a_secret_is_rotated_with_a_button_and_both_sign_for_a_day(
         await user.press("enter", "enter")
         await user.sees("Save Changes")
         await open_advanced(user)
-        await user.sees(f"The old one signs, too, until {TOMORROW}.", "End overlap")
+        await user.sees(f"The old secret also signs until {TOMORROW}.", "End overlap")
         assert "Rotate" not in user.screen
     [new] = clipboard
     assert stored(bench) == [
@@ -953,10 +953,10 @@ async def test_a_secret_that_is_pasted_takes_the_place_at_once_unless_it_is_rota
         await open_advanced(user)
         await user.go_to("secret")
         await user.paste("env:NEW")
-        await user.sees("It takes the place of the old one at once; Rotate lets both sign for 24 h.")
+        await user.sees("It replaces the old secret at once. Rotate lets both sign for 24 h.")
         await user.go_to("rotate")
         await user.press("enter")
-        await user.sees(f"Until {TOMORROW} the old one signs, too.")
+        await user.sees(f"The old secret also signs until {TOMORROW}.")
         await user.press("ctrl+s")
         await user.is_at("send-test")
     old = OldSecret(Secret(SECRET), NOW + DAY_MS)
@@ -979,7 +979,9 @@ async def test_an_overlap_is_ended_with_a_button(viewer: Opens, bench: Bench, ro
         await open_advanced(user)
         await user.go_to("end-overlap")
         await user.press("enter")
-        await user.sees(f"The old one signs no more; else it would until {TOMORROW}.", "Keep both")
+        await user.sees(
+            f"After you save, the old secret stops signing (otherwise at {TOMORROW}).", "Keep both"
+        )
         await user.press("ctrl+s")
         await user.is_at("send-test")
     assert stored(bench) == [replace(rotating, old_secret=None)]
@@ -990,4 +992,4 @@ async def test_what_is_known_of_a_destination_says_until_when_the_old_secret_sig
 ) -> None:
     async with viewer(VAST) as user:
         await user.press("2")
-        await user.sees(f"signed · with the old secret, too, until {TOMORROW}")
+        await user.sees(f"signed · old secret also signs until {TOMORROW}")

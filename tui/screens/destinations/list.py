@@ -1,6 +1,6 @@
-"""The list of destinations: a line each where there is room for all columns, else two.
+"""The list of destinations: one line each if all columns fit, else two.
 
-Only the rows in sight are ever drawn, so that hundreds scroll as smoothly as three.
+Only visible rows are drawn, so hundreds scroll as smoothly as three.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ from tui.store.reading.health import HEALTH_SPAN
 from tui.store.reading.views import DestinationRow
 
 ONE_LINE = 150
-"""Cells from which on a destination takes one line."""
+"""Minimum width, in cells, for one line per destination."""
 _STATE, _SEVERITIES, _SUCCESS, _P95, _WAITING = 13, 19, 4, 8, 8
 _GAP = "  "
 _WIDEST_NAME, _NARROWEST_NAME = 28, 8
@@ -36,7 +36,7 @@ class DestinationList(CursorList):
 
     @dataclass
     class Highlighted(Message):
-        """The destination under the cursor is another one, or it has changed."""
+        """The cursor moved to another destination, or the current one changed."""
 
         row: DestinationRow | None
 
@@ -49,7 +49,7 @@ class DestinationList(CursorList):
         self.context = context
         self.rows: list[DestinationRow] = []
         self.testing: set[int] = set()
-        """The destinations that a test alert is on its way to."""
+        """IDs of the destinations with a test in progress."""
         self._name_width = _NARROWEST_NAME
         self._severities_width = 0
 
@@ -64,7 +64,7 @@ class DestinationList(CursorList):
         return len(self.rows)
 
     def show(self, rows: list[DestinationRow], go_to: int | None = None) -> None:
-        """Show these, the cursor staying on its destination, or going to the one with this id."""
+        """Show these rows. The cursor stays on its destination, or moves to the one with the ID `go_to`."""
         before = self.current
         wanted = go_to if go_to is not None else before.destination.id if before else None
         self.rows = rows
@@ -82,7 +82,7 @@ class DestinationList(CursorList):
             self.post_message(self.Highlighted(self.current))
 
     def heading(self) -> Content | None:
-        """What the columns are; None where a destination takes two lines."""
+        """Return the column titles; None if a destination takes two lines."""
         if self.row_height == 2:
             return None
         titles = (
@@ -93,8 +93,8 @@ class DestinationList(CursorList):
             f"LAST {HEALTH_SPAN}",
             f"{'OK':>{_SUCCESS}}",
             f"{'P95':>{_P95}}",
-            f"{'WAITING':>{_WAITING}}",
-            "LAST ANSWER",
+            f"{'PENDING':>{_WAITING}}",
+            "LAST RESPONSE",
         )
         return self._columns([Content(title) for title in titles]).stylize(words.MUTED)
 
@@ -145,7 +145,7 @@ class DestinationList(CursorList):
 
     @property
     def _fixed(self) -> tuple[int, ...]:
-        """The widths of all columns but the URL and the last answer, which share the rest."""
+        """Widths of all columns except URL and last response, which share the rest."""
         return (_STATE, self._name_width, _SEVERITIES, HEALTH_SPAN, _SUCCESS, _P95, _WAITING)
 
     @property
@@ -175,8 +175,8 @@ class DestinationList(CursorList):
         return Content.assemble(" ", left, "  ", right)
 
     def _second_line(self, row: DestinationRow) -> Content:
-        """What matters most first: a narrow screen cuts the end."""
-        waiting = (f"  {row.waiting:,} waiting" if row.waiting else "", "$text-warning")
+        """Most important first: a narrow screen cuts the end."""
+        waiting = (f"  {row.waiting:,} pending" if row.waiting else "", "$text-warning")
         last = self._last(row)
         if last is None:
             return Content.assemble("   ", destination_words.never_used(row), waiting)

@@ -1,4 +1,4 @@
-"""One destination: what it takes, how it fares, what the last test brought, and its last attempts."""
+"""The details of a destination: settings, health, last test and recent attempts."""
 
 import asyncio
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from tui.store.reading import health, queries
 from tui.store.reading.views import DestinationRow, Exchange, PastAttempt, Record
 
 _SETTLED_S = 0.15
-"""How long the cursor rests on a destination before its record is read."""
+"""How long the cursor must rest on a destination before its record is loaded."""
 _RECORD_EVERY_MS = 10_000
 _FEW = 10_000
-"""So many attempts a day are counted in a few milliseconds, at every change."""
+"""Up to this many attempts a day, counting takes a few milliseconds: count at every change."""
 _ATTEMPTS = 100
 _LABEL = 9
 
@@ -44,7 +44,7 @@ class DestinationPane(Vertical):
         super().__init__(id="pane")
         self.context = context
         self.opened = False
-        """Whether it also lists the last attempts."""
+        """Whether the recent attempts are listed too."""
         self._row: DestinationRow | None = None
         self._test: tuple[Content, str] | None = None
         self._record: Record | None = None
@@ -53,7 +53,7 @@ class DestinationPane(Vertical):
         self._answer_of: int | None = None
         self._attempts: list[PastAttempt] = []
         self._drawn: tuple[list[str], int] = ([], 0)
-        """The attempts that are listed, and at which width."""
+        """The IDs of the listed attempts, and the width they were drawn for."""
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="about", can_focus=False):
@@ -63,7 +63,7 @@ class DestinationPane(Vertical):
     # --- what others ask
 
     def show(self, row: DestinationRow | None, test: tuple[Content, str] | None) -> None:
-        """Show what is known of it at once; `test` is how its last test stands, and the explanation."""
+        """Show what is already loaded. `test` is the state of the last test and its explanation."""
         if row is None or self._row is None or row.destination.id != self._row.destination.id:
             self._record, self._record_read_at, self._attempts = None, 0, []
             self._answer, self._answer_of = None, None
@@ -71,7 +71,7 @@ class DestinationPane(Vertical):
         self.tick()
 
     async def load(self) -> None:
-        """Read what the list does not hold."""
+        """Load what the list does not hold."""
         row = self._row
         if row is None:
             return
@@ -83,7 +83,7 @@ class DestinationPane(Vertical):
             self._attempts = await self.context.read(health.latest_attempts, row.destination.id, _ATTEMPTS)
         self.tick()
         if self._record_is_stale(now):
-            # All attempts of a day are counted for it: not for each one a cursor flies over.
+            # This counts all attempts of a day: skip destinations the cursor only passes.
             await asyncio.sleep(_SETTLED_S)
             day_ago = now - health.DAY_MS
             self._record = await self.context.read(health.record, row.destination.id, since=day_ago)
@@ -96,7 +96,7 @@ class DestinationPane(Vertical):
         return now - self._record_read_at >= _RECORD_EVERY_MS
 
     def tick(self) -> None:
-        """Ages move on."""
+        """Redraw the ages."""
         row, facts = self._row, self.query_one("#facts", Static)
         self.query_one("#attempts").display = self.opened and row is not None
         if row is None:
@@ -150,7 +150,7 @@ class DestinationPane(Vertical):
         ]
         if row.health.failing_since is not None:
             since = words.wall_time(row.health.failing_since, now)
-            told = f"since {since}; its retries go on, and the first that gets through lifts it"
+            told = f"since {since}. Retries continue; one success clears this."
             lines += self._fact("failing", Content.styled(told, "$text-error"))
         if destination.paused:
             lines += self._fact("paused", Content.styled(_waits(row.waiting), "$text-warning"))
@@ -165,7 +165,7 @@ class DestinationPane(Vertical):
         if self._record is None:
             return Content.styled("…", words.MUTED)
         if self._record.success is None:
-            return Content.styled("nothing was sent to it", words.MUTED)
+            return Content.styled("no attempts", words.MUTED)
         told = (
             f"{percent(self._record.success)} of {words.counted(self._record.attempts, 'attempt')} delivered"
         )
@@ -188,7 +188,7 @@ class DestinationPane(Vertical):
         return lines
 
     def _fact(self, name: str, value: Content) -> list[Content]:
-        """Lines that stay beside their label, however long the value is."""
+        """Return the value wrapped beside its label."""
         width = max(20, self.query_one("#about").scrollable_content_region.width - _LABEL)
         lines = value.wrap(width) if value else []
         labels = (name, *[""] * len(lines))
@@ -217,21 +217,21 @@ class DestinationPane(Vertical):
 
 def _waits(waiting: int) -> str:
     if waiting == 0:
-        return "nothing waits; p resumes it"
-    return f"{waiting:,} {'waits' if waiting == 1 else 'wait'} until p resumes it"
+        return "no pending deliveries; press p to resume"
+    return f"{words.counted(waiting, 'pending delivery')}; press p to resume"
 
 
 def _settings(row: DestinationRow, now: int) -> str:
     destination = row.destination
     parts = [f"timeout {destination.timeout_ms / 1000:g} s"]
     if destination.rate:
-        parts.append(f"at most {destination.rate:g} a second")
+        parts.append(f"max {destination.rate:g}/s")
     if destination.fold_ms:
-        parts.append(f"folds for {format_fold(destination.fold_ms)}")
+        parts.append(f"fold window {format_fold(destination.fold_ms)}")
     parts.append("signed" if destination.secret else "not signed")
     old = destination.old_secret
     if old is not None and old.signs_at(now):
-        parts.append(f"with the old secret, too, until {words.wall_time(old.until, now)}")
+        parts.append(f"old secret also signs until {words.wall_time(old.until, now)}")
     if destination.headers:
         parts.append("headers " + ", ".join(visible(header.name) for header in destination.headers))
     return " · ".join(parts)

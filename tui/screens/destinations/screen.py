@@ -1,4 +1,4 @@
-"""The destinations, each with its health, and what can be done to one."""
+"""The destinations screen: health and actions."""
 
 from functools import partial
 from typing import ClassVar
@@ -27,8 +27,8 @@ from tui.store.errors import StoreUnavailable
 from tui.store.reading import health
 
 _ROOM_FOR_BOTH = 20
-"""Lines from which on the list has a pane below it."""
-_NONE_YET = "No destinations yet. Press n to set one up: a name and a URL that takes a POST."
+"""Minimum screen height, in lines, for a pane below the list."""
+_NONE_YET = "No destinations yet. Press n to add one: you need a name and a URL that accepts POST."
 
 
 class DestinationsScreen(LiveScreen):
@@ -40,7 +40,7 @@ class DestinationsScreen(LiveScreen):
         self._wanted: int | None = None
         self._loaded = False
         self._tests: dict[int, tuple[Content, str]] = {}
-        """How the last test of each destination stands, and what is to be said of it."""
+        """The state and explanation of each destination's last test, by ID."""
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="destination-columns"):
@@ -51,13 +51,13 @@ class DestinationsScreen(LiveScreen):
             yield DestinationPane(self.context)
 
     def on_mount(self) -> None:
-        self.query_one("#list").border_title = "Destinations · reading…"
+        self.query_one("#list").border_title = "Destinations · loading…"
 
     def _lose(self, error: StoreUnavailable) -> None:
         super()._lose(error)
         if not self._loaded:
             self.query_one("#empty", Static).update(
-                Content(f"{visible(str(error))}; trying again. Press q to quit.")
+                Content(f"{visible(str(error))}. Retrying. Press q to quit.")
             )
             self.add_class("-empty")
 
@@ -92,7 +92,7 @@ class DestinationsScreen(LiveScreen):
             self.call_after_refresh(self._draw_heading)
 
     def select(self, destination_id: int) -> None:
-        """Put the cursor on this destination when the list is next read."""
+        """Move the cursor to this destination when the list is next loaded."""
         self._wanted = destination_id
         self.reload()
 
@@ -131,7 +131,7 @@ class DestinationsScreen(LiveScreen):
         self.begin(self._pane.load, "pane")
 
     def _open(self, *, opened: bool) -> None:
-        """The details of one destination take the place of the list, or give it back."""
+        """Open the details in place of the list, or close them."""
         if self._pane.opened != opened:
             self._pane.opened = opened
             self.set_class(opened, "-opened")
@@ -172,11 +172,11 @@ class DestinationsScreen(LiveScreen):
         if current is None:
             return
         if current.paused:
-            self.notify("It is paused; press p to resume it, then test", severity="warning")
+            self.notify("This destination is paused. Press p to resume it, then test it.", severity="warning")
         elif current.id in self._list.testing:
-            self.notify("A test alert is on its way to it", severity="warning")
+            self.notify("A test is already in progress", severity="warning")
         else:
-            if self.has_class("-short"):  # where only the details have room for what comes of it
+            if self.has_class("-short"):  # only the details have room for the result
                 self._open(opened=True)
             self.run_worker(partial(self._test, current), group=f"test-{current.id}")
 
@@ -198,7 +198,7 @@ class DestinationsScreen(LiveScreen):
             self._list.refresh()
         tell(brief(end), end.explanation)
         if self._current is None or self._current.id != destination.id or not self.is_current:
-            verdict = "got the test alert" if end.delivered else "did not get the test alert"
+            verdict = "received the test alert" if end.delivered else "did not receive the test alert"
             told = f"{visible(destination.name)} {verdict}. {end.explanation}".rstrip()
             self.app.notify(told, severity="information" if end.delivered else "error", markup=False)
 
@@ -211,13 +211,13 @@ class DestinationsScreen(LiveScreen):
         try:
             await self.context.write(destinations.set_paused, destination.id, paused=paused)
         except (StoreUnavailable, Refused) as error:
-            self.notify(f"Nothing changed: {error}", severity="error", markup=False)
+            self.notify(f"Not changed: {error}", severity="error", markup=False)
             return
-        # Before it is told: the next key counts on what the list shows.
+        # Reload before the message: the next key acts on what the list shows.
         await self.load_once()
         name = visible(destination.name)
         self.notify(
-            f"{name} is paused: its deliveries wait" if paused else f"{name} is active again", markup=False
+            f"{name} is paused. Its deliveries wait." if paused else f"{name} is active again.", markup=False
         )
 
     async def action_delete(self) -> None:
@@ -227,11 +227,11 @@ class DestinationsScreen(LiveScreen):
     async def _delete(self, destination: Destination) -> None:
         waiting = next((row.waiting for row in self._list.rows if row.destination.id == destination.id), 0)
         lost = (
-            f" {words.counted(waiting, 'waiting delivery')} will be cancelled."
+            f" {words.counted(waiting, 'pending delivery')} will be cancelled."
             if waiting
-            else " Nothing waits for it."
+            else " It has no pending deliveries."
         )
-        question = f"Delete {visible(destination.name)}?{lost} Its history stays readable."
+        question = f"Delete {visible(destination.name)}?{lost} Its history is kept."
         if not await self.app.push_screen_wait(Confirm(question, yes="Delete", dangerous=True)):
             return
         try:
@@ -240,7 +240,7 @@ class DestinationsScreen(LiveScreen):
             self.notify(f"Not deleted: {error}", severity="error", markup=False)
             return
         told = f"; {words.counted(cancelled, 'delivery')} cancelled" if cancelled else ""
-        self.notify(f"{visible(destination.name)} is deleted{told}", markup=False)
+        self.notify(f"{visible(destination.name)} deleted{told}", markup=False)
 
 
 def _quoted(name: str) -> str:

@@ -1,4 +1,4 @@
-"""How a destination reads on screen: its state, what it takes, how it fares."""
+"""How a destination is shown: state, filters, health."""
 
 from textual.content import Content
 
@@ -25,11 +25,11 @@ def state(row: DestinationRow, now: int) -> Content:
 
 
 def severities(destination: Destination) -> Content:
-    """Which severities it takes, in as few words as say it: `all`, `HIGH and up`."""
+    """Return the accepted severities, briefly: `all`, `HIGH and up`."""
     if destination.severities == ALL_SEVERITIES:
         return Content.styled("all", words.MUTED)
     if not destination.severities:
-        return Content.styled("only when named", words.MUTED)
+        return Content.styled("only by name", words.MUTED)
     chosen = sorted(destination.severities, key=lambda severity: -severity.rank)
     if len(chosen) == 1:
         return words.severity(chosen[0], 0)
@@ -45,9 +45,9 @@ def alert_types(destination: Destination) -> str:
 
 
 def url(destination: Destination, width: int) -> Content:
-    """The masked URL. Where there is no room for it, its end stays: that is what tells two apart.
+    """Return the masked URL. If it is too long, keep its end, which tells URLs apart.
 
-    A warning stands before it, where it is never cut.
+    A warning comes first, where it is never cut.
     """
     warning = unverified(destination)
     if warning.cell_length:
@@ -60,12 +60,12 @@ def url(destination: Destination, width: int) -> Content:
 
 
 def unverified(destination: Destination) -> Content:
-    """A warning, empty where none is due."""
+    """Return a warning if certificates are not verified, else empty text."""
     return Content("") if destination.tls.verify else Content.styled(UNVERIFIED, "$text-warning")
 
 
 def bar(recent: tuple[Outcome, ...]) -> Content:
-    """A mark for each of the last attempts; tall for delivered, low for failed: not by colour alone."""
+    """Return a mark for each recent attempt: tall for delivered, low for failed, readable without color."""
     marks = [
         Content.styled("█", "$text-success")
         if outcome is Outcome.DELIVERED
@@ -80,13 +80,13 @@ def success(row: DestinationRow) -> str:
 
 
 def never_used(row: DestinationRow) -> Content:
-    """Of one that is paused there is nothing to test: the alert would wait."""
-    hint = "" if row.destination.paused else "; t sends it a test alert"
+    """No test hint for a paused destination: its test alert would wait."""
+    hint = "" if row.destination.paused else "; press t to send a test alert"
     return Content.styled(f"never used{hint}", words.MUTED)
 
 
 def answer(attempt: AttemptRow, now: int, most: int = 200) -> Content:
-    """How an attempt ended and when: `✗ 503 Service Unavailable  2m ago`."""
+    """Return how and when an attempt ended: `✗ 503 Service Unavailable  2m ago`."""
     failed = attempt.outcome is not Outcome.DELIVERED
     ago = words.span(now - (attempt.ended_at or now))
     text = Content.styled(visible(attempt.summary)[:500], "$text-error" if failed else "$text-success")
@@ -99,6 +99,6 @@ def answer(attempt: AttemptRow, now: int, most: int = 200) -> Content:
 
 
 def cell(content: Content, width: int) -> Content:
-    """Cut or filled up to exactly this width."""
+    """Return the content cut or padded to exactly this width."""
     cut = content.truncate(width, ellipsis=True) if content.cell_length > width else content
     return cut + Content(" " * max(0, width - cut.cell_length))

@@ -1,4 +1,4 @@
-"""The Authorization of a destination: none, a token, or user and password. What is stored is never shown."""
+"""The Authorization field: none, a token, or user and password. Stored secrets are never shown."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -14,7 +14,7 @@ _CHOICES = (("none", ""), ("bearer token", Scheme.BEARER), ("user, password", Sc
 
 
 class AuthorizationField(Horizontal):
-    """Left empty, what is stored stays; of what is a reference, it is shown."""
+    """Empty fields keep the stored secret. A stored reference (`env:`, `file:`) is shown."""
 
     def __init__(self, stored: Header | None) -> None:
         super().__init__(id="authorization-set")
@@ -44,7 +44,7 @@ class AuthorizationField(Horizontal):
         match self._scheme:
             case Scheme.BEARER:
                 if not secret:
-                    raise Invalid("authorization", "give the token: a value, env:NAME or file:PATH")
+                    raise Invalid("authorization", "enter the token: a value, env:NAME or file:PATH")
                 return authorization.bearer(secret)
             case Scheme.BASIC:
                 return authorization.basic(user, secret)
@@ -52,11 +52,11 @@ class AuthorizationField(Horizontal):
                 return None
 
     def state(self) -> tuple[str, str, str]:
-        """All that is in it, to tell whether anything was changed."""
+        """The contents, for detecting changes."""
         return self._scheme, self._user.value, self._credential.value
 
     def mask(self) -> None:
-        """Readable while one types it, and a reference always: it says no secret."""
+        """Mask the secret unless its field has the focus. References stay readable."""
         credential = self._credential
         credential.password = not credential.has_focus and not Secret(credential.value).is_reference
 
@@ -74,7 +74,7 @@ class AuthorizationField(Horizontal):
 
     @property
     def _is_kept(self) -> bool:
-        """Whether there is a secret of the chosen kind that is stored and not shown."""
+        """Whether a secret of the selected scheme is stored and not shown."""
         return self._typed is not None and not self._typed.secret and self._typed.scheme == self._scheme
 
     def on_select_changed(self) -> None:

@@ -1,4 +1,4 @@
-"""A field of a form: its label, what is filled in, and what is wrong with that."""
+"""A field of a form: its label, its input and its error message."""
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -7,7 +7,7 @@ from textual.widgets import Label, Static
 
 
 class Field(Horizontal):
-    """A label, what is filled in beside it, and below that the message when it is wrong."""
+    """A label, the input beside it, and below them the error message."""
 
     def __init__(
         self,
@@ -39,5 +39,5 @@ class Field(Horizontal):
 
 
 def field_of(widget: Widget) -> str:
-    """The name of the field that `widget` is in."""
+    """Return the name of the field that contains `widget`, or an empty string."""
     return next((each.field for each in (widget, *widget.ancestors) if isinstance(each, Field)), "")

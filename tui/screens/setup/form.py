@@ -1,4 +1,4 @@
-"""The form of a destination: its fields, and the message under the one that is wrong."""
+"""The form of a destination: its fields, and an error message under each invalid one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,14 +37,14 @@ from tui.screens.setup.would_match import WouldMatch
 from tui.screens.shared.context import Context
 from tui.screens.shared.filter_field import RoutingField
 
-_ONLY_NAMED = "None chosen: it gets only alerts that name it."
+_ONLY_NAMED = "None selected: it receives only alerts that name it."
 _ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
 _DEPEND_ON = {"tls": ("url",), "authorization": ("header",)}
 _ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "tls")
 
 
 class DestinationForm(Vertical):
-    """Empty for a new destination. Of one to be edited, secrets are kept unless typed anew."""
+    """Empty for a new destination. For an existing one, stored secrets stay unless you type new ones."""
 
     def __init__(self, context: Context, destination: Destination | None) -> None:
         super().__init__(id="form")
@@ -76,10 +76,10 @@ class DestinationForm(Vertical):
             yield Field("timeout", "Timeout", Input(timeout, id="timeout"), after="seconds, 1 to 120")
             rate = f"{given.rate:g}" if given and given.rate else ""
             yield Field(
-                "rate", "At most", Input(rate, id="rate"), after="requests a second; empty for no limit"
+                "rate", "Rate limit", Input(rate, id="rate"), after="requests per second; empty: no limit"
             )
             fold = Input(format_fold(given.fold_ms) if given else "", id="fold", placeholder="10m")
-            yield Field("fold", "Fold for", fold, after="alerts of one rule and title into the first")
+            yield Field("fold", "Fold window", fold, after="combine alerts with same rule and title")
             yield Field("tls", "TLS", TlsField(given.tls if given else DEFAULT_TLS))
 
     def on_mount(self) -> None:
@@ -103,28 +103,28 @@ class DestinationForm(Vertical):
 
     @property
     def overlap_ms(self) -> int | None:
-        """How long the signing secret that is replaced is to sign on; None where it is not rotated."""
+        """How long the replaced signing secret keeps signing; None if it is not rotated."""
         return self.query_one(SecretField).overlap_ms
 
     def begin(self) -> None:
         self.query_one("#name", Input).focus()
 
     def type_early(self, text: str) -> None:
-        """Put in place what was typed before the first field had the focus; after a tab, in the second.
+        """Insert text typed before the first field had the focus. After a tab, fill the second.
 
-        Nobody has been seen to type further ahead than to the end of that.
+        Later fields are not supported: nobody types that far ahead.
         """
         name, *more = text.split("\t")
         self._put_in_front("name", name)
         if more:
             url = self.query_one("#url", Input)
             self.screen.set_focus(url)
-            url.call_later(self._put_in_front, "url", more[0])  # once all in it is selected
+            url.call_later(self._put_in_front, "url", more[0])  # after the focus has selected its value
             if more[1:]:
                 url.call_later(self.screen.focus_next)
 
     def _put_in_front(self, id: str, text: str) -> None:
-        """Before what was typed since; what else was in the field was selected then."""
+        """Insert text before what was typed since. The original value was selected, so typing replaced it."""
         field = self.query_one(f"#{id}", Input)
         before = getattr(self._original, id, "")
         since = field.value if field.value != before else ""
@@ -137,7 +137,7 @@ class DestinationForm(Vertical):
         self._mask_url()
 
     def read(self) -> Destination | None:
-        """What was typed; None when a field is wrong, which then says so and has the focus."""
+        """Return what was typed. If a field is invalid, return None, show its error and focus it."""
         values: dict[str, Any] = {}
         wrong: list[str] = []
         for field, parse in self._parsers().items():
@@ -167,7 +167,7 @@ class DestinationForm(Vertical):
         )
 
     def show_error(self, field: str, message: str) -> None:
-        """Put a message under a field, and the focus into it."""
+        """Show a message under a field, and focus the field."""
         self._put_error(field, message)
         self._focus(field)
 
@@ -199,7 +199,7 @@ class DestinationForm(Vertical):
         url = self.context.network.check_url(parse_url(self.query_one("#url", Input).value))
         try:
             settings = self.query_one(TlsField).typed()
-        except Invalid:  # which is said there
+        except Invalid:  # shown under the TLS field
             return url
         check_scheme(url, settings)
         return url
@@ -208,7 +208,7 @@ class DestinationForm(Vertical):
         others = self.query_one(HeaderRows).read()
         try:
             own = self.query_one(AuthorizationField).read()
-        except Invalid:  # which is said under its own field
+        except Invalid:  # shown under its own field
             own = None
         return join(others, own, self._original.headers if self._original else ())
 
@@ -250,7 +250,7 @@ class DestinationForm(Vertical):
         self._check_what_depends_on("tls")
 
     def _count_matching(self) -> None:
-        """With the severities and types that are chosen: what the destination would have been sent."""
+        """Count recent alerts that the severities, types and filter in the form would have matched."""
         try:
             filter = self._parsers()["filter"]()
         except Invalid:
@@ -273,7 +273,7 @@ class DestinationForm(Vertical):
         try:
             self._parsers()[field]()
         except Invalid as error:
-            # A header that is being typed is not finished before its row is left.
+            # A header is complete only when the focus leaves its row.
             if field != "header" or not self.query_one(HeaderRows).has_focus_within:
                 self._put_error(field, error.message)
         else:
@@ -302,7 +302,7 @@ class DestinationForm(Vertical):
         self.query_one("#type-hint").display = not self._alert_types
 
     def _warn(self) -> None:
-        """Where whoever answers is taken, even a form that is folded says so."""
+        """Warn that certificates are not verified, even while Advanced is collapsed."""
         verify = self.query_one("#verify", Toggle).value
         self.query_one(Collapsible).title = _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
 
@@ -312,7 +312,7 @@ class DestinationForm(Vertical):
         self.query_one(AuthorizationField).mask()
 
     def _mask_url(self) -> None:
-        """A URL that holds a token is not readable over a shoulder, unless one is at it."""
+        """Mask a URL that contains a token, unless its field has the focus or the user revealed it."""
         url = self.query_one("#url", Input)
         holds_token = bool(url.value) and _masked(url.value) != url.value
         url.password = holds_token and not url.has_focus and not self._revealed
@@ -322,4 +322,4 @@ def _masked(url: str) -> str:
     try:
         return mask_url(parse_url(url))
     except Invalid:
-        return url  # not a URL yet: what is wrong with it must be readable
+        return url  # not a URL yet: the user must see the mistake

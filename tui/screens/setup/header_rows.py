@@ -1,4 +1,4 @@
-"""The headers of a destination: a row each, name and value. What is stored of a value is never shown."""
+"""The headers of a destination: one row each, name and value. Stored values are never shown."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,12 @@ from tui.domain.secret import Secret
 
 
 class HeaderRow(Horizontal):
-    """One header. Left empty, a value that is stored stays; of one that is a reference, it is shown."""
+    """One header. An empty value keeps the stored one. A stored reference (`env:`, `file:`) is shown."""
 
     def __init__(self, stored: Header | None = None) -> None:
         shown = stored.value.value if stored and stored.value.is_reference else ""
         kept = stored is not None and not shown
-        # Made here and not in `compose`: a row is read as soon as it is there.
+        # Created here, not in `compose`: `read` may be called as soon as the row exists.
         self.name_input = Input(
             stored.name if stored else "", placeholder="Authorization", classes="header-name"
         )
@@ -42,26 +42,26 @@ class HeaderRow(Horizontal):
         """Raises Invalid (`header`)."""
         name, value = self.name_input.value.strip(), self.value_input.value
         if not name:
-            raise Invalid("header", "give the header a name, or remove it")
+            raise Invalid("header", "enter a header name, or remove the header")
         if not value and self.stored is not None:
             if self.stored.value.is_reference:
-                raise Invalid("header", f"give {name} a value, or remove it")
+                raise Invalid("header", f"enter a value for {name}, or remove the header")
             [header] = parse_headers([f"{name}: kept"])
             return Header(header.name, self.stored.value)
         [header] = parse_headers([f"{name}: {value}"])
         if not header.value.value:
-            raise Invalid("header", f"give {name} a value, or remove it")
+            raise Invalid("header", f"enter a value for {name}, or remove the header")
         return header
 
     def mask(self) -> None:
-        """A value is readable while one types it, and a reference always: it says no secret."""
+        """Mask the value unless its field has the focus. References stay readable."""
         value = self.value_input
         value.password = not value.has_focus and not Secret(value.value).is_reference
 
     def on_input_changed(self, event: Input.Changed) -> None:
         name, colon, value = event.value.partition(":")
         if event.input is self.name_input and colon:
-            # A whole header, pasted or typed: its value goes where values go.
+            # A whole header was pasted or typed: move its value to the value field.
             event.input.value = name.strip()
             self.value_input.value = value.strip()
             self.value_input.focus()
@@ -79,15 +79,15 @@ class HeaderRows(Vertical):
 
     @property
     def _rows(self) -> Iterator[HeaderRow]:
-        # One that is being removed is there until it is gone.
+        # A removed row stays in the DOM until Textual has removed it.
         return (row for row in self.query(HeaderRow) if not row.has_class("-removed"))
 
     def read(self) -> tuple[Header, ...]:
-        """Raises Invalid (`header`) for the first that is wrong, or given twice."""
+        """Raises Invalid (`header`) for the first invalid or duplicate header."""
         return only_once(row.read() for row in self._rows if not row.is_blank)
 
     def focus_wrong(self) -> None:
-        """To the first row that is wrong by itself, else the last."""
+        """Focus the first invalid row, or the last row if each row is valid by itself."""
         target = None
         for row in self._rows:
             target = row
@@ -103,7 +103,7 @@ class HeaderRows(Vertical):
             row.mask()
 
     def state(self) -> tuple[tuple[str, str], ...]:
-        """All that is in the fields, to tell whether anything was typed."""
+        """The contents, for detecting changes."""
         return tuple((row.name_input.value, row.value_input.value) for row in self._rows)
 
     async def on_button_pressed(self, event: Button.Pressed) -> None:

@@ -1,4 +1,4 @@
-"""When an alert that is never acknowledged is tried, told while a destination is configured."""
+"""The retry schedule, shown while a destination is configured."""
 
 from textual.content import Content
 from textual.widgets import Static
@@ -20,11 +20,11 @@ class Schedule(Static):
 
 
 def schedule(policy: RetryPolicy, now: int) -> str:
-    """In wall-clock times, for an alert that is sent now."""
+    """Return the schedule in wall-clock times, for an alert sent now."""
     moments = policy.moments(now)
     if not moments:
-        return "If it is not acknowledged it has failed: no retry is configured."
+        return "No retries are configured: a delivery fails after one attempt."
     first = ", ".join(words.clock_time(moment) for moment in moments[:_FIRST_RETRIES])
-    more = f" … {len(moments)} retries in all" if len(moments) > _FIRST_RETRIES else ""
+    more = f" … {len(moments)} retries in total" if len(moments) > _FIRST_RETRIES else ""
     ends = words.clock_time(moments[-1]).rpartition(":")[0]
-    return f"If it never answers, an alert sent now is retried at {first}{more}, and given up about {ends}."
+    return f"If every attempt fails, an alert sent now is retried at {first}{more} and fails at about {ends}."

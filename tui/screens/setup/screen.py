@@ -1,4 +1,4 @@
-"""Setting a destination up in three steps: configure it, test it, done."""
+"""Add or edit a destination in three steps: configure, test, done."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -29,7 +29,7 @@ _NARROW, _SHORT = 72, 20
 
 
 class DestinationSetup(ReadingScreen):
-    """For a new destination, or one to be edited. Its result is the id of the one that it was left with."""
+    """Returns the ID of the saved destination, or None if nothing was saved."""
 
     AUTO_FOCUS = ""
     BINDINGS: ClassVar[list[BindingType]] = key_table.SETUP.bindings
@@ -38,14 +38,14 @@ class DestinationSetup(ReadingScreen):
         super().__init__()
         self.context = context
         self._destination = destination
-        """As it was last read or saved; None for one that is new."""
+        """As last read or saved; None for a new one."""
         self._step = 0
         self._told: frozenset[str] = frozenset()
-        """The settings that somebody else changed, as far as that has been said."""
+        """Settings changed by someone else, as last shown to the user."""
         self._typed_early: str | None = ""
-        """What was typed before there was a field to type into; None from when there is."""
+        """Text typed before a field had the focus; None after that."""
         self._sends = False
-        """A test is under way."""
+        """Whether a test is in progress."""
 
     def compose(self) -> ComposeResult:
         yield Static(id="steps")
@@ -93,7 +93,7 @@ class DestinationSetup(ReadingScreen):
         self.query_one(Schedule).tick()
 
     async def _back_to_form(self) -> None:
-        """A new form: of what is saved by now, no secret is to be seen again."""
+        """Mount a new form, which cannot show the secrets just saved."""
         await self._form.remove()
         await self.query_one("#setup-body").mount(
             DestinationForm(self.context, self._destination), after="#elsewhere"
@@ -133,7 +133,7 @@ class DestinationSetup(ReadingScreen):
     # --- keys and buttons
 
     def on_key(self, event: events.Key) -> None:
-        """Keys that are faster than the form are typed into it once it has the focus."""
+        """Keep keys typed before the form has the focus, for its first field."""
         if self._typed_early is not None and (event.is_printable or event.key == "tab"):
             self._typed_early += event.character or "\t"
             event.stop()
@@ -156,7 +156,7 @@ class DestinationSetup(ReadingScreen):
                 self.run_worker(self._send_test, group="test", exclusive=True)
             case "back":
                 self.workers.cancel_group(self, "test")
-                self.set_focus(None)  # or a second enter would take away the form that is being made
+                self.set_focus(None)  # or a second enter would remove the form being mounted
                 event.button.display = False
                 self.run_worker(self._back_to_form, group="back", exclusive=True)
             case "another":
@@ -170,7 +170,7 @@ class DestinationSetup(ReadingScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         if action == "move_on":
-            return self._sends or self.focused is not None  # or it is kept, with what is typed early
+            return self._sends or self.focused is not None  # else `on_key` keeps it with the text typed early
         return self.is_mounted and self._configures if action in ("save", "reveal") else True
 
     def action_move_on(self, way: int) -> None:
@@ -184,7 +184,7 @@ class DestinationSetup(ReadingScreen):
 
     async def _close(self) -> None:
         if self._configures and self._form.is_changed:
-            question = "Nothing of this form is saved. Discard what you typed?"
+            question = "Discard unsaved changes?"
             discard = Confirm(question, yes="Discard", no="Keep editing", dangerous=True)
             if not await self.app.push_screen_wait(discard):
                 return
@@ -210,7 +210,7 @@ class DestinationSetup(ReadingScreen):
             self._say_deleted()
         except destinations.Clash as clash:
             self._see(clash)
-            told = f"{clash}. Save again to put yours in its place, or leave with esc."
+            told = f"{clash}. Save again to overwrite it, or press esc to leave."
             self._say_elsewhere(told[:1].upper() + told[1:])
         except (StoreUnavailable, Refused) as error:
             self.notify(f"Not saved: {error}. Try again.", severity="error", markup=False)
@@ -218,7 +218,7 @@ class DestinationSetup(ReadingScreen):
             self._show_test()
 
     def _see(self, clash: destinations.Clash) -> None:
-        """What clashed has been seen now: saved once more, the form wins, and in nothing else."""
+        """The user has now seen the clash: saving again overwrites these settings and no others."""
         assert self._destination is not None
         theirs = {name: getattr(clash.stored, name) for name in clash.settings}
         self._destination = replace(self._destination, **theirs)
@@ -242,28 +242,27 @@ class DestinationSetup(ReadingScreen):
                 self.run_worker(self._look_elsewhere, group="elsewhere", exclusive=True)
 
     async def _look_elsewhere(self) -> None:
-        """Whether somebody else changed or deleted what is being edited."""
+        """Tell the user if someone else changed or deleted this destination."""
         seen = self._destination
         if seen is None:
             return
         try:
             stored = await self.context.read(destinations.find, seen.id)
         except StoreUnavailable:
-            return  # saving will say so
+            return  # saving reports the error
         if stored is None:
             self._say_deleted()
         elif (changed := changed_settings(seen, stored)) != self._told:
             self._told = changed
             names = ", ".join(shown for name, shown in SETTINGS.items() if name in changed)
             self._say_elsewhere(
-                f"Somebody else has changed this destination meanwhile: {names}. "
-                "What you do not touch stays as they left it."
+                f"Someone else changed this destination: {names}. Settings you do not edit keep their values."
             )
 
     def _say_deleted(self) -> None:
         self._destination = None
         self.query_one("#save", Button).label = self._saves
-        told = "Somebody else has deleted this destination meanwhile. Add Destination adds it anew."
+        told = "Someone else deleted this destination. Add Destination creates it again."
         self._say_elsewhere(told)
 
     def _say_elsewhere(self, told: str) -> None:
@@ -277,7 +276,7 @@ class DestinationSetup(ReadingScreen):
     async def _send_test(self) -> None:
         assert self._destination is not None
         button = self.query_one("#send-test", Button)
-        self.set_focus(None)  # or it would move on, and a second enter with it
+        self.set_focus(None)  # or the focus would move on, and a second enter would press the next button
         button.disabled = self._sends = True
         try:
             delivered = await self.query_one(TestResult).run(self._destination)
@@ -293,7 +292,7 @@ class DestinationSetup(ReadingScreen):
             self._show_step(1, "send-test", "back", "skip")
             button.label = "Send Again"
         if self.focused is None or not self.focused.display:
-            button.focus()  # else somebody has moved on meanwhile, and the next enter is meant for there
+            button.focus()  # else the user moved the focus, and the next enter is meant for that widget
 
     def _finish(self) -> None:
         destination = self._destination

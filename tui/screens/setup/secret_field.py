@@ -1,4 +1,4 @@
-"""The signing secret of a destination: typed, generated, rotated, kept or removed. None stored is shown."""
+"""The signing secret: type, generate, rotate, keep or remove it. A stored secret is never shown."""
 
 import secrets
 
@@ -23,9 +23,9 @@ class SecretField(Vertical):
         self._now = now
         self._removed = False
         self._rotates = False
-        """Whether the stored one is to sign, too, once what is typed has its place."""
+        """Whether the stored secret keeps signing beside its replacement for a while."""
         self._ends = False
-        """Whether the old one is to sign no more."""
+        """Whether the old secret stops signing on save."""
         self._generated = ""
 
     def compose(self) -> ComposeResult:
@@ -50,20 +50,20 @@ class SecretField(Vertical):
 
     @property
     def old(self) -> OldSecret | None:
-        """The one before the stored, if it is to sign on."""
+        """The secret before the stored one, if it keeps signing."""
         return None if self._removed or self._ends else self._old
 
     @property
     def overlap_ms(self) -> int | None:
-        """How long the stored one is to sign beside what is typed; None where it makes way at once."""
+        """How long the stored secret keeps signing beside the new one; None if it is replaced at once."""
         return DEFAULT_OVERLAP_MS if self._rotates and self._input.value else None
 
     def state(self) -> tuple[str, bool, bool]:
-        """All that is in it, to tell whether anything was changed."""
+        """The contents, for detecting changes."""
         return self._input.value, self._removed, self._ends
 
     def mask(self) -> None:
-        """Readable while one types it, and one just generated until it is saved."""
+        """Mask the secret, unless the field has the focus, it was just generated, or it is a reference."""
         value = self._input.value
         readable = self._input.has_focus or value == self._generated or Secret(value).is_reference
         self._input.password = not readable
@@ -125,18 +125,18 @@ class SecretField(Vertical):
     def _hint(self, is_new: bool, overlaps: bool) -> None:
         told: list[str] = []
         if is_new:
-            told.append("Copy it into the receiver now: once it is saved, it is shown nowhere.")
+            told.append("Copy it to the receiver now. After you save, it is never shown again.")
         if self._rotates:
-            told.append(f"Until {self._time(self._now + DEFAULT_OVERLAP_MS)} the old one signs, too.")
+            told.append(f"The old secret also signs until {self._time(self._now + DEFAULT_OVERLAP_MS)}.")
         elif overlaps and self._old is not None:
             until = self._time(self._old.until)
             told.append(
-                f"The old one signs no more; else it would until {until}."
+                f"After you save, the old secret stops signing (otherwise at {until})."
                 if self._ends
-                else f"The old one signs, too, until {until}."
+                else f"The old secret also signs until {until}."
             )
         elif self._stored is not None and not self._removed and self._input.value:
-            told.append("It takes the place of the old one at once; Rotate lets both sign for 24 h.")
+            told.append("It replaces the old secret at once. Rotate lets both sign for 24 h.")
         hint = self.query_one("#secret-hint", Static)
         hint.update(Content("\n".join(told)))
         hint.display = bool(told)

@@ -1,4 +1,4 @@
-"""Sends a test alert and waits for what comes of it: the same from the list and while setting up."""
+"""Send a test alert and wait for the result, from the list and from the form."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ PATIENCE_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class TestEnd:
-    """The one attempt at a test alert, and what came back."""
+    """The only attempt of a test alert, and the response."""
 
     __test__ = False
 
@@ -39,7 +39,7 @@ class TestEnd:
 
     @property
     def explanation(self) -> str:
-        """What happened and what to do about it; nothing of a test that went well."""
+        """What happened and what to do about it; empty after a success."""
         if self.exchange is None:
             return ""
         return visible(
@@ -53,7 +53,10 @@ class TestEnd:
 
 
 async def send_test(context: Context, destination: Destination, tell: Callable[[Content], None]) -> TestEnd:
-    """Send it and wait, telling meanwhile how it stands. Raises StoreUnavailable or Invalid."""
+    """Send a test alert and wait for its end; pass progress to `tell`.
+
+    Raises StoreUnavailable or Invalid.
+    """
     alert = make_test_alert(
         str(destination.name),
         now=context.clock(),
@@ -77,14 +80,18 @@ async def send_test(context: Context, destination: Destination, tell: Callable[[
 
 def _waiting(context: Context, seconds: float, most: float, *, sending: bool) -> Content:
     if sending or seconds < PATIENCE_S:
-        limit = (f", {most:g} s at most" if seconds >= PATIENCE_S else "", words.MUTED)
+        limit = (f", timeout {most:g} s" if seconds >= PATIENCE_S else "", words.MUTED)
         return Content.assemble(("→ ", "$text-accent"), f"sending…  {seconds:.0f} s", limit)
     advice = (
-        "is `tocsin dispatch` running on this database?"
+        "Is `tocsin dispatch` running on this database?"
         if context.dispatcher is None
-        else (context.dispatcher.trouble or "the dispatcher is busy")
+        else (_sentence(context.dispatcher.trouble) or "The dispatcher is busy.")
     )
-    return Content.assemble(("○ ", "$text-warning"), f"Nobody has taken it up yet: {advice}")
+    return Content.assemble(("○ ", "$text-warning"), f"No dispatcher has claimed it yet. {advice}")
+
+
+def _sentence(trouble: str | None) -> str:
+    return f"{trouble[:1].upper()}{trouble[1:]}." if trouble else ""
 
 
 def verdict(end: TestEnd) -> Content:
@@ -100,17 +107,17 @@ def status(attempt: AttemptRow) -> str:
 
 
 def brief(end: TestEnd) -> Content:
-    """On one line what came of it: verdict, status, duration, when."""
+    """Return the result on one line: verdict, status, duration, time."""
     attempt = end.attempt
     return Content.assemble(
         verdict(end),
-        f"   {status(attempt)}" if attempt.status_code else "   no answer",
+        f"   {status(attempt)}" if attempt.status_code else "   no response",
         (f"   {words.duration(attempt.duration_ms)}, at {words.clock_time(attempt.started_at)}", words.MUTED),
     )
 
 
 def in_full(end: TestEnd) -> Content:
-    """All that came of it, the answer's body included."""
+    """Return the whole result, with the response body."""
     attempt = end.attempt
     parts: list[Content | str | tuple[str, str]] = [verdict(end), "\n"]
     if end.explanation:

@@ -1,4 +1,4 @@
-"""The test step of setting a destination up: what will be sent, and what came of it, in place."""
+"""The test step of the form: the request, then the result in its place."""
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -23,7 +23,7 @@ class TestResult(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="test-result")
-        with Collapsible(title="What is sent", collapsed=True, id="sent"):
+        with Collapsible(title="Request", collapsed=True, id="sent"):
             yield Static(id="request")
 
     def introduce(self, destination: Destination) -> None:
@@ -32,8 +32,8 @@ class TestResult(Vertical):
             self._show(
                 Content.assemble(
                     saved,
-                    " It is paused: a test alert would wait like every other.\n",
-                    "Resume it with p in the list of destinations, then test it with t.",
+                    " It is paused: a test alert would wait too.\n",
+                    "In the list of destinations, press p to resume it, then t to test it.",
                 )
             )
         else:
@@ -41,13 +41,16 @@ class TestResult(Vertical):
                 Content.assemble(
                     saved,
                     f" Send a test alert to {visible(destination.masked_url)}\n",
-                    "and see what the receiver makes of it. One request, not retried.",
+                    "and see the response. Tocsin sends one request, without retries.",
                 )
             )
         self._show_request(destination)
 
     async def run(self, destination: Destination) -> bool:
-        """Send the test alert; whether it was delivered. Raises StoreUnavailable or Invalid."""
+        """Send the test alert and return whether it was delivered.
+
+        Raises StoreUnavailable or Invalid.
+        """
         url = visible(destination.masked_url)
         tested = Content.assemble((visible(destination.name), "bold"), (f"  {url}\n\n", words.MUTED))
         end = await send_test(self.context, destination, lambda told: self._show(tested + told))

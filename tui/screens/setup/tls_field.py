@@ -1,4 +1,4 @@
-"""How TLS is spoken with a destination: whether to verify, whom to trust, what to show."""
+"""The TLS settings of a destination: verification, trusted CAs, client certificate."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ from tui.domain.tls import UNVERIFIED, UNVERIFIED_MEANS, TlsSettings, parse_tls
 from tui.screens.setup.toggle import Toggle
 
 _ROWS = {
-    # The arguments of `parse_tls`, what each is called, and what it is if nothing is typed.
-    "ca_file": ("CA file", "whom this machine trusts; else a whole path"),
-    "certificate": ("Client cert", "none; else the whole path of a PEM file"),
-    "key": ("Its key", "in the same file; else a whole path"),
-    "key_password": ("Key password", "none; else env:NAME or file:PATH"),
+    # Arguments of `parse_tls`: label, and the default as placeholder.
+    "ca_file": ("CA file", "system store, or an absolute path"),
+    "certificate": ("Client cert", "none, or an absolute path to a PEM file"),
+    "key": ("Client key", "in the same file, or an absolute path"),
+    "key_password": ("Key password", "none, or env:NAME or file:PATH"),
 }
 
 
@@ -28,7 +28,7 @@ class TlsField(Vertical):
         self._stored = stored
 
     def compose(self) -> ComposeResult:
-        yield Toggle("Verify the receiver's certificate", self._stored.verify, id="verify")
+        yield Toggle("Verify the TLS certificate", self._stored.verify, id="verify")
         yield Static(Content(f"{UNVERIFIED}: {UNVERIFIED_MEANS}"), id="verify-hint", classes="hint")
         stored = self._stored
         password = stored.key_password.value if stored.key_password else ""
@@ -42,7 +42,10 @@ class TlsField(Vertical):
         self._warn()
 
     def read(self) -> TlsSettings:
-        """Raises Invalid (the argument of `parse_tls` at fault); looks at files if anything was changed."""
+        """Return the settings. Reads the files if a setting was changed.
+
+        Raises Invalid, whose field is the invalid argument of `parse_tls`.
+        """
         settings = self.typed()
         if settings != self._stored:
             with _telling_the_row():
@@ -56,7 +59,7 @@ class TlsField(Vertical):
             self._input(error.field if error.field in _ROWS else "ca_file").focus()
 
     def state(self) -> tuple[object, ...]:
-        """All that is in it, to tell whether anything was changed."""
+        """The contents, for detecting changes."""
         return self._verify, *(self._input(name).value for name in _ROWS)
 
     @property
@@ -67,7 +70,7 @@ class TlsField(Vertical):
         return self.query_one(f"#{name.replace('_', '-')}", Input)
 
     def typed(self) -> TlsSettings:
-        """As `read`, with no look at the files."""
+        """Return the settings like `read`, without reading the files."""
         with _telling_the_row():
             return parse_tls(**{name: self._input(name).value for name in _ROWS}, verify=self._verify)
 
@@ -80,7 +83,7 @@ class TlsField(Vertical):
 
 @contextmanager
 def _telling_the_row() -> Iterator[None]:
-    """One message stands below all the rows: it says which it is about."""
+    """Prefix an error with its row's label: all rows share one error line."""
     try:
         yield
     except Invalid as error:

@@ -1,10 +1,10 @@
-"""A checkbox that can be read without colours."""
+"""A checkbox that is readable without colors."""
 
 from textual.widgets import Checkbox
 
 
 class Toggle(Checkbox):
-    """Its mark is there or not: the stock one differs by colour alone."""
+    """Shows a mark only when on. Textual's own checkbox changes only its color."""
 
     def __init__(self, label: str, value: bool, *, id: str) -> None:
         super().__init__(label, value, id=id, compact=True)

@@ -1,4 +1,4 @@
-"""What a filter that is being set would have meant: how many of the last alerts it lets through."""
+"""How many of the latest alerts the form's filter, severities and types would have matched."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from tui.store.errors import StoreUnavailable
 from tui.store.reading import listing
 
 _TYPING_S = 0.15
-"""Letters typed within it are taken together."""
+"""Wait this long after a keystroke before counting."""
 
 
 class WouldMatch(Static):
@@ -20,7 +20,7 @@ class WouldMatch(Static):
         self.context = context
 
     def count(self, filter: Filter | None) -> None:
-        """Count anew, in place of a count under way; None while there is no filter that makes sense."""
+        """Start a new count and cancel a running one. `filter` is None while it is invalid."""
         self.run_worker(self._count(filter), group="would-match", exclusive=True)
 
     async def _count(self, filter: Filter | None) -> None:
@@ -32,9 +32,9 @@ class WouldMatch(Static):
         try:
             matched, of = await self.context.read_aside(listing.count_latest, filter, now)
         except StoreUnavailable:
-            self._tell("")  # saving will say why
+            self._tell("")  # saving reports the error
             return
-        self._tell(f"would have matched {matched:,} of the last {of:,} alerts" if of else "")
+        self._tell(f"Matches {matched:,} of the last {of:,} alerts" if of else "")
 
     def _tell(self, told: str) -> None:
         self.update(Content(told))
