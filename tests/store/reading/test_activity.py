@@ -33,7 +33,7 @@ def test_attempts_are_counted_by_destination_outcome_and_duration(store: Store, 
     assert before == [Ended(soc, Outcome.DELIVERED, 990, 1)]
 
 
-def test_what_was_abandoned_has_no_duration(store: Store, bench: Bench, clock: Clock) -> None:
+def test_an_abandoned_attempt_has_no_duration(store: Store, bench: Bench, clock: Clock) -> None:
     bench.add()
     bench.submit()
     bench.claim()
@@ -43,7 +43,7 @@ def test_what_was_abandoned_has_no_duration(store: Store, bench: Bench, clock: C
     assert [(end.outcome, end.duration_ms, end.times) for end in ended] == [(Outcome.ABANDONED, None, 1)]
 
 
-def test_names_are_told_of_deleted_destinations_too(store: Store, bench: Bench) -> None:
+def test_names_include_those_of_deleted_destinations(store: Store, bench: Bench) -> None:
     soc, pager = bench.add(name="soc"), bench.add(name="Pager")
     bench.delete(soc)
     names = store.read(activity.destination_names).result()

@@ -27,7 +27,7 @@ def history(bench: Bench, soc: Destination) -> Bench:
     return bench
 
 
-def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
+def test_the_rows_of_the_outbox_break_no_rule(history: Bench) -> None:
     assert history.store.check() == []
 
 
