@@ -1,4 +1,4 @@
-"""Destinations are stored as they were set up; pausing, editing and deleting touch no history."""
+"""Destinations are stored with all settings. Pausing, editing and deleting keep the history."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""How far a file is read moves with what was read from it, or not at all."""
+"""The position in a followed file is stored together with the alerts read from it."""
 
 from dataclasses import replace
 

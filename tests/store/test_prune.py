@@ -1,4 +1,4 @@
-"""Old alerts go for good when a person asks for it: whole, with all that hangs on them, or not at all."""
+"""A prune deletes old alerts with everything that belongs to them, or keeps them whole."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -20,7 +20,7 @@ from tui.store.tables.rows import fetch
 
 DAY = 86_400_000
 PATIENCE_S = 4
-"""Less than a transaction waits for a lock."""
+"""Shorter than the lock timeout of a transaction."""
 
 
 def submit(bench: Bench, alert_id: str, *, age: int = 100, **changes: object) -> list[int]:
@@ -28,7 +28,7 @@ def submit(bench: Bench, alert_id: str, *, age: int = 100, **changes: object) ->
 
 
 def pruned(bench: Bench, *ends: str, days: int = 90, limit: int = 2) -> list[str]:
-    """The ids of the alerts that a prune leaves, made of as many transactions as it takes."""
+    """Prune in as many transactions as it takes. Return the ids of the alerts left."""
     after: int | None = 0
     while after is not None:
         before = bench.clock.now - days * DAY
@@ -164,7 +164,7 @@ def test_deleted_alerts_are_not_found_and_the_others_are(bench: Bench, soc: Dest
 
 
 def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
-    """Which of `words` are still anywhere in the index itself."""
+    """Return those of `words` that are still in the index itself."""
     if isinstance(db, peewee.PostgresqlDatabase):
         rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
     else:

@@ -1,4 +1,4 @@
-"""Tokens are stored as hashes; a revoked one stays and frees its name; uses are kept, the latest of each."""
+"""Tokens are stored as hashes. A revoked one stays and frees its name. The last use of each is stored."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""A backup of an SQLite database: whole, of one moment, ours alone, and never half a one under its name."""
+"""A backup of an SQLite database is a complete private snapshot, and never a partial file under its name."""
 
 import errno
 import fcntl
@@ -28,7 +28,7 @@ def nothing(done: int, pages: int) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Of some hundred pages."""
+    """A database of some hundred pages."""
     path = tmp_path / "tocsin.db"
     with Store(Sqlite(path)) as store:
         write(store, destinations.add, destination())
@@ -131,7 +131,7 @@ def test_never_replaces_a_file_created_in_the_meantime(database: Path, tmp_path:
 
 
 def leave_a_log(database: Path) -> None:
-    """As a process that is killed does that wrote to `database`."""
+    """Leave a log beside `database`, as a killed process does."""
     script = (
         "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "db.execute('UPDATE alert SET description = title'); os._exit(0)"
@@ -165,7 +165,7 @@ def test_is_refused_beside_a_log_created_in_the_meantime(database: Path, tmp_pat
 class TestWithoutHardLinks:
     @pytest.fixture(autouse=True)
     def no_hard_links(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As exFAT and many a network share answer."""
+        """Fail like exFAT and many network file systems."""
 
         def link(*_: Path) -> None:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))

@@ -1,4 +1,4 @@
-"""A store opens what is its own, refuses the rest untouched, and says in words why it cannot go on."""
+"""A store opens its own databases, refuses others unchanged, and reports errors in plain words."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def pragma(tx: Transaction, text: str) -> object:
 
 
 def noticed(notice: ChangeNotice) -> Iterator[bool]:
-    """What it says until it could have heard of everything; a server takes a moment to tell."""
+    """Poll a change notice for two seconds: a server takes a moment to notify."""
     for _ in range(200):
         yield notice.changed()
         time.sleep(0.01)
@@ -46,7 +46,7 @@ def permissions(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# --- whatever the engine ---
+# --- both engines ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -158,7 +158,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(path: Path, clock: Clock) -> Path:
-    """A database that has been used and closed."""
+    """A closed database with rows in it."""
     with Store(Sqlite(path, clock)) as store:
         bench = Bench(store, clock)
         bench.add()
@@ -169,7 +169,7 @@ def made(path: Path, clock: Clock) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a lock longer than a moment."""
+    """Make waits for locks time out at once."""
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
 
 
@@ -221,7 +221,7 @@ def test_readers_do_not_wait_for_the_writer(made: Path) -> None:
         assert write(store, read_meanwhile) == 20
 
 
-# --- SQLite: what is refused ---
+# --- SQLite: refusals ---
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
@@ -266,7 +266,7 @@ def test_a_file_that_is_not_a_database_is_refused_and_left_unchanged(path: Path,
 
 @pytest.fixture(params=["delete", "wal", "crashed in wal", "empty but theirs"])
 def of_another(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Path:
-    """Another program's database, also one it has not tidied up."""
+    """Another program's database, in some cases left by a crash."""
     path.parent.mkdir()
     original = tmp_path / "original.db"
     with contextlib.closing(sqlite3.connect(original, isolation_level=None)) as connection:
@@ -301,7 +301,7 @@ def test_a_database_of_a_newer_version_is_refused(made: Path) -> None:
         Sqlite(made).open()
 
 
-# --- SQLite: several at once ---
+# --- SQLite: concurrent processes ---
 
 OPEN_AND_SUBMIT = """
 import sys
@@ -350,7 +350,7 @@ def test_processes_that_create_the_same_database_at_the_same_time_all_succeed(pa
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another connection holds the one write lock."""
+    """Hold the write lock on another connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
@@ -393,7 +393,7 @@ def test_a_write_refused_by_a_full_disk_succeeds_once_there_is_space(path: Path,
             (outbox.finish, ([large], bench.policy)),
             (outbox.submit, ([alert(description="x" * 100_000)],)),
         ):
-            write(store, leave_room, 2)  # of this connection, which an error ends
+            write(store, leave_room, 2)  # a setting of this connection, which an error closes
             with pytest.raises(StoreUnavailable) as caught:
                 write(store, work, *given)
             assert str(caught.value) == "the disk is full"
@@ -496,7 +496,7 @@ def test_a_damaged_page_is_reported_by_the_check_and_by_queries(made: Path) -> N
             store.read(lambda db: db.execute_sql("SELECT * FROM alert").fetchall()).result()
 
 
-# --- SQLite: the versions with a bug ---
+# --- SQLite: versions with a bug ---
 
 
 @pytest.mark.parametrize(
@@ -524,7 +524,7 @@ def test_sqlite_versions_with_the_wal_reset_bug_are_reported(
         assert bool(store.caveats()) is affected
 
 
-# --- PostgreSQL: what is refused, and in which words ---
+# --- PostgreSQL: refusals ---
 
 
 @pytest.mark.parametrize(
@@ -569,7 +569,7 @@ def test_a_database_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
 
 def test_a_read_only_server_is_unavailable_and_not_a_bug(tmp_path: Path) -> None:
     with Store(Postgres(new_database("postgresql", tmp_path))) as store:
-        # As after a failover to a standby: of this connection, which an error ends.
+        # As after a failover to a standby. It is a setting of this connection, which an error closes.
         write(store, lambda tx: tx.db.execute_sql("SET default_transaction_read_only = on"))
         with pytest.raises(StoreUnavailable) as caught:
             write(store, outbox.submit, [alert()])
@@ -582,7 +582,7 @@ def test_a_read_only_server_is_unavailable_and_not_a_bug(tmp_path: Path) -> None
 
 
 def connections(server: psycopg.Connection[Any], name: str) -> list[tuple[Any, ...]]:
-    """Of the database called `name`: process and application."""
+    """Return (process id, application name) of the connections to the database `name`."""
     asked = "SELECT pid, application_name FROM pg_stat_activity WHERE datname = %s"
     return server.execute(asked, (name,)).fetchall()
 
@@ -595,7 +595,7 @@ def server() -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> str:
-    """The URL of a database on the server."""
+    """The URL of a new database on the server."""
     return new_database("postgresql", tmp_path)
 
 
@@ -604,7 +604,7 @@ def name_in(url: str) -> str:
 
 
 def cut(server: psycopg.Connection[Any], name: str) -> None:
-    """Every connection to the database called `name`, as a restart of the server does it."""
+    """Terminate every connection to the database `name`, like a restart of the server."""
     for pid, _ in connections(server, name):
         server.execute("SELECT pg_terminate_backend(%s)", (pid,))
     for _ in range(500):

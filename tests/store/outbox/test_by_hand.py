@@ -1,4 +1,4 @@
-"""A person sends deliveries again or withdraws them, and is told why where that cannot be."""
+"""A user resends or cancels deliveries, or learns why that is refused."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tui.store.reading import queries
 
 
 def bring_to(bench: Bench, state: State) -> int:
-    """A delivery in `state` that has been through one attempt, but for a cancelled one."""
+    """A delivery in `state` after one attempt; a cancelled one had none."""
     [delivery] = bench.submit(test=state is State.FAILED)
     if state is State.CANCELLED:
         bench.cancel(delivery)
@@ -114,7 +114,7 @@ def test_an_empty_list_of_deliveries_is_accepted(bench: Bench) -> None:
     assert write(bench.store, outbox.resend, []) == {}
 
 
-# --- to where it did not go
+# --- sending to another destination
 
 
 @pytest.mark.parametrize("test", [False, True])

@@ -1,4 +1,4 @@
-"""A claim takes what is due: the most urgent first, fairly, under a lease, and each thing once."""
+"""A claim takes due deliveries under a lease: most urgent first, fairly, and each once."""
 
 import re
 from collections import Counter
@@ -31,7 +31,7 @@ def per_destination(claims: Claims) -> dict[str, int]:
     return Counter(claim.destination.name for claim in claims.claims)
 
 
-# --- what a claim is ---
+# --- leases and attempts ---
 
 
 def test_a_lease_lasts_the_timeout_and_a_margin(bench: Bench, soc: Destination) -> None:
@@ -87,7 +87,7 @@ def test_an_empty_queue_has_nothing_to_claim(bench: Bench) -> None:
     assert bench.claim() == Claims([], [], next_due=None)
 
 
-# --- which come first, and how many ---
+# --- order and limits ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -184,7 +184,7 @@ def test_a_delivery_in_flight_to_a_deleted_destination_fails_when_its_lease_expi
 
 @pytest.fixture
 def two_stores(tmp_path: Path, clock: Clock) -> Iterator[tuple[Store, Store]]:
-    """On one database, whose transactions do not wait for one another: PostgreSQL."""
+    """Two stores on one PostgreSQL database, whose transactions do not wait for each other."""
     address = new_database("postgresql", tmp_path)
     with Store(Postgres(address, clock)) as one, Store(Postgres(address, clock)) as other:
         yield one, other
@@ -234,7 +234,7 @@ def test_a_submit_does_not_wait_for_an_update_of_health(
     assert len(bench.all_progress()) == 2
 
 
-# --- leases that run out ---
+# --- expired leases ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -288,7 +288,7 @@ def test_a_test_alert_with_an_expired_lease_is_not_retried(bench: Bench) -> None
     assert bench.progress(delivery).state is State.FAILED
 
 
-# --- only these ---
+# --- only the given deliveries ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -306,7 +306,7 @@ def test_only_takes_no_more_than_there_are_slots(bench: Bench) -> None:
     assert len(bench.claim(only=deliveries, slots=2).claims) == 2
 
 
-# --- when to look again ---
+# --- the next due time ---
 
 
 def test_the_next_due_time_is_the_earliest_attempt_or_end_of_a_lease(bench: Bench) -> None:
@@ -336,12 +336,12 @@ def test_a_destination_at_its_cap_does_not_wake_the_dispatcher(bench: Bench, soc
     assert bench.claim(cap=2, busy={soc.id: 2}) == Claims([], [], next_due=None)
 
 
-# --- how it is found: the engines' own account of it ---
+# --- query plans ---
 
 
 @pytest.fixture
 def queued(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
-    """Some deliveries of each kind, for two destinations, on SQLite."""
+    """Deliveries of each kind for two destinations, on SQLite."""
     with open_store("sqlite", tmp_path, clock) as store:
         bench = Bench(store, clock)
         for name in ("soc", "pager"):
@@ -352,7 +352,7 @@ def queued(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
 
 
 def traced(tx: Transaction, **changes: Any) -> list[str]:
-    """The statements that a claim runs, as SQLite sees them."""
+    """Return the statements that a claim runs, as SQLite sees them."""
     statements: list[str] = []
     connection = tx.db.connection()
     connection.set_trace_callback(statements.append)
@@ -369,7 +369,7 @@ def test_no_statement_of_a_claim_reads_more_of_the_deliveries_than_it_takes(
     plans = {sql: [row[3] for row in queued.rows(f"EXPLAIN QUERY PLAN {sql}")] for sql in statements}
     steps = [step for plan in plans.values() for step in plan if re.search(r"\b(delivery|later)\b", step)]
 
-    # The one scan there is reads the very first entry of the index (LIMIT 1).
+    # The only scan reads just the first entry of the index (LIMIT 1).
     whole = [step for step in steps if step.startswith("SCAN")]
     assert set(whole) <= {"SCAN delivery USING COVERING INDEX delivery_lane"}
     assert all("LIMIT 1" in sql for sql, plan in plans.items() if set(plan) & set(whole))
@@ -389,7 +389,7 @@ def test_a_claim_costs_the_same_however_long_the_backlog_of_a_full_destination(q
     soc = queued.rows("SELECT id FROM destination WHERE name = 'soc'")[0][0]
 
     def cost(tx: Transaction) -> int:
-        """In hundreds of instructions of SQLite's virtual machine."""
+        """Return the cost in hundreds of instructions of SQLite's virtual machine."""
         instructions: list[None] = []
         connection = tx.db.connection()
         connection.set_progress_handler(lambda: instructions.append(None), 100)
@@ -397,7 +397,7 @@ def test_a_claim_costs_the_same_however_long_the_backlog_of_a_full_destination(q
         connection.set_progress_handler(None, 0)
         return len(instructions)
 
-    queued.claim(busy={soc: 100})  # what is left is the backlog
+    queued.claim(busy={soc: 100})  # only the backlog is left
     short = write(queued.store, cost)
     write(queued.store, outbox.submit, [alert(destinations=("soc",)) for _ in range(2_000)])
     assert 0 < write(queued.store, cost) <= short * 1.5
@@ -430,7 +430,7 @@ def test_on_postgresql_a_claim_reads_a_hundred_thousand_deliveries_by_its_index(
         asked: list[tuple[str, Any]] = []
 
         def explained(tx: Transaction) -> list[str]:
-            """What the server does for each of a claim's own statements."""
+            """Return the server's plan for each statement of a claim."""
             execute = tx.db.execute_sql
             tx.db.execute_sql = lambda sql, values=(): (asked.append((sql, values)), execute(sql, values))[1]
             try:

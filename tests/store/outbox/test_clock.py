@@ -1,4 +1,4 @@
-"""What a clock that has gone back left too far ahead is pulled in; everything else stays."""
+"""Times that lie too far ahead after the clock was set back are pulled in. All others stay."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""An attempt ended: what came back is kept, and only the holder of the lease may say so."""
+"""A finish stores the response of an attempt. Only the holder of the lease may finish it."""
 
 import json
 import time
@@ -130,7 +130,7 @@ def test_a_test_alert_gets_one_attempt(bench: Bench) -> None:
     assert bench.progress(delivery).state is State.FAILED
 
 
-# --- shut down in the middle ---
+# --- interrupted by a shutdown ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -272,7 +272,7 @@ def test_an_empty_batch_of_finishes_is_accepted(bench: Bench) -> None:
     assert write(bench.store, outbox.finish, [], bench.policy) == []
 
 
-# --- a destination deleted meanwhile ---
+# --- a destination deleted in the meantime ---
 
 
 @pytest.mark.parametrize(
@@ -295,11 +295,11 @@ def test_a_delivery_in_flight_to_a_deleted_destination_is_not_retried(
     assert bench.history(delivery) == [(1, 1, outcome)]
 
 
-# --- beside others ---
+# --- concurrent finishes ---
 
 
 def test_postgresql_locks_rows_in_a_fixed_order(tmp_path: Path, clock: Clock) -> None:
-    """Else two transactions could wait for each other: here one waits for the first row, the second free."""
+    """Any other order could deadlock. Here a transaction waits for the first row; the second is free."""
     address = new_database("postgresql", tmp_path)
     with Store(Postgres(address, clock)) as store, psycopg.connect(address) as other:
         bench = Bench(store, clock)
@@ -307,7 +307,7 @@ def test_postgresql_locks_rows_in_a_fixed_order(tmp_path: Path, clock: Clock) ->
         for _ in range(2):
             bench.submit()
         first, second = sorted(bench.claim().claims, key=lambda claim: claim.delivery_id)
-        # Written anew, it lies behind the second: read from end to end, the second comes first.
+        # Rewritten, the first row lies behind the second, so a scan reads the second first.
         write(store, lambda tx: tx.db.execute_sql("UPDATE delivery SET round = 1 WHERE id = 1"))
         other.execute("SELECT id FROM delivery WHERE id = %s FOR UPDATE", (first.delivery_id,))
 

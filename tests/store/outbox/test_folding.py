@@ -1,4 +1,4 @@
-"""Of a storm one alert is delivered and each is stored, whoever submits it, whatever becomes of the first."""
+"""One alert of a storm is delivered and all are stored, whoever submits them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ WINDOW = 10 * MINUTE
 
 @pytest.fixture
 def pager(bench: Bench) -> Destination:
-    """A destination at which alerts fold for ten minutes."""
+    """A destination with a fold window of ten minutes."""
     return bench.add(name="pager", fold_ms=WINDOW)
 
 
@@ -215,7 +215,7 @@ def test_folded_alerts_stay_when_the_opener_is_pruned(bench: Bench, pager: Desti
 
 
 def storm_from(store: Store, count: int) -> list[Receipt]:
-    """Pairs of alerts, now in one order, now in the other."""
+    """Submit pairs of alerts in alternating order."""
     receipts: list[Any] = []
     for number in range(count):
         pair = [alert(), alert(title="another")]
@@ -241,8 +241,8 @@ def test_one_alert_of_concurrent_storms_is_delivered(engine: str, tmp_path: Path
 def test_a_prune_and_a_fold_do_not_deadlock_on_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who submits holds a window, then refers to its delivery; a prune takes them in the same order."""
-    monkeypatch.setattr(database, "_DEADLOCKS", 0)  # begun anew, it would come through in any order
+    """A submit locks a window, then refers to its delivery. A prune locks them in the same order."""
+    monkeypatch.setattr(database, "_DEADLOCKS", 0)  # a retry would hide a deadlock
     address, clock = new_database("postgresql", tmp_path), Clock()
     with Store(strategy("postgresql", address, clock)) as store, psycopg.connect(address) as other:
         bench = Bench(store, clock)
@@ -251,12 +251,12 @@ def test_a_prune_and_a_fold_do_not_deadlock_on_postgresql(
         bench.finish(bench.claim_one())
         bench.receive(alert(destinations=()))
         clock.advance(MINUTE)
-        other.execute("SELECT id FROM fold_window FOR NO KEY UPDATE")  # as who submits does
+        other.execute("SELECT id FROM fold_window FOR NO KEY UPDATE")  # like a submit
 
         pruning = store.write(prune.step, clock.now, ["delivered"], after=0, limit=100)
         bench.until_waiting(1)
         other.execute("SET lock_timeout = '3s'")
-        other.execute("SELECT id FROM delivery FOR KEY SHARE")  # as a new fold that refers to it does
+        other.execute("SELECT id FROM delivery FOR KEY SHARE")  # like a new fold that refers to it
         other.commit()
         assert pruning.result().alerts == 1
 
@@ -277,7 +277,7 @@ def test_a_fold_that_is_pruned_while_it_is_sent_no_longer_exists_on_postgresql(t
 
 
 def test_a_pruned_window_is_inserted_again_without_holding_locks_on_postgresql(tmp_path: Path) -> None:
-    """Else who made the first meanwhile, and comes to the second, would wait for him, and he for that one."""
+    """Otherwise another submit that inserted the first window would deadlock with it at the second."""
     address, clock = new_database("postgresql", tmp_path), Clock()
     with (
         Store(strategy("postgresql", address, clock)) as store,
@@ -298,7 +298,7 @@ def test_a_pruned_window_is_inserted_again_without_holding_locks_on_postgresql(t
         pruning.execute("DELETE FROM fold_window WHERE key = %s", (first,))
         pruning.commit()
         made = "INSERT INTO fold_window (key, opened_at, severity, folded) VALUES (%s, 0, 'INFO', 0)"
-        beside.execute("SET deadlock_timeout = '100ms'")  # so that it would be this one that is ended
+        beside.execute("SET deadlock_timeout = '100ms'")  # so that the server would end this one
         beside.execute(made, (first,))
         holding.commit()
         beside.execute(lock, (second,))

@@ -1,4 +1,4 @@
-"""A destination with a rate limit gets what waits for it at that rate, and no other waits for it."""
+"""A destination with a rate limit receives its queue at that rate, and no other destination waits."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tui.domain.lifecycle import Outcome
 
 @pytest.fixture
 def slow(bench: Bench) -> None:
-    """Takes two requests a second."""
+    """A destination with a limit of two requests per second."""
     bench.add(name="slow", rate=2.0)
 
 

@@ -20,7 +20,7 @@ from tui.store.engine.postgres import Postgres
 from tui.store.outbox import Group, Receipt, Rejected
 
 PATIENCE_S = 4
-"""Less than a transaction waits for a lock."""
+"""Shorter than the lock timeout of a transaction."""
 
 
 def test_an_alert_becomes_a_delivery_per_matching_destination(bench: Bench) -> None:
@@ -115,7 +115,7 @@ def submit_each(bench: Bench, *alerts: Alert, together: bool) -> list[Receipt | 
 
 @ONE_BY_ONE
 def test_a_repeat_is_recognized_and_stored_once(bench: Bench, soc: Destination, *, together: bool) -> None:
-    """Its sender did not hear that it was stored. Of its time it may have brought none, and got ours."""
+    """Its sender did not learn that it was stored. It may have no time of its own and gets ours."""
     first, again = alert(alert_id="a-1", title="first"), alert(alert_id="a-1", title="first", created_at=7)
 
     answers = submit_each(bench, first, again, together=together)
@@ -244,13 +244,13 @@ def test_a_deleted_destination_gets_no_deliveries(bench: Bench, soc: Destination
 
 
 class Never(Exception):
-    """Ends a transaction that is not to be committed."""
+    """Rolls a transaction back."""
 
 
 def test_concurrent_repeats_in_another_order_are_stored_once_on_postgresql(
     tmp_path: Path, clock: Clock
 ) -> None:
-    """Each waits for an id that the other has just inserted; the server ends one, which then begins anew."""
+    """Each waits for an id that the other just inserted. The server ends one, which is retried."""
     address = new_database("postgresql", tmp_path)
     stores = [Store(Postgres(address, clock)) for _ in range(3)]
     with contextlib.ExitStack() as closing:

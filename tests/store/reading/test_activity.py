@@ -1,4 +1,4 @@
-"""Attempts counted by how they ended: in the database, by its index alone."""
+"""Attempts are counted by outcome in the database, from the index alone."""
 
 from tests.conftest import NOW, Clock
 from tests.store.bench import Bench
@@ -12,7 +12,7 @@ BEFORE = Span(THIS.first - 1, 1)
 
 
 def end(bench: Bench, outcome: Outcome, ended_at: int, duration_ms: int) -> None:
-    """One attempt at a delivery of its own."""
+    """Finish one attempt of a new delivery."""
     bench.submit()
     (claim,) = bench.claim().claims
     bench.finish(claim, outcome, ended_at=ended_at, duration_ms=duration_ms)

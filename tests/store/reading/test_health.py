@@ -1,4 +1,4 @@
-"""The store keeps count of how each destination fares."""
+"""The store counts failures per destination."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def row(bench: Bench) -> DestinationRow:
 
 
 def end(bench: Bench, *outcomes: Outcome, policy: RetryPolicy = NO_RETRIES, **seen: object) -> None:
-    """One delivery for each outcome, all recorded together, in this order."""
+    """Finish one delivery per outcome, all in one transaction, in this order."""
     for _ in outcomes:
         bench.submit()
     claims = bench.claim().claims

@@ -1,4 +1,4 @@
-"""Lists of alerts: every filter finds the same on each engine, wherever a page of it begins."""
+"""Every filter lists the same alerts on each engine, wherever a page begins."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -32,7 +32,7 @@ TITLES = (
 
 @pytest.fixture
 def history(bench: Bench) -> Bench:
-    """Alerts of every kind, whose deliveries stand in every way."""
+    """Alerts of every kind with deliveries in every state."""
     random = Random(7)
     soc, pager = bench.add(name="soc"), bench.add(name="Ops team")
     alerts = [
@@ -219,7 +219,7 @@ def test_a_filter_selects_the_deliveries_of_the_alerts_it_lists(history: Bench) 
 # --- what it costs
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])  # which tells its plan in words
+@pytest.mark.parametrize("engine", ["sqlite"])  # whose query plan is text
 @pytest.mark.parametrize("text", [*FILTERS, "login", "-login", "tag:aws", "login state:failed"])
 def test_no_filter_reads_rows_of_the_alert_table(history: Bench, text: str) -> None:
     def plan(db: Any) -> list[str]:

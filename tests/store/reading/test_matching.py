@@ -1,4 +1,4 @@
-"""A filter means the same wherever it is asked: of an alert at hand, and on each engine."""
+"""A filter matches the same alerts in memory and on each engine."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tui.domain.text import storable
 from tui.store import outbox
 from tui.store.reading import listing
 
-# Little text of many kinds, so that what is asked for is often there, or nearly.
+# Short texts of many kinds, so that searches often match, or nearly do.
 WORDS = (
     *(
         "login",
@@ -86,7 +86,7 @@ def listed(bench: Bench, filter: Filter, after: int) -> list[str]:
 
 
 def store_them(bench: Bench, described: list[dict[str, Any]]) -> tuple[list[Alert], int]:
-    """The alerts, stored, and the key after which they stand."""
+    """Store the alerts and return the key before the first."""
     before = bench.store.read(listing.newest_key).result()
     alerts = [alert(destinations=(), **changes) for changes in described]
     write(bench.store, outbox.submit, alerts)

@@ -1,4 +1,4 @@
-"""An alert is found by its id, the start of it, or a webhook id."""
+"""An alert is found by its id, an id prefix, or a webhook id."""
 
 from collections.abc import Iterator
 from pathlib import Path

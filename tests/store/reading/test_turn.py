@@ -1,4 +1,4 @@
-"""When a delivery that waits may go to a destination with a rate limit."""
+"""When a pending delivery's turn comes at a destination with a rate limit."""
 
 from tests.store.bench import Bench
 from tui.domain.alert import Severity

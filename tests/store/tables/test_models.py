@@ -1,4 +1,4 @@
-"""The database itself refuses rows that cannot be, whoever writes them."""
+"""The database itself refuses invalid rows, whoever writes them."""
 
 import peewee
 import pytest
@@ -17,7 +17,7 @@ def run(tx: Transaction, sql: str) -> None:
 
 @pytest.fixture
 def sent(bench: Bench) -> Bench:
-    """One alert to one destination, tried once and scheduled for its retry; and one on its way."""
+    """A delivery scheduled for its first retry, and another in flight."""
     bench.add()
     bench.submit()
     bench.finish(bench.claim_one(), Outcome.REJECTED)
@@ -67,7 +67,7 @@ def test_a_row_that_breaks_a_check_is_refused(sent: Bench, sql: str) -> None:
 
 
 def copied(table: str, columns: str, **changes: str) -> str:
-    """An INSERT of the table's first row again, with some columns changed."""
+    """Return an INSERT of a copy of the table's first row with some columns changed."""
     values = ", ".join(changes.get(column, column) for column in columns.split(", "))
     return f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE id = 1"
 

@@ -1,4 +1,4 @@
-"""Rows are found by their ids, however many those are."""
+"""Rows are found by any number of ids."""
 
 from collections.abc import Callable
 from typing import Any
