@@ -1,4 +1,4 @@
-"""The outbox as a test drives it: each call is one committed transaction, each look a fresh read."""
+"""Drive the outbox from a test: each call is a committed transaction, each query a new read."""
 
 import time
 from collections.abc import Collection, Mapping
@@ -34,13 +34,13 @@ class Bench:
         return write(self.store, destinations.add, destination(**changes))
 
     def receive(self, sent: Alert) -> Receipt:
-        """What the sender of one alert is told, which is no refusal."""
+        """Submit one alert and return its receipt. It must not be refused."""
         [receipt] = write(self.store, outbox.submit, [sent])
         assert isinstance(receipt, Receipt)
         return receipt
 
     def submit(self, **changes: Any) -> list[int]:
-        """The ids of the deliveries that one alert became."""
+        """Submit one alert and return the ids of its deliveries."""
         return [delivery for delivery, _, _ in self.receive(alert(**changes)).deliveries]
 
     def claim(
@@ -67,7 +67,7 @@ class Bench:
         return finished
 
     def fail_until_exhausted(self) -> int:
-        """Reject every attempt of the one delivery there is; returns how many it took."""
+        """Reject every attempt of the only delivery. Return the number of attempts."""
         for attempts in range(1, 100):
             if self.finish(self.claim_one(), Outcome.REJECTED).exhausted:
                 return attempts
@@ -78,7 +78,7 @@ class Bench:
         return write(self.store, outbox.resend, [delivery])[delivery]
 
     def send_to(self, alert_id: str, destination: int) -> list[int]:
-        """The delivery that a stored alert became by hand, if it became one."""
+        """Send a stored alert to a destination. Return the id of the new delivery, if there is one."""
         before = self._ids()
         key = self.store.read(queries.find_alert, alert_id).result()
         refused = write(self.store, outbox.send_to, [key], destination)[key]
@@ -102,7 +102,7 @@ class Bench:
         return self.store.read(fetch, sql, values).result()
 
     def until_waiting(self, count: int) -> None:
-        """Returns when so many transactions wait for another's lock, on PostgreSQL."""
+        """Return once `count` transactions wait for a lock, on PostgreSQL."""
         assert any(self.rows(WAITING_FOR_A_LOCK)[0][0] >= count or time.sleep(0.01) for _ in range(400))
 
     def progress(self, delivery: int) -> Progress:
@@ -113,12 +113,12 @@ class Bench:
         return {delivery: Progress(State(state), *rest) for delivery, state, *rest in rows}
 
     def history(self, delivery: int) -> list[tuple[int, int, str | None]]:
-        """(round, number, outcome) of each attempt, in order."""
+        """Return (round, number, outcome) of each attempt, in order."""
         return self.rows(
             "SELECT round, number, outcome FROM attempt WHERE delivery_id = ? ORDER BY round, number",
             delivery,
         )
 
     def books(self) -> list[list[tuple[Any, ...]]]:
-        """All that is stored of deliveries and attempts."""
+        """Return all rows of deliveries and attempts."""
         return [self.rows(f"SELECT * FROM {table} ORDER BY id") for table in ("delivery", "attempt")]

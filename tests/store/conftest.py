@@ -1,4 +1,4 @@
-"""A bench over the store of each engine."""
+"""Fixtures: a bench over a store on each engine."""
 
 import pytest
 
@@ -15,5 +15,5 @@ def bench(store: Store, clock: Clock) -> Bench:
 
 @pytest.fixture
 def soc(bench: Bench) -> Destination:
-    """A destination that takes everything."""
+    """A destination that matches every alert."""
     return bench.add()

@@ -1,4 +1,4 @@
-"""Destinations are stored as they were set up; pausing, editing and deleting touch no history."""
+"""Destinations are stored with all settings. Pausing, editing and deleting keep the history."""
 
 from dataclasses import replace
 
@@ -43,12 +43,12 @@ def test_a_destination_comes_back_as_it_was_added(bench: Bench) -> None:
     assert stored(bench) == [added]
 
 
-def test_a_destination_that_takes_nothing_by_itself_can_be_stored(bench: Bench) -> None:
+def test_a_destination_without_severities_can_be_stored(bench: Bench) -> None:
     added = bench.add(severities=frozenset(), alert_types=frozenset())
     assert stored(bench) == [added]
 
 
-def test_destinations_are_listed_by_name_whatever_the_case(bench: Bench) -> None:
+def test_destinations_are_listed_by_name_ignoring_case(bench: Bench) -> None:
     for name in ("soc", "Archive", "pager"):
         bench.add(name=name)
     assert [destination.name for destination in stored(bench)] == ["Archive", "pager", "soc"]
@@ -63,7 +63,7 @@ def test_a_name_in_use_is_refused_in_any_case(bench: Bench, name: str) -> None:
     assert caught.value.message == "there is already a destination called 'Straße'; choose another name"
 
 
-def test_an_edit_goes_for_the_attempts_from_the_next_on(bench: Bench, soc: Destination) -> None:
+def test_an_edit_applies_from_the_next_attempt(bench: Bench, soc: Destination) -> None:
     bench.submit()
     bench.submit()
     assert bench.claim(slots=1).claims[0].destination == soc
@@ -77,13 +77,13 @@ def test_an_edit_goes_for_the_attempts_from_the_next_on(bench: Bench, soc: Desti
     assert bench.rows("SELECT url FROM attempt ORDER BY id") == [(soc.url,), ("http://localhost/new",)]
 
 
-def test_an_edit_leaves_a_pause_that_somebody_made_meanwhile(bench: Bench, soc: Destination) -> None:
+def test_an_edit_keeps_a_pause_made_in_the_meantime(bench: Bench, soc: Destination) -> None:
     bench.pause(soc)
     write(bench.store, destinations.edit, replace(soc, name="SOC"))
     assert stored(bench) == [replace(soc, name="SOC", paused=True)]
 
 
-def test_an_edit_leaves_what_somebody_else_changed_meanwhile(bench: Bench, soc: Destination) -> None:
+def test_an_edit_keeps_changes_that_others_made_in_the_meantime(bench: Bench, soc: Destination) -> None:
     theirs = replace(soc, url="http://localhost/theirs", timeout_ms=1_000)
     write(bench.store, destinations.edit, theirs)
     edited = write(bench.store, destinations.edit, replace(soc, name="SOC", rate=5.0), seen=soc)
@@ -91,7 +91,7 @@ def test_an_edit_leaves_what_somebody_else_changed_meanwhile(bench: Bench, soc: 
     assert stored(bench) == [edited]
 
 
-def test_an_edit_that_would_undo_another_is_refused(bench: Bench, soc: Destination) -> None:
+def test_an_edit_that_would_undo_another_edit_is_refused(bench: Bench, soc: Destination) -> None:
     theirs = replace(soc, url="http://localhost/theirs", timeout_ms=1_000)
     write(bench.store, destinations.edit, theirs)
     ours = replace(soc, url="http://localhost/ours", timeout_ms=1_000)
@@ -121,7 +121,7 @@ def test_pausing_and_resuming_changes_nothing_else(bench: Bench, soc: Destinatio
     assert stored(bench) == [soc]
 
 
-def test_deleting_cancels_what_waits_and_keeps_the_history(bench: Bench, soc: Destination) -> None:
+def test_deleting_cancels_pending_deliveries_and_keeps_the_history(bench: Bench, soc: Destination) -> None:
     [sent] = bench.submit()
     bench.finish(bench.claim_one())
     [in_flight] = bench.submit()
@@ -141,14 +141,14 @@ def test_deleting_cancels_what_waits_and_keeps_the_history(bench: Bench, soc: De
     assert bench.rows("SELECT name, deleted_at FROM destination") == [("soc", NOW)]
 
 
-def test_deleting_leaves_what_waits_for_others(bench: Bench, soc: Destination) -> None:
+def test_deleting_keeps_pending_deliveries_of_other_destinations(bench: Bench, soc: Destination) -> None:
     bench.add(name="pager")
     [waiting] = bench.submit(destinations=("pager",))
     assert bench.delete(soc) == 0
     assert bench.progress(waiting).state is State.SCHEDULED
 
 
-def test_a_deleted_destination_frees_its_name_as_often_as_need_be(bench: Bench, soc: Destination) -> None:
+def test_a_deleted_destination_frees_its_name_repeatedly(bench: Bench, soc: Destination) -> None:
     bench.delete(soc)
     again = bench.add(name="SOC")
     assert again.id != soc.id
@@ -184,9 +184,7 @@ def test_a_secret_that_is_rotated_is_kept_until_the_overlap_ends(bench: Bench) -
     assert stored(bench) == [rotated]
 
 
-def test_an_edit_of_something_else_keeps_the_old_secret_and_drops_it_when_its_time_is_over(
-    bench: Bench, clock: Clock
-) -> None:
+def test_an_unrelated_edit_keeps_the_old_secret_until_it_expires(bench: Bench, clock: Clock) -> None:
     soc = rotate(bench, bench.add(secret=FIRST), SECOND)
     edited = write(bench.store, destinations.edit, replace(soc, name="pager"))
     assert edited.old_secret == OldSecret(FIRST, NOW + HOUR)
@@ -196,7 +194,7 @@ def test_an_edit_of_something_else_keeps_the_old_secret_and_drops_it_when_its_ti
     assert bench.rows("SELECT old_secret FROM destination") == [(None,)]
 
 
-def test_a_secret_that_is_replaced_makes_way_at_once_and_one_that_is_removed_takes_the_old_one_along(
+def test_replacing_or_removing_the_secret_drops_the_old_one(
     bench: Bench,
 ) -> None:
     soc = rotate(bench, bench.add(secret=FIRST), SECOND)
@@ -213,7 +211,7 @@ def test_rotating_twice_within_an_overlap_is_refused_and_without_one_ends_it(ben
     assert rotate(bench, soc, THIRD, 0) == replace(soc, secret=THIRD, old_secret=None)
 
 
-def test_who_edits_what_was_rotated_meanwhile_undoes_nothing(bench: Bench) -> None:
+def test_an_edit_does_not_undo_a_rotation_in_the_meantime(bench: Bench) -> None:
     seen = bench.add(secret=FIRST)
     rotated = rotate(bench, seen, SECOND)
     edited = write(bench.store, destinations.edit, replace(seen, name="pager"), seen=seen)

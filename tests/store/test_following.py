@@ -1,4 +1,4 @@
-"""How far a file is read moves with what was read from it, or not at all."""
+"""The position in a followed file is stored together with the alerts read from it."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def take(bench: Bench, before: Place | None, after: Place, *alerts, source: str 
     return write(bench.store, following.take, source, before, after, alerts)
 
 
-def test_a_file_nobody_has_followed_has_no_place(bench: Bench) -> None:
+def test_a_file_that_was_never_followed_has_no_place(bench: Bench) -> None:
     assert place(bench) is None
 
 
@@ -47,7 +47,7 @@ def test_a_bad_alert_does_not_hold_the_place_back(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("before", [None, START], ids=["as if for the first time", "from behind"])
-def test_who_is_behind_another_stores_nothing(bench: Bench, before: Place | None) -> None:
+def test_a_follower_that_is_behind_another_stores_nothing(bench: Bench, before: Place | None) -> None:
     take(bench, None, FURTHER)
     with pytest.raises(Refused, match=r"another `tocsin watch` already follows host:/eve.json"):
         take(bench, before, replace(START, position=50), alert())
@@ -55,7 +55,7 @@ def test_who_is_behind_another_stores_nothing(bench: Bench, before: Place | None
     assert bench.rows("SELECT count(*) FROM alert") == [(0,)]
 
 
-def test_what_was_stored_though_no_word_of_it_came_is_told_again_and_not_stored_twice(bench: Bench) -> None:
+def test_a_commit_whose_answer_was_lost_is_not_stored_twice(bench: Bench) -> None:
     alerts = [alert(), alert(destinations=("nowhere",))]
     first, _ = take(bench, None, FURTHER, *alerts)
     assert isinstance(first, Receipt)
@@ -65,7 +65,7 @@ def test_what_was_stored_though_no_word_of_it_came_is_told_again_and_not_stored_
     assert bench.rows("SELECT count(*) FROM alert") == [(1,)]
 
 
-def test_who_is_in_doubt_and_behind_another_stores_nothing(bench: Bench) -> None:
+def test_a_follower_in_doubt_that_is_behind_another_stores_nothing(bench: Bench) -> None:
     take(bench, None, FURTHER)
     with pytest.raises(Refused):
         write(bench.store, following.take, "host:/eve.json", None, START, [alert()], in_doubt=True)

@@ -1,4 +1,4 @@
-"""Old alerts go for good when a person asks for it: whole, with all that hangs on them, or not at all."""
+"""A prune deletes old alerts with everything that belongs to them, or keeps them whole."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -20,7 +20,7 @@ from tui.store.tables.rows import fetch
 
 DAY = 86_400_000
 PATIENCE_S = 4
-"""Less than a transaction waits for a lock."""
+"""Shorter than the lock timeout of a transaction."""
 
 
 def submit(bench: Bench, alert_id: str, *, age: int = 100, **changes: object) -> list[int]:
@@ -28,7 +28,7 @@ def submit(bench: Bench, alert_id: str, *, age: int = 100, **changes: object) ->
 
 
 def pruned(bench: Bench, *ends: str, days: int = 90, limit: int = 2) -> list[str]:
-    """The ids of the alerts that a prune leaves, made of as many transactions as it takes."""
+    """Prune in as many transactions as it takes. Return the ids of the alerts left."""
     after: int | None = 0
     while after is not None:
         before = bench.clock.now - days * DAY
@@ -49,7 +49,7 @@ def test_an_alert_goes_with_its_deliveries_and_attempts(bench: Bench, soc: Desti
     assert bench.store.check() == []
 
 
-def test_what_waits_is_on_its_way_or_is_young_stays(bench: Bench, soc: Destination) -> None:
+def test_pending_in_flight_and_recent_alerts_stay(bench: Bench, soc: Destination) -> None:
     submit(bench, "in flight")
     bench.claim_one()
     submit(bench, "waiting")
@@ -60,7 +60,7 @@ def test_what_waits_is_on_its_way_or_is_young_stays(bench: Bench, soc: Destinati
     assert pruned(bench) == ["in flight", "waiting", "young", "newest"]
 
 
-def test_an_old_alert_that_was_tried_lately_stays(bench: Bench, soc: Destination) -> None:
+def test_an_old_alert_with_a_recent_attempt_stays(bench: Bench, soc: Destination) -> None:
     (old,) = submit(bench, "sent again lately")
     bench.finish(bench.claim_one())
     bench.clock.advance(100 * DAY)
@@ -73,7 +73,7 @@ def test_an_old_alert_that_was_tried_lately_stays(bench: Bench, soc: Destination
     assert pruned(bench) == ["newest"]
 
 
-def test_an_alert_ends_as_the_worst_of_its_deliveries(bench: Bench) -> None:
+def test_the_end_of_an_alert_is_the_worst_of_its_deliveries(bench: Bench) -> None:
     soc, pager = bench.add(), bench.add(name="pager")
     submit(bench, "delivered to both")
     submit(bench, "failed at one")
@@ -105,7 +105,7 @@ def test_an_alert_ends_as_the_worst_of_its_deliveries(bench: Bench) -> None:
     assert pruned(bench, "failed") == ["newest"]
 
 
-def test_an_alert_that_folded_ends_as_what_stands_for_it(bench: Bench) -> None:
+def test_the_end_of_a_folded_alert_is_that_of_the_delivery_it_folded_into(bench: Bench) -> None:
     bench.add(name="pager", fold_ms=3_600_000)
     for title, outcome in (("came", Outcome.DELIVERED), ("did not", Outcome.REJECTED), ("waits", None)):
         submit(bench, title, title=title)
@@ -127,7 +127,7 @@ def test_an_alert_that_folded_ends_as_what_stands_for_it(bench: Bench) -> None:
     assert pruned(bench, "failed") == ["waits", "waits, again", "newest"]
 
 
-def test_an_alert_that_folded_stays_when_only_the_first_goes(bench: Bench) -> None:
+def test_a_folded_alert_stays_when_only_the_opener_is_deleted(bench: Bench) -> None:
     bench.add(name="pager", fold_ms=3_600_000)
     submit(bench, "first")
     submit(bench, "again")
@@ -140,7 +140,7 @@ def test_an_alert_that_folded_stays_when_only_the_first_goes(bench: Bench) -> No
     assert pruned(bench, "folded") == ["newest"]
 
 
-def test_keys_are_not_given_out_again(bench: Bench) -> None:
+def test_keys_are_not_reused(bench: Bench) -> None:
     before = [bench.receive(alert(created_at=0, destinations=())).alert_id for _ in range(3)]
     keys = [row[0] for row in bench.rows("SELECT id FROM alert")]
     assert pruned(bench) == before[-1:]
@@ -148,7 +148,7 @@ def test_keys_are_not_given_out_again(bench: Bench) -> None:
     assert bench.rows("SELECT max(id) FROM alert") != [(max(keys),)]
 
 
-def test_what_is_gone_is_not_found_and_what_stays_is(bench: Bench, soc: Destination) -> None:
+def test_deleted_alerts_are_not_found_and_the_others_are(bench: Bench, soc: Destination) -> None:
     same = {"tags": ("aws", "Big Corp"), "name": "BruteForce", "destinations": ()}
     submit(bench, "gone", title="Häufige Logins 日本 vpn-3", **same)
     submit(bench, "stays", age=1, title="Häufige Logins 日本 vpn-7", **same)
@@ -164,7 +164,7 @@ def test_what_is_gone_is_not_found_and_what_stays_is(bench: Bench, soc: Destinat
 
 
 def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
-    """Which of `words` are still anywhere in the index itself."""
+    """Return those of `words` that are still in the index itself."""
     if isinstance(db, peewee.PostgresqlDatabase):
         rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
     else:
@@ -173,7 +173,7 @@ def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
     return sorted(row[0] for row in rows if row[0] in words)
 
 
-def test_an_alert_that_comes_again_afterwards_is_a_new_one(bench: Bench, soc: Destination) -> None:
+def test_a_deleted_alert_that_arrives_again_is_new(bench: Bench, soc: Destination) -> None:
     again = alert(created_at=0)
     bench.receive(again)
     bench.finish(bench.claim_one())
@@ -184,7 +184,7 @@ def test_an_alert_that_comes_again_afterwards_is_a_new_one(bench: Bench, soc: De
 
 
 @pytest.mark.parametrize("engine", ["postgresql"])  # SQLite has one writer anyway
-def test_one_that_is_just_sent_again_stays(bench: Bench, soc: Destination, clock: Clock) -> None:
+def test_an_alert_that_is_being_resent_stays(bench: Bench, soc: Destination, clock: Clock) -> None:
     (delivery,) = submit(bench, "old")
     bench.finish(bench.claim_one())
     submit(bench, "newest", destinations=())
@@ -208,7 +208,7 @@ def test_one_that_is_just_sent_again_stays(bench: Bench, soc: Destination, clock
         assert left.result() == ["old", "newest"]
 
 
-def test_the_room_is_free_for_what_comes_and_can_be_given_back(bench: Bench, engine: str) -> None:
+def test_the_freed_space_is_reused_or_returned_to_the_disk(bench: Bench, engine: str) -> None:
     for number in range(100):
         submit(bench, f"old-{number}", destinations=(), description="x" * 5000)
     submit(bench, "newest", destinations=(), title="Root login")

@@ -1,4 +1,4 @@
-"""Whatever dispatchers, people and clocks do, in any order, the books of the store stay in order.
+"""The store stays consistent whatever dispatchers, users and clocks do, in any order.
 
 Hypothesis plays dispatchers that finish late, twice or never, people who resend, cancel, pause and
 delete, and a clock that also runs backward. After every step the invariants of DESIGN 2.4 are checked
@@ -42,7 +42,7 @@ from tui.store.outbox import LEASE_MARGIN_MS, Claim, Claims, Finish, Finished
 
 Thing = TypeVar("Thing")
 
-# A round of three, so that the end of one is reached as a matter of course.
+# A round has three attempts, so that its end is reached often.
 POLICY = RetryPolicy((1_000, 5_000))
 LIMIT, LIMIT_OF_A_TEST = 3, 1
 LEASE = 30_000 + LEASE_MARGIN_MS
@@ -53,15 +53,15 @@ ENDS = [outcome for outcome in Outcome if outcome is not Outcome.ABANDONED]
 
 @dataclass
 class Seen:
-    """What an observer knows of a delivery from the answers the outbox gave."""
+    """What an observer knows about a delivery from the answers of the outbox."""
 
     destination: int
     limit: int
     round: int = 1
     claimable_from: int | None = None
-    """None once it has ended."""
+    """None once the delivery has ended."""
     lease: str | None = None
-    """Of the one claim that may finish it."""
+    """The lease of the only claim that may finish it."""
     acknowledged: bool = False
 
 
@@ -95,7 +95,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.active) < len(NAMES))
     @rule()
     def add(self) -> None:
-        """Under the first free name, also that of a deleted one."""
+        """Use the first free name, which may be that of a deleted destination."""
         taken = {destination.name for destination in self.active.values()}
         added = self.bench.add(name=next(name for name in NAMES if name not in taken))
         self.active[added.id] = added
@@ -111,7 +111,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.active) > 1)
     @rule(which=any_one)
     def send_to_another(self, which: int) -> None:
-        """An alert that named one destination goes to a second by hand, and there only once."""
+        """Send an alert that named one destination to a second one, where it goes only once."""
         first = one_of(self.active, which)
         second = one_of(self.active.keys() - {first}, which)
         receipt = self.bench.receive(alert(destinations=(self.active[first].name,)))
@@ -141,13 +141,13 @@ class OutboxMachine(RuleBasedStateMachine):
         asked=st.sampled_from([None, 3_000, 10**9]),
     )
     def finish(self, which: int, times: int, outcome: Outcome, fraction: float, asked: int | None) -> None:
-        """In time or after the lease ran out; once, or twice in one transaction."""
+        """Finish in time or after the lease expired, once or twice in one transaction."""
         self.finish_and_check([one_of(self.in_flight(), which)] * times, outcome, fraction, asked)
 
     @precondition(lambda self: self.overtaken())
     @rule(outcome=st.sampled_from(ENDS))
     def finish_too_late(self, outcome: Outcome) -> None:
-        """After somebody else has claimed, or after the end."""
+        """Finish after someone else claimed the delivery, or after its end."""
         before = self.bench.books()
         self.finish_and_check(self.overtaken(), outcome)
         assert self.bench.books() == before
@@ -161,7 +161,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(times=st.integers(1, 4), outcome=st.sampled_from([Outcome.REJECTED, None]))
     def go_wrong(self, times: int, outcome: Outcome | None) -> None:
-        """The receivers are down for a while; or, without an outcome, dispatchers crash one after another."""
+        """Receivers are down for a while or, without an outcome, dispatchers crash one after another."""
         for _ in range(times):
             claims = self.claim_and_check(100, 100, {}).claims
             if outcome:
@@ -196,7 +196,7 @@ class OutboxMachine(RuleBasedStateMachine):
     @precondition(lambda self: len(self.active) > 1)
     @rule(which=any_one, ending=st.sampled_from([None, Outcome.REJECTED, Outcome.INTERRUPTED]))
     def delete(self, which: int, ending: Outcome | None) -> None:
-        """With an ending, while deliveries are on their way."""
+        """Delete a destination while deliveries are in flight."""
         destination = one_of(self.active, which)
         claims = self.claim_and_check(100, 100, {}).claims if ending else []
         self.bench.delete(self.active.pop(destination))
@@ -217,7 +217,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return [claim for claim in self.handed_out if self.seen[claim.delivery_id].lease == claim.lease]
 
     def overtaken(self) -> list[Claim]:
-        """Claims of what is in flight under another lease by now; where there are none, of what has ended."""
+        """Return claims whose delivery has another lease by now; if there are none, of ended deliveries."""
         late = [claim for claim in self.handed_out if self.seen[claim.delivery_id].lease != claim.lease]
         return [claim for claim in late if self.seen[claim.delivery_id].lease] or late
 
@@ -250,7 +250,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return claims
 
     def due(self) -> set[int]:
-        """The destinations of what the books say could be claimed now."""
+        """Return the destinations of the deliveries that could be claimed now."""
         return {
             self.seen[delivery].destination
             for delivery, progress in self.bench.all_progress().items()
@@ -269,7 +269,7 @@ class OutboxMachine(RuleBasedStateMachine):
         return finished
 
     def note_exhausted(self, count: int) -> None:
-        """Deliveries whose lease ran out with nothing left: the books say which."""
+        """Return the deliveries whose lease expired with no attempt left."""
         failed = [
             (self.seen[delivery], progress.attempts)
             for delivery, progress in self.bench.all_progress().items()
@@ -350,7 +350,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 self.drain()
 
     def drain(self) -> None:
-        """An honest dispatcher gets everything that is left to its end."""
+        """A correct dispatcher finishes everything that is left."""
         for destination in self.active.values():
             self.bench.pause(destination, paused=False)
         self.paused.clear()

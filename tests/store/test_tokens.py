@@ -1,4 +1,4 @@
-"""Tokens are stored as hashes; a revoked one stays and frees its name; uses are kept, the latest of each."""
+"""Tokens are stored as hashes. A revoked one stays and frees its name. The last use of each is stored."""
 
 import contextlib
 
@@ -29,7 +29,7 @@ def test_a_token_comes_back_as_it_was_added(store: Store) -> None:
     assert stored(store) == [added]
 
 
-def test_its_value_is_not_in_the_database(store: Store) -> None:
+def test_the_token_itself_is_not_in_the_database(store: Store) -> None:
     add(store)
     rows = store.read(fetch, "SELECT * FROM token").result()
     assert VALUE not in str(rows)
@@ -58,7 +58,7 @@ def test_a_revoked_token_stays_and_frees_its_name(store: Store, clock: Clock, re
 
 
 @pytest.mark.parametrize("reference", ["ci", "other", VALUE])
-def test_what_is_no_token_cannot_be_revoked(store: Store, reference: str) -> None:
+def test_an_unknown_token_cannot_be_revoked(store: Store, reference: str) -> None:
     add(store)
     write(store, tokens.revoke, "ci")
     with pytest.raises(Invalid, match="there is no token") as caught:
@@ -66,7 +66,7 @@ def test_what_is_no_token_cannot_be_revoked(store: Store, reference: str) -> Non
     assert VALUE not in str(caught.value)
 
 
-def test_the_latest_use_is_kept_whoever_comes_first(store: Store) -> None:
+def test_the_latest_use_is_kept_in_any_order(store: Store) -> None:
     one, other, unused = (add(store, name, name) for name in ("a", "b", "c"))
     write(store, tokens.record_uses, {one.id: NOW + 7, other.id: NOW})
     write(store, tokens.record_uses, {one.id: NOW + 5, other.id: NOW + 9})

@@ -1,4 +1,4 @@
-"""A backup of an SQLite database: whole, of one moment, ours alone, and never half a one under its name."""
+"""A backup of an SQLite database is a complete private snapshot, and never a partial file under its name."""
 
 import errno
 import fcntl
@@ -28,7 +28,7 @@ def nothing(done: int, pages: int) -> None:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
-    """Of some hundred pages."""
+    """A database of some hundred pages."""
     path = tmp_path / "tocsin.db"
     with Store(Sqlite(path)) as store:
         write(store, destinations.add, destination())
@@ -60,7 +60,7 @@ def test_is_a_database_that_its_owner_alone_can_read(database: Path, tmp_path: P
     assert alerts_in(copied) == 100
 
 
-def test_is_of_the_moment_it_began_and_ends_although_others_write(
+def test_is_a_snapshot_of_its_start_and_ends_although_others_write(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backup, "_PAGES", 10)
@@ -79,7 +79,7 @@ def test_is_of_the_moment_it_began_and_ends_although_others_write(
     assert alerts_in(database) == 100 + len(steps)
 
 
-def test_what_is_in_the_write_ahead_log_alone_is_copied_too(database: Path, tmp_path: Path) -> None:
+def test_includes_changes_that_are_only_in_the_write_ahead_log(database: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(database)) as reader:
         reader.execute("PRAGMA wal_autocheckpoint = 0")
         reader.execute("BEGIN")
@@ -90,7 +90,7 @@ def test_what_is_in_the_write_ahead_log_alone_is_copied_too(database: Path, tmp_
     assert alerts_in(tmp_path / "copy.db") == 101
 
 
-def test_is_on_the_disk_before_it_gets_its_name_and_then_so_is_its_name(
+def test_is_synced_before_the_rename_and_the_directory_after_it(
     database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied, steps = tmp_path / "copies" / "copy.db", list[str]()
@@ -112,7 +112,7 @@ def test_is_on_the_disk_before_it_gets_its_name_and_then_so_is_its_name(
     assert steps == ["file", "directory"]
 
 
-def test_replaces_no_file_unless_told_to(database: Path, tmp_path: Path) -> None:
+def test_replaces_a_file_only_with_force(database: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     there.write_text("precious")
     with pytest.raises(Refused, match=f"{there} exists; choose another name, or replace it with --force"):
@@ -122,7 +122,7 @@ def test_replaces_no_file_unless_told_to(database: Path, tmp_path: Path) -> None
     assert alerts_in(there) == 100
 
 
-def test_never_replaces_a_file_that_came_while_it_was_made(database: Path, tmp_path: Path) -> None:
+def test_never_replaces_a_file_created_in_the_meantime(database: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     with pytest.raises(Refused, match="there exists"):
         make(database, there, progress=lambda *_: there.write_text("precious"))
@@ -131,7 +131,7 @@ def test_never_replaces_a_file_that_came_while_it_was_made(database: Path, tmp_p
 
 
 def leave_a_log(database: Path) -> None:
-    """As a process that is killed does that wrote to `database`."""
+    """Leave a log beside `database`, as a killed process does."""
     script = (
         "import os, sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None);"
         "db.execute('UPDATE alert SET description = title'); os._exit(0)"
@@ -140,7 +140,7 @@ def leave_a_log(database: Path) -> None:
     assert database.with_name(f"{database.name}-wal").stat().st_size
 
 
-def test_stands_beside_no_log_of_another_database_of_its_name(database: Path, tmp_path: Path) -> None:
+def test_is_refused_beside_the_log_of_another_database_with_its_name(database: Path, tmp_path: Path) -> None:
     copied = tmp_path / "copy.db"
     make(database, copied)
     leave_a_log(copied)
@@ -154,7 +154,7 @@ def test_stands_beside_no_log_of_another_database_of_its_name(database: Path, tm
     assert alerts_in(copied) == 100
 
 
-def test_stands_beside_no_log_that_came_while_it_was_made(database: Path, tmp_path: Path) -> None:
+def test_is_refused_beside_a_log_created_in_the_meantime(database: Path, tmp_path: Path) -> None:
     copied = tmp_path / "copy.db"
     make(database, copied)
     with pytest.raises(Refused, match=r"copy\.db-wal belongs to"):
@@ -165,28 +165,28 @@ def test_stands_beside_no_log_that_came_while_it_was_made(database: Path, tmp_pa
 class TestWithoutHardLinks:
     @pytest.fixture(autouse=True)
     def no_hard_links(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """As exFAT and many a network share answer."""
+        """Fail like exFAT and many network file systems."""
 
         def link(*_: Path) -> None:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
         monkeypatch.setattr(os, "link", link)
 
-    def test_it_is_made_all_the_same(self, database: Path, tmp_path: Path) -> None:
+    def test_it_is_made(self, database: Path, tmp_path: Path) -> None:
         copied = tmp_path / "copy.db"
         make(database, copied)
         assert stat.S_IMODE(copied.stat().st_mode) == 0o600
         assert [path.name for path in sorted(tmp_path.glob("copy.db*"))] == ["copy.db"]
         assert alerts_in(copied) == 100
 
-    def test_it_replaces_no_file_that_came_while_it_was_made(self, database: Path, tmp_path: Path) -> None:
+    def test_it_never_replaces_a_file_created_in_the_meantime(self, database: Path, tmp_path: Path) -> None:
         there = tmp_path / "there"
         with pytest.raises(Refused, match="there exists"):
             make(database, there, progress=lambda *_: there.write_text("precious"))
         assert there.read_text() == "precious"
         assert not (tmp_path / "there.part").exists()
 
-    def test_no_empty_file_is_left_where_it_cannot_be_named(
+    def test_no_empty_file_is_left_if_the_rename_fails(
         self, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def replace(*_: Path) -> None:
@@ -199,7 +199,7 @@ class TestWithoutHardLinks:
 
 
 @pytest.mark.parametrize("name", ["tocsin.db", "tocsin.db-wal", "./tocsin.db", "link.db"])
-def test_the_database_itself_is_no_place_for_it(database: Path, tmp_path: Path, name: str) -> None:
+def test_is_refused_over_the_database_itself(database: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "link.db").symlink_to(database)
     with pytest.raises(Refused, match="is the database itself"):
         make(database, tmp_path / name, force=True)
@@ -219,7 +219,7 @@ def test_is_written_through_no_link(database: Path, tmp_path: Path) -> None:
     assert (copy.is_symlink(), precious.read_text()) == (False, "precious")
 
 
-def test_what_a_killed_backup_left_is_used_up_by_the_next(database: Path, tmp_path: Path) -> None:
+def test_replaces_the_remains_of_a_killed_backup(database: Path, tmp_path: Path) -> None:
     part = tmp_path / "copy.db.part"
     part.write_bytes(b"half a backup" * 100_000)
     part.chmod(0o644)
@@ -229,7 +229,7 @@ def test_what_a_killed_backup_left_is_used_up_by_the_next(database: Path, tmp_pa
     assert alerts_in(tmp_path / "copy.db") == 100
 
 
-def test_two_to_one_file_do_not_mix(database: Path, tmp_path: Path) -> None:
+def test_two_backups_to_one_file_are_refused(database: Path, tmp_path: Path) -> None:
     part = tmp_path / "copy.db.part"
     part.touch()
     with part.open() as held:
@@ -239,7 +239,7 @@ def test_two_to_one_file_do_not_mix(database: Path, tmp_path: Path) -> None:
     assert part.exists()
 
 
-def test_a_damaged_database_makes_no_backup(database: Path, tmp_path: Path) -> None:
+def test_is_refused_for_a_damaged_database(database: Path, tmp_path: Path) -> None:
     with database.open("r+b") as file:
         file.seek(40 * 4096)
         file.write(b"\xff" * 20 * 4096)
@@ -255,7 +255,7 @@ def test_a_file_that_cannot_be_written_is_named(database: Path, tmp_path: Path, 
         make(database, tmp_path / missing, force=True)
 
 
-def test_what_is_no_database_of_ours_is_not_copied(tmp_path: Path) -> None:
+def test_is_refused_for_a_file_that_is_not_our_database(tmp_path: Path) -> None:
     with pytest.raises(CannotOpen, match="there is no database"):
         make(tmp_path / "nothing.db", tmp_path / "copy.db")
     with closing(sqlite3.connect(tmp_path / "other.db")) as other, other:

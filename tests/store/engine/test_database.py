@@ -1,4 +1,4 @@
-"""A store opens what is its own, refuses the rest untouched, and says in words why it cannot go on."""
+"""A store opens its own databases, refuses others unchanged, and reports errors in plain words."""
 
 import contextlib
 import os
@@ -36,7 +36,7 @@ def pragma(tx: Transaction, text: str) -> object:
 
 
 def noticed(notice: ChangeNotice) -> Iterator[bool]:
-    """What it says until it could have heard of everything; a server takes a moment to tell."""
+    """Poll a change notice for two seconds: a server takes a moment to notify."""
     for _ in range(200):
         yield notice.changed()
         time.sleep(0.01)
@@ -46,11 +46,11 @@ def permissions(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-# --- whatever the engine ---
+# --- both engines ---
 
 
 @pytest.mark.usefixtures("soc")
-def test_an_exception_inside_work_takes_all_of_it_back(bench: Bench) -> None:
+def test_an_exception_inside_work_rolls_everything_back(bench: Bench) -> None:
     [delivery] = bench.submit()
     before = bench.books()
 
@@ -67,7 +67,7 @@ def test_an_exception_inside_work_takes_all_of_it_back(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_writes_are_carried_out_one_after_the_other_in_the_order_given(bench: Bench) -> None:
+def test_writes_run_one_after_the_other_in_the_order_given(bench: Bench) -> None:
     sent = [alert() for _ in range(50)]
     futures = [bench.store.write(outbox.submit, [one]) for one in sent]
     assert all(isinstance(future.result()[0], outbox.Receipt) for future in futures)
@@ -75,13 +75,13 @@ def test_writes_are_carried_out_one_after_the_other_in_the_order_given(bench: Be
 
 
 @pytest.mark.parametrize("value", [2**70, "\ud800"])
-def test_a_value_that_no_column_takes_is_not_storable(store: Store, value: object) -> None:
+def test_a_value_that_no_column_can_hold_is_not_storable(store: Store, value: object) -> None:
     kind = "bigint" if isinstance(value, int) else "text"
     with pytest.raises(NotStorable):
         store.write(lambda tx: execute(tx.db, f"SELECT CAST(? AS {kind})", (value,))).result()
 
 
-def test_what_is_ended_for_a_deadlock_is_begun_anew_and_not_for_ever(store: Store) -> None:
+def test_a_deadlocked_transaction_is_retried_a_limited_number_of_times(store: Store) -> None:
     begun: list[int] = []
 
     def wait_for_who_waits(tx: Transaction) -> None:
@@ -94,7 +94,7 @@ def test_what_is_ended_for_a_deadlock_is_begun_anew_and_not_for_ever(store: Stor
     assert len(begun) == 4
 
 
-def test_a_transaction_has_one_time(store: Store, clock: Clock) -> None:
+def test_the_time_of_a_transaction_does_not_change(store: Store, clock: Clock) -> None:
     def read_twice(tx: Transaction) -> tuple[int, int]:
         first = tx.now
         clock.advance(5)
@@ -119,7 +119,7 @@ def test_a_closed_store_takes_no_more_work(store: Store) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_what_a_store_was_told_before_it_closed_is_kept(bench: Bench, tmp_path: Path) -> None:
+def test_a_write_queued_before_closing_is_committed(bench: Bench, tmp_path: Path) -> None:
     future = bench.store.write(outbox.submit, [alert(alert_id="last")])
     bench.store.close()
     assert isinstance(future.result()[0], outbox.Receipt)
@@ -134,14 +134,14 @@ def test_a_change_is_noticed_once(bench: Bench) -> None:
         assert not notice.changed()
 
 
-def test_reading_is_no_change(bench: Bench) -> None:
+def test_reading_is_not_a_change(bench: Bench) -> None:
     with contextlib.closing(bench.store.watch()) as notice:
         bench.books()
         bench.claim()
         assert not notice.changed()
 
 
-def test_a_sound_database_has_nothing_wrong_with_it(bench: Bench) -> None:
+def test_a_sound_database_passes_the_check(bench: Bench) -> None:
     bench.add()
     bench.submit()
     bench.finish(bench.claim_one())
@@ -158,7 +158,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def made(path: Path, clock: Clock) -> Path:
-    """A database that has been used and closed."""
+    """A closed database with rows in it."""
     with Store(Sqlite(path, clock)) as store:
         bench = Bench(store, clock)
         bench.add()
@@ -169,7 +169,7 @@ def made(path: Path, clock: Clock) -> Path:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for a lock longer than a moment."""
+    """Make waits for locks time out at once."""
     monkeypatch.setattr(sqlite, "BUSY_TIMEOUT_S", 0.01)
 
 
@@ -185,7 +185,7 @@ def test_only_its_owner_can_read_the_database(path: Path) -> None:
     assert permissions(path.parent) == 0o700
 
 
-def test_a_database_that_is_there_is_opened_with_what_is_in_it(made: Path) -> None:
+def test_an_existing_database_is_opened_with_its_rows(made: Path) -> None:
     with Store(Sqlite(made)) as store:
         assert (
             store.read(lambda db: db.execute_sql("SELECT count(*) FROM delivery").fetchone()[0]).result()
@@ -194,7 +194,7 @@ def test_a_database_that_is_there_is_opened_with_what_is_in_it(made: Path) -> No
 
 
 @pytest.mark.parametrize("name", ["with space.db", "ümlaut#1?.db", "100%25.db", "-x"])
-def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
+def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     for _ in range(2):
         with Store(Sqlite(tmp_path / name)) as store:
             write(store, outbox.submit, [alert()])
@@ -204,9 +204,7 @@ def test_any_name_of_a_file_will_do(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
 )
-def test_what_is_committed_survives_a_power_cut_and_points_somewhere(
-    path: Path, text: str, value: object
-) -> None:
+def test_the_connection_is_durable_and_enforces_foreign_keys(path: Path, text: str, value: object) -> None:
     with Store(Sqlite(path)) as store:
         assert write(store, pragma, text) == value
 
@@ -223,7 +221,7 @@ def test_readers_do_not_wait_for_the_writer(made: Path) -> None:
         assert write(store, read_meanwhile) == 20
 
 
-# --- SQLite: what is refused ---
+# --- SQLite: refusals ---
 
 
 def test_a_directory_is_refused(tmp_path: Path) -> None:
@@ -241,7 +239,7 @@ def test_a_file_where_a_directory_is_needed_is_refused(tmp_path: Path, below: st
     assert str(caught.value) == f"cannot create the database {path}: its directory is a file"
 
 
-def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_regular_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CannotOpen) as caught:
         Sqlite(tmp_path / "pipe").open()
@@ -249,7 +247,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("target", ["nowhere", "link"], ids=["dangling", "looping"])
-def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str) -> None:
+def test_a_dangling_or_looping_link_is_refused(tmp_path: Path, target: str) -> None:
     link = tmp_path / "link"
     link.symlink_to(tmp_path / target)
     with pytest.raises(CannotOpen, match=f"cannot create the database {link}: "):
@@ -257,7 +255,7 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, target: str) -> No
 
 
 @pytest.mark.parametrize("text", ["ab", "An ordinary text.\n" * 100])
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_database_is_refused_and_left_unchanged(path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_text(text)
     with pytest.raises(CannotOpen) as caught:
@@ -268,7 +266,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(path: Path, tex
 
 @pytest.fixture(params=["delete", "wal", "crashed in wal", "empty but theirs"])
 def of_another(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Path:
-    """Another program's database, also one it has not tidied up."""
+    """Another program's database, in some cases left by a crash."""
     path.parent.mkdir()
     original = tmp_path / "original.db"
     with contextlib.closing(sqlite3.connect(original, isolation_level=None)) as connection:
@@ -286,7 +284,7 @@ def of_another(request: pytest.FixtureRequest, path: Path, tmp_path: Path) -> Pa
     return path
 
 
-def test_another_programs_database_is_refused_and_left_as_it_is(of_another: Path) -> None:
+def test_another_programs_database_is_refused_and_left_unchanged(of_another: Path) -> None:
     before = {file.name: file.read_bytes() for file in of_another.parent.iterdir()}
     with pytest.raises(CannotOpen) as caught:
         Sqlite(of_another).open()
@@ -294,7 +292,7 @@ def test_another_programs_database_is_refused_and_left_as_it_is(of_another: Path
     assert {file.name: file.read_bytes() for file in of_another.parent.iterdir()} == before
 
 
-def test_a_database_from_the_future_is_refused(made: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection, connection:
         connection.execute(
             "INSERT INTO schema_migration (name, applied) VALUES ('9999_telepathy', '2050-01-01')"
@@ -303,7 +301,7 @@ def test_a_database_from_the_future_is_refused(made: Path) -> None:
         Sqlite(made).open()
 
 
-# --- SQLite: several at once ---
+# --- SQLite: concurrent processes ---
 
 OPEN_AND_SUBMIT = """
 import sys
@@ -352,16 +350,14 @@ def test_processes_that_create_the_same_database_at_the_same_time_all_succeed(pa
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Another connection holds the one write lock."""
+    """Hold the write lock on another connection."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
 
 
 @pytest.mark.usefixtures("impatient")
-def test_while_another_process_holds_the_lock_a_write_fails_in_words_and_succeeds_afterwards(
-    made: Path, clock: Clock
-) -> None:
+def test_a_write_fails_with_a_message_while_another_process_holds_the_lock(made: Path, clock: Clock) -> None:
     with Store(Sqlite(made, clock)) as store:
         with locked(made), pytest.raises(StoreUnavailable) as caught:
             write(store, outbox.submit, [alert()])
@@ -384,9 +380,7 @@ def leave_room(tx: Transaction, pages: int) -> None:
     pragma(tx, f"max_page_count = {pragma(tx, 'page_count') + pages}")  # pyright: ignore[reportOperatorIssue]
 
 
-def test_a_result_that_the_full_disk_refused_can_be_stored_when_there_is_room_again(
-    path: Path, clock: Clock
-) -> None:
+def test_a_write_refused_by_a_full_disk_succeeds_once_there_is_space(path: Path, clock: Clock) -> None:
     with Store(Sqlite(path, clock)) as store:
         bench = Bench(store, clock)
         bench.add()
@@ -399,7 +393,7 @@ def test_a_result_that_the_full_disk_refused_can_be_stored_when_there_is_room_ag
             (outbox.finish, ([large], bench.policy)),
             (outbox.submit, ([alert(description="x" * 100_000)],)),
         ):
-            write(store, leave_room, 2)  # of this connection, which an error ends
+            write(store, leave_room, 2)  # a setting of this connection, which an error closes
             with pytest.raises(StoreUnavailable) as caught:
                 write(store, work, *given)
             assert str(caught.value) == "the disk is full"
@@ -414,7 +408,7 @@ def alerts_in(store: Store) -> int:
     return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()
 
 
-def test_nothing_is_stored_in_a_file_that_was_taken_away(path: Path) -> None:
+def test_nothing_is_stored_in_a_removed_file(path: Path) -> None:
     with Store(Sqlite(path)) as store:
         write(store, outbox.submit, [alert()])
         aside = path.rename(path.with_name("aside"))
@@ -430,7 +424,7 @@ def test_nothing_is_stored_in_a_file_that_was_taken_away(path: Path) -> None:
         assert alerts_in(store) == 2
 
 
-def test_what_is_stored_goes_into_the_file_that_was_put_in_its_place(path: Path) -> None:
+def test_writes_go_to_the_file_that_replaced_the_database(path: Path) -> None:
     other = path.with_name("other")
     with Store(Sqlite(other)) as store:
         write(store, outbox.submit, [alert(), alert()])
@@ -448,7 +442,7 @@ def test_what_is_stored_goes_into_the_file_that_was_put_in_its_place(path: Path)
         assert store.check() == []
 
 
-def test_a_file_that_was_put_in_its_place_is_a_change_and_so_is_what_is_written_there(path: Path) -> None:
+def test_a_replaced_file_and_later_writes_to_it_are_noticed(path: Path) -> None:
     other = path.with_name("other")
     Sqlite(other).open()
     with Store(Sqlite(path)) as store, contextlib.closing(store.watch()) as notice:
@@ -463,7 +457,7 @@ def test_a_file_that_was_put_in_its_place_is_a_change_and_so_is_what_is_written_
         assert notice.changed()
 
 
-def test_why_a_database_cannot_be_made_is_not_hidden_by_the_rollback_that_fails_as_well(path: Path) -> None:
+def test_a_failing_rollback_does_not_hide_why_a_database_cannot_be_created(path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
     try:
@@ -475,14 +469,14 @@ def test_why_a_database_cannot_be_made_is_not_hidden_by_the_rollback_that_fails_
         assert store.check() == []
 
 
-def test_a_row_that_points_nowhere_is_found(made: Path) -> None:
+def test_the_check_finds_a_row_that_refers_to_a_missing_row(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection, connection:
         connection.execute("DELETE FROM alert WHERE id = 7")
     with Store(Sqlite(made)) as store:
         assert store.check() == ["a row of delivery refers to a row that does not exist"]
 
 
-def test_a_row_that_cannot_be_is_found(made: Path) -> None:
+def test_the_check_finds_a_row_that_breaks_a_check(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("UPDATE delivery SET lease = 'x' WHERE id = 7")
@@ -490,7 +484,7 @@ def test_a_row_that_cannot_be_is_found(made: Path) -> None:
         assert store.check() == ["CHECK constraint failed in delivery"]
 
 
-def test_a_damaged_page_is_found_and_named_in_words_wherever_it_is_met(made: Path) -> None:
+def test_a_damaged_page_is_reported_by_the_check_and_by_queries(made: Path) -> None:
     with contextlib.closing(sqlite3.connect(made)) as connection:
         [(page,)] = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'alert'")
     with made.open("r+b") as file:
@@ -502,7 +496,7 @@ def test_a_damaged_page_is_found_and_named_in_words_wherever_it_is_met(made: Pat
             store.read(lambda db: db.execute_sql("SELECT * FROM alert").fetchall()).result()
 
 
-# --- SQLite: the versions with a bug ---
+# --- SQLite: versions with a bug ---
 
 
 @pytest.mark.parametrize(
@@ -522,7 +516,7 @@ def test_a_damaged_page_is_found_and_named_in_words_wherever_it_is_met(made: Pat
         ((4, 0, 0), False),
     ],
 )
-def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
+def test_sqlite_versions_with_the_wal_reset_bug_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: tuple[int, int, int], *, affected: bool
 ) -> None:
     monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
@@ -530,7 +524,7 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
         assert bool(store.caveats()) is affected
 
 
-# --- PostgreSQL: what is refused, and in which words ---
+# --- PostgreSQL: refusals ---
 
 
 @pytest.mark.parametrize(
@@ -542,7 +536,7 @@ def test_the_versions_of_sqlite_that_may_corrupt_a_database_are_known(
         "postgresql://soc:x@hunter2@db/tocsin",
     ],
 )
-def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(url: str) -> None:
+def test_an_invalid_url_is_refused_without_quoting_its_password(url: str) -> None:
     with pytest.raises(CannotOpen, match="the database URL is not valid") as caught:
         Postgres(url).open()
     assert "hunter2" not in str(caught.value)
@@ -556,7 +550,7 @@ def test_a_url_that_is_not_understood_is_refused_without_a_word_of_its_password(
         ("/postgres?host=/nowhere", "the database server does not answer"),
     ],
 )
-def test_a_server_that_does_not_let_us_in_is_named_with_its_reason(name: str, said: str) -> None:
+def test_the_servers_reason_for_refusing_us_is_reported(name: str, said: str) -> None:
     path, _, query = name.partition("?")
     _, _, where = postgres().partition("?")
     with pytest.raises(CannotOpen) as caught:
@@ -565,7 +559,7 @@ def test_a_server_that_does_not_let_us_in_is_named_with_its_reason(name: str, sa
     assert str(caught.value).endswith(f": {said}")
 
 
-def test_a_database_that_cannot_hold_every_text_is_refused(tmp_path: Path) -> None:
+def test_a_database_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     server, name = postgres(), "tocsin_latin"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
@@ -573,9 +567,9 @@ def test_a_database_that_cannot_hold_every_text_is_refused(tmp_path: Path) -> No
         Postgres(server.replace("/postgres?", f"/{name}?")).open()
 
 
-def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_ours(tmp_path: Path) -> None:
+def test_a_read_only_server_is_unavailable_and_not_a_bug(tmp_path: Path) -> None:
     with Store(Postgres(new_database("postgresql", tmp_path))) as store:
-        # As after a failover to a standby: of this connection, which an error ends.
+        # As after a failover to a standby. It is a setting of this connection, which an error closes.
         write(store, lambda tx: tx.db.execute_sql("SET default_transaction_read_only = on"))
         with pytest.raises(StoreUnavailable) as caught:
             write(store, outbox.submit, [alert()])
@@ -588,7 +582,7 @@ def test_a_server_that_takes_only_questions_is_unavailable_and_no_mistake_of_our
 
 
 def connections(server: psycopg.Connection[Any], name: str) -> list[tuple[Any, ...]]:
-    """Of the database called `name`: process and application."""
+    """Return (process id, application name) of the connections to the database `name`."""
     asked = "SELECT pid, application_name FROM pg_stat_activity WHERE datname = %s"
     return server.execute(asked, (name,)).fetchall()
 
@@ -601,7 +595,7 @@ def server() -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def theirs(tmp_path: Path) -> str:
-    """The URL of a database on the server."""
+    """The URL of a new database on the server."""
     return new_database("postgresql", tmp_path)
 
 
@@ -610,7 +604,7 @@ def name_in(url: str) -> str:
 
 
 def cut(server: psycopg.Connection[Any], name: str) -> None:
-    """Every connection to the database called `name`, as a restart of the server does it."""
+    """Terminate every connection to the database `name`, like a restart of the server."""
     for pid, _ in connections(server, name):
         server.execute("SELECT pg_terminate_backend(%s)", (pid,))
     for _ in range(500):
@@ -620,7 +614,7 @@ def cut(server: psycopg.Connection[Any], name: str) -> None:
     raise AssertionError("a connection stays")
 
 
-def test_a_connection_found_dead_is_opened_anew_before_anything_is_asked_of_it(
+def test_a_dead_connection_is_reopened_before_it_is_used(
     server: psycopg.Connection[Any], theirs: str
 ) -> None:
     with Store(Postgres(theirs)) as store:
@@ -631,7 +625,7 @@ def test_a_connection_found_dead_is_opened_anew_before_anything_is_asked_of_it(
         assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 2
 
 
-def test_work_whose_connection_is_cut_is_not_done_again(server: psycopg.Connection[Any], theirs: str) -> None:
+def test_work_is_not_retried_after_its_connection_broke(server: psycopg.Connection[Any], theirs: str) -> None:
     done: list[int] = []
 
     def cut_off(tx: Transaction) -> None:
@@ -645,16 +639,12 @@ def test_work_whose_connection_is_cut_is_not_done_again(server: psycopg.Connecti
         assert store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result() == 0
 
 
-def test_what_the_url_says_of_a_connection_goes_for_all_of_them(
-    server: psycopg.Connection[Any], theirs: str
-) -> None:
+def test_options_in_the_url_apply_to_every_connection(server: psycopg.Connection[Any], theirs: str) -> None:
     with Store(Postgres(f"{theirs}&application_name=watched")) as store, contextlib.closing(store.watch()):
         assert [application for _, application in connections(server, name_in(theirs))] == ["watched"]
 
 
-def test_what_a_server_is_known_for_is_asked_like_everything_else(
-    server: psycopg.Connection[Any], theirs: str
-) -> None:
+def test_caveats_are_read_from_the_server(server: psycopg.Connection[Any], theirs: str) -> None:
     with Store(Postgres(theirs)) as store:
         assert [caveat.partition(" ")[0] for caveat in store.caveats()] == ["fsync", "full_page_writes"]
         server.execute(f"ALTER DATABASE {name_in(theirs)} ALLOW_CONNECTIONS false")

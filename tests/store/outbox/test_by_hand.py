@@ -1,4 +1,4 @@
-"""A person sends deliveries again or withdraws them, and is told why where that cannot be."""
+"""A user resends or cancels deliveries, or learns why that is refused."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tui.store.reading import queries
 
 
 def bring_to(bench: Bench, state: State) -> int:
-    """A delivery in `state` that has been through one attempt, but for a cancelled one."""
+    """A delivery in `state` after one attempt; a cancelled one had none."""
     [delivery] = bench.submit(test=state is State.FAILED)
     if state is State.CANCELLED:
         bench.cancel(delivery)
@@ -45,7 +45,7 @@ def test_a_resend_opens_a_new_round_at_once_and_keeps_the_history(bench: Bench, 
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_new_round_has_a_budget_of_its_own(bench: Bench) -> None:
+def test_a_new_round_has_all_its_retries(bench: Bench) -> None:
     [delivery] = bench.submit()
     first = bench.fail_until_exhausted()
     bench.resend(delivery)
@@ -74,7 +74,7 @@ def test_a_cancelled_delivery_is_not_sent(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("soc")
 @pytest.mark.parametrize("state", [State.DELIVERED, State.FAILED, State.CANCELLED])
-def test_what_has_ended_cannot_be_cancelled(bench: Bench, state: State) -> None:
+def test_a_finished_delivery_cannot_be_cancelled(bench: Bench, state: State) -> None:
     delivery = bring_to(bench, state)
     before = bench.books()
     assert str(bench.cancel(delivery)) == f"nothing to cancel: it is already {state}"
@@ -83,7 +83,7 @@ def test_what_has_ended_cannot_be_cancelled(bench: Bench, state: State) -> None:
 
 @pytest.mark.usefixtures("soc")
 @pytest.mark.parametrize("act", [Bench.resend, Bench.cancel])
-def test_what_is_being_sent_can_be_neither_cancelled_nor_sent_again(bench: Bench, act: Any) -> None:
+def test_a_delivery_in_flight_can_be_neither_cancelled_nor_resent(bench: Bench, act: Any) -> None:
     delivery = bring_to(bench, State.IN_FLIGHT)
     before = bench.books()
     assert str(act(bench, delivery)) == "it is being sent now; wait for the answer, then try again"
@@ -100,7 +100,7 @@ def test_nothing_can_be_done_for_a_deleted_destination(bench: Bench, soc: Destin
 
 
 @pytest.mark.usefixtures("soc")
-def test_of_many_deliveries_each_gets_its_own_answer(bench: Bench) -> None:
+def test_each_of_many_deliveries_gets_its_own_answer(bench: Bench) -> None:
     in_flight, delivered = bring_to(bench, State.IN_FLIGHT), bring_to(bench, State.DELIVERED)
     answers = write(bench.store, outbox.resend, [in_flight, delivered, delivered])
     assert {delivery: answer is None for delivery, answer in answers.items()} == {
@@ -110,15 +110,15 @@ def test_of_many_deliveries_each_gets_its_own_answer(bench: Bench) -> None:
     assert bench.progress(delivered).round == 2
 
 
-def test_no_deliveries_are_no_trouble(bench: Bench) -> None:
+def test_an_empty_list_of_deliveries_is_accepted(bench: Bench) -> None:
     assert write(bench.store, outbox.resend, []) == {}
 
 
-# --- to where it did not go
+# --- sending to another destination
 
 
 @pytest.mark.parametrize("test", [False, True])
-def test_what_went_nowhere_is_sent_to_a_destination_that_came_later(bench: Bench, *, test: bool) -> None:
+def test_an_unrouted_alert_can_be_sent_to_a_later_destination(bench: Bench, *, test: bool) -> None:
     sent = bench.receive(alert(test=test, severity=Severity.LOW))
     soc = bench.add(severities=frozenset({Severity.CRITICAL}))
     [delivery] = bench.send_to(sent.alert_id, soc.id)
@@ -132,9 +132,7 @@ def test_what_went_nowhere_is_sent_to_a_destination_that_came_later(bench: Bench
     assert len(claims) == (0 if test else 1), "a test alert has one attempt"
 
 
-def test_what_went_to_one_destination_is_sent_to_another_and_to_none_twice(
-    bench: Bench, soc: Destination
-) -> None:
+def test_an_alert_can_be_sent_to_another_destination_once(bench: Bench, soc: Destination) -> None:
     sent = bench.receive(alert())
     pager = bench.add(name="pager")
     [delivery] = bench.send_to(sent.alert_id, pager.id)
@@ -160,7 +158,7 @@ def test_a_new_delivery_is_as_urgent_as_its_alert(bench: Bench) -> None:
     assert first == [each.alert_id for each in reversed(sent)]
 
 
-def test_nothing_is_sent_to_a_destination_that_is_gone_nor_of_an_alert_that_is(
+def test_sending_to_a_deleted_destination_or_of_a_deleted_alert_is_refused(
     bench: Bench, soc: Destination
 ) -> None:
     pager = bench.add(name="pager")

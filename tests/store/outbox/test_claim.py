@@ -1,4 +1,4 @@
-"""A claim takes what is due: the most urgent first, fairly, under a lease, and each thing once."""
+"""A claim takes due deliveries under a lease: most urgent first, fairly, and each once."""
 
 import re
 from collections import Counter
@@ -31,12 +31,10 @@ def per_destination(claims: Claims) -> dict[str, int]:
     return Counter(claim.destination.name for claim in claims.claims)
 
 
-# --- what a claim is ---
+# --- leases and attempts ---
 
 
-def test_a_claim_holds_the_delivery_under_a_lease_until_its_deadline_and_a_margin(
-    bench: Bench, soc: Destination
-) -> None:
+def test_a_lease_lasts_the_timeout_and_a_margin(bench: Bench, soc: Destination) -> None:
     [delivery] = bench.submit()
     claim = bench.claim_one()
     assert bench.progress(delivery) == Progress(
@@ -55,7 +53,7 @@ def test_the_attempt_is_written_before_anything_is_sent(bench: Bench, soc: Desti
     ]
 
 
-def test_the_lease_follows_the_destinations_own_deadline(bench: Bench) -> None:
+def test_the_lease_follows_the_timeout_of_the_destination(bench: Bench) -> None:
     bench.add(timeout_ms=120_000)
     [delivery] = bench.submit()
     bench.claim()
@@ -63,14 +61,14 @@ def test_the_lease_follows_the_destinations_own_deadline(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_every_claim_has_a_lease_of_its_own(bench: Bench) -> None:
+def test_every_claim_has_a_different_lease(bench: Bench) -> None:
     for _ in range(5):
         bench.submit()
     assert len({claim.lease for claim in bench.claim().claims}) == 5
 
 
 @pytest.mark.usefixtures("soc")
-def test_what_is_claimed_is_not_claimed_again(bench: Bench) -> None:
+def test_a_claimed_delivery_is_not_claimed_again(bench: Bench) -> None:
     bench.submit()
     assert len(bench.claim().claims) == 1
     assert bench.claim().claims == []
@@ -85,11 +83,11 @@ def test_nothing_is_claimed_before_it_is_due(bench: Bench) -> None:
     assert len(bench.claim().claims) == 1
 
 
-def test_where_nothing_waits_there_is_nothing_to_claim(bench: Bench) -> None:
+def test_an_empty_queue_has_nothing_to_claim(bench: Bench) -> None:
     assert bench.claim() == Claims([], [], next_due=None)
 
 
-# --- which come first, and how many ---
+# --- order and limits ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -102,7 +100,7 @@ def test_a_test_alert_goes_first_and_then_critical_before_info(bench: Bench) -> 
 
 
 @pytest.mark.usefixtures("soc")
-def test_of_the_same_urgency_the_one_that_waits_longest_goes_first(bench: Bench) -> None:
+def test_the_earliest_due_delivery_of_an_urgency_goes_first(bench: Bench) -> None:
     waiting: list[int] = []
     for _ in range(3):
         waiting += bench.submit()
@@ -128,7 +126,7 @@ def test_a_destination_gets_no_more_than_its_cap_over_all_urgencies(bench: Bench
     assert per_destination(bench.claim(cap=3, busy={pager.id: 1})) == {"soc": 3, "pager": 2}
 
 
-def test_slots_of_one_urgency_are_shared_out_in_turn(bench: Bench) -> None:
+def test_slots_of_one_urgency_are_shared_round_robin(bench: Bench) -> None:
     for name in ("soc", "pager", "archive"):
         bench.add(name=name)
     for _ in range(10):
@@ -170,7 +168,7 @@ def test_deliveries_of_a_paused_destination_wait_until_it_is_resumed(bench: Benc
 
 
 @pytest.mark.parametrize("paused", [False, True])
-def test_what_a_deleted_destination_left_in_flight_ends_when_its_lease_does(
+def test_a_delivery_in_flight_to_a_deleted_destination_fails_when_its_lease_expires(
     bench: Bench, soc: Destination, *, paused: bool
 ) -> None:
     [delivery] = bench.submit()
@@ -186,14 +184,14 @@ def test_what_a_deleted_destination_left_in_flight_ends_when_its_lease_does(
 
 @pytest.fixture
 def two_stores(tmp_path: Path, clock: Clock) -> Iterator[tuple[Store, Store]]:
-    """On one database, whose transactions do not wait for one another: PostgreSQL."""
+    """Two stores on one PostgreSQL database, whose transactions do not wait for each other."""
     address = new_database("postgresql", tmp_path)
     with Store(Postgres(address, clock)) as one, Store(Postgres(address, clock)) as other:
         yield one, other
 
 
 @pytest.mark.parametrize("deletion_commits_first", [True, False])
-def test_what_is_queued_for_a_destination_while_it_is_being_deleted_is_cancelled_and_never_sent(
+def test_a_delivery_queued_while_its_destination_is_deleted_is_cancelled(
     two_stores: tuple[Store, Store], clock: Clock, *, deletion_commits_first: bool
 ) -> None:
     one, other = two_stores
@@ -219,7 +217,7 @@ def test_what_is_queued_for_a_destination_while_it_is_being_deleted_is_cancelled
     assert bench.claim() == Claims([], [], next_due=None)
 
 
-def test_who_queues_for_a_destination_does_not_wait_for_who_counts_its_failures(
+def test_a_submit_does_not_wait_for_an_update_of_health(
     two_stores: tuple[Store, Store], clock: Clock
 ) -> None:
     one, other = two_stores
@@ -236,7 +234,7 @@ def test_who_queues_for_a_destination_does_not_wait_for_who_counts_its_failures(
     assert len(bench.all_progress()) == 2
 
 
-# --- leases that run out ---
+# --- expired leases ---
 
 
 @pytest.mark.usefixtures("soc")
@@ -249,7 +247,7 @@ def test_an_unexpired_lease_is_never_taken(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_when_a_lease_runs_out_the_attempt_is_abandoned_and_the_next_one_begins(bench: Bench) -> None:
+def test_an_expired_lease_abandons_the_attempt_and_begins_the_next(bench: Bench) -> None:
     [delivery] = bench.submit()
     first = bench.claim_one()
     bench.clock.advance(LEASE)
@@ -266,7 +264,7 @@ def test_when_a_lease_runs_out_the_attempt_is_abandoned_and_the_next_one_begins(
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_crash_costs_an_attempt_so_that_no_delivery_kills_dispatchers_for_ever(bench: Bench) -> None:
+def test_a_crash_uses_up_an_attempt(bench: Bench) -> None:
     [delivery] = bench.submit(alert_id="poison")
     for _ in range(ONE_ROUND):
         assert taken(bench.claim()) == [delivery]
@@ -282,7 +280,7 @@ def test_a_crash_costs_an_attempt_so_that_no_delivery_kills_dispatchers_for_ever
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_test_alert_whose_lease_ran_out_is_not_tried_again(bench: Bench) -> None:
+def test_a_test_alert_with_an_expired_lease_is_not_retried(bench: Bench) -> None:
     [delivery] = bench.submit(test=True)
     bench.claim()
     bench.clock.advance(LEASE)
@@ -290,11 +288,11 @@ def test_a_test_alert_whose_lease_ran_out_is_not_tried_again(bench: Bench) -> No
     assert bench.progress(delivery).state is State.FAILED
 
 
-# --- only these ---
+# --- only the given deliveries ---
 
 
 @pytest.mark.usefixtures("soc")
-def test_with_only_no_other_delivery_is_touched(bench: Bench) -> None:
+def test_only_limits_a_claim_to_the_given_deliveries(bench: Bench) -> None:
     [delivery], [other] = bench.submit(), bench.submit(severity=Severity.CRITICAL)
     assert taken(bench.claim(only=[delivery])) == [delivery]
     assert bench.progress(other).state is State.SCHEDULED
@@ -308,10 +306,10 @@ def test_only_takes_no_more_than_there_are_slots(bench: Bench) -> None:
     assert len(bench.claim(only=deliveries, slots=2).claims) == 2
 
 
-# --- when to look again ---
+# --- the next due time ---
 
 
-def test_the_next_due_is_the_earliest_try_or_end_of_a_lease(bench: Bench) -> None:
+def test_the_next_due_time_is_the_earliest_attempt_or_end_of_a_lease(bench: Bench) -> None:
     bench.add(name="soc")
     bench.add(name="slow", timeout_ms=120_000)
     bench.submit(destinations=("slow",))
@@ -325,7 +323,7 @@ def test_the_next_due_is_the_earliest_try_or_end_of_a_lease(bench: Bench) -> Non
 
 
 @pytest.mark.usefixtures("soc")
-def test_while_slots_are_short_the_next_due_lies_in_the_past(bench: Bench) -> None:
+def test_the_next_due_time_is_past_while_slots_are_short(bench: Bench) -> None:
     bench.submit()
     bench.submit()
     bench.claim(slots=1)
@@ -333,17 +331,17 @@ def test_while_slots_are_short_the_next_due_lies_in_the_past(bench: Bench) -> No
     assert bench.claim(slots=0).next_due == NOW
 
 
-def test_a_destination_that_is_full_does_not_wake_the_dispatcher(bench: Bench, soc: Destination) -> None:
+def test_a_destination_at_its_cap_does_not_wake_the_dispatcher(bench: Bench, soc: Destination) -> None:
     bench.submit()
     assert bench.claim(cap=2, busy={soc.id: 2}) == Claims([], [], next_due=None)
 
 
-# --- how it is found: the engines' own account of it ---
+# --- query plans ---
 
 
 @pytest.fixture
 def queued(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
-    """Some deliveries of each kind, for two destinations, on SQLite."""
+    """Deliveries of each kind for two destinations, on SQLite."""
     with open_store("sqlite", tmp_path, clock) as store:
         bench = Bench(store, clock)
         for name in ("soc", "pager"):
@@ -354,7 +352,7 @@ def queued(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
 
 
 def traced(tx: Transaction, **changes: Any) -> list[str]:
-    """The statements that a claim runs, as SQLite sees them."""
+    """Return the statements that a claim runs, as SQLite sees them."""
     statements: list[str] = []
     connection = tx.db.connection()
     connection.set_trace_callback(statements.append)
@@ -371,7 +369,7 @@ def test_no_statement_of_a_claim_reads_more_of_the_deliveries_than_it_takes(
     plans = {sql: [row[3] for row in queued.rows(f"EXPLAIN QUERY PLAN {sql}")] for sql in statements}
     steps = [step for plan in plans.values() for step in plan if re.search(r"\b(delivery|later)\b", step)]
 
-    # The one scan there is reads the very first entry of the index (LIMIT 1).
+    # The only scan reads just the first entry of the index (LIMIT 1).
     whole = [step for step in steps if step.startswith("SCAN")]
     assert set(whole) <= {"SCAN delivery USING COVERING INDEX delivery_lane"}
     assert all("LIMIT 1" in sql for sql, plan in plans.items() if set(plan) & set(whole))
@@ -391,7 +389,7 @@ def test_a_claim_costs_the_same_however_long_the_backlog_of_a_full_destination(q
     soc = queued.rows("SELECT id FROM destination WHERE name = 'soc'")[0][0]
 
     def cost(tx: Transaction) -> int:
-        """In hundreds of instructions of SQLite's virtual machine."""
+        """Return the cost in hundreds of instructions of SQLite's virtual machine."""
         instructions: list[None] = []
         connection = tx.db.connection()
         connection.set_progress_handler(lambda: instructions.append(None), 100)
@@ -399,7 +397,7 @@ def test_a_claim_costs_the_same_however_long_the_backlog_of_a_full_destination(q
         connection.set_progress_handler(None, 0)
         return len(instructions)
 
-    queued.claim(busy={soc: 100})  # what is left is the backlog
+    queued.claim(busy={soc: 100})  # only the backlog is left
     short = write(queued.store, cost)
     write(queued.store, outbox.submit, [alert(destinations=("soc",)) for _ in range(2_000)])
     assert 0 < write(queued.store, cost) <= short * 1.5
@@ -432,7 +430,7 @@ def test_on_postgresql_a_claim_reads_a_hundred_thousand_deliveries_by_its_index(
         asked: list[tuple[str, Any]] = []
 
         def explained(tx: Transaction) -> list[str]:
-            """What the server does for each of a claim's own statements."""
+            """Return the server's plan for each statement of a claim."""
             execute = tx.db.execute_sql
             tx.db.execute_sql = lambda sql, values=(): (asked.append((sql, values)), execute(sql, values))[1]
             try:

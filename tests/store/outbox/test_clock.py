@@ -1,4 +1,4 @@
-"""What a clock that has gone back left too far ahead is pulled in; everything else stays."""
+"""Times that lie too far ahead after the clock was set back are pulled in. All others stay."""
 
 import pytest
 
@@ -65,7 +65,7 @@ def test_a_pace_lies_no_further_ahead_than_pacing_puts_it(bench: Bench, clock: C
 
 
 @pytest.mark.parametrize("rate", [SLOWEST, FASTEST])
-def test_a_pace_that_pacing_put_where_it_is_stays_there(bench: Bench, rate: float) -> None:
+def test_a_pace_set_by_pacing_stays(bench: Bench, rate: float) -> None:
     bench.add(rate=rate)
     for _ in range(110):
         bench.submit()
@@ -78,9 +78,7 @@ def test_a_pace_that_pacing_put_where_it_is_stays_there(bench: Bench, rate: floa
     assert before > bench.clock.now
 
 
-def test_what_another_put_there_a_moment_after_our_now_stays_there(
-    bench: Bench, soc: Destination, clock: Clock
-) -> None:
+def test_a_time_set_by_another_just_after_our_now_stays(bench: Bench, soc: Destination, clock: Clock) -> None:
     clock.advance(5)
     bench.submit()
     bench.add(name="slow", timeout_ms=120_000)
@@ -94,7 +92,7 @@ def test_what_another_put_there_a_moment_after_our_now_stays_there(
     assert bench.all_progress() == before
 
 
-def test_what_the_lifecycle_put_where_it_is_stays_there(bench: Bench, soc: Destination, clock: Clock) -> None:
+def test_times_set_by_the_lifecycle_stay(bench: Bench, soc: Destination, clock: Clock) -> None:
     for seen in ({}, {"retry_after_ms": 6 * HOUR}):
         bench.submit()
         bench.finish(bench.claim_one(), Outcome.REJECTED, fraction=0.999, **seen)

@@ -1,4 +1,4 @@
-"""An attempt ended: what came back is kept, and only the holder of the lease may say so."""
+"""A finish stores the response of an attempt. Only the holder of the lease may finish it."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def test_a_delivered_delivery_is_done(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("soc")
 @pytest.mark.parametrize("outcome", FAILURES)
-def test_whatever_the_failure_it_is_tried_again_later(bench: Bench, outcome: Outcome) -> None:
+def test_every_failure_is_retried(bench: Bench, outcome: Outcome) -> None:
     [delivery] = bench.submit()
     finished = bench.finish(bench.claim_one(), outcome)
     assert finished.progress == bench.progress(delivery)
@@ -48,7 +48,7 @@ def test_whatever_the_failure_it_is_tried_again_later(bench: Bench, outcome: Out
 
 
 @pytest.mark.usefixtures("soc")
-def test_what_came_back_is_kept_with_the_attempt(bench: Bench) -> None:
+def test_the_response_is_stored_with_the_attempt(bench: Bench) -> None:
     bench.submit()
     body = bytes(range(256))
     bench.finish(
@@ -86,7 +86,9 @@ def test_what_came_back_is_kept_with_the_attempt(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_delivery_fails_for_good_after_eleven_attempts_with_the_delays_of_the_policy(bench: Bench) -> None:
+def test_a_delivery_fails_permanently_after_eleven_attempts_with_the_delays_of_the_policy(
+    bench: Bench,
+) -> None:
     [delivery] = bench.submit()
     waited: list[int] = []
     while not (finished := bench.finish(bench.claim_one(), Outcome.TIMEOUT)).exhausted:
@@ -113,7 +115,7 @@ def test_a_delivery_fails_for_good_after_eleven_attempts_with_the_delays_of_the_
         (0.0, 10**12, 6 * 3600 * 1000),
     ],
 )
-def test_the_retry_waits_for_its_own_delay_or_as_long_as_the_receiver_asks(
+def test_a_retry_waits_for_the_longer_of_its_delay_and_retry_after(
     bench: Bench, fraction: float, asked: int | None, delay: int
 ) -> None:
     [delivery] = bench.submit()
@@ -128,12 +130,12 @@ def test_a_test_alert_gets_one_attempt(bench: Bench) -> None:
     assert bench.progress(delivery).state is State.FAILED
 
 
-# --- shut down in the middle ---
+# --- interrupted by a shutdown ---
 
 
 @pytest.mark.usefixtures("soc")
 @pytest.mark.parametrize("test", [False, True])
-def test_an_interrupted_attempt_is_given_back_but_keeps_its_row_and_number(
+def test_an_interrupted_attempt_does_not_count_but_keeps_its_row_and_number(
     bench: Bench, *, test: bool
 ) -> None:
     [delivery] = bench.submit(test=test)
@@ -147,7 +149,7 @@ def test_an_interrupted_attempt_is_given_back_but_keeps_its_row_and_number(
 
 
 @pytest.mark.usefixtures("soc")
-def test_interrupted_attempts_do_not_use_the_budget_up(bench: Bench) -> None:
+def test_interrupted_attempts_do_not_use_up_retries(bench: Bench) -> None:
     [delivery] = bench.submit()
     for _ in range(20):
         bench.finish(bench.claim_one(), Outcome.INTERRUPTED)
@@ -160,7 +162,7 @@ def test_interrupted_attempts_do_not_use_the_budget_up(bench: Bench) -> None:
 
 @pytest.mark.usefixtures("soc")
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
-def test_a_finish_with_a_lease_that_is_no_longer_ours_changes_nothing(bench: Bench, outcome: Outcome) -> None:
+def test_a_finish_with_a_lost_lease_changes_nothing(bench: Bench, outcome: Outcome) -> None:
     bench.submit()
     late = bench.claim_one()
     bench.clock.advance(LEASE)
@@ -187,7 +189,7 @@ def test_a_second_finish_of_the_same_claim_changes_nothing(
 
 @pytest.mark.parametrize("outcome", [Outcome.DELIVERED, Outcome.REJECTED, Outcome.INTERRUPTED])
 @pytest.mark.parametrize("retries", [0, 1])
-def test_a_finish_whose_commit_was_never_heard_of_is_told_as_it_was_recorded(
+def test_a_finish_whose_commit_was_in_doubt_is_returned_as_recorded(
     bench: Bench, soc: Destination, outcome: Outcome, retries: int
 ) -> None:
     policy = RetryPolicy(delays_ms=(5_000,) * retries)
@@ -205,7 +207,7 @@ def test_a_finish_whose_commit_was_never_heard_of_is_told_as_it_was_recorded(
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_finish_whose_transaction_failed_and_which_was_overtaken_is_late(bench: Bench) -> None:
+def test_a_failed_finish_that_was_overtaken_is_late(bench: Bench) -> None:
     bench.submit()
     late = bench.claim_one()
     bench.clock.advance(LEASE)
@@ -229,7 +231,7 @@ def test_of_two_finishes_of_one_claim_in_one_transaction_the_first_counts(bench:
 
 
 @pytest.mark.usefixtures("soc")
-def test_in_one_transaction_a_stale_finish_does_not_stand_in_the_way_of_a_good_one(bench: Bench) -> None:
+def test_a_stale_finish_does_not_block_a_good_one_in_the_same_transaction(bench: Bench) -> None:
     [delivery] = bench.submit()
     late = bench.claim_one()
     bench.clock.advance(LEASE)
@@ -241,7 +243,7 @@ def test_in_one_transaction_a_stale_finish_does_not_stand_in_the_way_of_a_good_o
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_finish_after_the_lease_ran_out_counts_while_nobody_else_has_claimed(bench: Bench) -> None:
+def test_a_finish_after_the_lease_expired_counts_if_no_one_else_claimed(bench: Bench) -> None:
     [delivery] = bench.submit()
     claim = bench.claim_one()
     bench.clock.advance(10 * LEASE)
@@ -266,11 +268,11 @@ def test_each_delivery_of_a_batch_ends_its_own_way(bench: Bench) -> None:
     ]
 
 
-def test_no_finishes_are_no_trouble(bench: Bench) -> None:
+def test_an_empty_batch_of_finishes_is_accepted(bench: Bench) -> None:
     assert write(bench.store, outbox.finish, [], bench.policy) == []
 
 
-# --- a destination deleted meanwhile ---
+# --- a destination deleted in the meantime ---
 
 
 @pytest.mark.parametrize(
@@ -281,7 +283,7 @@ def test_no_finishes_are_no_trouble(bench: Bench) -> None:
         (Outcome.INTERRUPTED, State.CANCELLED, False),
     ],
 )
-def test_what_a_deleted_destination_left_in_flight_is_not_tried_again(
+def test_a_delivery_in_flight_to_a_deleted_destination_is_not_retried(
     bench: Bench, soc: Destination, outcome: Outcome, state: State, *, exhausted: bool
 ) -> None:
     [delivery] = bench.submit()
@@ -293,11 +295,11 @@ def test_what_a_deleted_destination_left_in_flight_is_not_tried_again(
     assert bench.history(delivery) == [(1, 1, outcome)]
 
 
-# --- beside others ---
+# --- concurrent finishes ---
 
 
-def test_on_postgresql_rows_are_locked_in_one_order_whoever_locks_them(tmp_path: Path, clock: Clock) -> None:
-    """Else two transactions could wait for each other: here one waits for the first row, the second free."""
+def test_postgresql_locks_rows_in_a_fixed_order(tmp_path: Path, clock: Clock) -> None:
+    """Any other order could deadlock. Here a transaction waits for the first row; the second is free."""
     address = new_database("postgresql", tmp_path)
     with Store(Postgres(address, clock)) as store, psycopg.connect(address) as other:
         bench = Bench(store, clock)
@@ -305,7 +307,7 @@ def test_on_postgresql_rows_are_locked_in_one_order_whoever_locks_them(tmp_path:
         for _ in range(2):
             bench.submit()
         first, second = sorted(bench.claim().claims, key=lambda claim: claim.delivery_id)
-        # Written anew, it lies behind the second: read from end to end, the second comes first.
+        # Rewritten, the first row lies behind the second, so a scan reads the second first.
         write(store, lambda tx: tx.db.execute_sql("UPDATE delivery SET round = 1 WHERE id = 1"))
         other.execute("SELECT id FROM delivery WHERE id = %s FOR UPDATE", (first.delivery_id,))
 

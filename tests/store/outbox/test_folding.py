@@ -1,4 +1,4 @@
-"""Of a storm one alert is delivered and each is stored, whoever submits it, whatever becomes of the first."""
+"""One alert of a storm is delivered and all are stored, whoever submits them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ WINDOW = 10 * MINUTE
 
 @pytest.fixture
 def pager(bench: Bench) -> Destination:
-    """A destination at which alerts fold for ten minutes."""
+    """A destination with a fold window of ten minutes."""
     return bench.add(name="pager", fold_ms=WINDOW)
 
 
@@ -52,7 +52,7 @@ def delivered(bench: Bench) -> int:
     return bench.rows("SELECT count(*) FROM delivery")[0][0]
 
 
-def test_of_a_storm_one_is_delivered_and_each_is_stored(bench: Bench, pager: Destination) -> None:
+def test_one_alert_of_a_storm_is_delivered_and_all_are_stored(bench: Bench, pager: Destination) -> None:
     storm = [alert() for _ in range(37)]
     receipts = write(bench.store, outbox.submit, storm[:20]) + [bench.receive(one) for one in storm[20:]]
 
@@ -71,7 +71,7 @@ def test_of_a_storm_one_is_delivered_and_each_is_stored(bench: Bench, pager: Des
     assert bench.store.read(broken).result() == []
 
 
-def test_folding_is_each_destinations_own(bench: Bench, pager: Destination) -> None:
+def test_each_destination_folds_separately(bench: Bench, pager: Destination) -> None:
     archive = bench.add(name="archive")
     bench.receive(alert())
     again = bench.receive(alert())
@@ -79,7 +79,7 @@ def test_folding_is_each_destinations_own(bench: Bench, pager: Destination) -> N
     assert [destination for destination, _ in again.folded] == [pager]
 
 
-def test_a_window_is_not_prolonged_by_what_folds_into_it(bench: Bench, pager: Destination) -> None:
+def test_folding_does_not_prolong_a_window(bench: Bench, pager: Destination) -> None:
     for _ in range(25):
         bench.receive(alert())
         bench.clock.advance(MINUTE)
@@ -87,7 +87,7 @@ def test_a_window_is_not_prolonged_by_what_folds_into_it(bench: Bench, pager: De
 
 
 @pytest.mark.usefixtures("pager")
-def test_what_is_worse_than_the_first_is_delivered(bench: Bench) -> None:
+def test_a_more_severe_alert_is_delivered(bench: Bench) -> None:
     sent = [Severity.LOW, Severity.LOW, Severity.CRITICAL, Severity.LOW, Severity.CRITICAL]
     together = write(bench.store, outbox.submit, [alert(severity=severity) for severity in sent])
     assert [len(one.deliveries) for one in together if isinstance(one, Receipt)] == [1, 0, 1, 0, 0]
@@ -99,13 +99,13 @@ def test_a_test_alert_never_folds(bench: Bench) -> None:
     assert len(bench.receive(alert()).deliveries) == 1
 
 
-def test_what_names_the_destination_folds_too(bench: Bench, pager: Destination) -> None:
+def test_an_alert_that_names_the_destination_folds_too(bench: Bench, pager: Destination) -> None:
     assert [len(bench.receive(alert(destinations=("pager",))).deliveries) for _ in range(2)] == [1, 0]
 
 
 @pytest.mark.usefixtures("pager")
 @pytest.mark.parametrize("end", ["failed", "cancelled"])
-def test_nothing_folds_into_what_nobody_got(bench: Bench, end: str) -> None:
+def test_nothing_folds_into_a_failed_or_cancelled_delivery(bench: Bench, end: str) -> None:
     [delivery] = bench.submit()
     if end == "failed":
         bench.fail_until_exhausted()
@@ -117,7 +117,7 @@ def test_nothing_folds_into_what_nobody_got(bench: Bench, end: str) -> None:
 
 
 @pytest.mark.usefixtures("pager")
-def test_what_folded_is_known_when_it_comes_again(bench: Bench) -> None:
+def test_a_repeat_of_a_folded_alert_is_recognized(bench: Bench) -> None:
     first, second = alert(), alert(destinations=("pager",))
     bench.receive(first)
     stored, again = bench.receive(second), bench.receive(second)
@@ -125,7 +125,7 @@ def test_what_folded_is_known_when_it_comes_again(bench: Bench) -> None:
     assert again.folded == stored.folded == ((again.folded[0][0], first.alert_id),)
 
 
-def test_what_folded_can_be_sent_on_its_own_once(bench: Bench, pager: Destination) -> None:
+def test_a_folded_alert_can_be_sent_separately_once(bench: Bench, pager: Destination) -> None:
     bench.receive(alert())
     receipt = bench.receive(alert())
     [fold] = details(bench, receipt.alert_id).folds
@@ -141,7 +141,7 @@ def test_what_folded_can_be_sent_on_its_own_once(bench: Bench, pager: Destinatio
     assert bench.claim().claims[-1].alert.alert_id == receipt.alert_id
 
 
-def test_to_a_destination_that_is_gone_nothing_folded_is_sent(bench: Bench, pager: Destination) -> None:
+def test_a_folded_alert_is_not_sent_to_a_deleted_destination(bench: Bench, pager: Destination) -> None:
     bench.receive(alert())
     [fold] = details(bench, bench.receive(alert()).alert_id).folds
     bench.delete(pager)
@@ -152,7 +152,7 @@ def test_to_a_destination_that_is_gone_nothing_folded_is_sent(bench: Bench, page
     }
 
 
-def test_what_folded_is_found_by_its_state_and_destination(bench: Bench, pager: Destination) -> None:
+def test_folded_alerts_are_found_by_state_and_destination(bench: Bench, pager: Destination) -> None:
     bench.add(name="archive")
     opener = bench.receive(alert())
     folded = [bench.receive(alert()).alert_id for _ in range(3)]
@@ -171,7 +171,7 @@ def test_what_folded_is_found_by_its_state_and_destination(bench: Bench, pager: 
     assert len(ids) == 3
 
 
-def test_what_folded_is_found_by_the_failure_of_the_first(bench: Bench, pager: Destination) -> None:
+def test_folded_alerts_are_found_by_the_failure_of_the_opener(bench: Bench, pager: Destination) -> None:
     bench.add(name="archive")
     opener = bench.receive(alert(severity=Severity.HIGH, destinations=("pager",)))
     for _ in range(3):
@@ -194,7 +194,7 @@ def test_what_folded_is_found_by_the_failure_of_the_first(bench: Bench, pager: D
     assert found("state:failed") == []
 
 
-def test_the_last_that_folded_are_read_with_the_first(bench: Bench, pager: Destination) -> None:
+def test_the_last_folded_alerts_are_read_with_the_opener(bench: Bench, pager: Destination) -> None:
     first = bench.receive(alert())
     folded = [bench.receive(alert()).alert_id for _ in range(25)]
     [delivery] = details(bench, first.alert_id).deliveries
@@ -202,7 +202,7 @@ def test_the_last_that_folded_are_read_with_the_first(bench: Bench, pager: Desti
     assert delivery.row.folded == 25
 
 
-def test_when_the_first_is_pruned_what_folded_stays(bench: Bench, pager: Destination) -> None:
+def test_folded_alerts_stay_when_the_opener_is_pruned(bench: Bench, pager: Destination) -> None:
     first = bench.receive(alert(created_at=NOW - WINDOW))
     folded = bench.receive(alert()).alert_id
     bench.finish(bench.claim_one())
@@ -215,7 +215,7 @@ def test_when_the_first_is_pruned_what_folded_stays(bench: Bench, pager: Destina
 
 
 def storm_from(store: Store, count: int) -> list[Receipt]:
-    """Pairs of alerts, now in one order, now in the other."""
+    """Submit pairs of alerts in alternating order."""
     receipts: list[Any] = []
     for number in range(count):
         pair = [alert(), alert(title="another")]
@@ -223,7 +223,7 @@ def storm_from(store: Store, count: int) -> list[Receipt]:
     return receipts
 
 
-def test_of_storms_submitted_at_once_one_is_delivered(engine: str, tmp_path: Path) -> None:
+def test_one_alert_of_concurrent_storms_is_delivered(engine: str, tmp_path: Path) -> None:
     address, clock = new_database(engine, tmp_path), Clock()
     with Store(strategy(engine, address, clock)) as first, Store(strategy(engine, address, clock)) as second:
         bench = Bench(first, clock)
@@ -238,11 +238,11 @@ def test_of_storms_submitted_at_once_one_is_delivered(engine: str, tmp_path: Pat
         assert {number for _, number in numbers} == set(range(1, 80))
 
 
-def test_on_postgresql_a_prune_and_who_folds_into_what_goes_do_not_wait_for_each_other(
+def test_a_prune_and_a_fold_do_not_deadlock_on_postgresql(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who submits holds a window, then refers to its delivery; a prune takes them in the same order."""
-    monkeypatch.setattr(database, "_DEADLOCKS", 0)  # begun anew, it would come through in any order
+    """A submit locks a window, then refers to its delivery. A prune locks them in the same order."""
+    monkeypatch.setattr(database, "_DEADLOCKS", 0)  # a retry would hide a deadlock
     address, clock = new_database("postgresql", tmp_path), Clock()
     with Store(strategy("postgresql", address, clock)) as store, psycopg.connect(address) as other:
         bench = Bench(store, clock)
@@ -251,17 +251,17 @@ def test_on_postgresql_a_prune_and_who_folds_into_what_goes_do_not_wait_for_each
         bench.finish(bench.claim_one())
         bench.receive(alert(destinations=()))
         clock.advance(MINUTE)
-        other.execute("SELECT id FROM fold_window FOR NO KEY UPDATE")  # as who submits does
+        other.execute("SELECT id FROM fold_window FOR NO KEY UPDATE")  # like a submit
 
         pruning = store.write(prune.step, clock.now, ["delivered"], after=0, limit=100)
         bench.until_waiting(1)
         other.execute("SET lock_timeout = '3s'")
-        other.execute("SELECT id FROM delivery FOR KEY SHARE")  # as a new fold that refers to it does
+        other.execute("SELECT id FROM delivery FOR KEY SHARE")  # like a new fold that refers to it
         other.commit()
         assert pruning.result().alerts == 1
 
 
-def test_on_postgresql_what_is_sent_by_hand_while_it_is_pruned_is_there_no_more(tmp_path: Path) -> None:
+def test_a_fold_that_is_pruned_while_it_is_sent_no_longer_exists_on_postgresql(tmp_path: Path) -> None:
     address = new_database("postgresql", tmp_path)
     with Store(strategy("postgresql", address, Clock())) as store, psycopg.connect(address) as pruning:
         bench = Bench(store, Clock())
@@ -276,8 +276,8 @@ def test_on_postgresql_what_is_sent_by_hand_while_it_is_pruned_is_there_no_more(
         assert str(sending.result()[fold]) == "it no longer exists"
 
 
-def test_on_postgresql_who_finds_a_window_pruned_makes_it_anew_holding_none(tmp_path: Path) -> None:
-    """Else who made the first meanwhile, and comes to the second, would wait for him, and he for that one."""
+def test_a_pruned_window_is_inserted_again_without_holding_locks_on_postgresql(tmp_path: Path) -> None:
+    """Otherwise another submit that inserted the first window would deadlock with it at the second."""
     address, clock = new_database("postgresql", tmp_path), Clock()
     with (
         Store(strategy("postgresql", address, clock)) as store,
@@ -298,7 +298,7 @@ def test_on_postgresql_who_finds_a_window_pruned_makes_it_anew_holding_none(tmp_
         pruning.execute("DELETE FROM fold_window WHERE key = %s", (first,))
         pruning.commit()
         made = "INSERT INTO fold_window (key, opened_at, severity, folded) VALUES (%s, 0, 'INFO', 0)"
-        beside.execute("SET deadlock_timeout = '100ms'")  # so that it would be this one that is ended
+        beside.execute("SET deadlock_timeout = '100ms'")  # so that the server would end this one
         beside.execute(made, (first,))
         holding.commit()
         beside.execute(lock, (second,))
@@ -320,9 +320,7 @@ steps = st.lists(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps)
-def test_each_is_delivered_or_folded_into_one_that_was_shortly_before(
-    bench: Bench, steps: Sequence[Any]
-) -> None:
+def test_each_alert_is_delivered_or_folded_into_a_recent_one(bench: Bench, steps: Sequence[Any]) -> None:
     target = bench.add(name=f"d{len(bench.rows('SELECT id FROM destination'))}", fold_ms=WINDOW)
     openers: dict[str, tuple[str, int, Severity]] = {}
     dead: set[str] = set()
@@ -369,7 +367,7 @@ def end_one(bench: Bench, how: str, which: tuple[int, str], dead: set[str]) -> N
     dead.add(alert_id)
 
 
-def test_folding_is_a_setting_like_any_other(bench: Bench, pager: Destination) -> None:
+def test_folding_is_stored_with_the_destination(bench: Bench, pager: Destination) -> None:
     stored = bench.store.read(destinations.find, pager.id).result()
     assert stored == pager
     assert stored is not None

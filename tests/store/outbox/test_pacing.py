@@ -1,4 +1,4 @@
-"""A destination with a rate limit gets what waits for it at that rate, and no other waits for it."""
+"""A destination with a rate limit receives its queue at that rate, and no other destination waits."""
 
 import pytest
 
@@ -10,12 +10,12 @@ from tui.domain.lifecycle import Outcome
 
 @pytest.fixture
 def slow(bench: Bench) -> None:
-    """Takes two requests a second."""
+    """A destination with a limit of two requests per second."""
     bench.add(name="slow", rate=2.0)
 
 
 @pytest.mark.usefixtures("slow")
-def test_its_queue_drains_at_its_rate(bench: Bench) -> None:
+def test_a_queue_drains_at_the_rate_of_its_destination(bench: Bench) -> None:
     for _ in range(5):
         bench.submit()
     started = []
@@ -28,7 +28,7 @@ def test_its_queue_drains_at_its_rate(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-def test_retries_count_as_well(bench: Bench) -> None:
+def test_retries_count_towards_the_rate(bench: Bench) -> None:
     bench.submit()
     bench.finish(bench.claim_one(), Outcome.REJECTED)
     bench.clock.advance(5_000)
@@ -59,7 +59,7 @@ def test_the_most_urgent_goes_first(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("slow")
-def test_it_says_when_the_next_may_go(bench: Bench) -> None:
+def test_a_claim_returns_when_the_next_delivery_may_go(bench: Bench) -> None:
     for _ in range(2):
         bench.submit()
     bench.claim()

@@ -20,10 +20,10 @@ from tui.store.engine.postgres import Postgres
 from tui.store.outbox import Group, Receipt, Rejected
 
 PATIENCE_S = 4
-"""Less than a transaction waits for a lock."""
+"""Shorter than the lock timeout of a transaction."""
 
 
-def test_an_alert_becomes_a_delivery_for_each_destination_that_takes_it(bench: Bench) -> None:
+def test_an_alert_becomes_a_delivery_per_matching_destination(bench: Bench) -> None:
     soc = bench.add(name="soc")
     paused = bench.add(name="pager", paused=True)
     bench.add(name="policies", alert_types=frozenset({AlertType.POLICY}))
@@ -47,7 +47,7 @@ def test_a_delivery_begins_scheduled_for_now(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_what_was_sent_in_is_what_is_sent_out(bench: Bench) -> None:
+def test_a_stored_alert_is_read_back_unchanged(bench: Bench) -> None:
     sent = alert(
         severity=Severity.LOW,
         type=AlertType.RULE_ERROR,
@@ -81,7 +81,7 @@ def test_an_alert_that_names_destinations_goes_to_exactly_those(bench: Bench) ->
         ({"severity": Severity.LOW}, "no destination takes severity LOW"),
     ],
 )
-def test_an_alert_that_goes_nowhere_is_kept_with_the_reason(
+def test_an_alert_that_matches_no_destination_is_stored_with_the_reason(
     bench: Bench, changes: dict[str, object], reason: str
 ) -> None:
     bench.add(severities=frozenset({Severity.HIGH}))
@@ -90,13 +90,13 @@ def test_an_alert_that_goes_nowhere_is_kept_with_the_reason(
 
 
 @pytest.mark.usefixtures("soc")
-def test_an_alert_that_goes_somewhere_keeps_no_reason(bench: Bench) -> None:
+def test_a_routed_alert_has_no_reason(bench: Bench) -> None:
     bench.submit()
     assert bench.rows("SELECT not_routed FROM alert") == [(None,)]
 
 
 @pytest.mark.usefixtures("soc")
-def test_of_an_alert_that_names_an_unknown_destination_nothing_is_stored(bench: Bench) -> None:
+def test_an_alert_that_names_an_unknown_destination_is_not_stored(bench: Bench) -> None:
     good, bad, also_good = alert(), alert(destinations=("soc", "nowhere")), alert()
     answers = write(bench.store, outbox.submit, [good, bad, also_good])
     assert [type(answer) for answer in answers] == [Receipt, Unknown, Receipt]
@@ -114,10 +114,8 @@ def submit_each(bench: Bench, *alerts: Alert, together: bool) -> list[Receipt | 
 
 
 @ONE_BY_ONE
-def test_an_alert_that_comes_again_is_known_and_stored_once(
-    bench: Bench, soc: Destination, *, together: bool
-) -> None:
-    """Its sender did not hear that it was stored. Of its time it may have brought none, and got ours."""
+def test_a_repeat_is_recognized_and_stored_once(bench: Bench, soc: Destination, *, together: bool) -> None:
+    """Its sender did not learn that it was stored. It may have no time of its own and gets ours."""
     first, again = alert(alert_id="a-1", title="first"), alert(alert_id="a-1", title="first", created_at=7)
 
     answers = submit_each(bench, first, again, together=together)
@@ -128,10 +126,7 @@ def test_an_alert_that_comes_again_is_known_and_stored_once(
     assert bench.rows("SELECT count(*) FROM delivery") == [(1,)]
 
 
-@ONE_BY_ONE
-def test_a_receipt_says_whether_the_alert_was_already_stored(
-    bench: Bench, soc: Destination, *, together: bool
-) -> None:
+def test_a_receipt_says_whether_the_alert_is_a_repeat(bench: Bench, soc: Destination) -> None:
     sent = alert()
     receipts = submit_each(bench, sent, sent, together=together)
     assert all(isinstance(receipt, Receipt) for receipt in receipts)
@@ -168,7 +163,7 @@ def test_an_alert_with_the_id_of_another_is_refused(
     assert bench.rows("SELECT count(*) FROM delivery") == [(2,)]
 
 
-def test_an_alert_that_names_its_destinations_comes_again(bench: Bench, soc: Destination) -> None:
+def test_a_repeat_may_name_its_destinations(bench: Bench, soc: Destination) -> None:
     bench.add(name="pager")
     sent = alert(destinations=("soc",))
     bench.receive(sent)
@@ -176,7 +171,7 @@ def test_an_alert_that_names_its_destinations_comes_again(bench: Bench, soc: Des
     assert bench.receive(replace(sent, destinations=None)).repeated
 
 
-def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> None:
+def test_a_group_is_stored_completely_or_not_at_all(bench: Bench, soc: Destination) -> None:
     known = alert(title="known")
     bench.receive(known)
     groups = [
@@ -201,7 +196,7 @@ def test_of_a_group_all_is_stored_or_nothing(bench: Bench, soc: Destination) -> 
     assert bench.rows("SELECT count(*) FROM delivery") == [(3,)]
 
 
-def test_an_alert_known_by_its_id_alone_comes_again_in_other_words(bench: Bench, soc: Destination) -> None:
+def test_a_repeat_known_by_its_id_may_differ(bench: Bench, soc: Destination) -> None:
     first, again = alert(alert_id="a-1", title="91 %"), alert(alert_id="a-1", title="92 %")
     [stored] = write(bench.store, outbox.submit, [first], {"a-1"})
     [known] = write(bench.store, outbox.submit, [again], {"a-1"})
@@ -211,7 +206,7 @@ def test_an_alert_known_by_its_id_alone_comes_again_in_other_words(bench: Bench,
     assert bench.rows("SELECT title FROM alert") == [("91 %",)]
 
 
-def test_an_id_that_a_refused_group_wanted_is_free(bench: Bench, soc: Destination) -> None:
+def test_an_id_of_a_rejected_group_is_free(bench: Bench, soc: Destination) -> None:
     wanted = alert(alert_id="a-1")
     groups = [Group([wanted, alert(destinations=("nowhere",))]), Group([wanted])]
     refused, stored = write(bench.store, outbox.submit_groups, groups)
@@ -219,14 +214,14 @@ def test_an_id_that_a_refused_group_wanted_is_free(bench: Bench, soc: Destinatio
     assert isinstance(stored, list)
 
 
-def test_an_alert_refused_for_its_destination_leaves_its_id_free(bench: Bench, soc: Destination) -> None:
+def test_an_id_of_an_alert_with_an_unknown_destination_is_free(bench: Bench, soc: Destination) -> None:
     refused, sent = alert(alert_id="a-1", destinations=("nowhere",)), alert(alert_id="a-1")
     answers = write(bench.store, outbox.submit, [refused, sent])
     assert [type(answer) for answer in answers] == [Unknown, Receipt]
 
 
 @pytest.mark.usefixtures("soc")
-def test_urgency_runs_from_a_test_alert_over_critical_to_info(bench: Bench) -> None:
+def test_urgency_decreases_from_test_alerts_over_critical_to_info(bench: Bench) -> None:
     bench.submit(severity=Severity.INFO, test=True)
     for severity in sorted(Severity, key=lambda severity: -severity.rank):
         bench.submit(severity=severity)
@@ -243,20 +238,20 @@ def test_webhook_ids_differ_and_grow_with_time(bench: Bench) -> None:
     assert all(len(key) == len("dlv_") + 31 and key.startswith("dlv_") for key in ids)
 
 
-def test_a_deleted_destination_gets_nothing_more(bench: Bench, soc: Destination) -> None:
+def test_a_deleted_destination_gets_no_deliveries(bench: Bench, soc: Destination) -> None:
     bench.delete(soc)
     assert bench.submit() == []
     assert bench.rows("SELECT not_routed FROM alert") == [("there was no destination yet",)]
 
 
 class Never(Exception):
-    """Ends a transaction that is not to be committed."""
+    """Rolls a transaction back."""
 
 
-def test_on_postgresql_the_same_alerts_in_another_order_at_once_are_stored_once(
+def test_concurrent_repeats_in_another_order_are_stored_once_on_postgresql(
     tmp_path: Path, clock: Clock
 ) -> None:
-    """Each waits for an id that the other has just inserted; the server ends one, which then begins anew."""
+    """Each waits for an id that the other just inserted. The server ends one, which is retried."""
     address = new_database("postgresql", tmp_path)
     stores = [Store(Postgres(address, clock)) for _ in range(3)]
     with contextlib.ExitStack() as closing:
@@ -288,5 +283,5 @@ def test_on_postgresql_the_same_alerts_in_another_order_at_once_are_stored_once(
         assert bench.rows("SELECT count(*) FROM delivery") == [(3,)]
 
 
-def test_no_alerts_are_no_trouble(bench: Bench) -> None:
+def test_an_empty_submit_is_accepted(bench: Bench) -> None:
     assert write(bench.store, outbox.submit, []) == []

@@ -1,4 +1,4 @@
-"""Attempts counted by how they ended: in the database, by its index alone."""
+"""Attempts are counted by outcome in the database, from the index alone."""
 
 from tests.conftest import NOW, Clock
 from tests.store.bench import Bench
@@ -12,7 +12,7 @@ BEFORE = Span(THIS.first - 1, 1)
 
 
 def end(bench: Bench, outcome: Outcome, ended_at: int, duration_ms: int) -> None:
-    """One attempt at a delivery of its own."""
+    """Finish one attempt of a new delivery."""
     bench.submit()
     (claim,) = bench.claim().claims
     bench.finish(claim, outcome, ended_at=ended_at, duration_ms=duration_ms)
@@ -33,7 +33,7 @@ def test_attempts_are_counted_by_destination_outcome_and_duration(store: Store, 
     assert before == [Ended(soc, Outcome.DELIVERED, 990, 1)]
 
 
-def test_what_was_abandoned_has_no_duration(store: Store, bench: Bench, clock: Clock) -> None:
+def test_an_abandoned_attempt_has_no_duration(store: Store, bench: Bench, clock: Clock) -> None:
     bench.add()
     bench.submit()
     bench.claim()
@@ -43,7 +43,7 @@ def test_what_was_abandoned_has_no_duration(store: Store, bench: Bench, clock: C
     assert [(end.outcome, end.duration_ms, end.times) for end in ended] == [(Outcome.ABANDONED, None, 1)]
 
 
-def test_names_are_told_of_deleted_destinations_too(store: Store, bench: Bench) -> None:
+def test_names_include_those_of_deleted_destinations(store: Store, bench: Bench) -> None:
     soc, pager = bench.add(name="soc"), bench.add(name="Pager")
     bench.delete(soc)
     names = store.read(activity.destination_names).result()

@@ -1,4 +1,4 @@
-"""The store keeps count of how each destination fares."""
+"""The store counts failures per destination."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def row(bench: Bench) -> DestinationRow:
 
 
 def end(bench: Bench, *outcomes: Outcome, policy: RetryPolicy = NO_RETRIES, **seen: object) -> None:
-    """One delivery for each outcome, all recorded together, in this order."""
+    """Finish one delivery per outcome, all in one transaction, in this order."""
     for _ in outcomes:
         bench.submit()
     claims = bench.claim().claims
@@ -31,7 +31,7 @@ def end(bench: Bench, *outcomes: Outcome, policy: RetryPolicy = NO_RETRIES, **se
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_destination_is_failing_after_ten_exhausted_deliveries_and_until_one_gets_through(
+def test_a_destination_is_failing_from_ten_exhausted_deliveries_until_one_is_delivered(
     bench: Bench,
 ) -> None:
     end(bench, *[Outcome.REJECTED] * (FAILING_AFTER - 1))
@@ -43,7 +43,7 @@ def test_a_destination_is_failing_after_ten_exhausted_deliveries_and_until_one_g
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_410_makes_it_failing_and_the_retries_go_on(bench: Bench) -> None:
+def test_a_410_marks_the_destination_as_failing_and_retries_continue(bench: Bench) -> None:
     end(bench, Outcome.REJECTED, policy=bench.policy, status_code=410)
     assert row(bench).health == Health(1, 0, NOW)
     bench.clock.advance(3_600_000)
@@ -51,7 +51,7 @@ def test_a_410_makes_it_failing_and_the_retries_go_on(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_finish_that_came_too_late_counts_for_nothing(bench: Bench) -> None:
+def test_a_late_finish_does_not_change_health(bench: Bench) -> None:
     bench.submit()
     late = bench.claim_one()
     bench.clock.advance(60_000)
@@ -60,7 +60,7 @@ def test_a_finish_that_came_too_late_counts_for_nothing(bench: Bench) -> None:
     assert row(bench).health == Health()
 
 
-def test_a_new_url_starts_anew_and_a_new_name_does_not(bench: Bench, soc: Destination) -> None:
+def test_a_new_url_resets_health_and_a_new_name_does_not(bench: Bench, soc: Destination) -> None:
     end(bench, Outcome.REJECTED, status_code=410)
     changed = Destination(**{**_fields(soc), "name": "renamed"})
     write(bench.store, destinations.edit, changed)
@@ -69,7 +69,7 @@ def test_a_new_url_starts_anew_and_a_new_name_does_not(bench: Bench, soc: Destin
     assert row(bench).health == Health()
 
 
-def test_what_the_old_url_answers_after_an_edit_says_nothing_of_the_new_one(
+def test_an_answer_of_the_old_url_does_not_change_the_health_of_the_new_one(
     bench: Bench, soc: Destination
 ) -> None:
     bench.submit()
@@ -83,7 +83,7 @@ def test_what_the_old_url_answers_after_an_edit_says_nothing_of_the_new_one(
 @pytest.mark.parametrize(
     ("outcome", "test"), [(Outcome.BLOCKED, False), (Outcome.REJECTED, True), (Outcome.BLOCKED, True)]
 )
-def test_neither_what_is_blocked_nor_a_failed_test_alert_counts(
+def test_blocked_attempts_and_failed_test_alerts_do_not_count(
     bench: Bench, outcome: Outcome, *, test: bool
 ) -> None:
     for _ in range(FAILING_AFTER):
@@ -96,7 +96,7 @@ def test_neither_what_is_blocked_nor_a_failed_test_alert_counts(
 
 
 @pytest.mark.usefixtures("soc")
-def test_a_test_alert_that_gets_through_lifts_it(bench: Bench) -> None:
+def test_a_delivered_test_alert_ends_the_failing_state(bench: Bench) -> None:
     end(bench, Outcome.REJECTED, status_code=410)
     bench.submit(test=True)
     bench.finish(bench.claim_one())
@@ -123,7 +123,7 @@ def test_the_record_of_a_day_leaves_out_what_is_older(bench: Bench) -> None:
 
 
 @pytest.mark.usefixtures("soc")
-def test_of_a_destination_never_used_there_is_no_record(bench: Bench) -> None:
+def test_an_unused_destination_has_no_record(bench: Bench) -> None:
     day = record_of_a_day(bench)
     assert (day.attempts, day.success, day.p95_ms) == (0, None, None)
 
@@ -144,7 +144,7 @@ def test_the_latest_attempts_come_newest_first_with_their_alerts(bench: Bench) -
 
 
 @pytest.mark.usefixtures("soc")
-def test_only_the_last_thirty_attempts_make_the_health_of_each(bench: Bench) -> None:
+def test_health_is_computed_from_the_last_thirty_attempts(bench: Bench) -> None:
     bench.add(name="pager", severities=frozenset())
     end(bench, *[Outcome.REJECTED] * 5, ended_at=NOW)
     for number in range(health.HEALTH_SPAN - 1):

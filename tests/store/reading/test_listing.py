@@ -1,4 +1,4 @@
-"""Lists of alerts: every filter finds the same on each engine, wherever a page of it begins."""
+"""Every filter lists the same alerts on each engine, wherever a page begins."""
 
 from collections.abc import Callable, Sequence
 from random import Random
@@ -32,7 +32,7 @@ TITLES = (
 
 @pytest.fixture
 def history(bench: Bench) -> Bench:
-    """Alerts of every kind, whose deliveries stand in every way."""
+    """Alerts of every kind with deliveries in every state."""
     random = Random(7)
     soc, pager = bench.add(name="soc"), bench.add(name="Ops team")
     alerts = [
@@ -121,7 +121,7 @@ FILTERS: dict[str, Matches] = {
 
 
 @pytest.mark.parametrize("text", FILTERS)
-def test_each_filter_finds_what_it_says_newest_first_and_counts_it(history: Bench, text: str) -> None:
+def test_each_filter_lists_and_counts_its_alerts_newest_first(history: Bench, text: str) -> None:
     wanted = [row for row in all_rows(history) if FILTERS[text](row)]
     assert page(history, text) == wanted
     assert count(history, text) == len(wanted)
@@ -129,7 +129,7 @@ def test_each_filter_finds_what_it_says_newest_first_and_counts_it(history: Benc
 
 
 @pytest.mark.parametrize("text", ["", "login", "severity:>=medium", "state:failed,unrouted", "to:soc"])
-def test_a_page_begins_at_any_key_and_goes_either_way(history: Bench, text: str) -> None:
+def test_a_page_begins_at_any_key_and_goes_in_either_direction(history: Bench, text: str) -> None:
     every = page(history, text)
     assert len(every) > 8
     for place, row in enumerate(every):
@@ -167,7 +167,7 @@ def test_a_page_begins_at_any_key_and_goes_either_way(history: Bench, text: str)
         ("aws", ["aws.root.login"]),
     ],
 )
-def test_a_word_is_found_by_how_it_begins_in_title_name_rule_and_id(
+def test_a_word_is_found_by_its_prefix_in_title_name_rule_and_id(
     history: Bench, text: str, found: Sequence[str]
 ) -> None:
     names = dict(history.rows("SELECT id, coalesce(name, '') FROM alert"))
@@ -182,7 +182,7 @@ def test_a_word_is_found_by_how_it_begins_in_title_name_rule_and_id(
     assert page(history, f"-{text}") == without
 
 
-def test_words_and_terms_hold_together(history: Bench) -> None:
+def test_words_and_terms_must_all_match(history: Bench) -> None:
     wanted = [
         row
         for row in all_rows(history)
@@ -194,7 +194,7 @@ def test_words_and_terms_hold_together(history: Bench) -> None:
     assert page(history, "root login 203 -bucket") == rest != []
 
 
-def test_a_tag_is_found_whole_whatever_its_case(history: Bench) -> None:
+def test_a_tag_matches_as_a_whole_ignoring_case(history: Bench) -> None:
     tagged = dict(history.rows("SELECT id, tags FROM alert"))
     rows = all_rows(history)
     assert page(history, "tag:AWS") == [row for row in rows if '"aws"' in tagged[row.key]]
@@ -204,7 +204,7 @@ def test_a_tag_is_found_whole_whatever_its_case(history: Bench) -> None:
     assert page(history, "tag:nothing,aws") == page(history, "tag:aws")
 
 
-def test_deliveries_are_meant_by_the_same_filter(history: Bench) -> None:
+def test_a_filter_selects_the_deliveries_of_the_alerts_it_lists(history: Bench) -> None:
     def meant(text: str) -> list[int]:
         return history.store.read(queries.matching_deliveries, parse_filter(text), NOW).result()
 
@@ -219,9 +219,9 @@ def test_deliveries_are_meant_by_the_same_filter(history: Bench) -> None:
 # --- what it costs
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])  # which tells its plan in words
+@pytest.mark.parametrize("engine", ["sqlite"])  # whose query plan is text
 @pytest.mark.parametrize("text", [*FILTERS, "login", "-login", "tag:aws", "login state:failed"])
-def test_no_filter_reads_an_alert_to_know_whether_it_matches(history: Bench, text: str) -> None:
+def test_no_filter_reads_rows_of_the_alert_table(history: Bench, text: str) -> None:
     def plan(db: Any) -> list[str]:
         steps: list[str] = []
         for source in sources(db, parse_filter(text), NOW):

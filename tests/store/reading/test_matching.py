@@ -1,4 +1,4 @@
-"""A filter means the same wherever it is asked: of an alert at hand, and on each engine."""
+"""A filter matches the same alerts in memory and on each engine."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tui.domain.text import storable
 from tui.store import outbox
 from tui.store.reading import listing
 
-# Little text of many kinds, so that what is asked for is often there, or nearly.
+# Short texts of many kinds, so that searches often match, or nearly do.
 WORDS = (
     *(
         "login",
@@ -86,7 +86,7 @@ def listed(bench: Bench, filter: Filter, after: int) -> list[str]:
 
 
 def store_them(bench: Bench, described: list[dict[str, Any]]) -> tuple[list[Alert], int]:
-    """The alerts, stored, and the key after which they stand."""
+    """Store the alerts and return the key before the first."""
     before = bench.store.read(listing.newest_key).result()
     alerts = [alert(destinations=(), **changes) for changes in described]
     write(bench.store, outbox.submit, alerts)
@@ -99,7 +99,7 @@ def store_them(bench: Bench, described: list[dict[str, Any]]) -> tuple[list[Aler
 @example([{"severity": Severity.LOW}], [parse_filter("-severity:>critical")])
 @example([{"title": "Okta", "rule_id": "BruteForce"}], [parse_filter('"okta brute"')])
 @example([{"title": "login", "alert_id": "a1", "tags": ("aws",)}], [parse_filter('"a1 aws" -tag:a')])
-def test_the_list_finds_exactly_what_matches_at_hand(
+def test_the_list_finds_exactly_the_alerts_that_match_in_memory(
     bench: Bench, described: list[dict[str, Any]], filters: list[Filter]
 ) -> None:
     alerts, before = store_them(bench, described)
@@ -116,7 +116,7 @@ def test_the_list_finds_exactly_what_matches_at_hand(
     st.frozensets(st.sampled_from(AlertType)),
     st.sampled_from(["", "tag:aws", "-tag:aws", "root", '"root login"', "-login severity:>=low", "log,in"]),
 )
-def test_what_a_destination_would_have_got_is_what_routing_gives_it(
+def test_the_preview_of_a_filter_agrees_with_routing(
     bench: Bench,
     described: list[dict[str, Any]],
     severities: frozenset[Severity],
@@ -140,7 +140,7 @@ def vars_of(one: Alert) -> dict[str, Any]:
     return {key: getattr(one, key) for key in one.__slots__ if key != "destinations"}
 
 
-def test_a_count_is_of_the_last_alerts_that_were_no_tests(bench: Bench) -> None:
+def test_the_preview_counts_the_last_alerts_that_are_not_tests(bench: Bench) -> None:
     def count(text: str, most: int) -> tuple[int, int]:
         return bench.store.read(listing.count_latest, parse_filter(text), NOW, most=most).result()
 
@@ -154,6 +154,6 @@ def test_a_count_is_of_the_last_alerts_that_were_no_tests(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("text", ["日本", "ﷺ", '"v1.2b"', "203.0.113.9", "bruteforce"])
-def test_what_an_alert_says_is_found_in_it(bench: Bench, text: str) -> None:
+def test_an_alert_is_found_by_every_word_in_it(bench: Bench, text: str) -> None:
     _, before = store_them(bench, [{"title": f"so: {text}!"}])
     assert listed(bench, parse_filter(text), before)

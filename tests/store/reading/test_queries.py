@@ -1,4 +1,4 @@
-"""An alert is found by its id, the start of it, or a webhook id."""
+"""An alert is found by its id, an id prefix, or a webhook id."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +20,14 @@ def find(bench: Bench, reference: str) -> str:
 
 
 @pytest.mark.parametrize("more", ["-1", "Z", "a", "é", "~", "日本"])
-def test_whatever_follows_the_start_of_an_id(bench: Bench, more: str) -> None:
+def test_an_alert_is_found_by_the_start_of_its_id(bench: Bench, more: str) -> None:
     for alert_id in ("Incident" + more, "incident" + more, "Incideny", "Incidens"):
         bench.receive(alert(alert_id=alert_id))
     assert find(bench, "Incident") == "Incident" + more
     assert find(bench, "Incident" + more) == "Incident" + more
 
 
-def test_the_start_of_several_is_refused(bench: Bench) -> None:
+def test_an_ambiguous_start_of_an_id_is_refused(bench: Bench) -> None:
     for alert_id in ("incident-1", "incident-2"):
         bench.receive(alert(alert_id=alert_id))
     with pytest.raises(Refused, match="several alerts start with 'incident'"):
@@ -36,7 +36,7 @@ def test_the_start_of_several_is_refused(bench: Bench) -> None:
         find(bench, "inciden")
 
 
-def test_failures_are_counted_without_those_of_tests(bench: Bench) -> None:
+def test_failed_test_alerts_are_not_counted(bench: Bench) -> None:
     bench.add()
     for test in (True, False, False):
         [delivery] = bench.submit(test=test)
@@ -52,7 +52,7 @@ def on_postgresql(tmp_path: Path, clock: Clock) -> Iterator[Bench]:
         yield Bench(store, clock)
 
 
-def test_on_postgresql_ids_are_in_the_order_of_bytes_whatever_the_database_s_language(
+def test_postgresql_orders_alert_ids_by_their_bytes_in_any_locale(
     on_postgresql: Bench,
 ) -> None:
     asked = (
@@ -62,7 +62,7 @@ def test_on_postgresql_ids_are_in_the_order_of_bytes_whatever_the_database_s_lan
     assert on_postgresql.rows(asked) == [("C",)]
 
 
-def test_on_postgresql_the_start_of_an_id_is_looked_up_in_the_index(on_postgresql: Bench) -> None:
+def test_postgresql_looks_up_the_start_of_an_id_in_the_index(on_postgresql: Bench) -> None:
     write(on_postgresql.store, lambda tx: tx.db.execute_sql(MANY))
     asked: list[tuple[str, Any]] = []
 

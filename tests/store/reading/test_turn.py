@@ -1,4 +1,4 @@
-"""When a delivery that waits may go to a destination with a rate limit."""
+"""When a pending delivery's turn comes at a destination with a rate limit."""
 
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
@@ -13,7 +13,7 @@ def turn_of(bench: Bench, delivery: int) -> Turn | None:
     return details.deliveries[0].turn
 
 
-def test_where_a_destination_has_a_rate_those_that_go_first_are_counted(bench: Bench) -> None:
+def test_the_turn_counts_the_deliveries_ahead_at_a_destination_with_a_rate_limit(bench: Bench) -> None:
     bench.add(rate=5.0)
     bench.submit(severity=Severity.INFO)
     [first] = bench.submit(severity=Severity.HIGH)
@@ -29,7 +29,7 @@ def test_where_a_destination_has_a_rate_those_that_go_first_are_counted(bench: B
     assert turns[2].comes_at(bench.clock()) == bench.clock() + 400
 
 
-def test_without_a_rate_or_under_way_there_is_no_turn_to_wait_for(bench: Bench) -> None:
+def test_there_is_no_turn_without_a_rate_limit_or_in_flight(bench: Bench) -> None:
     soc = bench.add(rate=5.0)
     bench.add(name="pager")
     [free] = bench.submit(destinations=("pager",))

@@ -1,4 +1,4 @@
-"""What `tocsin db check` finds out about rows that contradict each other, on both engines."""
+"""`tocsin db check` finds rows that contradict each other, on both engines."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tui.domain.lifecycle import Outcome
 
 @pytest.fixture
 def history(bench: Bench, soc: Destination) -> Bench:
-    """A delivery of each kind, as the outbox makes them."""
+    """A delivery in each state, made by the outbox."""
     bench.submit(alert_id="delivered")
     bench.finish(bench.claim_one())
     (failed,) = bench.submit(alert_id="failed")
@@ -27,7 +27,7 @@ def history(bench: Bench, soc: Destination) -> Bench:
     return bench
 
 
-def test_nothing_is_wrong_with_what_the_outbox_makes(history: Bench) -> None:
+def test_the_rows_of_the_outbox_break_no_rule(history: Bench) -> None:
     assert history.store.check() == []
 
 
@@ -86,7 +86,7 @@ def test_rows_that_contradict_each_other_are_named(history: Bench, harm: str, to
         assert sentence.startswith(words)
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])  # PostgreSQL's have a foreign key
+@pytest.mark.parametrize("engine", ["sqlite"])  # PostgreSQL's entries have a foreign key
 def test_an_entry_of_the_index_without_an_alert_is_named(history: Bench) -> None:
     write(history.store, lambda tx: tx.db.execute_sql("DELETE FROM alert WHERE not_routed IS NOT NULL"))
     assert history.store.check() == ["word index entries that belong to no alert: 1, the first is 5"]

@@ -1,4 +1,4 @@
-"""The database itself refuses rows that cannot be, whoever writes them."""
+"""The database itself refuses invalid rows, whoever writes them."""
 
 import peewee
 import pytest
@@ -17,7 +17,7 @@ def run(tx: Transaction, sql: str) -> None:
 
 @pytest.fixture
 def sent(bench: Bench) -> Bench:
-    """One alert to one destination, tried once and scheduled for its retry; and one on its way."""
+    """A delivery scheduled for its first retry, and another in flight."""
     bench.add()
     bench.submit()
     bench.finish(bench.claim_one(), Outcome.REJECTED)
@@ -59,7 +59,7 @@ def sent(bench: Bench) -> Bench:
         "UPDATE destination SET old_secret_until = 1",
     ],
 )
-def test_a_row_that_cannot_be_is_refused(sent: Bench, sql: str) -> None:
+def test_a_row_that_breaks_a_check_is_refused(sent: Bench, sql: str) -> None:
     before = sent.books()
     with pytest.raises(peewee.IntegrityError):
         write(sent.store, run, sql)
@@ -67,7 +67,7 @@ def test_a_row_that_cannot_be_is_refused(sent: Bench, sql: str) -> None:
 
 
 def copied(table: str, columns: str, **changes: str) -> str:
-    """An INSERT of the table's first row again, with some columns changed."""
+    """Return an INSERT of a copy of the table's first row with some columns changed."""
     values = ", ".join(changes.get(column, column) for column in columns.split(", "))
     return f"INSERT INTO {table} ({columns}) SELECT {values} FROM {table} WHERE id = 1"
 
@@ -103,7 +103,7 @@ ATTEMPT = "delivery_id, destination_id, round, number, started_at, url, response
     ],
     ids=["alert id", "name", "alert and destination", "webhook id", "number in a round", "round"],
 )
-def test_what_there_is_one_of_is_not_stored_twice(sent: Bench, twice: str, once: str | None) -> None:
+def test_unique_rows_are_not_stored_twice(sent: Bench, twice: str, once: str | None) -> None:
     with pytest.raises(peewee.IntegrityError):
         write(sent.store, run, twice)
     if once:
@@ -120,11 +120,11 @@ def test_what_there_is_one_of_is_not_stored_twice(sent: Bench, twice: str, once:
         "DELETE FROM destination",
     ],
 )
-def test_no_row_points_nowhere(sent: Bench, sql: str) -> None:
+def test_a_row_that_refers_to_a_missing_row_is_refused(sent: Bench, sql: str) -> None:
     with pytest.raises(peewee.IntegrityError):
         write(sent.store, run, sql)
 
 
-def test_with_an_alert_go_its_deliveries_and_their_attempts(sent: Bench) -> None:
+def test_deleting_an_alert_deletes_its_deliveries_and_attempts(sent: Bench) -> None:
     write(sent.store, run, "DELETE FROM alert")
     assert sent.books() == [[], []]

@@ -1,4 +1,4 @@
-"""Rows are found by their ids, however many those are."""
+"""Rows are found by any number of ids."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,13 +40,13 @@ def changed(change: Callable[..., dict[int, Any]]) -> Callable[[Bench], list[int
     [claimed, deliveries, of_their_alerts, changed(outbox.resend), changed(outbox.cancel)],
     ids=["claim", "deliveries", "alerts", "resend", "cancel"],
 )
-def test_those_there_are_of_very_many_ids(bench: Bench, found: Callable[[Bench], list[int]]) -> None:
+def test_rows_are_found_by_very_many_ids(bench: Bench, found: Callable[[Bench], list[int]]) -> None:
     sent = [delivery for _ in range(3) for delivery in bench.submit()]
     assert found(bench) == sent
 
 
 @pytest.mark.usefixtures("soc")
-def test_of_no_ids_there_is_none(bench: Bench) -> None:
+def test_no_ids_find_no_rows(bench: Bench) -> None:
     bench.submit()
     assert bench.store.read(queries.deliveries_by_id, []).result() == []
     assert bench.claim(only=[]).claims == []
