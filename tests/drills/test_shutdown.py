@@ -150,7 +150,7 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     terminal.press("q")
     terminal.was_told("will finish first")
     terminal.press("y")
-    terminal.was_told("Ctrl-C to stop at once")
+    terminal.was_told("Ctrl-C stops now")
 
     terminal.process.send_signal(SIGINT)
 

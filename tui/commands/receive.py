@@ -89,7 +89,7 @@ def receive(
         raise CannotOpen(_explain(error, host, port)) from None
     shown = f"[{host}]" if ":" in host else host
     with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C may come before the server listens for it
-        say(f"listening on http://{shown}:{sock.getsockname()[1]}; press Ctrl-C to stop")
+        say(f"listening on http://{shown}:{sock.getsockname()[1]} (press Ctrl-C to stop)")
         serving.serve(sock, app)
 
 
