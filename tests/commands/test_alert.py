@@ -186,19 +186,19 @@ class TestShow:
             "               }",
             "",
         ]
-        assert lines[12:14] == ["to soc", "  state        failed"]
-        assert lines[15] == "  url          https://hooks.example.com/alerts"
+        assert lines[12:14] == ["to soc", "  state          failed"]
+        assert lines[15] == "  url            https://hooks.example.com/alerts"
         attempts = [re.sub(" 1  .{19}  ", "WHEN ", line) for line in lines[16:20]]
         assert attempts == [
-            "  attempts     round 1",
-            "               WHEN 503 Service Unavailable  84 ms",
-            "               round 2",
-            "               WHEN 503 Service Unavailable  84 ms",
+            "  attempts       round 1",
+            "                 WHEN 503 Service Unavailable  84 ms",
+            "                 round 2",
+            "                 WHEN 503 Service Unavailable  84 ms",
         ]
         assert lines[20:] == [
             "  last response  {",
-            '                 "error": "overloaded"',
-            "               }",
+            '                   "error": "overloaded"',
+            "                 }",
         ]
 
     def test_says_why_an_alert_went_nowhere(self, tocsin: Tocsin) -> None:
@@ -321,7 +321,9 @@ class TestCancel:
         done = tocsin("alert", "cancel", "alert-of-root")
         assert done.stdout == "cancelled: 2 deliveries, 1 to pager, 1 to soc\n"
         assert self.states(tocsin) == {"soc": "cancelled", "pager": "cancelled"}
-        assert "no delivery of this alert waits" in complaint(tocsin("alert", "cancel", "alert-of-root"), 1)
+        assert "no delivery of this alert is pending" in complaint(
+            tocsin("alert", "cancel", "alert-of-root"), 1
+        )
 
     def test_cancels_only_the_delivery_to_the_given_destination(self, tocsin: Tocsin) -> None:
         tocsin("alert", "cancel", "alert-of-root", "--to", "soc")

@@ -420,7 +420,7 @@ class TestRotate:
         ("given", "code", "words"),
         [
             (["--overlap", "soon"], 2, "the overlap is a time span like 24h"),
-            (["--end", "--overlap", "1h"], 2, "--end stands alone"),
+            (["--end", "--overlap", "1h"], 2, "--end takes no --overlap or --secret"),
             (["--secret", SECRET], 2, "this is already its signing secret; use a new one"),
             (["--secret", f"v1,{SECRET}"], 2, "leave out the 'v1,' in front"),
         ],

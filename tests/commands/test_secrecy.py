@@ -194,7 +194,7 @@ def test_a_command_that_crashes_tells_where_and_no_values(tocsin: Tocsin) -> Non
     done = in_python(tocsin, CRASHING, "destination", "add", "soc", url, "--secret", f"whsec_{KEY}")
     told = complaint(done, 1)
     where = (
-        r"internal error (a bug) in tui/\S+\.py:\d+: RuntimeError: cannot write to http://127.0.0.1:1/…UERY"
+        r"internal error \(a bug\) in tui/\S+\.py:\d+: RuntimeError: cannot write to http://127.0.0.1:1/…UERY"
     )
     assert re.fullmatch(where, told)
     assert seen_in(tocsin.log.read_text()) == []

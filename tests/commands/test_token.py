@@ -13,7 +13,7 @@ KEYS = {"name", "state", "ratePerSecond", "createdAt", "expiresAt", "lastUsedAt"
 def test_a_token_is_shown_once_alone_on_stdout(tocsin: Tocsin) -> None:
     done = tocsin("token", "add", "grafana")
     assert TOKEN.fullmatch(done.stdout.strip())
-    assert "added grafana; the token is shown this once" in done.stderr
+    assert "added grafana; the token is shown only now" in done.stderr
     elsewhere = "".join(
         ran.stdout + ran.stderr
         for ran in (
@@ -30,7 +30,7 @@ def test_a_token_is_shown_once_alone_on_stdout(tocsin: Tocsin) -> None:
 
 def test_the_first_says_that_a_token_is_asked_for_from_now_on(tocsin: Tocsin) -> None:
     said = [tocsin("token", "add", name).stderr for name in ("a", "b")]
-    assert ["every endpoint on this database asks for a token" in words for words in said] == [True, False]
+    assert ["every endpoint of this database requires a token" in words for words in said] == [True, False]
 
 
 def test_two_are_not_alike(tocsin: Tocsin) -> None:
@@ -63,7 +63,7 @@ def test_revoking_the_last_token_says_that_no_sender_is_allowed(tocsin: Tocsin) 
     for name in ("a", "b"):
         tocsin("token", "add", name)
     said = [tocsin("token", "revoke", name).stderr for name in ("a", "b")]
-    assert ["no token is left" in words for words in said] == [False, True]
+    assert ["no active token is left" in words for words in said] == [False, True]
 
 
 def test_a_token_found_somewhere_is_revoked_without_knowing_its_name(tocsin: Tocsin) -> None:

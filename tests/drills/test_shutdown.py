@@ -107,7 +107,7 @@ def test_a_second_signal_stops_at_once(installation: Installation, receiver: Rec
     dispatcher.signal(SIGTERM)
 
     assert dispatcher.exit_code() == 0
-    assert "stopping at once" in dispatcher.said()
+    assert "stopping now" in dispatcher.said()
     assert_given_back(installation, 64)
     receiver.may_answer.set()
     installation.run("dispatch", "--drain")
@@ -150,7 +150,7 @@ def test_ctrl_c_after_q_gives_back_what_is_in_flight(
     terminal.press("q")
     terminal.was_told("will finish first")
     terminal.press("y")
-    terminal.was_told("Ctrl-C to stop at once")
+    terminal.was_told("Ctrl-C stops now")
 
     terminal.process.send_signal(SIGINT)
 

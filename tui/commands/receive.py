@@ -89,7 +89,7 @@ def receive(
     shown = f"[{host}]" if ":" in host else host
     url = f"http://{shown}:{sock.getsockname()[1]}"
     # Printed only once Ctrl-C is handled: raised as an exception during an import, it could get lost.
-    serving.serve(sock, app, announce=lambda: say(f"listening on {url}; press Ctrl-C to stop"))
+    serving.serve(sock, app, announce=lambda: say(f"listening on {url} (press Ctrl-C to stop)"))
 
 
 def _verifier(given: str | None) -> "Verifier | None":

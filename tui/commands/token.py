@@ -14,7 +14,7 @@ from tui.domain.token import SIZE, Standing, Token, digest_of, format_token, par
 
 @click.group(no_args_is_help=False)
 def token() -> None:
-    """Manage the tokens that allow senders to post alerts over HTTP."""
+    """Manage tokens for senders that post alerts over HTTP."""
 
 
 @token.command(short_help="Create a token for a sender and print it.")
