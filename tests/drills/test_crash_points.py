@@ -124,7 +124,7 @@ def test_sending_again_what_a_killed_send_may_have_stored_makes_nothing_twice(
 
     again = installation.run("send", "-", input=json_lines(alerts))
 
-    assert "stored before, for " in again
+    assert "already stored, for " in again
     assert installation.count("alert") == len(alerts)
     installation.run("dispatch", "--drain")
     assert_nothing_lost(installation, receiver, alerts)
