@@ -383,9 +383,27 @@ class TestFormats:
         assert done.returncode == 0
         assert done.stderr == ""
         assert [line.split("  ", 1)[1] for line in done.stdout.splitlines()] == [
-            "stored, not routed: there was no destination yet"
-        ] * 2
+            "stored, not routed: there was no destination yet",
+            "already stored, not routed: there was no destination yet",
+        ]
         assert titles(tocsin) == ["91 %"]
+
+    def test_alerts_that_share_an_id_of_their_tool_are_all_stored(self, tocsin: Tocsin) -> None:
+        lines = [
+            {"title": "h1 is down", "severity": "critical", "alert_id": "12", "hostname": "h1", "state": 1},
+            {"title": "h1 is up again", "severity": "ok", "alert_id": "12", "hostname": "h1", "state": 0},
+            {"title": "first", "alert_id": 0, "zone": 1},
+            {"title": "another", "alert_id": 0, "zone": 1, "severity": "critical"},
+            {"title": "first", "alert_id": "N/A", "zone": 1},
+            {"title": "another", "alert_id": "N/A", "zone": 1},
+        ]
+        done = [tocsin("send", "-", input=json.dumps(line)) for line in lines]
+        assert [one.returncode for one in done] == [0] * 6
+        assert not any("already stored" in one.stdout for one in done)
+        assert titles(tocsin) == [line["title"] for line in lines]
+        assert len(tocsin.json("alert", "list", "--filter", "12")) == 2
+        assert "already stored" in tocsin("send", "-", input=json.dumps(lines[0])).stdout
+        assert len(titles(tocsin)) == 6
 
     def test_a_link_to_be_opened_by_a_person_is_shown_and_not_opened(
         self, tocsin: Tocsin, receiver: Receiver

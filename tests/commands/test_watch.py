@@ -13,6 +13,7 @@ from tui.domain.errors import Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
 from tui.intake.formats import built_in, read
+from tui.intake.repeats import Repeats
 from tui.store.engine.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
 
@@ -46,7 +47,7 @@ def watched(store: object, log: Path) -> _Watched:
         return read(item.value, None, built_in(), now=1, new_id=lambda: f"{id(numbers)}-{next(numbers)}")
 
     file = FollowedFile(log, None, from_start=True)
-    return _Watched(cast("Store", store), file, "host:eve.json", None, reading, (), Rejects(None))
+    return _Watched(cast("Store", store), file, "host:eve.json", None, reading, (), Rejects(None), Repeats())
 
 
 @pytest.mark.parametrize("committed", [True, False])

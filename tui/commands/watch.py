@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tui.intake.following import FollowedFile, PlacedLine
     from tui.intake.formats import Reading, Skipped
+    from tui.intake.repeats import Repeats
     from tui.store.engine.database import Store
     from tui.store.following import Place
     from tui.store.outbox import Receipt
@@ -66,6 +67,7 @@ def watch(
     if not files:
         raise click.UsageError("no files to follow; give one or more FILEs")
     from tui.intake.following import FollowedFile
+    from tui.intake.repeats import Repeats
     from tui.store import following
 
     read = reader(session, format_name)
@@ -74,13 +76,14 @@ def watch(
             destination_named(store, name)
         rejects = Rejects(reject, files)
         watched: list[_Watched] = []
+        repeats = Repeats()
         for path in dict.fromkeys(file.absolute() for file in files):
             if path.exists() and not path.is_file():
                 raise Invalid("file", f"{path} is not a file")
             source = f"{socket.gethostname()}:{path}"
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
-            watched.append(_Watched(store, file, source, place, read, to, rejects))
+            watched.append(_Watched(store, file, source, place, read, to, rejects, repeats))
         tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
         _follow(watched, stop_on_signals())
 
@@ -139,6 +142,7 @@ class _Watched:
     read: "Callable[[Item], list[Reading]]"
     to: tuple[str, ...]
     rejects: Rejects
+    repeats: "Repeats"
     unstored: "_Unstored | None" = None
     rejected: "list[bytes | None]" = field(default_factory=list["bytes | None"])
     """Bad lines not yet written to the --reject file."""
@@ -153,10 +157,14 @@ class _Watched:
             self.unstored = _Unstored(chunk.place, read)
         if self.unstored is None:
             return False
-        stored, read = self._store(self.unstored), self.unstored.read
+        stored, read = list(self._store(self.unstored)), self.unstored.read
+        if not self.unstored.in_doubt:  # else they may be repeats of our own first try
+            receipts = [one for one in stored if not isinstance(one, Invalid)]
+            self.repeats.count(visible(str(self.file.path)), receipts)
         self.place, self.unstored = self.unstored.place, None
+        answers = iter(stored)
         results = [
-            (line, next(stored) if isinstance(reading.result, Alert) else reading.result)
+            (line, next(answers) if isinstance(reading.result, Alert) else reading.result)
             for line, reading in read
         ]
         self._tell(results)
@@ -202,7 +210,9 @@ class _Watched:
             log.warning("%s at byte %d: %s", visible(str(self.file.path)), line.at, visible(result.message))
         self.rejected += {line.at: line.raw for line, _ in bad}.values()
         if results:
-            stored = sum(isinstance(result, Receipt) for _, result in results)
-            skipped = len(results) - stored - len(bad)
-            more = f", {skipped} skipped" if skipped else ""
+            receipts = [result for _, result in results if isinstance(result, Receipt)]
+            stored = sum(not receipt.repeated for receipt in receipts)
+            skipped = len(results) - len(receipts) - len(bad)
+            more = f", {len(receipts) - stored} already stored" if len(receipts) > stored else ""
+            more += f", {skipped} skipped" if skipped else ""
             log.info("%s: %d stored, %d bad%s", visible(str(self.file.path)), stored, len(bad), more)

@@ -41,6 +41,7 @@ from tui.intake.formats import (
 )
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
+from tui.intake.repeats import Repeats
 from tui.serving import Refusals
 from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
@@ -73,6 +74,7 @@ class Endpoint:
     link_template: str = ""
     formats: Formats = field(default_factory=built_in)
     refusals: Refusals = field(default_factory=Refusals)
+    repeats: Repeats = field(default_factory=Repeats)
     queue_limit: int = QUEUE_LIMIT
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     bodies: Bodies = field(default_factory=Bodies)
@@ -120,6 +122,7 @@ class Endpoint:
             errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
             conflict = all(isinstance(error, Conflict) for _, error in errors)
             raise refusal(409 if conflict else 422, errors)
+        self.repeats.count(_sender(request), answer)
         for reading in readings:
             if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))

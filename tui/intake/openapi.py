@@ -52,7 +52,7 @@ _RECEIPT: dict[str, Any] = {
         "alertId": _TEXT,
         "repeated": {
             "type": "boolean",
-            "description": "The alert was already stored; nothing was added.",
+            "description": "The alert was already stored, with this alertId; nothing was added.",
         },
         "notRouted": {"type": ["string", "null"], "description": "Why the alert matched no destination."},
         "folded": {

@@ -126,7 +126,10 @@ def test_a_repeat_is_recognized_and_stored_once(bench: Bench, soc: Destination, 
     assert bench.rows("SELECT count(*) FROM delivery") == [(1,)]
 
 
-def test_a_receipt_says_whether_the_alert_is_a_repeat(bench: Bench, soc: Destination) -> None:
+@ONE_BY_ONE
+def test_a_receipt_says_whether_the_alert_is_a_repeat(
+    bench: Bench, soc: Destination, *, together: bool
+) -> None:
     sent = alert()
     receipts = submit_each(bench, sent, sent, together=together)
     assert all(isinstance(receipt, Receipt) for receipt in receipts)

@@ -76,16 +76,18 @@ class Receipts:
 
 def _describe(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> str:
     if receipt.not_routed:
-        return f"{visible(receipt.alert_id)}  stored, not routed: {receipt.not_routed}"
+        stored = "already stored" if receipt.repeated else "stored"
+        return f"{visible(receipt.alert_id)}  {stored}, not routed: {receipt.not_routed}"
     names = [
         visible(destination.name)
         + (f" {output.state_of(ended[delivery_id])}" if ended else " (paused)" if destination.paused else "")
         for delivery_id, _, destination in receipt.deliveries
     ]
-    queued = "already stored, for " if receipt.repeated else "queued for "
-    told = [f"{'' if ended else queued}{', '.join(names)}"] if names else []
+    queued = "" if ended or receipt.repeated else "queued for "
+    told = [f"{queued}{', '.join(names)}"] if names else []
     told += [f"folded for {visible(at.name)} into {visible(into)}" for at, into in receipt.folded]
-    return f"{visible(receipt.alert_id)}  {'; '.join(told)}"
+    repeated = "already stored, for " if receipt.repeated else ""
+    return f"{visible(receipt.alert_id)}  {repeated}{'; '.join(told)}"
 
 
 def _as_json(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> dict[str, Any]:
