@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.commands import warm
 from tests.conftest import write
 from tui.domain.alert import Alert
 from tui.domain.attempt import Answer
@@ -62,14 +63,7 @@ class Tocsin:
     ) -> Completed:
         """Run it to its end. Its standard input is `input`, never a terminal."""
         raw = input.encode() if isinstance(input, str) else input
-        done = subprocess.run(
-            [*TOCSIN, *args],
-            input=raw,
-            capture_output=True,
-            env=self.environment | (env or {}),
-            timeout=PATIENCE_S,
-            **options,
-        )
+        done = warm.run(args, input=raw, env=self.environment | (env or {}), timeout=PATIENCE_S, **options)
         return Completed(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *args: str, code: int = 0, **options: Any) -> Any:
