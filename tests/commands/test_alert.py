@@ -302,7 +302,7 @@ class TestResend:
         refusal = complaint(tocsin("alert", "resend", "alert-3"), 1)
         assert refusal.startswith("this alert was not routed: ")
         assert refusal.endswith("; send it with --to NAME")
-        assert "there is pager" in complaint(tocsin("alert", "resend", "alert-3", "--to", "x"), 1)
+        assert "choose from: pager" in complaint(tocsin("alert", "resend", "alert-3", "--to", "x"), 1)
         assert tocsin("alert", "resend", "alert-3", "--to", "pager").returncode == 0
         assert self.waiting(tocsin) == [("alert-3", "pager")]
         assert tocsin("db", "check").returncode == 0

@@ -200,7 +200,7 @@ class TestFilter:
             tocsin("send", "--title", "Root login", "--tag", tag)
         shown = tocsin("destination", "show", "soc").stdout
         assert re.search(r"filter +tag:aws\n", shown)
-        assert "Matches 2 of the last 3 alerts" in shown
+        assert "would have matched 2 of the last 3 alerts" in shown
         told = tocsin.json("destination", "show", "soc")
         assert told["wouldHaveMatched"] == {"matched": 2, "ofLast": 3}
         tocsin("destination", "edit", "soc", "--filter", "")
@@ -303,7 +303,7 @@ class TestASecretThatCannotBeRead:
                 ["--secret", "env:NOPE"],
                 "the environment variable NOPE is not set; make sure that `tocsin dispatch` can",
             ),
-            (["--secret", "env:HOME"], "a signing secret starts with whsec_"),
+            (["--secret", "env:HOME"], "a signing secret must start with whsec_"),
             (["--header", "X-Key: env:NOPE"], "cannot read the value of X-Key now: the env"),
         ],
         ids=lambda value: value[1] if isinstance(value, list) else "",
@@ -419,10 +419,10 @@ class TestRotate:
     @pytest.mark.parametrize(
         ("given", "code", "words"),
         [
-            (["--overlap", "soon"], 2, "the overlap is a time span like 24h"),
+            (["--overlap", "soon"], 2, "the overlap must be a time span like 24h"),
             (["--end", "--overlap", "1h"], 2, "--end takes no --overlap or --secret"),
             (["--secret", SECRET], 2, "this is already its signing secret; use a new one"),
-            (["--secret", f"v1,{SECRET}"], 2, "leave out the 'v1,' in front"),
+            (["--secret", f"v1,{SECRET}"], 2, "remove the 'v1,' prefix"),
         ],
     )
     def test_what_makes_no_sense_is_refused(

@@ -81,7 +81,7 @@ def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
 
 def test_reads_the_secret_from_a_pipe_and_refuses_an_unreadable_one(tocsin: Tocsin) -> None:
     assert "no signing secret came" in complaint(tocsin("receive", "--secret", "-"), 2)
-    assert "starts with whsec_" in complaint(tocsin("receive", "--secret", "-", input="hunter2\n"), 2)
+    assert "must start with whsec_" in complaint(tocsin("receive", "--secret", "-", input="hunter2\n"), 2)
     assert "TOKEN is not set" in complaint(tocsin("receive", "--secret", "env:TOKEN"), 1)
     refusal = complaint(tocsin("receive", "--secret", "env:TOKEN", env={"TOKEN": "hunter2"}), 2)
     assert refusal == "a signing secret must start with whsec_, followed by base64"

@@ -99,7 +99,7 @@ def test_edit_keeps_settings_that_are_not_given(tocsin: Tocsin, authority: Autho
     [
         (["--ca-file", "/nowhere/ca.pem"], "the file /nowhere/ca.pem cannot be read: No such file"),
         (["--client-key", "/etc/hostname"], "a key requires its certificate"),
-        (["--client-key-password", "hunter2"], "the password is never stored; say where it is"),
+        (["--client-key-password", "hunter2"], "the password is never stored; enter where it is"),
         (["--client-cert", "/etc/passwd"], "there is no certificate in /etc/passwd"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

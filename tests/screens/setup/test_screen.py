@@ -345,8 +345,8 @@ async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Benc
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("v1,whsec_abc", "leave out the 'v1,' in front"),
-        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret starts with whsec_"),
+        ("v1,whsec_abc", "remove the 'v1,' prefix"),
+        ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret must start with whsec_"),
         ("whsec_MfKQ9r8GK!", "what follows whsec_ is not base64"),
         ("whsec_MfKQ9r8GKYqr", "a signing secret must encode 24 to 64 bytes; this one encodes 9"),
         ("env:", "env: names nothing"),
@@ -398,7 +398,7 @@ async def test_keys_that_come_in_one_burst_land_in_their_fields(viewer: Opens, o
 WRONG = {
     "name": (" ", "enter a display name for the destination", "soc"),
     "url": ("hooks.example.com", "a URL must start with http:// or https://", "https://hooks.example.com"),
-    "secret": ("v1,whsec_abc", "leave out the 'v1,' in front", "env:TOCSIN_SECRET"),
+    "secret": ("v1,whsec_abc", "remove the 'v1,' prefix", "env:TOCSIN_SECRET"),
     "timeout": ("121", "the timeout must be 1 to 120 seconds", "120"),
 }
 
