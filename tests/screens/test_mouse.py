@@ -70,7 +70,7 @@ async def test_a_destination_is_set_up_and_tested_without_a_key_but_its_name_and
         await user.until(lambda: user.app.screen.query_one("#secret", Input).value)
         await click(user, "Add Destination")
         await user.is_at("send-test")
-        await click(user, "What is sent")
+        await click(user, "Request")
         await user.sees("X-Number-2")
         await click(user, "Send Test Alert")
         await click(user, "Finish Setup")

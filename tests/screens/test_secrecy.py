@@ -113,7 +113,7 @@ async def test_a_curl_command_has_no_secret_in_it_whatever_the_authorization(
             await user.misses("curl command, secrets masked")
             await user.press("j")
         await user.press("y")
-        await user.sees("as text on the screen")
+        await user.sees("show as text")
         await user.press("t")
         await user.sees("Show as text")
         await user.press("c")

@@ -63,7 +63,7 @@ async def test_none_yet(viewer: Opens, snapshot: SnapshotAssertion) -> None:
 async def test_a_few_in_all_states(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await to_destinations(user, 4)
-        await user.sees("put it here.")
+        await user.sees("set it here.")
         await looks(user, snapshot, TINY, *EVERY_SIZE)
 
 
@@ -104,7 +104,7 @@ async def test_the_question_before_one_is_deleted(
         await to_destinations(user, 4)
         await user.press("G", "d")
         # The list below is painted anew, too, and may come later.
-        await user.sees("Delete vault? 1 waiting delivery will be cancelled.", "never used")
+        await user.sees("Delete vault? 1 pending delivery will be cancelled.", "never used")
         await user.settles()
         assert user.screen == snapshot
 
@@ -243,7 +243,7 @@ ENDS: dict[str, tuple[Ends, str]] = {
             reason="Moved Permanently",
             response_headers=(("Location", "https://hooks.example.com/alerts/"),),
         ),
-        "Add a slash at the end",
+        "Add a slash",
     ),
 }
 

@@ -40,7 +40,7 @@ async def test_in_the_list_and_in_the_folded_form(
 async def test_in_the_pane(viewer: Opens, guarded: Destination) -> None:
     async with viewer(VAST) as user:
         await user.press("2")
-        await user.sees("tls      ⚠ not verified: whoever gets in between")
+        await user.sees("tls      ⚠ not verified: anyone on the network path")
 
 
 @pytest.mark.usefixtures("guarded")

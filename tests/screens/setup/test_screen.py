@@ -320,7 +320,7 @@ async def test_what_is_wrong_with_tls_says_of_which_row(viewer: Opens) -> None:
         await user.go_to("certificate")
         await user.paste("client.pem")
         await user.press("tab")
-        await user.sees("Client cert: give the whole path")
+        await user.sees("Client cert: enter an absolute path")
         await user.go_to("certificate")
         await user.press("end", "ctrl+u")
         await user.paste("/nowhere/client.pem")
@@ -347,9 +347,9 @@ async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Benc
     [
         ("v1,whsec_abc", "remove the 'v1,' prefix"),
         ("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "a signing secret must start with whsec_"),
-        ("whsec_MfKQ9r8GK!", "what follows whsec_ is not base64"),
+        ("whsec_MfKQ9r8GK!", "the text after whsec_ is not valid base64"),
         ("whsec_MfKQ9r8GKYqr", "a signing secret must encode 24 to 64 bytes; this one encodes 9"),
-        ("env:", "env: names nothing"),
+        ("env:", "env: has no name after it"),
     ],
 )
 async def test_a_secret_that_is_none_is_explained(viewer: Opens, typed: str, said: str) -> None:
@@ -489,7 +489,7 @@ async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
     ("first", "second", "said"),
     [
         ("X-A: 1", "x-a: 2", "x-a is given twice"),
-        ("X-A:", "", "give X-A a value, or remove it"),
+        ("X-A:", "", "enter a value for X-A, or remove the header"),
         ("X A: 1", "", "'X A' is not a valid header name"),
         ("webhook-id: 1", "", "webhook-id is set by Tocsin and cannot be replaced"),
     ],
@@ -661,7 +661,7 @@ async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens
         theirs = replace(soc, name="theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
         await user.press("ctrl+s")
-        await user.sees("Someone else changed this destination: display name. Save again")
+        await user.sees("Someone else changed this destination in the meantime: display name. Save again")
         assert stored(bench) == [theirs]
         await user.press("ctrl+s")
         await user.is_at("send-test")
@@ -715,7 +715,7 @@ async def test_a_destination_where_nobody_listens_is_explained_and_stays_saved(
     async with tocsin() as user:
         await configure(user, "soc", f"http://{nobody}/alerts")
         await user.press("enter")
-        await user.sees("✗ Not delivered", f"Nothing is listening on {nobody}. Is the", "none")
+        await user.sees("✗ Not delivered", f"Nothing is listening on {nobody}. Check", "none")
         await user.is_at("send-test")
         await user.sees("Send Again", "Back to Configuration", "Skip Testing")
         assert "Finish Setup" not in user.screen

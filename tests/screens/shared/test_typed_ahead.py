@@ -71,7 +71,7 @@ async def test_d_n_deletes_no_destination_and_makes_none(viewer: Opens, bench: B
         await user.sees("Destinations · 1")
         await user.misses("Delete soc?", "Display name")
         await user.press_at_once("d", "y")
-        await user.hears("soc is deleted")
+        await user.hears("soc deleted")
 
 
 async def test_y_q_quits_nothing(viewer: Opens, bench: Bench) -> None:

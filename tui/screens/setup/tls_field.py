@@ -15,7 +15,7 @@ from tui.screens.setup.toggle import Toggle
 
 _ROWS = {
     # Arguments of `parse_tls`: label, and the default as placeholder.
-    "ca_file": ("CA file", "system store, or an absolute path"),
+    "ca_file": ("CA file", "default CAs, or an absolute path"),
     "certificate": ("Client cert", "none, or an absolute path to a PEM file"),
     "key": ("Client key", "in the same file, or an absolute path"),
     "key_password": ("Key password", "none, or env:NAME or file:PATH"),
