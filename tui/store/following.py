@@ -1,6 +1,6 @@
 """How far files that are followed have been read, kept in the transaction that stores what was read."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import peewee
@@ -43,16 +43,22 @@ def take(
     by_id: Collection[str] = (),
     *,
     in_doubt: bool = False,
+    instead: Callable[[Mapping[int, Invalid]], Sequence[Alert]] = lambda _: (),
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file, and the second place: both or neither.
 
     So no line is lost or stored twice, whatever happens between two calls. Raises Refused when the
     file is no longer at `before`: somebody else follows it. `by_id` as for `submit`. With `in_doubt` the
     same was tried before, and the word of its commit may have been lost: what is stored is told again.
+    `instead` makes the alerts that are stored in place of those that are refused, given by their index.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    return submit(tx, alerts, by_id)
+    answers = submit(tx, alerts, by_id)
+    refused = {place: answer for place, answer in enumerate(answers) if isinstance(answer, Invalid)}
+    if refused:
+        submit(tx, instead(refused))
+    return answers
 
 
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:
