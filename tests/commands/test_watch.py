@@ -1,21 +1,29 @@
 """`tocsin watch` where the word of a commit is lost; as a process: tests/drills/test_watch.py."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tui.commands.sending.rejects import Rejects
-from tui.commands.watch import _Watched
-from tui.domain.errors import Refused
+from tests.conftest import Clock, destination, write
+from tui.commands.watch import _Watched, new_id
+from tui.domain.errors import Invalid, Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
-from tui.intake.formats import built_in, read
+from tui.intake.formats import Reading, built_in, read
+from tui.intake.json_text import is_blank
+from tui.intake.lines import LONGEST_LINE
 from tui.intake.repeats import Repeats
+from tui.intake.unreadable import RAW_LIMIT, RULE, Reporter
+from tui.store import destinations
 from tui.store.engine.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
+from tui.store.tables.rows import fetch
 
 LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'
 FLOW = (
@@ -40,14 +48,16 @@ class WithoutAWord:
         return answer
 
 
-def watched(store: object, log: Path) -> _Watched:
-    numbers = iter(range(1000))
+def watched(store: object, log: Path, *, clock: Callable[[], int] = lambda: 1) -> _Watched:
 
     def reading(item: Item) -> Any:
-        return read(item.value, None, built_in(), now=1, new_id=lambda: f"{id(numbers)}-{next(numbers)}")
+        if item.error is not None:
+            return [Reading(item.place, Invalid("json", item.error), "")]
+        return read(item.value, None, built_in(), now=1, new_id=new_id)
 
     file = FollowedFile(log, None, from_start=True)
-    return _Watched(cast("Store", store), file, "host:eve.json", None, reading, (), Rejects(None), Repeats())
+    reporter = Reporter(str(log), clock, new_id)
+    return _Watched(cast("Store", store), file, f"host:{log}", None, reading, (), Repeats(), reporter)
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -71,20 +81,112 @@ def test_lines_are_stored_once_when_the_word_of_that_is_lost(
     assert alerts_in(store) == 3
 
 
-def test_a_bad_line_is_kept_once_there_is_room_for_it(store: Store, tmp_path: Path) -> None:
-    log, rejected = tmp_path / "eve.json", tmp_path / "rejected"
-    log.write_text(f"{LINE}half a line\n{LINE}")
+def test_a_line_that_cannot_be_read_becomes_an_alert(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_bytes(LINE.encode() + b'{"title": "half a li\nne\xff\n' + LINE.encode())
     one = watched(store, log)
-    one.rejects = Rejects(Path("/dev/full"))
-    for _ in range(2):
-        with pytest.raises(OSError, match="No space left"):
-            one.step()
-        assert alerts_in(store) == 2
-    one.rejects = Rejects(rejected)
-    assert not one.step()
-    assert not one.step()
+    assert one.step()
     one.file.close()
-    assert rejected.read_text() == "half a line\n"
+    assert alerts_in(store) == 3
+    [(title, kind, context)] = unreadable_in(store)
+    assert (title, kind) == (f"Tocsin cannot read 2 lines of {log}", "RULE_ERROR")
+    assert (
+        context.items()
+        >= {
+            "source": str(log),
+            "position": f"byte {len(LINE)}",
+            "lines": 2,
+            "raw": '{"title": "half a li\nne\ufffd',
+            "truncated": False,
+        }.items()
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"[]",
+        b"{}",
+        b"7",
+        b"\0",
+        b'{"title": 7}',
+        b'{"title": "x", "sevrity": "LOW"}',
+        b'{"title": "x", "destinations": ["nowhere"]}',
+        b'{"title": "other", "alertId": "taken"}',
+        b"[" * 5000,
+        b'{"alerts": [], "version": "4", "status": "firing", "receiver": "r", "groupKey": ""}',
+    ],
+    ids=lambda line: line[:30].decode(),
+)
+def test_any_line_without_an_alert_leaves_a_trace(store: Store, tmp_path: Path, line: bytes) -> None:
+    log = tmp_path / "eve.json"
+    log.write_bytes(b'{"title": "first", "alertId": "taken"}\n' + line + b"\n")
+    one = watched(store, log)
+    assert one.step()
+    one.file.close()
+    assert [context["raw"] for _, _, context in unreadable_in(store)] == [line.decode()]
+
+
+def test_the_start_of_an_over_long_line_is_kept(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_bytes(b"x" * (2 * LONGEST_LINE) + b"\n")
+    one = watched(store, log)
+    for _ in range(20):
+        one.step()
+    one.file.close()
+    [(_, _, context)] = unreadable_in(store)
+    assert context["raw"] == "x" * RAW_LIMIT
+    assert context["truncated"]
+
+
+def test_one_report_a_minute_is_delivered(store: Store, tmp_path: Path, clock: Clock) -> None:
+    soc = write(store, destinations.add, destination(name="soc"))
+    log = tmp_path / "eve.json"
+    one = watched(store, log, clock=clock)
+    for _ in range(3):
+        with log.open("ab") as file:
+            file.write(b"oops\n" * 100)
+        assert one.step()
+        clock.advance(25_000)
+    with log.open("ab") as file:
+        file.write(b"oops\n")
+    assert one.step()
+    one.file.close()
+    assert len(unreadable_in(store)) == 4
+    assert (
+        store.read(lambda db: fetch(db, "SELECT destination_id FROM delivery", ())).result()
+        == [(soc.id,)] * 2
+    )
+
+
+def test_a_report_is_delivered_though_the_destination_of_to_is_gone(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_bytes(b"oops\n" + LINE.encode())
+    one = watched(store, log)
+    one.to = ("gone",)
+    assert one.step()
+    one.file.close()
+    assert [context["raw"] for _, _, context in unreadable_in(store)] == ["oops", LINE.strip()]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@given(lines=st.lists(st.binary() | st.sampled_from([b'{"a":', b"[", b"]", b"{}", b'"x"', b"\xff\xfe"])))
+def test_every_line_is_in_an_alert_or_in_an_unreadable_one(
+    store: Store, tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+) -> None:
+    lines = [part for line in lines for part in line.split(b"\n")]
+    log = tmp_path_factory.mktemp("watched") / "eve.json"
+    log.write_bytes(b"".join(b'{"title": "good"}\n' + line + b"\n" for line in lines))
+    before = alerts_in(store), len(unreadable_in(store))
+    one = watched(store, log)
+    while one.step():
+        pass
+    one.file.close()
+    traces = "".join(context["raw"] + "\n" for _, _, context in unreadable_in(store)[before[1] :])
+    good = alerts_in(store) - before[0] - (len(unreadable_in(store)) - before[1])
+    assert good == len(lines)
+    for line in lines:
+        assert is_blank(line) or line.removesuffix(b"\r").decode("utf-8", "replace") in traces
 
 
 def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
@@ -111,6 +213,12 @@ def test_lines_that_are_no_alerts_are_counted(
     assert one.step()
     one.file.close()
     assert caplog.messages[-1] == f"{log}: 1 stored, 1 bad, 2 skipped"
+
+
+def unreadable_in(store: Store) -> list[tuple[str, str, dict[str, Any]]]:
+    query = "SELECT title, type, context FROM alert WHERE rule_id = ? ORDER BY id"
+    rows = store.read(lambda db: fetch(db, query, (RULE,))).result()
+    return [(title, kind, json.loads(context)) for title, kind, context in rows]
 
 
 def alerts_in(store: Store) -> int:

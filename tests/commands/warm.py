@@ -71,17 +71,12 @@ def run(
 def _child(streams: list[Any], args: list[str], env: dict[str, str], cwd: str | None, umask: int) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream.detach(), number)
-    sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
-    sys.stdout = io.TextIOWrapper(
-        open(1, "wb", closefd=False),
-        encoding="utf-8",
-        errors="surrogateescape",  # noqa: SIM115
-    )
-    sys.stderr = io.TextIOWrapper(
-        open(2, "wb", closefd=False),  # noqa: SIM115
-        encoding="utf-8",
-        errors="backslashreplace",
-        line_buffering=True,
+    files = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate(("rb", "wb", "wb")))
+    sys.stdin, sys.stdout, sys.stderr = (
+        io.TextIOWrapper(file, encoding="utf-8", errors=errors, line_buffering=errors == "backslashreplace")
+        for file, errors in zip(
+            files, ("surrogateescape", "surrogateescape", "backslashreplace"), strict=True
+        )
     )
     os.environ.clear()
     os.environ.update(env)

@@ -55,18 +55,15 @@ def test_no_line_is_lost_and_none_is_stored_twice(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_bad_lines_are_named_and_kept_and_records_that_are_no_alerts_are_skipped(
-    installation: Installation, tmp_path: Path
-):
-    log, rejected = tmp_path / "eve.json", tmp_path / "rejected"
+def test_lines_that_cannot_be_read_become_an_alert(installation: Installation, tmp_path: Path):
+    log = tmp_path / "eve.json"
     log.write_text('{"title": "good"}\n\n{"title": \nnot JSON\n{"title": "good, too"}\n')
-    watch = installation.start("watch", "--from-start", "--reject", str(rejected), str(log))
-    eventually(lambda: rejected.exists() and rejected.read_bytes().count(b"\n") == 2, watch.said)
+    watch = installation.start("watch", "--from-start", str(log))
+    eventually(lambda: "2 stored, 2 bad" in watch.said(), watch.said)
     watch.signal(signal.SIGTERM)
 
     assert watch.exit_code() == 0
-    assert titles(installation) == ["good", "good, too"]
-    assert rejected.read_text() == '{"title": \nnot JSON\n'
+    assert titles(installation) == ["good", "good, too", f"Tocsin cannot read 2 lines of {log}"]
     assert f"{log} at byte 19: this is not JSON" in watch.said()
 
 

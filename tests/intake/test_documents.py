@@ -13,7 +13,7 @@ from tui.intake.documents import Item, read_items
 from tui.intake.lines import LONGEST_LINE
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
-NOT_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": NaN}', b"\xff", b'{"a": }', b'{"a": 1} {"b": 2}'])
+NOT_JSON = st.sampled_from([b"{oops}", b"}", b'{"a": 1', b"\xff", b'{"a": }', b"1 {}", b"oops"])
 
 
 def items(raw: str | bytes) -> list[Item]:
@@ -166,10 +166,6 @@ def test_text_without_a_line_end_that_is_not_json_is_an_over_long_line(
         (b" \n\n", "", "the input is empty"),
         (b'{\n"a": 1,\n}', "line 3", "this is not JSON: "),
         (b'[{"a": 1},\n{"a"}]', "line 2", "this is not JSON: "),
-        (b'{\n"a": "\xff"}', "line 2", "this is not UTF-8 text"),
-        (b"[NaN]", "", "NaN is not JSON"),
-        (b"[1e999]", "", "too large"),
-        (b"[" + b"9" * 5000 + b"]", "", "too many digits"),
         (b"[" * 100_000, "", "nested too deeply"),
         (b'{"a": ' * 100_000, "", "nested too deeply"),
     ],
@@ -179,6 +175,57 @@ def test_invalid_json_is_one_item_with_an_error(raw: bytes, place: str, error: s
     (item,) = items(raw)
     assert item.place == place
     assert error in (item.error or "")
+
+
+TEXT = '{"a": "é", "b": [1]}'
+LENIENT: dict[str, tuple[bytes, list[Any]]] = {
+    "invalid UTF-8": (b'{"a": "\xff!"}', [{"a": "\ufffd!"}]),
+    "raw control characters": (b'{"a": "x\ty\x00z\x1b"}', [{"a": "x\ty\0z\x1b"}]),
+    "no numbers": (b'{"a": NaN, "b": -Infinity}', [{"a": "NaN", "b": "-Infinity"}]),
+    "a number too large": (b'{"a": 1e999}', [{"a": "1e999"}]),
+    "a number of many digits": (b'{"a": ' + b"9" * 5000 + b"}", [{"a": "9" * 5000}]),
+    "a byte order mark on a later line": (b'{"a": 1}\n\xef\xbb\xbf{"b": 2}\n', [{"a": 1}, {"b": 2}]),
+    "two objects on a line": (b'{"a": 1}{"b": 2}\n{"c": 3}\n', [{"a": 1}, {"b": 2}, {"c": 3}]),
+    "two objects": (b'{"a": 1} {"b": 2}', [{"a": 1}, {"b": 2}]),
+    "objects over lines": (b'{\n"a": 1\n}\n{\n"b": 2\n}\n', [{"a": 1}, {"b": 2}]),
+    "a comma after each line": (b'{"a": 1},\n{"b": 2},\n', [{"a": 1}, {"b": 2}]),
+    "an array with a comma at its end": (b'[\n{"a": 1},\n{"b": 2},\n]', [{"a": 1}, {"b": 2}]),
+    "an array without its end": (b'[\n{"a": 1},\n{"b": 2},\n', [{"a": 1}, {"b": 2}]),
+    "UTF-16": (TEXT.encode("utf-16"), [json.loads(TEXT)]),
+    "UTF-16 without a mark": (TEXT.encode("utf-16-be"), [json.loads(TEXT)]),
+    "lines in UTF-16": (f"{TEXT}\n{TEXT}\n".encode("utf-16"), [json.loads(TEXT)] * 2),
+    "lines in UTF-16 BE": (f"\ufeff{TEXT}\r\n{TEXT}\r\n".encode("utf-16-be"), [json.loads(TEXT)] * 2),
+}
+
+
+@pytest.mark.parametrize("name", LENIENT)
+def test_odd_bytes_do_not_hide_an_item(name: str) -> None:
+    raw, expected = LENIENT[name]
+    assert values(raw) == expected
+
+
+def test_the_unreadable_rest_of_a_line_is_an_item_with_an_error() -> None:
+    good, bad = items(b'{"a": 1}\n{"b": 2} oops\n')[1:]
+    assert (good.value, bad.raw, bad.error is None) == ({"b": 2}, b"oops", False)
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        (b"[NaN]", "NaN is not JSON"),
+        (b"[1e999]", "too large"),
+        (b"[" + b"9" * 5000 + b"]", "too many digits"),
+        (b'{"a": "\x01"}', "invalid control character"),
+        (b'{"a": 1} {"b": 2}', "extra data"),
+        ('{"a": 1}'.encode("utf-16"), "this is not JSON"),
+    ],
+    ids=str,
+)
+def test_strict_reading_accepts_only_json_and_invalid_utf_8(raw: bytes, error: str) -> None:
+    [item] = [item for batch in read_items(io.BytesIO(raw), strict=True) for item in batch]
+    assert error in (item.error or "")
+    [item] = [item for batch in read_items(io.BytesIO(b'{"a": "\xff"}'), strict=True) for item in batch]
+    assert item.value == {"a": "\ufffd"}
 
 
 @given(st.binary() | st.text(alphabet='{}[]",:\n \\u0aeNtrue1').map(str.encode))

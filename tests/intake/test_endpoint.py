@@ -209,8 +209,9 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "a huge number": (b'{"title": "x", "alertContext": {"n": 1e999}}', ""),
     "a number of many digits": (b'{"title": "x", "alertContext": {"n": ' + b"9" * 5_000 + b"}}", ""),
     "not a number": (b'{"title": "x", "alertContext": {"n": NaN}}', ""),
-    "not UTF-8": (b'{"title": "\xff"}', "line 1: this is not UTF-8 text"),
-    "UTF-16": ('{"title": "x"}'.encode("utf-16"), "line 1: this is not UTF-8 text"),
+    "UTF-16": ('{"title": "x"}'.encode("utf-16"), "line 1: this is not JSON"),
+    "a raw control character": (b'{"title": "\x01"}', "line 1: this is not JSON"),
+    "two objects on a line": (b'{"title": "x"} {"title": "y"}', "line 1: this is not JSON"),
     "a wrong type": (b'{"title": 7}', ""),
     "a key that is a slip": (b'{"title": "x", "severty": "LOW"}', ""),
     "an unknown severity": (
@@ -238,6 +239,10 @@ class TestRefusals:
         assert answer.status_code == 422
         assert answer.json()["error"].startswith(f"nothing was stored: {words}")
         assert stored(bench) == []
+
+    def test_invalid_utf_8_in_valid_json_is_accepted(self, bench: Bench, post: Post) -> None:
+        assert post(b'{"title": "x\xff"}').status_code == 202
+        assert stored(bench) == ["x\ufffd"]
 
     def test_the_last_of_duplicate_keys_wins(self, bench: Bench, post: Post) -> None:
         assert post(b'{"title": "a", "title": "b"}').status_code == 202

@@ -78,6 +78,17 @@ class TestDetection:
         assert isinstance(result, Invalid)
         assert result.message.startswith(complaint)
 
+    @pytest.mark.parametrize("document", [{"host": "db1"}, {"severity": "HIGH", "host": "db1"}], ids=str)
+    def test_a_document_that_fits_no_format_is_told_what_was_looked_at(
+        self, document: dict[str, Any]
+    ) -> None:
+        for name in (None, "plain"):
+            (result,) = results(document, name=name)
+            assert isinstance(result, Invalid)
+            assert result.message.startswith("no title: none of title, summary, message, ")
+            assert "rule.name, rule.description, " in result.message
+            assert "alertContext" not in result.message, "no advice about Tocsin's own keys"
+
     def test_many_unknown_keys_are_not_typos(self) -> None:
         assert (
             alert_of({"title": "x", "severity1": 1, "severity2": 2, "severity3": 3, "severity4": 4}).rule_id

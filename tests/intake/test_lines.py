@@ -28,12 +28,19 @@ def test_chunks_of_any_size_give_the_same_lines(raw: bytes, size: int) -> None:
 def test_an_over_long_line_is_dropped_in_whatever_chunks_it_comes(sizes: tuple[int, ...], end: bytes) -> None:
     *chunks, last = [b"x" * size for size in sizes]
     [line] = split(*chunks, last + end)
-    assert line == Line(None, sum(sizes) + len(end))
+    assert (line.raw, line.size) == (None, sum(sizes) + len(end))
+    assert line.start.startswith(b"x")
+    assert len(line.start) <= 64 * 1024
 
 
 def test_a_line_of_the_longest_length_is_kept() -> None:
     [line, after] = split(b"x" * LONGEST_LINE, b"\nnext")
     assert (line, after.raw) == (Line(b"x" * LONGEST_LINE, LONGEST_LINE + 1), b"next")
+
+
+def test_the_second_half_of_a_utf_16_line_feed_at_the_end_is_no_line() -> None:
+    assert [line.raw for line in split("a\n".encode("utf-16-le"))] == [b"a\0"]
+    assert [line.raw for line in split(b"a\n\0")] == [b"a", b"\0"]
 
 
 def test_an_over_long_line_takes_no_memory() -> None:

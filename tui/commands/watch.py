@@ -1,15 +1,16 @@
 """`tocsin watch`: follow files that other tools write and queue each new line."""
 
 import logging
+import secrets
 import socket
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from tui.commands.sending.format_option import LIST, format_option, list_formats, reader
-from tui.commands.sending.rejects import Rejects, reject_option
 from tui.commands.shared.console import tell
 from tui.commands.shared.session import Session, destination_named, patiently
 from tui.commands.stopping import Stopping, stop_on_signals
@@ -17,13 +18,15 @@ from tui.domain.alert import Alert
 from tui.domain.errors import Invalid
 from tui.domain.text import visible
 from tui.intake.documents import Item, read_line
+from tui.intake.json_text import is_blank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from tui.intake.following import FollowedFile, PlacedLine
     from tui.intake.formats import Reading, Skipped
     from tui.intake.repeats import Repeats
+    from tui.intake.unreadable import Reporter
     from tui.store.engine.database import Store
     from tui.store.following import Place
     from tui.store.outbox import Receipt
@@ -42,7 +45,6 @@ _AGAIN_S = 2.0
     "--to", "to", multiple=True, metavar="NAME", help="Send only to this destination. Repeat for several."
 )
 @click.option("--from-start", is_flag=True, help="Start new files at the beginning. Default: at the end.")
-@reject_option
 @click.pass_obj
 def watch(
     session: Session,
@@ -50,7 +52,6 @@ def watch(
     format_name: str,
     to: tuple[str, ...],
     from_start: bool,
-    reject: Path | None,
 ) -> None:
     """Follow files and queue each new line, until Ctrl-C.
 
@@ -59,7 +60,9 @@ def watch(
 
     A file that was never watched is read from its end. Later runs resume where the last one stopped, even
     after a crash. Each line is stored once: the position in the file is committed together with the
-    alerts. After a rotation, the old file is read to its end first.
+    alerts. After a rotation, the old file is read to its end first. A line that cannot be read becomes an
+    alert of the rule Tocsin.Intake.Unreadable with its raw text, of which at most one per minute and file
+    is delivered.
     """
     if format_name == LIST:
         list_formats(session, as_json=False)
@@ -68,13 +71,13 @@ def watch(
         raise click.UsageError("no files to follow; give one or more FILEs")
     from tui.intake.following import FollowedFile
     from tui.intake.repeats import Repeats
+    from tui.intake.unreadable import Reporter
     from tui.store import following
 
     read = reader(session, format_name)
     with session.store(create=True, log_to_stderr=True) as store:
         for name in to:
             destination_named(store, name)
-        rejects = Rejects(reject, files)
         watched: list[_Watched] = []
         repeats = Repeats()
         for path in dict.fromkeys(file.absolute() for file in files):
@@ -83,9 +86,18 @@ def watch(
             source = f"{socket.gethostname()}:{path}"
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
-            watched.append(_Watched(store, file, source, place, read, to, rejects, repeats))
+            unreadable = Reporter(str(path), wall_clock, new_id, session.config.link_template)
+            watched.append(_Watched(store, file, source, place, read, to, repeats, unreadable))
         tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
         _follow(watched, stop_on_signals())
+
+
+def wall_clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def new_id() -> str:
+    return secrets.token_hex(16)
 
 
 def _described(path: Path) -> str:
@@ -126,6 +138,10 @@ class _Unstored:
     place: "Place"
     """The position after the chunk."""
     read: "list[tuple[PlacedLine, Reading]]"
+    reports: list[Alert]
+    """The alerts about lines that cannot be read."""
+    instead: list[Alert] | None = None
+    """The alerts about lines that the store refused."""
     in_doubt: bool = False
     """Whether it may have been stored already: the commit was sent but not confirmed."""
 
@@ -141,20 +157,18 @@ class _Watched:
     """The position up to which its lines are stored."""
     read: "Callable[[Item], list[Reading]]"
     to: tuple[str, ...]
-    rejects: Rejects
     repeats: "Repeats"
+    reporter: "Reporter"
     unstored: "_Unstored | None" = None
-    rejected: "list[bytes | None]" = field(default_factory=list["bytes | None"])
-    """Bad lines not yet written to the --reject file."""
 
     def step(self) -> bool:
         """Store new lines and return whether there were any. Raises StoreUnavailable, OSError."""
-        self._keep_rejected()  # a full disk may have prevented it before
         if self.unstored is None and (chunk := self.file.read()) is not None:
             for note in chunk.notes:
                 log.warning("%s", visible(note))
             read = [(line, reading) for line in chunk.lines for reading in self._readings(line)]
-            self.unstored = _Unstored(chunk.place, read)
+            bad = [(line, r.result) for line, r in read if isinstance(r.result, Invalid)]
+            self.unstored = _Unstored(chunk.place, read, self._reports(bad))
         if self.unstored is None:
             return False
         stored, read = list(self._store(self.unstored)), self.unstored.read
@@ -168,18 +182,25 @@ class _Watched:
             for line, reading in read
         ]
         self._tell(results)
-        self._keep_rejected()
         return True
 
-    def _keep_rejected(self) -> None:
-        if self.rejected:
-            self.rejects.keep(self.rejected)
-            self.rejected.clear()
+    def _reports(self, bad: "list[tuple[PlacedLine, Invalid]]") -> list[Alert]:
+        from tui.intake.unreadable import Unreadable
+
+        lines = {
+            line.at: Unreadable(f"byte {line.at}", error.message, line.raw or line.start, line.raw is None)
+            for line, error in reversed(bad)  # so that of a line with several errors the first is kept
+        }
+        return self.reporter.alerts([lines[at] for at in sorted(lines)], self.to or None)
 
     def _readings(self, line: "PlacedLine") -> "list[Reading]":
-        if line.raw is not None and not line.raw.strip():
+        from tui.intake.formats import Reading
+
+        if line.raw is not None and is_blank(line.raw):
             return []
-        return self.read(read_line(line.raw, f"{self.file.path} at byte {line.at}"))
+        place = f"{self.file.path} at byte {line.at}"
+        readings = [one for item in read_line(line.raw, place) for one in self.read(item)]
+        return readings or [Reading(place, Invalid("alert", "there is no alert in this line"), "")]
 
     def _store(self, unstored: "_Unstored") -> "Iterator[Receipt | Invalid]":
         from tui.intake.formats import ids_of_tools
@@ -190,12 +211,24 @@ class _Watched:
         alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
         if self.to:
             alerts = [replace(alert, destinations=self.to) for alert in alerts]
+        lines = [line for line, reading in unstored.read if isinstance(reading.result, Alert)]
         by_id = ids_of_tools(readings)
 
+        def instead(refused: "Mapping[int, Invalid]") -> list[Alert]:
+            if unstored.instead is None:  # once, so that a second try stores the same alerts
+                bad = [(lines[at], error) for at, error in refused.items() if at < len(lines)]
+                lost = [unstored.reports[at - len(lines)] for at in refused if at >= len(lines)]
+                reports = [*lost, *self._reports(bad)]
+                # By the routing rules: the destination that --to names may have been deleted.
+                unstored.instead = [replace(one, destinations=one.destinations and None) for one in reports]
+            return unstored.instead
+
         def take() -> "list[Receipt | Invalid]":
-            what = self.source, self.place, unstored.place, alerts, by_id
+            what = self.source, self.place, unstored.place, [*alerts, *unstored.reports], by_id
             try:
-                return self.store.write(following.take, *what, in_doubt=unstored.in_doubt).result()
+                doubt = unstored.in_doubt
+                stored = self.store.write(following.take, *what, in_doubt=doubt, instead=instead).result()
+                return stored[: len(lines)]
             except StoreUnavailable as error:
                 unstored.in_doubt |= not isinstance(error, StoreLocked)  # that error means nothing was done
                 raise
@@ -208,7 +241,6 @@ class _Watched:
         bad = [(line, result) for line, result in results if isinstance(result, Invalid)]
         for line, result in bad:
             log.warning("%s at byte %d: %s", visible(str(self.file.path)), line.at, visible(result.message))
-        self.rejected += {line.at: line.raw for line, _ in bad}.values()
         if results:
             receipts = [result for _, result in results if isinstance(result, Receipt)]
             stored = sum(not receipt.repeated for receipt in receipts)

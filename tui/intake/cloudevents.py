@@ -18,7 +18,7 @@ def in_binary_mode(headers: Mapping[str, str]) -> bool:
 
 def structured(headers: Mapping[str, str], body: bytes) -> Item:
     """Return the event in structured mode. The names in `headers` are in lower case."""
-    data = read_line(body, "") if body.strip() else Item("")
+    [data] = read_line(body, "", strict=True) if body.strip() else [Item("")]
     if data.error is not None:
         return data
     attributes = {

@@ -160,7 +160,7 @@ class Endpoint:
         if cloudevents.in_binary_mode(request.headers):
             items = [cloudevents.structured(request.headers, body)]
         else:
-            items = [item for batch in read_items(io.BytesIO(body)) for item in batch]
+            items = [item for batch in read_items(io.BytesIO(body), strict=True) for item in batch]
         _check_count(len(items))
         numbers = count()
         readings: list[Reading] = []

@@ -24,6 +24,8 @@ class PlacedLine:
     """Byte offset of the line in its file."""
     raw: bytes | None
     """As in `Line`."""
+    start: bytes = b""
+    """As in `Line`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +208,7 @@ class FollowedFile:
 
     def _placed(self, cut: Iterator[Line]) -> Iterator[PlacedLine]:
         for line in cut:
-            yield PlacedLine(self._position, line.raw)
+            yield PlacedLine(self._position, line.raw, line.start)
             self._position += line.size
 
     def _place(self, file: BinaryIO) -> Place:

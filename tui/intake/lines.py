@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 LONGEST_LINE = 1024 * 1024
+_KEPT = 64 * 1024
+"""How much is kept of a line that is too long."""
 TOO_LONG = "this line is longer than 1 MiB"
 
 
@@ -13,12 +15,16 @@ class Line:
     """The line without its end; None if it was too long."""
     size: int
     """Length in bytes, including the line end."""
+    start: bytes = b""
+    """The first bytes of a line that was too long."""
 
 
 class Lines:
     def __init__(self) -> None:
         self._rest = b""
         self._dropped = 0
+        self._start = b""
+        self._half_end = False
         """How many bytes of the current, too long line were dropped."""
 
     @property
@@ -32,16 +38,21 @@ class Lines:
         for raw in ended:
             yield self._line(raw, len(raw) + 1)
         if len(self._rest) > LONGEST_LINE:
+            self._start = self._start or self._rest[:_KEPT]
             self._dropped += len(self._rest)
             self._rest = b""
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no line end and is not empty."""
+        if self._half_end and self._rest == b"\0" and not self._dropped:
+            return  # the second half of the line feed of a UTF-16 line
         if self.pending:
             raw, self._rest = self._rest, b""
             yield self._line(raw, len(raw))
 
     def _line(self, raw: bytes, size: int) -> Line:
         too_long = self._dropped or len(raw) > LONGEST_LINE
+        start, self._start = (self._start or raw[:_KEPT]) if too_long else b"", b""
         size, self._dropped = size + self._dropped, 0
-        return Line(None if too_long else raw.removesuffix(b"\r"), size)
+        self._half_end = raw.endswith(b"\0")
+        return Line(None if too_long else raw.removesuffix(b"\r"), size, start)

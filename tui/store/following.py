@@ -1,6 +1,6 @@
 """Store how far followed files were read, in the same transaction as the alerts read from them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import peewee
@@ -43,16 +43,22 @@ def take(
     by_id: Collection[str] = (),
     *,
     in_doubt: bool = False,
+    instead: Callable[[Mapping[int, Invalid]], Sequence[Alert]] = lambda _: (),
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file together with the second place, or neither.
 
     So no line is lost or stored twice, whatever happens between two calls. `by_id` is that of `submit`. With
     `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
-    again. Raises Refused if the stored place is not `before`: another process follows the file.
+    again. `instead` makes the alerts to store in place of those that are refused, given by their index.
+    Raises Refused if the stored place is not `before`: another process follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    return submit(tx, alerts, by_id)
+    answers = submit(tx, alerts, by_id)
+    refused = {place: answer for place, answer in enumerate(answers) if isinstance(answer, Invalid)}
+    if refused:
+        submit(tx, instead(refused))
+    return answers
 
 
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:

@@ -70,6 +70,14 @@ class Expression:
             # and lets Python's own errors through for deeply nested or mixed data.
             return None
 
+    @property
+    def keys(self) -> list[str]:
+        """The keys that a list of alternatives looks at, such as `rule.name`. Empty for other forms."""
+        if self._parsed["type"] != "multi_select_list":
+            return []
+        paths = [_path(child) for child in self._parsed["children"]]
+        return [path for path in paths if path]
+
     def holds(self, value: object) -> bool:
         """Whether the result is true in the sense of JMESPath, where 0 is true."""
         return is_true(self.of(value))
@@ -77,6 +85,26 @@ class Expression:
 
 def is_true(value: object) -> bool:
     return not (value is None or value is False or value in ("", [], {}))
+
+
+def is_foreign(document: object) -> bool:
+    """Whether this is an object with keys that neither are Tocsin's own nor a typo of one."""
+    if not isinstance(document, dict):
+        return False
+    unknown = [key for key in document if key not in KEYS]
+    known = [key.lower() for key in KEYS]
+    return len(unknown) > _MOST_TYPOS or not all(
+        get_close_matches(key.lower(), known, n=1, cutoff=0.75) for key in unknown
+    )
+
+
+def _path(node: Mapping[str, Any]) -> str:
+    if node["type"] == "field":
+        return node["value"]
+    if node["type"] == "subexpression":
+        paths = [_path(child) for child in node["children"]]
+        return ".".join(paths) if all(paths) else ""
+    return ""
 
 
 def _is_typo(key: str, value: Mapping[str, Any]) -> bool:

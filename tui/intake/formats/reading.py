@@ -6,6 +6,7 @@ from typing import Any
 
 from tui.domain.alert import Alert, AlertType, Severity, decode_json, format_time, parse_alert
 from tui.domain.errors import Invalid
+from tui.intake.formats.expression import is_foreign
 from tui.intake.formats.format import Format, Formats
 from tui.intake.formats.values import (
     alert_id_from,
@@ -72,7 +73,7 @@ def read(
     return [
         Reading(
             draft.place,
-            draft.end or _finish(draft, now, new_id(), link_template),
+            draft.end or _finish(draft, formats, now, new_id(), link_template),
             draft.format,
             by_id=not draft.own and bool(draft.foreign or (draft.fields and "alertId" in draft.fields)),
         )
@@ -114,6 +115,8 @@ def _fitting(document: object, formats: Formats) -> Format | None:
 
 def _open(document: object, format: Format | None, formats: Formats, deep: int) -> list[_Draft]:
     if format is None:
+        if is_foreign(document) and "plain" in formats:
+            return [_Draft("plain", end=_no_title(formats["plain"]))]
         return [_Draft("tocsin", document, own=True)]
     if format.items is None:
         return _open_item(document, format, formats, deep)
@@ -130,6 +133,15 @@ def _open(document: object, format: Format | None, formats: Formats, deep: int) 
     for number, item in enumerate(items, start=1):
         drafts += [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
     return drafts
+
+
+def _no_title(format: Format) -> Invalid:
+    """Return the error for a document in which a format found no title, naming the keys it looked at."""
+    title = format.alert.get("title")
+    looked = title.keys if title is not None else []
+    if not looked:
+        return Invalid("title", f"the format {format.name} found no title, name or id")
+    return Invalid("title", f"no title: none of {', '.join(looked)} is in it (format {format.name})")
 
 
 def _open_item(item: object, format: Format, formats: Formats, deep: int) -> list[_Draft]:
@@ -203,11 +215,11 @@ def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
     yield "alertContext", context
 
 
-def _finish(draft: _Draft, now: int, new_id: str, link_template: str) -> Alert | Invalid:
+def _finish(draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str) -> Alert | Invalid:
     fields = draft.fields
     if not draft.own:
         if not any(fields.get(key) for key in ("title", "name", "id")):
-            return Invalid("title", f"the format {draft.format} found no title, name or id")
+            return _no_title(formats[draft.format])
         fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
         if draft.foreign:
             # With an id of an envelope that identifies the message, else with the whole content.

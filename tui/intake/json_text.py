@@ -1,0 +1,103 @@
+"""Read JSON values from bytes: strictly, or as tools and broken disks really write them.
+
+Strict is for senders that get an answer: only invalid UTF-8 is accepted, and becomes U+FFFD. Lenient
+reading also accepts raw control characters, NaN and infinities (as texts), numbers that no receiver
+could parse (as texts), UTF-16, several values in a row, and commas between and after them.
+"""
+
+import codecs
+import json
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from tui.domain.alert import decode_json
+
+_SPACE = " \t\r\n"
+_BOMS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+def strict_value(raw: bytes) -> Any:
+    """Return the one value in `raw`. Raises ValueError as `decode_json` does."""
+    return decode_json(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip(_SPACE))
+
+
+def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[Any], str, ValueError | None]:
+    """Return the values in `raw`, the text that could not be read, and the reason.
+
+    Several values count only if all are objects or arrays: a date is not three numbers.
+    """
+    for text in _utf16(raw):
+        values, rest, error = _values(text, commas=commas)
+        if error is None and values:
+            return values, rest, None
+    return _values(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace"), commas=commas)
+
+
+def is_blank(raw: bytes) -> bool:
+    """Whether there is only white space, in UTF-8 or UTF-16."""
+    text = raw.removeprefix(codecs.BOM_UTF8)
+    return not text.strip() or any(one and not one.strip(_SPACE) for one in _utf16(raw))
+
+
+def _utf16(raw: bytes) -> Iterator[str]:
+    """Yield `raw` as UTF-16 where it may be that. A line cut at a LF byte lacks or exceeds half of one."""
+    if b"\0" not in raw:
+        return
+    little, big = (raw.removeprefix(bom) for bom, _ in _BOMS)
+    if len(little) % 2 and little.startswith(b"\0"):
+        little = little[1:]
+    if len(big) % 2 and big.endswith(b"\0"):
+        big = big[:-1]
+    for encoded, (_, encoding) in zip((little, big), _BOMS, strict=True):
+        try:
+            yield encoded.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+
+
+def _values(text: str, *, commas: bool) -> tuple[list[Any], str, ValueError | None]:
+    between = _SPACE + "," * commas
+    values: list[Any] = []
+    error: ValueError | None = None
+    at = _skip(text, 0, between)
+    while at < len(text):
+        try:
+            value, end = _DECODER.raw_decode(text, at)
+        except RecursionError:
+            error = ValueError("the JSON is nested too deeply")
+            break
+        except ValueError as why:
+            error = why
+            break
+        values.append(value)
+        at = _skip(text, end, between)
+    if not values and error is None:
+        error = ValueError("there is no value in it")
+    several = len(values) + (error is not None) > 1
+    if several and not all(isinstance(value, dict | list) for value in values):
+        start = _skip(text, 0, between)
+        end = _DECODER.raw_decode(text, start)[1]
+        return [], text, error or json.JSONDecodeError("Extra data", text, end)
+    return values, text[at:], error
+
+
+def _skip(text: str, at: int, what: str) -> int:
+    while at < len(text) and text[at] in what:
+        at += 1
+    return at
+
+
+def _float(number: str) -> float | str:
+    value = float(number)
+    return value if math.isfinite(value) else number
+
+
+def _integer(number: str) -> int | str:
+    try:
+        return int(number)
+    except ValueError:  # more digits than Python converts
+        return number
+
+
+_DECODER = json.JSONDecoder(strict=False, parse_constant=str, parse_float=_float, parse_int=_integer)

@@ -1,0 +1,87 @@
+"""Lines that cannot be read become alerts: whoever writes odd bytes into a log must leave a trace."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tui.domain.alert import Alert, AlertType, Severity, encode_context
+from tui.domain.text import visible
+
+RULE = "Tocsin.Intake.Unreadable"
+RAW_LIMIT = 64 * 1024
+"""Bytes of raw text in one alert."""
+_EVERY_MS = 60_000
+_TITLE_LIMIT = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A line, or the rest of one, that did not become an alert."""
+
+    position: str
+    """Where it is in its source, such as `byte 17`."""
+    error: str
+    raw: bytes
+    cut: bool = False
+    """`raw` is only the start of a line that was too long to keep."""
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Makes alerts of the unreadable lines of one source.
+
+    At most one alert a minute is routed. Those in between are stored, and asked to go nowhere.
+    """
+
+    source: str
+    clock: Callable[[], int]
+    new_id: Callable[[], str]
+    link_template: str = ""
+    _routed_at: int | None = field(init=False, default=None)
+
+    def alerts(self, lines: Sequence[Unreadable], destinations: tuple[str, ...] | None = None) -> list[Alert]:
+        """Return alerts that hold all of the lines, each up to `RAW_LIMIT` of raw text."""
+        return [self._alert(part, destinations) for part in _parts(lines)]
+
+    def _alert(self, lines: Sequence[Unreadable], destinations: tuple[str, ...] | None) -> Alert:
+        now, alert_id = self.clock(), self.new_id()
+        first, raw = lines[0], b"\n".join(line.raw for line in lines)
+        what = "a line" if len(lines) == 1 else f"{len(lines)} lines"
+        quiet = self._routed_at is not None and 0 <= now - self._routed_at < _EVERY_MS
+        if not quiet:
+            self._routed_at = now
+        context = {
+            "source": self.source,
+            "position": first.position,
+            "lines": len(lines),
+            "error": first.error,
+            "raw": raw[:RAW_LIMIT].decode("utf-8", "replace"),
+            "truncated": len(raw) > RAW_LIMIT or any(line.cut for line in lines),
+        }
+        return Alert(
+            alert_id=alert_id,
+            rule_id=RULE,
+            severity=Severity.MEDIUM,
+            type=AlertType.RULE_ERROR,
+            created_at=now,
+            title=f"Tocsin cannot read {what} of {visible(self.source)}"[:_TITLE_LIMIT],
+            name="Unreadable input",
+            link=self.link_template.replace("{alertId}", alert_id),
+            context=encode_context(context),
+            description=f"At {first.position}: {visible(first.error)}",
+            runbook="Compare the raw text with the format. It may hide an alert.",
+            destinations=() if quiet else destinations,
+            dedup_key=f"{RULE} {self.source}",
+        )
+
+
+def _parts(lines: Sequence[Unreadable]) -> Iterator[list[Unreadable]]:
+    part: list[Unreadable] = []
+    size = 0
+    for line in lines:
+        if part and size + len(line.raw) + 1 > RAW_LIMIT:
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line.raw) + 1
+    if part:
+        yield part
