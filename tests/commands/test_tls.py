@@ -99,7 +99,7 @@ def test_an_edit_leaves_what_it_does_not_name(tocsin: Tocsin, authority: Authori
         (["--ca-file", "/nowhere/ca.pem"], "the file /nowhere/ca.pem cannot be read: No such file"),
         (["--client-key", "/etc/hostname"], "a key is of use only with its certificate"),
         (["--client-key-password", "hunter2"], "the password is never stored; say where it is"),
-        (["--client-cert", "/etc/passwd"], "there is no certificate in /etc/passwd"),
+        (["--client-cert", "/etc/passwd"], "/etc/passwd contains no certificate"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -110,7 +110,7 @@ def test_what_cannot_work_is_refused(tocsin: Tocsin, given: list[str], says: str
 
 def test_a_key_without_its_password_is_refused_and_nobody_is_asked(tocsin: Tocsin, client: Issued) -> None:
     refusal = complaint(tocsin("destination", "add", "soc", URL, "--client-cert", str(client.both)), 2)
-    assert refusal == f"the key in {client.both} is encrypted; say where its password is"
+    assert refusal == f"the key in {client.both} is encrypted; set the key password"
 
 
 def test_settings_without_effect_are_refused(tocsin: Tocsin) -> None:
