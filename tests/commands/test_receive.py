@@ -72,11 +72,11 @@ def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
         verdicts = [list(takewhile(str.strip, process.stdout))[1].strip() for _ in range(4)]
     assert verdicts[:2] == [
         "signed",
-        "badly signed: with another secret, or the webhook-id, the time or the body was changed on its way",
+        "badly signed: the secret differs, or the webhook-id, timestamp or body was changed in transit",
     ]
     late = r"badly signed: the signature is right, but webhook-timestamp is \d+ s in the past, .*"
     assert re.fullmatch(late, verdicts[2])
-    assert verdicts[3].startswith("not signed: there is no webhook-id and ")
+    assert verdicts[3].startswith("not signed: missing webhook-id and ")
 
 
 def test_reads_the_secret_from_a_pipe_and_refuses_an_unreadable_one(tocsin: Tocsin) -> None:

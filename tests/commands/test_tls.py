@@ -100,7 +100,7 @@ def test_edit_keeps_settings_that_are_not_given(tocsin: Tocsin, authority: Autho
         (["--ca-file", "/nowhere/ca.pem"], "the file /nowhere/ca.pem cannot be read: No such file"),
         (["--client-key", "/etc/hostname"], "a key requires its certificate"),
         (["--client-key-password", "hunter2"], "the password is never stored; enter where it is"),
-        (["--client-cert", "/etc/passwd"], "there is no certificate in /etc/passwd"),
+        (["--client-cert", "/etc/passwd"], "/etc/passwd contains no certificate"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
@@ -111,7 +111,7 @@ def test_tls_settings_that_cannot_work_are_refused(tocsin: Tocsin, given: list[s
 
 def test_a_key_without_its_password_is_refused_without_a_prompt(tocsin: Tocsin, client: Issued) -> None:
     refusal = complaint(tocsin("destination", "add", "soc", URL, "--client-cert", str(client.both)), 2)
-    assert refusal == f"the key in {client.both} is encrypted; say where its password is"
+    assert refusal == f"the key in {client.both} is encrypted; set the key password"
 
 
 def test_settings_without_effect_are_refused(tocsin: Tocsin) -> None:

@@ -91,8 +91,8 @@ def test_a_file_that_holds_something_else(client: Issued, tmp_path: Path, field:
     other.touch(mode=0o600)
     files = {"certificate": str(client.certificate), field: str(other)}
     for content, told in (
-        (b"hello", f"there is no {kind} in {other}; in PEM it begins with -----BEGIN"),
-        (b"\x30\x82\x01", f"{other} is not PEM but DER or PKCS #12; `openssl` turns it into PEM"),
+        (b"hello", f"{other} contains no {kind}; in PEM it starts with -----BEGIN"),
+        (b"\x30\x82\x01", f"{other} is DER or PKCS #12, not PEM; convert it with `openssl`"),
     ):
         other.write_bytes(content)
         assert refusal(TlsSettings(**files)) == (field, told)
@@ -111,7 +111,7 @@ def test_a_file_that_is_damaged(client: Issued, tmp_path: Path, field: str) -> N
 def test_a_key_of_another_certificate(authority: Authority, client: Issued) -> None:
     other = authority.issue("other")
     settings = TlsSettings(certificate=str(client.certificate), key=str(other.key))
-    told = f"the key in {other.key} is not that of the certificate in {client.certificate}"
+    told = f"the key in {other.key} does not match the certificate in {client.certificate}"
     assert refusal(settings) == ("key", told)
 
 
@@ -122,7 +122,7 @@ def test_a_certificate_without_its_key(client: Issued, tmp_path: Path) -> None:
     field, told = refusal(TlsSettings(certificate=str(alone)))
     assert (field, told) == (
         "certificate",
-        f"there is no private key in {alone}; in PEM it begins with -----BEGIN",
+        f"{alone} contains no private key; in PEM it starts with -----BEGIN",
     )
 
 
@@ -138,13 +138,13 @@ def test_a_key_that_everybody_can_read_is_refused(client: Issued, tmp_path: Path
 
 
 def test_an_encrypted_key_without_a_password_asks_nobody(locked: Issued) -> None:
-    told = f"the key in {locked.key} is encrypted; say where its password is"
+    told = f"the key in {locked.key} is encrypted; set the key password"
     assert refusal(shown(locked)) == ("key_password", told)
 
 
 def test_a_wrong_password_is_said_and_not_shown(locked: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PASSWORD", "s3cret")
-    told = f"the password does not open the key in {locked.key}"
+    told = f"the password does not decrypt the key in {locked.key}"
     assert refusal(shown(locked, key_password=Secret("env:PASSWORD"))) == ("key_password", told)
 
 
@@ -201,7 +201,7 @@ async def test_what_could_not_be_made_is_tried_again(client: Issued, tmp_path: P
 
     settings = shown(locked, key_password=Secret(f"file:{password}"))
     password.touch(mode=0o600)
-    with pytest.raises(Invalid, match="the password does not open the key"):
+    with pytest.raises(Invalid, match="the password does not decrypt the key"):
         await contexts.get(settings)
     password.write_text("hunter2\n")
     await contexts.get(settings)
@@ -376,7 +376,7 @@ async def test_files_that_cannot_be_used_block_what_would_be_sent(
     receiver = await receive(keep_answering, presenting(receiver_certificate))
     for settings, told in (
         (TlsSettings(ca_file="/nowhere/ca.pem"), "the file /nowhere/ca.pem cannot be read: No such file"),
-        (shown(locked), f"the key in {locked.key} is encrypted; say where its password is"),
+        (shown(locked), f"the key in {locked.key} is encrypted; set the key password"),
     ):
         blocked = await send(receiver.url, tls=settings)
         assert blocked.outcome is Outcome.BLOCKED

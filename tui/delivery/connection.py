@@ -1,7 +1,4 @@
-"""A connection to a receiver: one request at a time, and the parser of what comes back.
-
-The parsing is httptools'.
-"""
+"""A connection to a receiver. It carries one request at a time; httptools parses the answer."""
 
 import asyncio
 import ssl
@@ -15,25 +12,25 @@ from tui.delivery.failures import AnswerTooLong, BrokenOff, Disconnected, NotHtt
 from tui.domain.proxy import Proxy
 
 _ANSWER_LIMIT = 512 * 1024
-"""Bytes that an answer may take on the wire. Its body is cut long before; this ends what else can go on
-for ever, some of it piling up in memory: headers, early answers, trailers, chunk extensions."""
+"""Maximum bytes of an answer on the wire. The body is cut at a lower limit. This one bounds everything
+else that may never end: headers, early answers, trailers, chunk extensions."""
 _MOST_EARLY_ANSWERS = 100
 _MOST_HEADERS = 2000
 
 
 class Answer:
-    """What has come of an answer so far."""
+    """The part of an answer received so far."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.head: asyncio.Future[None] = loop.create_future()
-        """Done when all headers of the final answer are there, or it is clear that they will not come."""
+        """Done when all headers of the final answer have arrived, or with the error that prevents it."""
         self.status = 0
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.chunks: list[bytes] = []
         self.complete = False
         self.error: Exception | None = None
-        """Why there will be no more of it."""
+        """Why the rest will not arrive; None if it may."""
         self.early = 0
         self._more: asyncio.Future[None] | None = None
 
@@ -46,7 +43,7 @@ class Answer:
         self.wake()
 
     def wake(self) -> None:
-        """There is a chunk, or the end."""
+        """Resume `more`: a chunk or the end arrived."""
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
@@ -56,15 +53,15 @@ class Answer:
 
 
 class _Surplus(Exception):
-    """More came than belongs to the answer."""
+    """The receiver sent more than one answer."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection and the parser of what comes on it. Whatever is odd makes it the last request's."""
+    """A connection and its parser. After anything unusual it is not reused."""
 
     peer: str | None = None
     forwarder: Proxy | None = None
-    """Who passes the request on, and is told where to; None where there is nobody or only a tunnel."""
+    """The proxy that forwards plain HTTP requests; None without a proxy or with a tunnel."""
     idle_since = 0.0
 
     def __init__(self) -> None:
@@ -86,9 +83,9 @@ class Connection(asyncio.Protocol):
             self.forwarder = None if origin.tls else proxy
 
     async def ask(self, request: bytes) -> Answer:
-        """Send a request; returns when the head of its answer is there."""
+        """Send a request and return its answer once all headers have arrived."""
         if self._transport is None:
-            raise Disconnected  # it went away as it was opened
+            raise Disconnected  # lost right after it was opened
         answer = self._answer = Answer(asyncio.get_running_loop())
         self._received = 0
         self._transport.write(request)
@@ -96,7 +93,7 @@ class Connection(asyncio.Protocol):
         return answer
 
     def release(self) -> bool:
-        """The answer is done with; whether another request may be sent."""
+        """Finish with the answer. Return whether the connection can take another request."""
         self._answer = None
         unsent = self._transport is None or self._transport.get_write_buffer_size()
         return self.is_open and not unsent
@@ -106,7 +103,7 @@ class Connection(asyncio.Protocol):
         return self._reusable and self._transport is not None and not self._transport.is_closing()
 
     def abort(self) -> None:
-        """Close it, and what has not been sent of a request will not be."""
+        """Close the connection and discard unsent bytes."""
         self._reusable = False
         if self._transport is not None:
             self._transport.abort()
@@ -116,12 +113,12 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         peer = transport.get_extra_info("peername")
-        if peer:  # none of a receiver that has gone again already
+        if peer:  # missing if the receiver already disconnected
             self.peer = place(peer[0], peer[1])
 
     def data_received(self, data: bytes) -> None:
         answer = self._answer
-        if answer is None:  # nobody asked
+        if answer is None:  # unsolicited
             self.abort()
             return
         self._received += len(data)

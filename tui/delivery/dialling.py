@@ -1,7 +1,7 @@
-"""Opens connections: to an address that the network policy lets through, or by way of a proxy.
+"""Opens connections to addresses that the network policy allows, or through a proxy.
 
-A name is looked up once for a connection, every address that it has is judged, and the connection is made
-to one of those that were: there is no second lookup that could be told something else.
+A name is resolved once per connection. The policy checks every address, and the connection goes to one
+that passed. There is no second lookup, which could return another address (DNS rebinding).
 """
 
 import asyncio
@@ -28,13 +28,13 @@ _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 class Origin(NamedTuple):
-    """Whom a connection is to, and how. Requests to the same origin may share one, and no others."""
+    """Where a connection goes, and how. Only requests to the same origin may share a connection."""
 
     host: str
     """A name as it is looked up, or an address without brackets."""
     port: int
     tls: ssl.SSLContext | None
-    """A part of it: nobody is to get a connection on which other settings trusted or showed something."""
+    """Part of the key, so that a connection is never shared between different TLS settings."""
 
 
 class Dialler:
@@ -56,7 +56,7 @@ class Dialler:
         return self.proxies.of("https" if origin.tls else "http", origin.host, origin.port)
 
     async def dial(self, origin: Origin, protocol: Callable[[], Protocol]) -> Protocol:
-        """A `protocol` that is connected, TLS agreed on.
+        """Return a connected `protocol`, after the TLS handshake.
 
         Raises Blocked, ProxyFailed, or OSError with ssl.SSLError among them.
         """
@@ -77,7 +77,7 @@ class Dialler:
         return connected
 
     async def _connect(self, origin: Origin) -> socket.socket:
-        """To one of the addresses that may be sent to. The others are left out, and one is enough."""
+        """Connect to one of the allowed addresses. Raises Blocked if none is allowed."""
         addresses = await self._addresses(origin.host)
         refusals = [self._policy.judge(address, origin.host) for address in addresses]
         vetted = [address for address, told in zip(addresses, refusals, strict=True) if told is None]
@@ -86,7 +86,7 @@ class Dialler:
         return await connect_to_first(vetted, origin.port)
 
     async def _connect_through(self, proxy: Proxy, origin: Origin) -> socket.socket:
-        """To the proxy, wherever that is: whoever runs Tocsin has named it."""
+        """Connect to the proxy. The policy does not apply to its address: the operator configured it."""
         told = self._policy.judge_unresolved(origin.host)
         if told is not None:
             raise Blocked(told)
@@ -117,7 +117,7 @@ class Dialler:
 
 
 async def connect_to_first(addresses: Sequence[Address], port: int) -> socket.socket:
-    """To the first that answers. One that keeps silent is not waited for before the next is tried."""
+    """Connect to the first address that answers, starting the next attempt while one is still silent."""
     if len(addresses) == 1:
         return await _connect_to(addresses[0], port)
     loop = asyncio.get_running_loop()
@@ -139,7 +139,7 @@ async def connect_to_first(addresses: Sequence[Address], port: int) -> socket.so
                 return connected[0]
     finally:
         for attempt in attempts:
-            attempt.add_done_callback(_discard)  # it may have connected in the moment we were cut off
+            attempt.add_done_callback(_discard)  # it may have connected just as we were cancelled
             attempt.cancel()
     refused = (error for error in errors if isinstance(error, ConnectionRefusedError))
     raise next(refused, errors[0] if errors else socket.gaierror(socket.EAI_NONAME, "it has no address"))

@@ -1,4 +1,4 @@
-"""Tells from an exception of the transport what happened. What to do about it: `domain.explain`."""
+"""Describes the transport's exceptions. `domain.explain` adds what to do about each."""
 
 import socket
 import ssl
@@ -22,8 +22,8 @@ _OURS_REFUSED = {
     # What a receiver says only of the certificate it was shown, or was not (RFC 8446 section 6.2).
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it got none",
     "TLSV1_ALERT_UNKNOWN_CA": "it does not trust who issued it",
-    "SSLV3_ALERT_BAD_CERTIFICATE": "it calls it bad",
-    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not take its kind",
+    "SSLV3_ALERT_BAD_CERTIFICATE": "it reports a bad certificate",
+    "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not support this type",
     "SSLV3_ALERT_CERTIFICATE_REVOKED": "it has been revoked",
     "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has expired",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not say why",
@@ -32,7 +32,7 @@ _OURS_REFUSED = {
 
 
 class Disconnected(Exception):
-    """The connection ended before the head of an answer had come."""
+    """The connection ended before all headers of the answer arrived."""
 
 
 class BrokenOff(Exception):
@@ -40,23 +40,23 @@ class BrokenOff(Exception):
 
 
 class NotHttp(Exception):
-    """What came is no answer; the message is the parser's."""
+    """The answer is not HTTP; the message is the parser's."""
 
 
 class AnswerTooLong(Exception):
-    """What came is more than any answer takes, and it has not ended."""
+    """The answer exceeds the size limit."""
 
 
 class Blocked(Exception):
-    """The network policy lets nothing be sent there; the message says what and why."""
+    """The network policy blocks the address; the message names the rule."""
 
 
 class ProxyFailed(Exception):
-    """It did not get as far as the receiver; the message says what the proxy did."""
+    """The proxy did not connect us to the receiver; the message says why."""
 
 
 class BadCertificate(ssl.SSLCertVerificationError):
-    """A certificate was not accepted; unlike the error it comes from, this one knows it."""
+    """A certificate failed verification; `presented` holds the certificate itself."""
 
     def __init__(self, cause: ssl.SSLCertVerificationError, presented: dict[str, Any]) -> None:
         super().__init__(*cause.args)

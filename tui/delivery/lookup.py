@@ -1,4 +1,4 @@
-"""Looks names up, without one that nobody answers for keeping the others waiting."""
+"""Resolves names so that one stalled lookup does not delay others."""
 
 import asyncio
 import socket
@@ -10,14 +10,14 @@ from ipaddress import ip_address
 from tui.domain.network import Address
 
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]
-"""The addresses of a name, the best first. Raises OSError where there are none."""
+"""Return the addresses of a name, the best first. Raises OSError if it has none."""
 
 
 async def look_up(host: str) -> Sequence[Address]:
-    """By the machine's own resolver: its hosts file, DNS and whatever else it is set up for.
+    """Resolve `host` with the system resolver. Raises OSError if it has no address.
 
-    In a thread of its own: of a pool's few, names that hang would soon have all, and the end of the program
-    would wait for them. An unanswered lookup cannot be called off.
+    Each lookup has its own daemon thread: stalled lookups, which cannot be cancelled, would fill a pool and
+    delay the program's exit.
     """
     loop = asyncio.get_running_loop()
     found: asyncio.Future[Sequence[Address]] = loop.create_future()

@@ -24,7 +24,7 @@ def not_started(claim: Claim, claimed_at: float) -> Answer:
         outcome=Outcome.INTERRUPTED,
         ended_at=claim.started_at + round((time.monotonic() - claimed_at) * 1000),
         duration_ms=0,
-        error="nothing was sent: its turn did not come in time",
+        error="nothing was sent: no slot became free in time",
     )
 
 

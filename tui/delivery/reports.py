@@ -1,4 +1,4 @@
-"""What the log is told of attempts and of deliveries that failed for good: a line each."""
+"""Logs one line for each attempt and each permanently failed delivery."""
 
 import logging
 

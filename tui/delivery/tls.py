@@ -1,4 +1,4 @@
-"""TLS towards receivers: settings made into what OpenSSL takes, and what is kept of a certificate refused."""
+"""TLS for connections to receivers: SSL contexts from settings, and certificates that failed verification."""
 
 import asyncio
 import os
@@ -126,7 +126,7 @@ def _trusting_as_this_machine() -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file, capath=directory)
     except (ssl.SSLError, OSError) as error:
-        told = f"what this machine trusts cannot be read from {file or directory}: {_why(error)}"
+        told = f"cannot read the trusted certificates from {file or directory}: {_why(error)}"
         raise Invalid("ca_file", told) from None
 
 
@@ -153,7 +153,7 @@ def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
         nonlocal asked
         asked = True
         if settings.key_password is None:
-            raise Invalid("key_password", f"the key in {key} is encrypted; say where its password is")
+            raise Invalid("key_password", f"the key in {key} is encrypted; set the key password")
         try:
             return look_up(settings.key_password.reference)
         except SecretUnavailable as error:
@@ -167,10 +167,10 @@ def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
             raise
         if isinstance(error, ssl.SSLError) and error.reason in _MISMATCH:
             raise Invalid(
-                field, f"the key in {key} is not that of the certificate in {certificate}"
+                field, f"the key in {key} does not match the certificate in {certificate}"
             ) from None
         if asked:
-            raise Invalid("key_password", f"the password does not open the key in {key}") from None
+            raise Invalid("key_password", f"the password does not decrypt the key in {key}") from None
         raise Invalid("certificate", f"{certificate} and its key are damaged: {_why(error)}") from None
 
 
@@ -187,8 +187,8 @@ def _pem(file: str, holds: bytes, field: str, *, private: bool = False) -> Path:
         return path
     kind = "private key" if holds is _KEY else "certificate"
     if content[:1] == b"0":  # an ASN.1 sequence
-        raise Invalid(field, f"{file} is not PEM but DER or PKCS #12; `openssl` turns it into PEM")
-    raise Invalid(field, f"there is no {kind} in {file}; in PEM it begins with -----BEGIN")
+        raise Invalid(field, f"{file} is DER or PKCS #12, not PEM; convert it with `openssl`")
+    raise Invalid(field, f"{file} contains no {kind}; in PEM it starts with -----BEGIN")
 
 
 def _why(error: Exception) -> str:

@@ -1,8 +1,7 @@
-"""The HTTP transport: httpx's interface over connections of our own, made for webhooks.
+"""An HTTP/1.1 transport for webhooks with httpx's interface.
 
-One request at a time on a connection, HTTP/1.1, no cookies, no redirects, nothing sent a second time.
-A client library's pool costs more here than everything else that a delivery takes: httpx's own is some
-30 times slower at 64 requests at once, aiohttp's twice.
+One request at a time on a connection; no cookies, no redirects, no request sent twice. See
+docs/http-framing.md for what the pools of httpx and aiohttp cannot do and what they cost.
 """
 
 import asyncio
@@ -24,12 +23,12 @@ _KEEP_ALIVE_S = 4.0
 
 
 class Transport(httpx.AsyncBaseTransport):
-    """Sends each request on a connection of its own until that is free again. In one event loop.
+    """Sends requests, each on an idle connection or a new one. For one event loop.
 
-    There is no limit to the connections: the dispatcher bounds what is in flight. There are no
-    timeouts: the sender's deadline is one. A request has two extensions: `tls`, the context of an
-    encrypted connection or None, and `connected`, which is called with the address it goes to as soon
-    as there is one. Raises what `failures` tells apart.
+    It does not limit connections, because the dispatcher limits requests in flight. It has no timeouts,
+    because the sender sets one deadline. A request needs two extensions: `tls`, an SSL context or None,
+    and `connected`, called with the remote address once a connection exists. Raises the exceptions of
+    `failures`, and OSError.
     """
 
     def __init__(self, dialler: Dialler) -> None:

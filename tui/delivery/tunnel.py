@@ -13,7 +13,7 @@ _TOLD = 100
 
 
 async def open_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
-    """Turn a connection to `proxy` into one to `host`; raises ProxyFailed in words if it is not granted."""
+    """Turn a connection to `proxy` into one to `host`. Raises ProxyFailed, with the reason, if it refuses."""
     loop = asyncio.get_running_loop()
     target = place(host, port)
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]

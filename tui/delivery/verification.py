@@ -52,7 +52,7 @@ class Verifier:
         webhook_id, timestamp, signatures = (header(name).strip() for name in _HEADERS)
         missing = [name for name in _HEADERS if not header(name).strip()]
         if missing:
-            return f"not signed: there is no {' and no '.join(missing)}"
+            return f"not signed: missing {' and '.join(missing)}"
         if problem := _timestamp_problem(timestamp) or _form_problem(signatures.split()):
             return f"badly signed: {problem}"
         signed = Signed(webhook_id, int(timestamp), body)
@@ -76,7 +76,7 @@ class Verifier:
         for words, candidate in _mistakes(self.secret, signed):
             if _matches(given, candidate):
                 return words
-        return "with another secret, or the webhook-id, the time or the body was changed on its way"
+        return "the secret differs, or the webhook-id, timestamp or body was changed in transit"
 
 
 def _matches(given: list[str], right: str) -> bool:
@@ -87,7 +87,7 @@ def _timestamp_problem(timestamp: str) -> str:
     if not re.fullmatch("[0-9]{1,16}", timestamp):
         return "webhook-timestamp is not a number of seconds since 1970"
     if len(timestamp) > 11:
-        return "webhook-timestamp is in milliseconds or less; it is to be in seconds"
+        return "webhook-timestamp is in milliseconds or smaller units; use seconds"
     return ""
 
 
@@ -95,14 +95,14 @@ def _form_problem(signatures: list[str]) -> str:
     """What is wrong with all of them, before any secret comes into it."""
     versions = [version for version, comma, _ in (each.partition(",") for each in signatures) if comma]
     if not versions:
-        return "no signature has its version in front; they are written v1,<base64>"
+        return "no signature starts with its version; write v1,<base64>"
     values = [each.removeprefix("v1,") for each in signatures if each.startswith("v1,")]
     if not values:
-        return f"the version {versions[0][:20]} is unknown; a whsec_ secret makes v1"
+        return f"the version {versions[0][:20]} is unknown; a whsec_ secret uses v1"
     if any(_is_digest(value) for value in values):
         return ""
     if re.fullmatch("[0-9a-fA-F]{64}", values[0]):
-        return "the signature is in hex; it is to be in base64"
+        return "the signature is in hex; use base64"
     return "the signature is not the base64 of 32 bytes; was it cut off?"
 
 
@@ -119,7 +119,7 @@ def _lateness(timestamp: int, now: int) -> str:
         return ""
     return (
         f"webhook-timestamp is {abs(late)} s in the {'past' if late > 0 else 'future'}, and at most "
-        f"{TOLERANCE_S} s are taken: a clock is wrong, or it was kept back and sent again"
+        f"{TOLERANCE_S} s are allowed: a clock is wrong, or the request was delayed or replayed"
     )
 
 
@@ -129,7 +129,7 @@ def _what_was_changed(signed: Signed, before_id: str, before_at: int) -> str:
         return f"webhook-id was changed: this is the signature of {before_id[:80]}"
     if signed.timestamp != before_at:
         return f"webhook-timestamp was changed: this is the signature of {before_at}"
-    return "the body was changed: this signature came with another one before"
+    return "the body was changed: this signature came earlier with another body"
 
 
 # --- what people get wrong
@@ -139,18 +139,18 @@ def _mistakes(secret: str, signed: Signed) -> Iterator[tuple[str, str]]:
     """What was done wrong, and the signature which that brings."""
     webhook_id, timestamp, body = signed.webhook_id, signed.timestamp, signed.body
     for words, other in _other_bodies(body):
-        told = f"the body was changed on its way: the signature is of it {words}"
+        told = f"the body was changed in transit: the signature matches it {words}"
         yield told, signature(secret, webhook_id, timestamp, other)
     content = f"{webhook_id}.{timestamp}.".encode() + body
     for words, key in _other_keys(secret):
-        yield f"the key is {words}; it is the base64 after whsec_, decoded", _hmac(key, content)
+        yield f"the key is {words}; use the base64 after whsec_, decoded", _hmac(key, content)
     right_key = signing_key(secret)
     for words, other in (
         ("the body alone", body),
         ("time and body, without the webhook-id", f"{timestamp}.".encode() + body),
         ("webhook-id and body, without the time", f"{webhook_id}.".encode() + body),
     ):
-        yield f"what is signed is {words}; it is to be id.timestamp.body", _hmac(right_key, other)
+        yield f"what is signed is {words}; sign id.timestamp.body", _hmac(right_key, other)
 
 
 def _other_keys(secret: str) -> Iterator[tuple[str, bytes]]:

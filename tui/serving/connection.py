@@ -120,7 +120,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._draining:
             if self._unused_bytes > self.limits.drain_bytes:
-                self._abort(413, "it goes on sending what was answered")
+                self._abort(413, "it keeps sending a body that was already answered")
         elif self._unused_bytes > self.limits.header_bytes:
             self._end(431, _TOO_LONG)
 

@@ -1,4 +1,4 @@
-"""Who was refused, and why: lines in the log, but no flood of them."""
+"""Logs refused requests at a limited rate."""
 
 import logging
 import time
@@ -15,20 +15,20 @@ _LONGEST = 300
 
 
 def milliseconds() -> int:
-    """A clock that nobody sets."""
+    """A monotonic clock."""
     return time.monotonic_ns() // 1_000_000
 
 
 @dataclass(slots=True)
 class Refusals:
-    """Counted by status, so that strangers who are let in nowhere hide nobody whose alert is wrong."""
+    """Limits lines per status, so that a flood of 401s does not hide a 422."""
 
     ticks: Callable[[], int] = milliseconds
     _paces: dict[int, Pace] = field(default_factory=dict[int, Pace])
     _untold: dict[int, int] = field(default_factory=dict[int, int])
 
     def tell(self, who: str, status: int, words: str) -> None:
-        """One line, or one more for the next line to count. `who` names a sender and never its token."""
+        """Log a line, or count it for the next line. `who` names the sender, never its token."""
         now = self.ticks()
         pace = self._paces.get(status, Pace(_RATE, 0, _BURST_MS))
         if not pace.allowance(now):
