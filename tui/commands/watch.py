@@ -76,14 +76,14 @@ def watch(
             destination_named(store, name)
         rejects = Rejects(reject, files)
         watched: list[_Watched] = []
-        repeats = Repeats()
+        repeats, revive_after = Repeats(), session.config.revive_after_ms
         for path in dict.fromkeys(file.absolute() for file in files):
             if path.exists() and not path.is_file():
                 raise Invalid("file", f"{path} is not a file")
             source = f"{socket.gethostname()}:{path}"
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
-            watched.append(_Watched(store, file, source, place, read, to, rejects, repeats))
+            watched.append(_Watched(store, file, source, place, read, to, rejects, repeats, revive_after))
         tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
         _follow(watched, stop_on_signals())
 
@@ -143,6 +143,7 @@ class _Watched:
     to: tuple[str, ...]
     rejects: Rejects
     repeats: "Repeats"
+    revive_after_ms: int | None
     unstored: "_Unstored | None" = None
     rejected: "list[bytes | None]" = field(default_factory=list["bytes | None"])
     """Bad lines not yet written to the --reject file."""
@@ -195,7 +196,9 @@ class _Watched:
         def take() -> "list[Receipt | Invalid]":
             what = self.source, self.place, unstored.place, alerts, by_id
             try:
-                return self.store.write(following.take, *what, in_doubt=unstored.in_doubt).result()
+                return self.store.write(
+                    following.take, *what, in_doubt=unstored.in_doubt, revive_after_ms=self.revive_after_ms
+                ).result()
             except StoreUnavailable as error:
                 unstored.in_doubt |= not isinstance(error, StoreLocked)  # that error means nothing was done
                 raise

@@ -7,6 +7,7 @@ import peewee
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid, Refused
+from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.store.engine.database import Transaction
 from tui.store.outbox.submit import Receipt, submit
 from tui.store.tables.rows import fetch
@@ -43,16 +44,17 @@ def take(
     by_id: Collection[str] = (),
     *,
     in_doubt: bool = False,
+    revive_after_ms: int | None = DEFAULT_REVIVE_MS,
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file together with the second place, or neither.
 
-    So no line is lost or stored twice, whatever happens between two calls. `by_id` is that of `submit`. With
-    `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
+    So no line is lost or stored twice, whatever happens between two calls. `by_id` and
+    `revive_after_ms` are those of `submit`. With `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
     again. Raises Refused if the stored place is not `before`: another process follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    return submit(tx, alerts, by_id)
+    return submit(tx, alerts, by_id, revive_after_ms=revive_after_ms)
 
 
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:
