@@ -127,7 +127,7 @@ def test_a_recorded_database_opens_with_its_rows_unchanged(tocsin: Tocsin) -> No
     assert len(before["alert"]) == 12
     assert tocsin("alert", "list").returncode == 0
     done = tocsin("db", "check")
-    assert (done.returncode, done.stdout) == (0, f"{tocsin.database} is sound\n")
+    assert (done.returncode, done.stdout) == (0, f"{tocsin.database}: no problems found\n")
     assert all_rows(tocsin.database) == before
 
 

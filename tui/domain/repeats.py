@@ -31,6 +31,7 @@ def parse_revive_after(value: str) -> int | None:
     span = parse_span(typed)
     if span is None or not 0 < span <= _LONGEST_MS:
         raise Invalid(
-            "repeats.revive_after", f"a time span from 1s to 30d, like 15m, or off to disable it, not {value!r}"
+            "repeats.revive_after",
+            f"a time span from 1s to 30d, like 15m, or off to disable it, not {value!r}",
         )
     return span

@@ -70,8 +70,8 @@ _RECEIPT: dict[str, Any] = {
         "deliveries": {"type": "array", "items": _DELIVERY},
         "revived": {
             "type": "array",
-            "description": "The deliveries that this repeat queued: failed ones again, or an alert that was not "
-            "routed before.",
+            "description": "The deliveries that this repeat queued: failed ones again, or those of an alert "
+            "that was not routed before.",
             "items": _DELIVERY,
         },
     },

@@ -29,7 +29,9 @@ class Repeats:
         for receipt in receipts:
             if receipt.revived:  # rare: at most once per delivery in the time that is configured
                 names = ", ".join(visible(destination.name) for _, _, destination in receipt.revived)
-                log.info("%s: reported again, queued for %s: alert %s", source, names, visible(receipt.alert_id))
+                log.info(
+                    "%s: reported again, queued for %s: alert %s", source, names, visible(receipt.alert_id)
+                )
         repeated = [receipt.alert_id for receipt in receipts if receipt.repeated]
         if not repeated:
             return

@@ -48,9 +48,10 @@ def take(
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file together with the second place, or neither.
 
-    So no line is lost or stored twice, whatever happens between two calls. `by_id` and
-    `revive_after_ms` are those of `submit`. With `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
-    again. Raises Refused if the stored place is not `before`: another process follows the file.
+    So no line is lost or stored twice, whatever happens between two calls. `by_id` and `revive_after_ms` are
+    those of `submit`. With `in_doubt`, the same call may already have been committed with its answer lost;
+    the receipts are returned again. Raises Refused if the stored place is not `before`: another process
+    follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)

@@ -194,7 +194,9 @@ def test_two_repeats_in_one_transaction_open_one_round(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("routed", [True, False])
-def test_concurrent_repeats_open_one_round(engine: str, tmp_path: Path, clock: Clock, *, routed: bool) -> None:
+def test_concurrent_repeats_open_one_round(
+    engine: str, tmp_path: Path, clock: Clock, *, routed: bool
+) -> None:
     address = new_database(engine, tmp_path)
     with (
         Store(strategy(engine, address, clock)) as store,
@@ -215,7 +217,8 @@ def test_concurrent_repeats_open_one_round(engine: str, tmp_path: Path, clock: C
             receipts = [
                 answer
                 for answers in threads.map(
-                    lambda each, repeat=repeat: each.write(outbox.submit, [repeat]).result(), [store, other] * 3
+                    lambda each, repeat=repeat: each.write(outbox.submit, [repeat]).result(),
+                    [store, other] * 3,
                 )
                 for answer in answers
                 if isinstance(answer, Receipt)

@@ -4,5 +4,5 @@ from peewee import BigIntegerField, Database
 from playhouse.migrate import SchemaMigrator, migrate
 
 
-def up(migrator: SchemaMigrator, db: Database) -> None:  # noqa: ARG001
+def up(migrator: SchemaMigrator, db: Database) -> None:
     migrate(migrator.add_column("delivery", "revived_at", BigIntegerField(null=True)))

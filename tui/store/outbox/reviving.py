@@ -15,6 +15,8 @@ def revive(tx: Transaction, delivery_ids: Collection[int], after_ms: int) -> set
     A delivery is skipped if its destination was deleted, or if a repeat queued it less than `after_ms` ago.
     Both are decided under the lock: of two concurrent repeats, the second sees the round of the first.
     """
+    if not delivery_ids:
+        return set()
     select = f"SELECT {COLUMNS}, revived_at FROM delivery WHERE id {AMONG} ORDER BY id"
     rows = fetch(tx.db, tx.lock_rows(select), (among(delivery_ids),))
     _, deleted = destinations_of(tx, {row[8] for row in rows})
@@ -32,6 +34,4 @@ def revive(tx: Transaction, delivery_ids: Collection[int], after_ms: int) -> set
 
 def note_revived(tx: Transaction, delivery_ids: Collection[int]) -> None:
     """Record that a repeat queued these deliveries now."""
-    execute(
-        tx.db, f"UPDATE delivery SET revived_at = ? WHERE id {AMONG}", (tx.now, among(delivery_ids))
-    )
+    execute(tx.db, f"UPDATE delivery SET revived_at = ? WHERE id {AMONG}", (tx.now, among(delivery_ids)))

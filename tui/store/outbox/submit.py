@@ -35,7 +35,6 @@ from tui.store.tables.rows import (
 )
 from tui.store.tables.words import index_words
 
-
 Sent = tuple[int, str, Destination]
 """(row id, webhook id, destination) of a delivery."""
 
@@ -253,7 +252,7 @@ def _revive(
     if plan.revive_after_ms is not None:
         note_revived(tx, [sent[0] for receipt in receipts.values() for sent in receipt.revived])
         asked = {key for sent in plan.failed.values() for key in sent}
-        revived = revive(tx, asked, plan.revive_after_ms) if asked else set()
+        revived = revive(tx, asked, plan.revive_after_ms)
         for one, planned in plan.failed.items():
             reopened = tuple(sent for key, sent in planned.items() if key in revived)
             receipts[one] = replace(stored[one].receipt, revived=reopened)
