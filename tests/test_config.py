@@ -228,6 +228,24 @@ def test_a_filter_that_makes_no_sense_is_named(text: str, words: str) -> None:
     assert words in caught.value.message
 
 
+class TestRepeats:
+    def test_revive_after_15_minutes_by_default(self) -> None:
+        assert load().revive_after_ms == 900_000
+
+    def test_revive_after_the_time_in_the_file_or_the_environment(self) -> None:
+        assert load('[repeats]\nrevive_after = "1h"\n').revive_after_ms == 3_600_000
+        assert load(environment={"TOCSIN_REVIVE_AFTER": "90s"}).revive_after_ms == 90_000
+
+    @pytest.mark.parametrize("value", ["0", '"0"', '"off"'])
+    def test_never_revive_if_disabled(self, value: str) -> None:
+        assert load(f"[repeats]\nrevive_after = {value}\n").revive_after_ms is None
+
+    @pytest.mark.parametrize("value", ["15", '"soon"', "true", "[]"])
+    def test_refuse_what_is_not_a_time_span(self, value: str) -> None:
+        with pytest.raises(Invalid, match=r"^repeats.revive_after must be a time span from 1s to 30d"):
+            load(f"[repeats]\nrevive_after = {value}\n")
+
+
 class TestTheEndpoint:
     def test_is_limited_and_named_by_nothing_unless_told(self) -> None:
         assert (load().listen_rate, load().listen_hosts) == (None, frozenset())

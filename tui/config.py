@@ -16,6 +16,7 @@ from tui.domain.host import check_host
 from tui.domain.network import NetworkPolicy, PolicyName, parse_allow, parse_policy
 from tui.domain.pacing import parse_rate
 from tui.domain.proxy import Proxies, parse_proxies
+from tui.domain.repeats import DEFAULT_REVIVE_MS, parse_revive_after
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 from tui.domain.secret import Secret, check_reference
 
@@ -33,6 +34,7 @@ _VARIABLES = {
     "listen.token": "TOCSIN_LISTEN_TOKEN",
     "listen.rate": "TOCSIN_LISTEN_RATE",
     "listen.hosts": "TOCSIN_LISTEN_HOSTS",
+    "repeats.revive_after": "TOCSIN_REVIVE_AFTER",
     "network.policy": "TOCSIN_NETWORK_POLICY",
     "network.allow": "TOCSIN_NETWORK_ALLOW",
 }
@@ -55,6 +57,8 @@ class Config:
     """The maximum of requests per second for each token without its own rate; None for no limit."""
     listen_hosts: frozenset[str] = frozenset()
     """Names of the endpoint, in lower case, in addition to addresses and `localhost`."""
+    revive_after_ms: int | None = DEFAULT_REVIVE_MS
+    """See `domain.repeats`; None if repeats never queue an alert again."""
     network: NetworkPolicy = field(default_factory=NetworkPolicy)
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """Names the proxies. Never shown, because it may contain passwords."""
@@ -123,6 +127,7 @@ def load(
         listen_token=_token(_text(settings, "listen.token")),
         listen_rate=_rate(settings.get("listen.rate", 0)),
         listen_hosts=_hosts(settings.get("listen.hosts", [])),
+        revive_after_ms=_revive_after(settings.get("repeats.revive_after", "15m")),
         network=_network(settings),
         environment=environment,
         own_formats=settings.get("formats"),
@@ -171,6 +176,13 @@ def _rate(given: object) -> float | None:
         return parse_rate(str(given))
     except Invalid as error:
         raise Invalid("listen.rate", f"listen.rate: {error.message}") from None
+
+
+def _revive_after(given: object) -> int | None:
+    try:
+        return parse_revive_after(str(given))
+    except Invalid as error:
+        raise Invalid("repeats.revive_after", f"repeats.revive_after must be {error.message}") from None
 
 
 def _hosts(given: object) -> frozenset[str]:

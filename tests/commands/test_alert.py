@@ -34,6 +34,7 @@ ALERT_KEYS = {
 DELIVERY_KEYS = {"id", "destination", "destinationId", "state", "round", "nextAttemptAt"} | {
     "folded",
     "lastFoldedAt",
+    "revivedAt",
 }
 REJECTED = answer(Outcome.REJECTED, status_code=503, reason="Service Unavailable")
 

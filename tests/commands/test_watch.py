@@ -57,7 +57,7 @@ def watched(store: object, log: Path, *, clock: Callable[[], int] = lambda: 1) -
 
     file = FollowedFile(log, None, from_start=True)
     reporter = Reporter(str(log), clock, new_id)
-    return _Watched(cast("Store", store), file, f"host:{log}", None, reading, (), Repeats(), reporter)
+    return _Watched(cast("Store", store), file, f"host:{log}", None, reading, (), Repeats(), reporter, None)
 
 
 @pytest.mark.parametrize("committed", [True, False])

@@ -4,6 +4,7 @@ import pytest
 
 from tests.conftest import Clock
 from tests.intake.conftest import Serve
+from tests.store.bench import Bench
 from tui.intake.repeats import Repeats
 from tui.store.outbox import Receipt
 
@@ -68,3 +69,30 @@ def test_the_endpoint_logs_who_sent_a_repeat(
         "127.0.0.1: already stored, not stored again: alert a-1"
     ]
     assert repeats.total == 2
+
+
+def test_the_endpoint_says_and_logs_what_a_repeat_queued(
+    repeats: Repeats, serve: Serve, bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    nudges: list[int] = []
+    client = serve(repeats=repeats, nudge=lambda: nudges.append(1))
+    body = {"title": "x", "alertId": "a-1"}
+    client.post("/alerts", json=body)
+    bench.add()
+    [routed] = client.post("/alerts", json=body).json()
+    assert (routed["repeated"], routed["notRouted"]) == (True, None)
+    assert routed["revived"] == routed["deliveries"] != []
+    bench.fail_until_exhausted()
+    [reopened] = client.post("/alerts", json=body).json()
+    assert reopened["revived"] == routed["revived"]
+    assert len(nudges) == 3
+    assert caplog.messages.count("127.0.0.1: reported again, queued for soc: alert a-1") == 2
+
+
+def test_the_endpoint_queues_nothing_again_if_disabled(serve: Serve, bench: Bench) -> None:
+    client = serve(revive_after_ms=None)
+    body = {"title": "x", "alertId": "a-1"}
+    client.post("/alerts", json=body)
+    bench.add()
+    [repeat] = client.post("/alerts", json=body).json()
+    assert (repeat["revived"], repeat["notRouted"]) == ([], "there was no destination yet")

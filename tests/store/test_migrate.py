@@ -18,6 +18,9 @@ from tui.store.errors import CannotOpen
 from tui.store.tables import models
 from tui.store.tables.rows import execute, fetch
 
+SHIPPED = ["0001_baseline", "0002_revived"]
+"""The names of all migrations."""
+
 MADE_UP = """
 from peewee import TextField
 from playhouse.migrate import migrate
@@ -66,18 +69,18 @@ def test_the_migrations_make_the_tables_of_the_models(tmp_path: Path) -> None:
 
 
 def test_each_migration_is_applied_once_and_recorded(store: Store) -> None:
-    assert store.read(migrate.applied).result() == ["0001_baseline"]
+    assert store.read(migrate.applied).result() == SHIPPED
     assert write(store, lambda tx: migrate.up(tx.db)) == []
 
 
 def test_a_new_migration_is_applied_to_a_database_and_keeps_its_rows(
     engine: str, address: str, migrations: Path
 ) -> None:
-    (migrations / "0002_colour.py").write_text(MADE_UP)
+    (migrations / "0003_colour.py").write_text(MADE_UP)
     with Store(strategy(engine, address, Clock())) as store:
-        assert store.strategy.migrated == ["0002_colour"]
+        assert store.strategy.migrated == ["0003_colour"]
         assert store.read(fetch, "SELECT alert_id, colour FROM alert").result() == [("old", "red")]
-        assert store.read(migrate.applied).result() == ["0001_baseline", "0002_colour"]
+        assert store.read(migrate.applied).result() == [*SHIPPED, "0003_colour"]
     with Store(strategy(engine, address, Clock())) as again:
         assert again.strategy.migrated == []
 
@@ -85,14 +88,14 @@ def test_a_new_migration_is_applied_to_a_database_and_keeps_its_rows(
 def test_a_migration_that_fails_leaves_the_database_unchanged(
     engine: str, address: str, migrations: Path
 ) -> None:
-    (migrations / "0002_colour.py").write_text(MADE_UP)
-    (migrations / "0003_broken.py").write_text("def up(migrator, db):\n    raise ZeroDivisionError\n")
+    (migrations / "0003_colour.py").write_text(MADE_UP)
+    (migrations / "0004_broken.py").write_text("def up(migrator, db):\n    raise ZeroDivisionError\n")
     with pytest.raises(ZeroDivisionError):
         strategy(engine, address, Clock()).open()
-    (migrations / "0002_colour.py").unlink()
-    (migrations / "0003_broken.py").unlink()
+    (migrations / "0003_colour.py").unlink()
+    (migrations / "0004_broken.py").unlink()
     with Store(strategy(engine, address, Clock())) as store:
-        assert store.read(migrate.applied).result() == ["0001_baseline"]
+        assert store.read(migrate.applied).result() == SHIPPED
         read = sqlite_schema if engine == "sqlite" else postgres_schema
         assert "colour" not in str(store.read(read).result())
 
@@ -109,10 +112,11 @@ def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(store: Stor
 
 def test_a_database_at_the_last_development_migration_becomes_the_baseline(engine: str, address: str) -> None:
     with Store(strategy(engine, address, Clock())) as store:
+        write(store, lambda tx: execute(tx.db, "ALTER TABLE delivery DROP COLUMN revived_at"))
         write(store, record, *migrate.BEFORE_BASELINE)
     with Store(strategy(engine, address, Clock())) as adopted:
-        assert adopted.strategy.migrated == []
-        assert adopted.read(migrate.applied).result() == ["0001_baseline"]
+        assert adopted.strategy.migrated == SHIPPED[1:]
+        assert adopted.read(migrate.applied).result() == SHIPPED
         assert adopted.read(fetch, "SELECT alert_id FROM alert").result() == [("old",)]
 
 
@@ -144,7 +148,7 @@ def recorded(tmp_path: Path) -> Path:
 def test_the_recorded_database_has_the_schema_of_the_baseline(recorded: Path, tmp_path: Path) -> None:
     before = all_rows(recorded)
     with Store(Sqlite(recorded)) as old, Store(Sqlite(tmp_path / "new.db")) as new:
-        assert old.strategy.migrated == []
+        assert old.strategy.migrated == SHIPPED[1:]
         assert old.read(sqlite_schema).result() == new.read(sqlite_schema).result()
         assert old.check() == []
     assert all_rows(recorded) == before

@@ -14,6 +14,8 @@ It is worth as much as the mistakes it finds. Each of these was put into the cod
 - people: resend in the same round; number on from the last round; resend or cancel what is in flight;
   leave the cancelled claimable; resend for a deleted destination; leave Its deliveries waiting when it is
   deleted; retry, or wait for ever, when its attempt fails or is interrupted
+- repeats: open a round for what is pending, in flight, delivered or cancelled, for a deleted destination, or
+  twice in a while; number on from the last round
 - claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
   busy; skip a lane; never look for the least urgent
 """
@@ -36,6 +38,7 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.lifecycle import Outcome, Progress, State
+from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.outbox import LEASE_MARGIN_MS, Claim, Claims, Finish, Finished
@@ -63,6 +66,8 @@ class Seen:
     lease: str | None = None
     """The lease of the only claim that may finish it."""
     acknowledged: bool = False
+    failed: bool = False
+    revived_at: int | None = None
 
 
 def one_of(things: Collection[Thing], which: int) -> Thing:
@@ -80,6 +85,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.active: dict[int, Destination] = {}
         self.paused: set[int] = set()
         self.attempts: dict[int, tuple[Any, ...]] = {}
+        self.sent: dict[int, Alert] = {}
+        """The alert of each delivery that a repeat may revive."""
 
     @initialize(engine=st.sampled_from(ENGINES))
     def open(self, engine: str) -> None:
@@ -176,7 +183,29 @@ class OutboxMachine(RuleBasedStateMachine):
         assert (self.bench.resend(delivery) is None) is possible
         if possible:
             seen.round += 1
-            seen.claimable_from, seen.acknowledged = self.clock.now, False
+            seen.claimable_from, seen.acknowledged, seen.failed = self.clock.now, False, False
+
+    @precondition(lambda self: self.sent)
+    @rule(which=any_one, failed=st.booleans())
+    def repeat(self, which: int, *, failed: bool) -> None:
+        """Receive an alert again, preferably one whose delivery failed."""
+        candidates = [key for key in self.sent if self.seen[key].failed] if failed else []
+        sent = self.sent[one_of(candidates or self.sent, which)]
+        now = self.clock.now
+        expected: set[int] = set()
+        for delivery in (key for key, each in self.sent.items() if each.alert_id == sent.alert_id):
+            seen = self.seen[delivery]
+            again = seen.revived_at is None or not 0 <= now - seen.revived_at < DEFAULT_REVIVE_MS
+            if seen.failed and again and seen.destination in self.active and not sent.test:
+                expected.add(delivery)
+        receipt = self.bench.receive(sent)
+        assert receipt.repeated
+        assert {delivery for delivery, _, _ in receipt.revived} == expected
+        for delivery in expected:
+            seen = self.seen[delivery]
+            seen.round += 1
+            seen.claimable_from = seen.revived_at = now
+            seen.failed = False
 
     @rule(which=any_one)
     def cancel(self, which: int) -> None:
@@ -227,6 +256,7 @@ class OutboxMachine(RuleBasedStateMachine):
             assert {destination.id for _, _, destination in deliveries} == self.active.keys()
             for delivery, _, destination in deliveries:
                 self.seen[delivery] = Seen(destination.id, limit, claimable_from=self.clock.now)
+                self.sent[delivery] = sent
 
     def claim_and_check(self, slots: int, cap: int, busy: dict[int, int], only: Any = None) -> Claims:
         claims = self.bench.claim(slots=slots, cap=cap, busy=busy, only=only)
@@ -281,6 +311,7 @@ class OutboxMachine(RuleBasedStateMachine):
             assert seen.claimable_from <= self.clock.now
             assert attempts == seen.limit or seen.destination not in self.active
             seen.lease = seen.claimable_from = None
+            seen.failed = True
 
     def note_finish(self, finished: Finished) -> None:
         claim, ended, progress = finished.finish.claim, finished.finish.answer, finished.progress
@@ -290,6 +321,7 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         assert finished.exhausted is (progress.state is State.FAILED)
         seen.lease = seen.claimable_from = None
+        seen.failed = progress.state is State.FAILED
         if ended.outcome is Outcome.DELIVERED:
             seen.acknowledged = True
         elif seen.destination not in self.active:
@@ -341,6 +373,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert (progress.due_at is None) is (seen.claimable_from is None)
         assert (progress.due_at or 0) >= (seen.claimable_from or 0), "it is tried too early"
         assert (progress.state is State.DELIVERED) is seen.acknowledged
+        assert (progress.state is State.FAILED) is seen.failed
 
     # --- the end ---
 

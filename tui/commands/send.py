@@ -114,7 +114,7 @@ def send(
     ):
         for name in to:  # checked once, not for every line
             destination_named(store, name)
-        keeper = _Keeper(store, read, to, answer, rejects, pipe)
+        keeper = _Keeper(store, read, to, answer, rejects, pipe, session.config.revive_after_ms)
         for batch in batches:
             keeper.keep(batch)
         stopped = pipe is not None and pipe.stopping.is_set()
@@ -139,6 +139,7 @@ class _Keeper:
     answer: Receipts
     rejects: Rejects
     pipe: Pipe | None
+    revive_after_ms: int | None
     bad: int = 0
 
     def keep(self, batch: Sequence[Item]) -> None:
@@ -180,7 +181,9 @@ class _Keeper:
         by_id = ids_of_tools(readings)
         return iter(
             patiently(
-                lambda: self.store.write(outbox.submit, alerts, by_id).result(),
+                lambda: self.store.write(
+                    outbox.submit, alerts, by_id, revive_after_ms=self.revive_after_ms
+                ).result(),
                 as_long_as=self.pipe.goes_on if self.pipe else lambda: False,
             )
         )
@@ -251,7 +254,9 @@ def _deliver(
     """Deliver until every delivery of `receipts` has ended or the time is up; return the deliveries by ID."""
     from tui.store.reading import queries
 
-    ids = [delivery_id for receipt in receipts for delivery_id, _, _ in receipt.deliveries]
+    # A repeat may have revived a delivery of another alert, which this one folded into.
+    sent = [each for receipt in receipts for each in (*receipt.deliveries, *receipt.revived)]
+    ids = list(dict.fromkeys(delivery_id for delivery_id, _, _ in sent))
     if ids:
         late = "waiting until every delivery has ended, including retries; Ctrl-C leaves them queued"
         run_dispatcher(store, session.config, grace_s=5, only=ids, within_s=seconds, told_late=late)

@@ -79,7 +79,7 @@ def watch(
         for name in to:
             destination_named(store, name)
         watched: list[_Watched] = []
-        repeats = Repeats()
+        repeats, revive_after = Repeats(), session.config.revive_after_ms
         for path in dict.fromkeys(file.absolute() for file in files):
             if path.exists() and not path.is_file():
                 raise Invalid("file", f"{path} is not a file")
@@ -87,7 +87,7 @@ def watch(
             place = store.read(following.place_of, source).result()
             file = FollowedFile(path, place, from_start=from_start)
             unreadable = Reporter(str(path), wall_clock, new_id, session.config.link_template)
-            watched.append(_Watched(store, file, source, place, read, to, repeats, unreadable))
+            watched.append(_Watched(store, file, source, place, read, to, repeats, unreadable, revive_after))
         tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
         _follow(watched, stop_on_signals())
 
@@ -159,6 +159,7 @@ class _Watched:
     to: tuple[str, ...]
     repeats: "Repeats"
     reporter: "Reporter"
+    revive_after_ms: int | None
     unstored: "_Unstored | None" = None
 
     def step(self) -> bool:
@@ -226,8 +227,13 @@ class _Watched:
         def take() -> "list[Receipt | Invalid]":
             what = self.source, self.place, unstored.place, [*alerts, *unstored.reports], by_id
             try:
-                doubt = unstored.in_doubt
-                stored = self.store.write(following.take, *what, in_doubt=doubt, instead=instead).result()
+                stored = self.store.write(
+                    following.take,
+                    *what,
+                    in_doubt=unstored.in_doubt,
+                    instead=instead,
+                    revive_after_ms=self.revive_after_ms,
+                ).result()
                 return stored[: len(lines)]
             except StoreUnavailable as error:
                 unstored.in_doubt |= not isinstance(error, StoreLocked)  # that error means nothing was done

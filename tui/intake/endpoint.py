@@ -7,7 +7,7 @@ import io
 import logging
 import secrets
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Conflict, Invalid
+from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.domain.text import visible
 from tui.domain.token import Token
 from tui.intake import cloudevents
@@ -45,7 +46,7 @@ from tui.intake.repeats import Repeats
 from tui.serving import Refusals
 from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
-from tui.store.outbox import Group, Receipt, Rejected
+from tui.store.outbox import Group, Receipt, Rejected, Sent
 from tui.store.reading import listing, queries
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Endpoint:
     formats: Formats = field(default_factory=built_in)
     refusals: Refusals = field(default_factory=Refusals)
     repeats: Repeats = field(default_factory=Repeats)
+    revive_after_ms: int | None = DEFAULT_REVIVE_MS
     queue_limit: int = QUEUE_LIMIT
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     bodies: Bodies = field(default_factory=Bodies)
@@ -83,7 +85,7 @@ class Endpoint:
     _queue_full: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self._commits = GroupCommit(self.store, self.nudge)
+        self._commits = GroupCommit(self.store, self.nudge, self.revive_after_ms)
 
     def app(self) -> Starlette:
         return Starlette(
@@ -229,14 +231,18 @@ def _check_type(request: Request) -> None:
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
+    def sent(deliveries: Iterable[Sent]) -> list[dict[str, Any]]:
+        return [
+            {"id": webhook_id, "destination": destination.name, "destinationId": destination.id}
+            for _, webhook_id, destination in deliveries
+        ]
+
     return {
         "alertId": receipt.alert_id,
         "repeated": receipt.repeated,
         "notRouted": receipt.not_routed,
-        "deliveries": [
-            {"id": webhook_id, "destination": destination.name, "destinationId": destination.id}
-            for _, webhook_id, destination in receipt.deliveries
-        ],
+        "deliveries": sent(receipt.deliveries),
+        "revived": sent(receipt.revived),
         "folded": [
             {"destination": destination.name, "destinationId": destination.id, "into": into}
             for destination, into in receipt.folded

@@ -15,8 +15,9 @@ _MOST_ALERTS = 2_000
 class GroupCommit:
     """Runs in one event loop. Needs no timer: requests gather for as long as the current commit takes."""
 
-    def __init__(self, store: Store, nudge: Callable[[], object]) -> None:
+    def __init__(self, store: Store, nudge: Callable[[], object], revive_after_ms: int | None) -> None:
         self._store = store
+        self._revive_after_ms = revive_after_ms
         self._nudge = nudge
         self._waiting: list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]] = []
         self._writing: asyncio.Task[None] | None = None
@@ -53,7 +54,9 @@ class GroupCommit:
     async def _store_part(self, part: "list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]]") -> None:
         try:
             groups = [group for group, _ in part]
-            results = await asyncio.wrap_future(self._store.write(outbox.submit_groups, groups))
+            results = await asyncio.wrap_future(
+                self._store.write(outbox.submit_groups, groups, revive_after_ms=self._revive_after_ms)
+            )
         except StoreUnavailable as error:
             for _, answer in part:
                 if not answer.done():

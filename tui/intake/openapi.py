@@ -45,14 +45,18 @@ _ALERT: dict[str, Any] = {
         },
     },
 }
+_DELIVERY: dict[str, Any] = {
+    "type": "object",
+    "properties": {"id": _TEXT, "destination": _TEXT, "destinationId": {"type": "integer"}},
+}
 _RECEIPT: dict[str, Any] = {
     "type": "object",
-    "required": ["alertId", "repeated", "notRouted", "deliveries", "folded"],
+    "required": ["alertId", "repeated", "notRouted", "deliveries", "revived", "folded"],
     "properties": {
         "alertId": _TEXT,
         "repeated": {
             "type": "boolean",
-            "description": "The alert was already stored, with this alertId; nothing was added.",
+            "description": "The alert was already stored, with this alertId.",
         },
         "notRouted": {"type": ["string", "null"], "description": "Why the alert matched no destination."},
         "folded": {
@@ -63,12 +67,12 @@ _RECEIPT: dict[str, Any] = {
                 "properties": {"destination": _TEXT, "destinationId": {"type": "integer"}, "into": _TEXT},
             },
         },
-        "deliveries": {
+        "deliveries": {"type": "array", "items": _DELIVERY},
+        "revived": {
             "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"id": _TEXT, "destination": _TEXT, "destinationId": {"type": "integer"}},
-            },
+            "description": "The deliveries that this repeat queued: failed ones again, or those of an alert "
+            "that was not routed before.",
+            "items": _DELIVERY,
         },
     },
 }

@@ -1,7 +1,7 @@
 """Alerts that were acknowledged but not stored, because they were already stored: counted and logged."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tui.domain.text import visible
@@ -24,8 +24,14 @@ class Repeats:
     _logged: dict[str, int] = field(default_factory=dict[str, int])
     _unlogged: dict[str, int] = field(default_factory=dict[str, int])
 
-    def count(self, source: str, receipts: Iterable[Receipt]) -> None:
+    def count(self, source: str, receipts: Sequence[Receipt]) -> None:
         """Count the repeats among these receipts. `source` names a sender or a file, never a token."""
+        for receipt in receipts:
+            if receipt.revived:  # rare: at most once per delivery in the time that is configured
+                names = ", ".join(visible(destination.name) for _, _, destination in receipt.revived)
+                log.info(
+                    "%s: reported again, queued for %s: alert %s", source, names, visible(receipt.alert_id)
+                )
         repeated = [receipt.alert_id for receipt in receipts if receipt.repeated]
         if not repeated:
             return

@@ -7,6 +7,7 @@ import peewee
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid, Refused
+from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.store.engine.database import Transaction
 from tui.store.outbox.submit import Receipt, submit
 from tui.store.tables.rows import fetch
@@ -44,17 +45,19 @@ def take(
     *,
     in_doubt: bool = False,
     instead: Callable[[Mapping[int, Invalid]], Sequence[Alert]] = lambda _: (),
+    revive_after_ms: int | None = DEFAULT_REVIVE_MS,
 ) -> list[Receipt | Invalid]:
     """Store the alerts between two places of a file together with the second place, or neither.
 
-    So no line is lost or stored twice, whatever happens between two calls. `by_id` is that of `submit`. With
-    `in_doubt`, the same call may already have been committed with its answer lost; the receipts are returned
-    again. `instead` makes the alerts to store in place of those that are refused, given by their index.
-    Raises Refused if the stored place is not `before`: another process follows the file.
+    So no line is lost or stored twice, whatever happens between two calls. `by_id` and `revive_after_ms`
+    are those of `submit`. With `in_doubt`, the same call may already have been committed with its answer
+    lost; the receipts are returned again. `instead` makes the alerts to store in place of those that are
+    refused, given by their index. Raises Refused if the stored place is not `before`: another process
+    follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    answers = submit(tx, alerts, by_id)
+    answers = submit(tx, alerts, by_id, revive_after_ms=revive_after_ms)
     refused = {place: answer for place, answer in enumerate(answers) if isinstance(answer, Invalid)}
     if refused:
         submit(tx, instead(refused))

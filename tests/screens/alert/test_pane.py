@@ -8,7 +8,7 @@ import pytest
 from textual.selection import Selection
 from textual.widget import Widget
 
-from tests.conftest import NOW, write
+from tests.conftest import NOW, alert, write
 from tests.screens.conftest import Opens
 from tests.screens.history import BUSY, OK, deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
@@ -41,6 +41,21 @@ async def test_every_field_of_the_alert_is_there(viewer: Opens, bench: Bench) ->
         await user.sees("alert id  alert-of-a-kind", "link      https://siem.example.com/alert-of-a-kind")
         await user.sees("The root user signed in.", "From abroad.", "Ask the owner.")
         await user.sees('"sourceIp": "203.0.113.9",', '"mfa": false')
+
+
+async def test_a_repeat_that_queued_the_alert_again_is_shown(viewer: Opens, bench: Bench) -> None:
+    bench.add()
+    sent = alert()
+    bench.receive(sent)
+    bench.fail_until_exhausted()
+    bench.clock.now = NOW + 60_000
+    assert bench.receive(sent).revived
+    async with viewer(VAST) as user:
+        await user.sees("Reported again at 09:31:00", "round 1")
+        await user.press("enter")
+        await user.is_at("deliveries")
+        await user.press("j")
+        await user.sees("ATTEMPT 11")
 
 
 async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: Bench) -> None:

@@ -86,6 +86,9 @@ def _describe(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> str:
     queued = "" if ended or receipt.repeated else "queued for "
     told = [f"{queued}{', '.join(names)}"] if names else []
     told += [f"folded for {visible(at.name)} into {visible(into)}" for at, into in receipt.folded]
+    if receipt.revived and not ended:
+        again = ", ".join(visible(destination.name) for _, _, destination in receipt.revived)
+        told.append(f"queued for {again}")
     repeated = "already stored, for " if receipt.repeated else ""
     return f"{visible(receipt.alert_id)}  {repeated}{'; '.join(told)}"
 
@@ -103,6 +106,10 @@ def _as_json(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> dict[str, A
                 "state": ended[delivery_id].state if delivery_id in ended else State.SCHEDULED,
             }
             for delivery_id, webhook_id, destination in receipt.deliveries
+        ],
+        "revived": [
+            {"id": webhook_id, "destination": destination.name, "destinationId": destination.id}
+            for _, webhook_id, destination in receipt.revived
         ],
         "folded": [
             {"destination": destination.name, "destinationId": destination.id, "into": into}

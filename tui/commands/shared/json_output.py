@@ -88,6 +88,7 @@ def _delivery_json(row: "DeliveryRow") -> dict[str, Any]:
         "nextAttemptAt": _time(row.due_at if row.state is State.SCHEDULED else None),
         "folded": row.folded,
         "lastFoldedAt": _time(row.folded_at),
+        "revivedAt": _time(row.revived_at),
     }
 
 

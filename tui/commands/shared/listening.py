@@ -75,6 +75,7 @@ def _endpoint(
         link_template=config.link_template,
         formats=config.formats,
         refusals=refusals,
+        revive_after_ms=config.revive_after_ms,
     )
 
 

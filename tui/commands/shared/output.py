@@ -221,6 +221,7 @@ def _print_delivery(delivery: "DeliveryDetails", exchanges: "dict[int, Exchange 
             ("state", state_of(row)),
             ("next attempt", moment(due) if due is not None else ""),
             ("folded", _counted_folds(row)),
+            ("reported again", moment(row.revived_at) if row.revived_at is not None else ""),
             ("webhook-id", row.webhook_id),
             ("url", delivery.destination.masked_url),
             ("attempts", "\n".join(_attempt_lines(delivery))),

@@ -43,7 +43,7 @@ def choices(deliveries: Sequence[DeliveryDetails]) -> dict[str, Chosen]:
             chosen[_attempt_key(attempt)] = Chosen(delivery, attempt)
         newest = chosen[_delivery_key(delivery)]
         chosen |= {_folded_key(folded): newest for folded in delivery.folded}
-        chosen[_folds_key(delivery)] = newest
+        chosen[_folds_key(delivery)] = chosen[_revived_key(delivery)] = newest
     return chosen
 
 
@@ -82,6 +82,10 @@ def _folds_key(delivery: DeliveryDetails) -> str:
     return f"folds-{delivery.row.id}"
 
 
+def _revived_key(delivery: DeliveryDetails) -> str:
+    return f"revived-{delivery.row.id}"
+
+
 def _fold_key(fold: FoldRow) -> str:
     return f"fold-{fold.id}"
 
@@ -107,7 +111,7 @@ def delivery_status(details: AlertDetails, rounds: Rounds, *, limit: int, now: i
     lines: list[Line] = []
     deliveries = details.deliveries
     for delivery in deliveries:
-        held = [*rounds[delivery.row.id], *_folded(delivery, now)]
+        held = [*_revived(delivery, now), *rounds[delivery.row.id], *_folded(delivery, now)]
         dull = delivery.row.standing is Standing.DELIVERED and len(deliveries) > 1
         content = _delivery(delivery, limit, now)
         lines += [Line(content, _delivery_key(delivery), holds=len(held), folded=dull), *held]
@@ -126,6 +130,14 @@ def _folds(folds: Sequence[FoldRow]) -> list[Line]:
         parts.append((f"  folded into {into}{stands}", words.MUTED))
         lines.append(Line(Content.assemble(*parts), _fold_key(fold)))
     return lines
+
+
+def _revived(delivery: DeliveryDetails, now: int) -> list[Line]:
+    """When a repeat of the alert last queued this delivery."""
+    if delivery.row.revived_at is None:
+        return []
+    told = f"Reported again at {words.wall_time(delivery.row.revived_at, now)}"
+    return [Line(Content.styled(told, words.MUTED), _revived_key(delivery), depth=1)]
 
 
 def _folded(delivery: DeliveryDetails, now: int) -> list[Line]:

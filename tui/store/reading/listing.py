@@ -25,7 +25,8 @@ DELIVERY_ROW = (
     "delivery.id, delivery.webhook_id, destination.name, destination.id, destination.paused,"
     " destination.deleted_at, delivery.state, delivery.round, delivery.attempts, delivery.due_at,"
     " (SELECT number FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1),"
-    " (SELECT folded_at FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1)"
+    " (SELECT folded_at FROM fold WHERE fold.delivery_id = delivery.id ORDER BY number DESC LIMIT 1),"
+    " delivery.revived_at"
 )
 
 LATEST = 1_000
@@ -163,4 +164,5 @@ def delivery_row(row: Sequence[Any]) -> DeliveryRow:
         row[9],
         row[10] or 0,
         row[11],
+        row[12],
     )

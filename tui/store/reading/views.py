@@ -28,6 +28,8 @@ class DeliveryRow:
     """The number of alerts folded into it."""
     folded_at: int | None = None
     """When the last one folded; None if there is none."""
+    revived_at: int | None = None
+    """When a repeat of its alert last queued it; None if none did."""
 
     @property
     def standing(self) -> Standing:

@@ -138,6 +138,8 @@ class Delivery(Model):
     urgency = SmallIntegerField()
     """Lower goes first: 0 for a test alert, then 1 for CRITICAL to 5 for INFO."""
     test = BooleanField()
+    revived_at = BigIntegerField(null=True)
+    """When a repeat of the alert last queued it; see `domain.repeats`."""
 
     class Meta:
         table_name = "delivery"
