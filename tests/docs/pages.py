@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-_TOP = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md"))
+_TOP = (ROOT / name for name in ("README.md", "CHANGELOG.md"))
 PAGES = tuple(path for path in (*_TOP, *sorted((ROOT / "docs").glob("*.md"))) if path.exists())
 NAMES = tuple(str(path.relative_to(ROOT)) for path in PAGES)
 

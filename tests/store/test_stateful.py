@@ -1,7 +1,7 @@
 """The store stays consistent whatever dispatchers, users and clocks do, in any order.
 
 Hypothesis plays dispatchers that finish late, twice or never, people who resend, cancel, pause and
-delete, and a clock that also runs backward. After every step the invariants of DESIGN 2.4 are checked
+delete, and a clock that also runs backward. After every step the invariants of the lifecycle are checked
 against what an observer outside has seen; at the end an honest dispatcher must drain all that is left.
 
 It is worth as much as the mistakes it finds. Each of these was put into the code and turned it red:
