@@ -14,8 +14,6 @@ It is worth as much as the mistakes it finds. Each of these was put into the cod
 - people: resend in the same round; number on from the last round; resend or cancel what is in flight;
   leave the cancelled claimable; resend for a deleted destination; leave Its deliveries waiting when it is
   deleted; retry, or wait for ever, when its attempt fails or is interrupted
-- repeats: open a round for what is pending, in flight, delivered or cancelled, for a deleted destination, or
-  twice in a while; number on from the last round
 - claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
   busy; skip a lane; never look for the least urgent
 """

@@ -51,11 +51,11 @@ async def test_a_repeat_that_queued_the_alert_again_is_shown(viewer: Opens, benc
     bench.clock.now = NOW + 60_000
     assert bench.receive(sent).revived
     async with viewer(VAST) as user:
-        await user.sees("Reported again at 09:31:00", "round 1")
+        await user.sees("Reported again at 09:31:00")
         await user.press("enter")
         await user.is_at("deliveries")
         await user.press("j")
-        await user.sees("ATTEMPT 11")
+        await user.sees("ATTEMPT 2", "rejected")
 
 
 async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: Bench) -> None:
