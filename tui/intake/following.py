@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui.intake.lines import LONGEST_LINE, Line, Lines
@@ -54,6 +54,8 @@ class FollowedFile:
         self, path: Path, place: Place | None, *, from_start: bool, rotated_to: Sequence[Path] = ()
     ) -> None:
         self.path = path
+        self.closes_when_idle = False
+        """Whether to close a file that does not grow, because there may be thousands."""
         self._rotated_to = tuple(rotated_to)
         self._from_start = from_start
         self._known = place
@@ -78,10 +80,10 @@ class FollowedFile:
             return None
         assert self._file is not None
         if self._is_truncated(self._file) and not self._go_on_in_copy():
-            self._lose(f"{self.path} was truncated; reading it from its start", self._unread(), "was truncated")
+            self._lose_rest_of_truncated()
             self._begin(self._file, 0)
         elif self._may_have_been_copied(self._file):
-            self._go_on_in_copy()
+            self._go_on_in_copy_of_empty()
         read = self._file.read()
         lines = list(self._placed(self._lines.cut(read)))
         if read:
@@ -102,7 +104,7 @@ class FollowedFile:
             self._quiet += 1
             lines += self._end_of_compressed(self._file)
         if not lines and not self._notes and not self._lost and self._known is not None:
-            if self._quiet >= _IDLE and not self._lines.pending and self._file.path == self.path:
+            if self.closes_when_idle and self._quiet >= _IDLE and not self._lines.pending:
                 self.close()
             return None
         place = self._known = self._place(self._file)
@@ -133,6 +135,10 @@ class FollowedFile:
                 if path.stat().st_ino == place.inode and self._is_at(path, place):
                     return True
         return False
+
+    def is_found(self) -> bool:
+        """Whether the known file still exists under any name. Raises OSError."""
+        return self._file is not None or (self._known is not None and self._open())
 
     def close(self) -> None:
         if self._file is not None:
@@ -296,6 +302,13 @@ class FollowedFile:
             and os.fstat(file.raw.fileno()).st_mtime_ns != known.modified
         )
 
+    def _go_on_in_copy_of_empty(self) -> None:
+        assert self._file is not None
+        assert self._known is not None
+        modified = os.fstat(self._file.raw.fileno()).st_mtime_ns
+        if not self._go_on_in_copy():
+            self._known = replace(self._known, modified=modified)  # look once for each change
+
     def _open_first(self) -> bool:
         try:
             self._file = OpenFile(self.path)
@@ -334,14 +347,14 @@ class FollowedFile:
         stat = os.fstat(file.raw.fileno())
         return now != (stat.st_dev, stat.st_ino)
 
-    def _lose(self, note: str, first: int, reason: str) -> None:
-        copies = (path for path in self._candidates() if path != self.path)
-        self._notes.append(note)
+    def _lose_rest_of_truncated(self) -> None:
+        self._notes.append(f"{self.path} was truncated; reading it from its start")
         known = self._known
+        copies = (path for path in self._candidates() if path != self.path)
         if known is not None and known.head_size and any(self._is_whole_copy(path, known) for path in copies):
-            return
-        if first or self._lines.pending:
-            self._lost.append(Lost(str(self.path), self._position, reason))
+            return  # the copy has nothing that was not read
+        if self._unread():
+            self._lost.append(Lost(str(self.path), self._position, "was truncated"))
 
     def _is_whole_copy(self, path: Path, known: Place) -> bool:
         with contextlib.suppress(OSError):

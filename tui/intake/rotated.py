@@ -14,7 +14,7 @@ from typing import IO, BinaryIO, cast
 _CHUNK = 256 * 1024
 READABLE = (".gz", ".bz2", ".xz")
 COMPRESSED = (*READABLE, ".zst")
-_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, ValueError)
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
 _ROTATION_MARK = re.compile(r"[-._]\d[\d\-_.T:]*")
 _WAZUH = {"alerts": "ossec-alerts", "archives": "ossec-archive"}
 """Wazuh moves `alerts.json` to `2026/Nov/ossec-alerts-29.json` at midnight."""
@@ -48,7 +48,11 @@ class OpenFile:
         try:
             # read1 returns what is unpacked before a damaged part
             read = cast("gzip.GzipFile", self._stream).read1(_CHUNK)
-        except _DAMAGED:
+        except DAMAGED:
+            self.damaged = True
+        except OSError as error:  # bz2 raises it without a number for a damaged stream
+            if error.errno is not None:
+                raise
             self.damaged = True
         self._offset += len(read)
         if not read:
@@ -68,7 +72,11 @@ class OpenFile:
                 if not read:
                     break
                 self._offset += len(read)
-        except _DAMAGED:
+        except DAMAGED:
+            self.damaged = True
+        except OSError as error:
+            if error.errno is not None:
+                raise
             self.damaged = True
 
     def head(self, size: int) -> str:
@@ -101,15 +109,20 @@ class OpenFile:
         self.raw.close()
 
     def _unpacked(self) -> IO[bytes]:
-        match self.path.suffix:
-            case ".gz":
-                return cast("IO[bytes]", gzip.GzipFile(fileobj=self.raw))
-            case ".bz2":
-                return cast("IO[bytes]", bz2.BZ2File(self.raw))
-            case ".xz":
-                return cast("IO[bytes]", lzma.LZMAFile(self.raw))
-            case _:
-                return self.raw
+        return unpacked(self.raw, self.path.suffix)
+
+
+def unpacked(raw: BinaryIO, suffix: str) -> IO[bytes]:
+    """Return a stream of the uncompressed bytes of `raw`, a file with this suffix."""
+    match suffix:
+        case ".gz":
+            return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
+        case ".bz2":
+            return cast("IO[bytes]", bz2.BZ2File(raw))
+        case ".xz":
+            return cast("IO[bytes]", lzma.LZMAFile(raw))
+        case _:
+            return raw
 
 
 def is_rotated_name(name: str, of: str) -> bool:

@@ -36,6 +36,10 @@ def place_of(db: peewee.Database, source: str) -> Place | None:
     return _place(*rows[0]) if rows else None
 
 
+def sources(db: peewee.Database) -> list[str]:
+    return [source for (source,) in fetch(db, "SELECT source FROM followed_file ORDER BY id")]
+
+
 def places_elsewhere(db: peewee.Database, path: str) -> list[Place]:
     """Return the places of files with this path under any source name, the latest first.
 
