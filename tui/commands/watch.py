@@ -106,7 +106,7 @@ def watch(
         rejects, repeats = Rejects(reject, files), Repeats()
 
         def follow(path: Path, *, from_start: bool) -> _Watched:
-            file, place = sources.follow(path, from_start, directories)
+            file, place = sources.follow(path, directories, from_start=from_start)
             return _Watched(store, file, sources.of(path), place, read, to, rejects, repeats, link)
 
         watched: list[_Watched] = []
@@ -144,7 +144,7 @@ class _Sources:
         return self._store.read(following.place_of, self.of(path)).result()
 
     def follow(
-        self, path: Path, from_start: bool, directories: "list[Path]"
+        self, path: Path, directories: "list[Path]", *, from_start: bool
     ) -> "tuple[FollowedFile, Place | None]":
         """Return the file at its place, and the place that is stored under its source.
 

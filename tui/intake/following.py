@@ -285,7 +285,10 @@ class FollowedFile:
                 not known.head_size or copy.head(known.head_size) == known.head
             ):
                 self._resume(copy, known.position)
-                self._notes.append(f"{self.path} was truncated; reading the rest of it from its copy {path}")
+                if current is not None and current[1] == known.inode:  # else it was rotated
+                    self._notes.append(
+                        f"{self.path} was truncated; reading the rest of it from its copy {path}"
+                    )
                 return True
             copy.close()
         return False
