@@ -83,7 +83,10 @@ def copytruncate(log: Path, number: int) -> None:
 def wazuh_midnight(log: Path, number: int) -> None:
     month = log.parent / "2026" / "Nov"
     month.mkdir(parents=True, exist_ok=True)
-    log.rename(month / f"ossec-alerts-2{number}.json")
+    yesterday = month / f"ossec-alerts-2{number}.json"
+    if not yesterday.exists():  # the first day; later the log is a link to it
+        yesterday.hardlink_to(log)
+    log.unlink()
     today = month / f"ossec-alerts-2{number + 1}.json"
     today.touch()
     log.hardlink_to(today)
