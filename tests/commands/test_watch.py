@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Clock, destination, write
-from tui.commands.watch import _Watched, new_id
+from tui.commands.watch import _Sources, _Watched, new_id
 from tui.domain.errors import Invalid, Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
@@ -219,6 +219,60 @@ def unreadable_in(store: Store) -> list[tuple[str, str, dict[str, Any]]]:
     query = "SELECT title, type, context FROM alert WHERE rule_id = ? ORDER BY id"
     rows = store.read(lambda db: fetch(db, query, (RULE,))).result()
     return [(title, kind, json.loads(context)) for title, kind, context in rows]
+
+
+def test_lost_bytes_become_an_alert(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(LINE * 2)
+    one = watched(store, log)
+    assert one.step()
+    log.write_text(LINE)
+    assert one.step()
+    one.file.close()
+    [(alert_type, title, description)] = store.read(
+        lambda db: db.execute_sql(
+            "SELECT type, title, description FROM alert WHERE rule_id = 'Tocsin.Watch.Lost'"
+        ).fetchall()
+    ).result()
+    assert (alert_type, title) == ("RULE_ERROR", f"Tocsin did not read all of {log}")
+    assert f"{log} from byte {2 * len(LINE)} on" in description
+    assert alerts_in(store) == 4
+
+
+def test_machines_that_share_a_database_have_their_own_places(store: Store, tmp_path: Path) -> None:
+    log, theirs = tmp_path / "eve.json", tmp_path / "theirs"
+    log.write_text(LINE)
+    one = watched(store, log)
+    one.source = f"a:{log}"
+    one.step()
+    one.file.close()
+    log.rename(theirs)
+    log.write_text(FLOW)
+    file, place = _Sources(store, "b", on_sqlite=False).follow(log, [], from_start=False)
+    file.close()
+    assert place is None
+    assert file.read() is not None
+    file.close()
+
+
+@pytest.mark.parametrize(("name", "on_sqlite"), [(None, True), ("b", False)])
+def test_a_file_known_under_another_source_is_continued(
+    store: Store, tmp_path: Path, name: str | None, on_sqlite: bool
+) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text(LINE)
+    one = watched(store, log)
+    one.source = f"old-host:{log}"
+    one.step()
+    one.file.close()
+    with log.open("a") as file:
+        file.write(FLOW)
+    followed, place = _Sources(store, name, on_sqlite=on_sqlite).follow(log, [], from_start=False)
+    chunk = followed.read()
+    followed.close()
+    assert place is None
+    assert chunk is not None
+    assert [line.at for line in chunk.lines] == [len(LINE)]
 
 
 def alerts_in(store: Store) -> int:

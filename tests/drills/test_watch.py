@@ -1,7 +1,10 @@
 """A followed file, rotated while `tocsin watch` is killed and started again: each line is stored once."""
 
+import gzip
 import json
+import shutil
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +55,122 @@ def test_no_line_is_lost_and_none_is_stored_twice(
     report(
         f"{KILLS} kills, {KILLS // 2} rotations, {written + 1} lines, {installation.count('alert')} alerts"
     )
+
+
+def rename(log: Path, number: int) -> None:
+    log.rename(log.with_name(f"{log.name}.{number}"))
+
+
+def rename_with_date(log: Path, number: int) -> None:
+    log.rename(log.with_name(f"eve-2026112{number}.json"))
+
+
+def rename_into_olddir(log: Path, number: int) -> None:
+    log.rename(log.parent / "old" / f"{log.name}.{number}")
+
+
+def compress(log: Path, number: int) -> None:
+    rotated = log.parent / "old" / f"{log.name}.{number}"
+    log.rename(rotated)
+    subprocess.run(["gzip", rotated], check=True)
+
+
+def copytruncate(log: Path, number: int) -> None:
+    shutil.copy(log, log.with_name(f"{log.name}.{number}"))
+    log.write_text("")
+
+
+def wazuh_midnight(log: Path, number: int) -> None:
+    month = log.parent / "2026" / "Nov"
+    month.mkdir(parents=True, exist_ok=True)
+    yesterday = month / f"ossec-alerts-2{number}.json"
+    if not yesterday.exists():  # the first day; later the log is a link to it
+        yesterday.hardlink_to(log)
+    log.unlink()
+    today = month / f"ossec-alerts-2{number + 1}.json"
+    today.touch()
+    log.hardlink_to(today)
+
+
+def wazuh_midnight_compressed(log: Path, number: int) -> None:
+    wazuh_midnight(log, number)
+    yesterday = log.parent / "2026" / "Nov" / f"ossec-alerts-2{number}.json"
+    subprocess.run(["gzip", "-f", yesterday], check=True)
+
+
+@pytest.mark.parametrize(
+    "rotate",
+    [
+        rename,
+        rename_with_date,
+        rename_into_olddir,
+        compress,
+        copytruncate,
+        wazuh_midnight,
+        wazuh_midnight_compressed,
+    ],
+    ids=lambda rotate: rotate.__name__,
+)
+def test_no_line_is_lost_when_watch_is_killed_across_a_rotation(
+    installation: Installation, tmp_path: Path, rotate: Callable[[Path, int], None]
+):
+    log = tmp_path / ("alerts.json" if "wazuh" in rotate.__name__ else "eve.json")
+    log.touch()
+    (tmp_path / "old").mkdir()
+    arguments = ("watch", "--rotated-to", str(tmp_path / "old"), str(log))
+    written = 0
+    for number in (1, 2):
+        watch = installation.start(*arguments)
+        watch.wait_until_said("following ")
+        before = installation.count("alert")
+        append(log, written, LINES_EACH)
+        written += LINES_EACH
+        eventually(lambda: installation.count("alert") > before, watch.said)  # noqa: B023
+        watch.kill()
+        append(log, written, 50)
+        written += 50
+        rotate(log, number)
+        append(log, written, 10)
+        written += 10
+    watch = installation.start(*arguments)
+    eventually(lambda: installation.count("alert") >= written, watch.said)
+    watch.signal(signal.SIGTERM)
+    assert watch.exit_code() == 0
+    assert titles(installation) == [f"line {number}" for number in range(written)]
+
+
+def test_new_files_of_a_pattern_are_read_from_their_start(installation: Installation, tmp_path: Path):
+    append(tmp_path / "eve-2026-11-27.json", 1000, 3)
+    pattern = str(tmp_path / "eve-%Y-%m-%d.json")
+    watch = installation.start("watch", pattern)
+    watch.wait_until_said("following ")
+    eventually(lambda: installation.count("followed_file") == 2, watch.said)
+    append(tmp_path / "eve-2026-11-28.json", 0, 2)
+    eventually(lambda: installation.count("alert") == 2, watch.said)
+    watch.kill()
+    append(tmp_path / "eve-2026-11-28.json", 2, 2)
+    (tmp_path / "eve-2026-11-28.json.gz").write_bytes(
+        gzip.compress((tmp_path / "eve-2026-11-28.json").read_bytes())
+    )
+    (tmp_path / "eve-2026-11-28.json").unlink()
+    append(tmp_path / "eve-2026-11-29.json", 4, 2)
+    watch = installation.start("watch", pattern)
+    eventually(lambda: installation.count("alert") == 6, watch.said)
+    append(tmp_path / "eve-2026-11-29.json", 6, 1)
+    eventually(lambda: installation.count("alert") == 7, watch.said)
+    watch.signal(signal.SIGTERM)
+    assert watch.exit_code() == 0
+    assert sorted(titles(installation)) == [f"line {number}" for number in range(7)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_send_reads_a_compressed_file(installation: Installation, tmp_path: Path):
+    packed = tmp_path / "alerts.json.gz"
+    packed.write_bytes(gzip.compress(b'{"title": "line 0"}\n{"title": "line 1"}\n'))
+    installation.run("send", str(packed))
+    assert titles(installation) == ["line 0", "line 1"]
+    packed.write_bytes(packed.read_bytes()[:-12])
+    assert "not a complete compressed file" in installation.ask("send", str(packed)).stderr
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

@@ -1,8 +1,10 @@
 """A followed file yields each line once: while it grows, rotated, truncated, and after a restart."""
 
+import bz2
 import contextlib
 import errno
 import gzip
+import lzma
 import os
 import shutil
 import subprocess
@@ -14,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.intake.following import SETTLED, Chunk, FollowedFile
+from tui.intake.following import SETTLED, Chunk, FollowedFile, Lost
 from tui.intake.lines import LONGEST_LINE
 from tui.store.following import Place
 
@@ -22,19 +24,22 @@ from tui.store.following import Place
 class Reader:
     """Follow a file as `tocsin watch` does, with a list as the store."""
 
-    def __init__(self, path: Path, *, from_start: bool = True) -> None:
+    def __init__(self, path: Path, *, from_start: bool = True, rotated_to: tuple[Path, ...] = ()) -> None:
         self.path = path
+        self.lost: list[Lost] = []
+        self._rotated_to = rotated_to
         self.lines: list[bytes | None] = []
         self.notes: list[str] = []
         self.place: Place | None = None
         self._from_start = from_start
-        self._file = FollowedFile(path, None, from_start=from_start)
+        self._file = FollowedFile(path, None, from_start=from_start, rotated_to=rotated_to)
 
     def look(self) -> Chunk | None:
         chunk = self._file.read()
         if chunk is not None:
             self.lines += [line.raw for line in chunk.lines]
             self.notes += chunk.notes
+            self.lost += chunk.lost
             self.place = chunk.place
         return chunk
 
@@ -47,7 +52,9 @@ class Reader:
     def restart(self) -> None:
         """Restart as after kill -9: only the stored place is left."""
         self._file.close()
-        self._file = FollowedFile(self.path, self.place, from_start=self._from_start)
+        self._file = FollowedFile(
+            self.path, self.place, from_start=self._from_start, rotated_to=self._rotated_to
+        )
 
     def close(self) -> None:
         self._file.close()
@@ -62,8 +69,8 @@ def log(tmp_path: Path) -> Path:
 def follow(log: Path):
     readers: list[Reader] = []
 
-    def follow(*, from_start: bool = True) -> Reader:
-        readers.append(Reader(log, from_start=from_start))
+    def follow(*, from_start: bool = True, rotated_to: tuple[Path, ...] = ()) -> Reader:
+        readers.append(Reader(log, from_start=from_start, rotated_to=rotated_to))
         return readers[-1]
 
     yield follow
@@ -237,7 +244,12 @@ def test_a_removed_file_is_reported(log: Path, follow: Follow) -> None:
     assert note.startswith(f"{log} is not the file that was read before")
 
 
-def test_a_file_compressed_before_it_was_read_is_reported(log: Path, follow: Follow) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)]
+)
+def test_a_file_compressed_before_it_was_read_is_read(
+    log: Path, follow: Follow, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
     reader = follow()
     append(log, "a\n")
     reader.look()
@@ -245,13 +257,163 @@ def test_a_file_compressed_before_it_was_read_is_reported(log: Path, follow: Fol
     append(log, "b\n")
     rotate(log)
     middle = log.with_name("eve.json.1")
-    with gzip.open(f"{middle}.gz", "wb") as packed:
-        packed.write(middle.read_bytes())
+    packed = log.with_name(f"eve.json.1.{suffix}")
+    packed.write_bytes(pack(middle.read_bytes()))
+    shutil.copystat(middle, packed)
     middle.unlink()
     append(log, "c\n")
     reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+    assert (reader.notes, reader.lost) == ([], [])
+
+
+def test_a_file_compressed_in_a_way_that_cannot_be_read_is_lost(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    rotate(log)
+    append(log.with_name("eve.json.0.zst"), "packed")
+    append(log, "c\n")
+    reader.restart()
     assert reader.catch_up() == [b"a", b"c"]
-    assert reader.notes == [f"{middle}.gz was compressed before it was read; its lines are not stored"]
+    [lost] = reader.lost
+    assert (lost.file, lost.first) == (str(log.with_name("eve.json.0.zst")), 0)
+
+
+@pytest.mark.parametrize(
+    "name", ["eve.json.1", "eve.json-20261129", "eve-20261129.json", "eve-2026-11-29T10:00.json"]
+)
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_file_rotated_while_watch_was_down_is_read_to_its_end(
+    log: Path, follow: Follow, name: str, compressed: bool, elsewhere: bool
+) -> None:
+    directory = log.parent / "old" if elsewhere else log.parent
+    directory.mkdir(exist_ok=True)
+    reader = follow(rotated_to=(directory,))
+    append(log, "a\n")
+    reader.look()
+    append(log, "b\nc\n")
+    log.rename(directory / name)
+    if compressed:
+        subprocess.run(["gzip", directory / name], check=True)
+    append(log, "d\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c", b"d"]
+    assert (reader.notes, reader.lost) == ([], [])
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize("read_before", [False, True], ids=["nothing read", "partly read"])
+def test_wazuh_files_of_several_days_are_read_in_order(
+    tmp_path: Path, compressed: bool, read_before: bool
+) -> None:
+    log = tmp_path / "alerts.json"
+    days = [tmp_path / "2024" / "Mar" / f"ossec-alerts-{day}.json" for day in (14, 15, 16)]
+    days[0].parent.mkdir(parents=True)
+    reader: Reader | None = None
+    for number, day in enumerate(days):
+        log.unlink(missing_ok=True)
+        day.touch()
+        log.hardlink_to(day)
+        if reader is None:
+            reader = Reader(log)
+            if read_before:
+                append(log, "start\n")
+            reader.look()
+        append(log, f"{number}\n")
+        os.utime(log, ns=((number + 2 * 10**9) * 10**9,) * 2)
+        if compressed and day != days[-1]:
+            log.unlink()
+            subprocess.run(["gzip", day], check=True)
+    assert reader is not None
+    reader.restart()
+    assert reader.catch_up() == [*([b"start"] if read_before else []), b"0", b"1", b"2"]
+    assert (reader.notes, reader.lost) == ([], [])
+    reader.close()
+
+
+def test_a_file_on_another_file_system_is_continued(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    moved = shutil.copy(log, log.with_name("moved"))
+    log.unlink()
+    Path(moved).rename(log)
+    append(log, "b\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b"]
+    assert (reader.notes, reader.lost) == ([], [])
+
+
+def test_rotated_files_after_a_lost_one_are_read(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    append(log, "b\n")
+    log.unlink()
+    for number, line in enumerate("cd"):
+        append(log, f"{line}\n")
+        os.utime(log, ns=((number + 2 * 10**9) * 10**9,) * 2)
+        rotate(log)
+    append(log, "e\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"c", b"d", b"e"]
+    [lost] = reader.lost
+    assert lost.first == 2
+    assert lost.file.startswith(f"{log} (inode ")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_copytruncate_of_a_file_that_was_empty_at_the_start_loses_nothing(
+    log: Path, follow: Follow, restarted: bool
+) -> None:
+    append(log, "old\n")
+    os.utime(log, ns=(1, 1))
+    shutil.copy2(log, log.with_name("eve.json.1"))
+    log.write_text("")
+    reader = follow(from_start=False)
+    reader.look()
+    append(log, "a\nb\n")
+    os.utime(log, ns=(2 * 10**18, 2 * 10**18))
+    log.with_name("eve.json.1").rename(log.with_name("eve.json.2"))
+    shutil.copy2(log, log.with_name("eve.json.1"))
+    log.write_text("")
+    append(log, "c\n")
+    os.utime(log, ns=(3 * 10**18, 3 * 10**18))
+    if restarted:
+        reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+    assert reader.lost == []
+
+
+def test_a_truncated_file_without_a_copy_is_lost_from_the_last_line_on(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\nhal")
+    reader.look()
+    log.write_text("b\n")
+    assert reader.catch_up() == [b"a", b"b"]
+    assert reader.lost == [Lost(str(log), 2, "was truncated")]
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b"a\nb"))
+    reader = Reader(path)
+    assert reader.catch_up() == [b"a", b"b"]
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b"]
+    reader.close()
+
+
+def test_the_rest_of_a_damaged_compressed_file_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "a.json.gz"
+    path.write_bytes(gzip.compress(b"a\nb\n" * 10)[:-9])
+    reader = Reader(path)
+    reader.catch_up()
+    [lost] = reader.lost
+    assert lost == Lost(str(path), lost.first, "is a damaged or incomplete compressed file")
+    reader.close()
 
 
 def test_a_file_compressed_after_it_was_read_is_not_reported(log: Path, follow: Follow) -> None:

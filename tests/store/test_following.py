@@ -70,3 +70,11 @@ def test_a_follower_in_doubt_that_is_behind_another_stores_nothing(bench: Bench)
     with pytest.raises(Refused):
         write(bench.store, following.take, "host:/eve.json", None, START, [alert()], in_doubt=True)
     assert bench.rows("SELECT count(*) FROM alert") == [(0,)]
+
+
+def test_places_of_a_path_are_found_under_any_source_name(bench: Bench) -> None:
+    further = replace(FURTHER, modified=5)
+    take(bench, None, START, source="a:/eve.json")
+    take(bench, None, START, source="a:/other/eve.json")
+    take(bench, None, further, source="/eve.json")
+    assert bench.store.read(following.places_elsewhere, "/eve.json").result() == [further, START]

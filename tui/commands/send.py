@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -241,11 +241,16 @@ def _standard_input() -> Input:
 
 
 def _from_file(name: str) -> Iterator[list[Item]]:
+    from tui.intake.rotated import DAMAGED, unpacked
+
     try:
-        with open(name, "rb") as stream:
-            yield from read_items(stream)
+        with open(name, "rb") as file:
+            yield from read_items(cast("Input", unpacked(file, Path(name).suffix)))
+    except DAMAGED:
+        raise Invalid("file", f"cannot read {name}: it is not a complete compressed file") from None
     except OSError as error:
-        raise Invalid("file", f"cannot read {name}: {error.strerror}") from None
+        reason = error.strerror or "it is not a complete compressed file"
+        raise Invalid("file", f"cannot read {name}: {reason}") from None
 
 
 def _deliver(

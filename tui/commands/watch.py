@@ -1,5 +1,7 @@
 """`tocsin watch`: follow files that other tools write and queue each new line."""
 
+import fnmatch
+import glob
 import logging
 import secrets
 import socket
@@ -23,7 +25,7 @@ from tui.intake.json_text import is_blank
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from tui.intake.following import FollowedFile, PlacedLine
+    from tui.intake.following import FollowedFile, Lost, PlacedLine
     from tui.intake.formats import Reading, Skipped
     from tui.intake.repeats import Repeats
     from tui.intake.unreadable import Reporter
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
+_PATTERN_S = 1.0
+"""Pause between two looks for new files of a pattern."""
 _AGAIN_S = 2.0
 """Pause after an error that may pass, such as an unavailable database."""
 
@@ -45,6 +49,21 @@ _AGAIN_S = 2.0
     "--to", "to", multiple=True, metavar="NAME", help="Send only to this destination. Repeat for several."
 )
 @click.option("--from-start", is_flag=True, help="Start new files at the beginning. Default: at the end.")
+@click.option(
+    "--source",
+    metavar="NAME",
+    envvar="TOCSIN_SOURCE",
+    help="Name of this machine in the stored positions. Set it in containers that share PostgreSQL."
+    " Default: the machine ID, with PostgreSQL.",
+)
+@click.option(
+    "--rotated-to",
+    "rotated_to",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Look for rotated files in this directory, too. Repeat for several.",
+)
 @click.pass_obj
 def watch(
     session: Session,
@@ -52,6 +71,8 @@ def watch(
     format_name: str,
     to: tuple[str, ...],
     from_start: bool,
+    source: str | None,
+    rotated_to: tuple[Path, ...],
 ) -> None:
     """Follow files and queue each new line, until Ctrl-C.
 
@@ -60,36 +81,187 @@ def watch(
 
     A file that was never watched is read from its end. Later runs resume where the last one stopped, even
     after a crash. Each line is stored once: the position in the file is committed together with the
-    alerts. After a rotation, the old file is read to its end first. A line that cannot be read becomes an
-    alert of the rule Tocsin.Intake.Unreadable with its raw text, of which at most one per minute and file
-    is delivered.
+    alerts. After a rotation, the old file is read to its end first, even if it was compressed.
+
+    A line that cannot be read becomes an alert of the rule Tocsin.Intake.Unreadable with its raw text, of
+    which at most one per minute and file is delivered. If bytes of a file cannot be found any more, an
+    alert of the rule Tocsin.Watch.Lost says which.
+
+    A FILE may be a quoted pattern, or have a date: 'eve-*.json', eve-%Y-%m-%d.json. New files that match
+    are read from their start.
     """
     if format_name == LIST:
         list_formats(session, as_json=False)
         return
     if not files:
         raise click.UsageError("no files to follow; give one or more FILEs")
-    from tui.intake.following import FollowedFile
     from tui.intake.repeats import Repeats
+    from tui.intake.rotated import as_pattern
     from tui.intake.unreadable import Reporter
-    from tui.store import following
 
     read = reader(session, format_name)
     with session.store(create=True, log_to_stderr=True) as store:
         for name in to:
             destination_named(store, name)
-        watched: list[_Watched] = []
+        sources = _Sources(store, source, on_sqlite=not session.config.db.startswith("postgresql://"))
+        directories = [directory.absolute() for directory in rotated_to]
+        link = session.config.link_template
         repeats, revive_after = Repeats(), session.config.revive_after_ms
+
+        def follow(path: Path, *, from_start: bool) -> _Watched:
+            file, place = sources.follow(path, directories, from_start=from_start)
+            reporter = Reporter(str(path), wall_clock, new_id, link)
+            of = sources.of(path)
+            return _Watched(store, file, of, place, read, to, repeats, reporter, revive_after, link)
+
+        watched: list[_Watched] = []
+        patterns: list[_Pattern] = []
+        described: list[str] = []
         for path in dict.fromkeys(file.absolute() for file in files):
+            if pattern := as_pattern(path):
+                patterns.append(_Pattern(store, pattern, sources, follow, from_start=from_start))
+                watched += patterns[-1].found()
+                described.append(f"{path} ({len(patterns[-1].watched)} files now)")
+                continue
             if path.exists() and not path.is_file():
                 raise Invalid("file", f"{path} is not a file")
-            source = f"{socket.gethostname()}:{path}"
-            place = store.read(following.place_of, source).result()
-            file = FollowedFile(path, place, from_start=from_start)
-            unreadable = Reporter(str(path), wall_clock, new_id, session.config.link_template)
-            watched.append(_Watched(store, file, source, place, read, to, repeats, unreadable, revive_after))
-        tell(f"following {', '.join(_described(one.file.path) for one in watched)}; press Ctrl-C to stop")
-        _follow(watched, stop_on_signals())
+            watched.append(follow(path, from_start=from_start))
+            described.append(_described(path))
+        tell(f"following {', '.join(described)}; press Ctrl-C to stop")
+        _follow(watched, patterns, stop_on_signals())
+
+
+class _Sources:
+    """The names under which positions are stored."""
+
+    def __init__(self, store: "Store", name: str | None, *, on_sqlite: bool) -> None:
+        self._store = store
+        # An SQLite database is used by one machine, so the path is enough, whatever the host name.
+        self._only_one = on_sqlite and not name
+        self._name = name or ("" if on_sqlite else _machine())
+
+    def of(self, path: Path | str) -> str:
+        return f"{self._name}:{path}" if self._name else str(path)
+
+    def place_of(self, path: Path | str) -> "Place | None":
+        from tui.store import following
+
+        return self._store.read(following.place_of, self.of(path)).result()
+
+    def follow(
+        self, path: Path, directories: "list[Path]", *, from_start: bool
+    ) -> "tuple[FollowedFile, Place | None]":
+        """Return the file at its place, and the place that is stored under its source.
+
+        A file without a place continues at one that was stored under another name, if it is the same file.
+        The other row stays: another machine may own it.
+        """
+        from tui.intake.following import FollowedFile
+
+        stored = self.place_of(path)
+        file = FollowedFile(path, stored, from_start=from_start, rotated_to=directories)
+        if stored is None and (place := self._place_elsewhere(path, file)) is not None:
+            file.close()
+            file = FollowedFile(path, place, from_start=from_start, rotated_to=directories)
+        return file, stored
+
+    def _place_elsewhere(self, path: Path, file: "FollowedFile") -> "Place | None":
+        from tui.store import following
+
+        own = self._store.read(following.place_of, f"{socket.gethostname()}:{path}").result()
+        if own is not None:  # of an older version
+            return own
+        places = self._store.read(following.places_elsewhere, str(path)).result()
+        same = next((place for place in places if file.is_place_of(place)), None)
+        return same or (places[0] if places and self._only_one else None)
+
+
+def _machine() -> str:
+    """Return the name of this machine: its ID, which a change of host name does not affect."""
+    try:
+        machine_id = Path("/etc/machine-id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        machine_id = ""
+    return machine_id if len(machine_id) == 32 else socket.gethostname()
+
+
+class _Pattern:
+    """Names of files that change. Files that appear later are read from their start."""
+
+    def __init__(
+        self,
+        store: "Store",
+        pattern: str,
+        sources: _Sources,
+        follow: "Callable[..., _Watched]",
+        *,
+        from_start: bool,
+    ) -> None:
+        self._store, self._pattern, self._sources, self._follow = store, pattern, sources, follow
+        self._marked = sources.place_of(pattern) is not None
+        self._from_start = from_start or self._marked
+        """Without a place, a file is new if the pattern was followed before."""
+        self.watched: dict[Path, _Watched] = {}
+        self._passed_over: set[tuple[Path, int]] = set()
+        self._looked_at = 0.0
+        if self._marked:
+            self._follow_known()
+
+    def found(self) -> "list[_Watched]":
+        """Return the files that are new since the last call. Raises OSError, StoreUnavailable."""
+        now = time.monotonic()
+        if self._looked_at and now - self._looked_at < _PATTERN_S:
+            return []
+        found = list(self.watched.values()) if not self._looked_at else []
+        for path in self._matches():
+            one = self.watched[path] = self._follow(path, from_start=self._from_start)
+            one.file.closes_when_idle = True
+            found.append(one)
+        self._looked_at, self._from_start = now, True
+        return found
+
+    def mark(self) -> None:
+        """Remember that the pattern is followed, once the places of its first files are stored."""
+        from tui.store import following
+
+        if not self._marked:
+            place = following.Place(0, 0, 0, "", 0)
+            patiently(
+                self._store.write(
+                    following.take, self._sources.of(self._pattern), None, place, [], in_doubt=True
+                ).result
+            )
+            self._marked = True
+
+    def _follow_known(self) -> None:
+        """Follow files that were renamed or compressed while `watch` was down, so the pattern misses them."""
+        from tui.store import following
+
+        prefix = self._sources.of("")
+        for source in self._store.read(following.sources).result():
+            path = Path(source.removeprefix(prefix))
+            known = source.startswith(prefix) and fnmatch.fnmatchcase(str(path), self._pattern)
+            if known and str(path) != self._pattern and not path.exists():
+                one = self._follow(path, from_start=True)
+                if one.file.is_found():
+                    one.file.closes_when_idle = True
+                    self.watched[path] = one
+
+    def _matches(self) -> "Iterator[Path]":
+        from tui.intake.rotated import is_rotated_name
+
+        paths = [Path(name) for name in sorted(glob.glob(self._pattern))]
+        for path in paths:
+            if path in self.watched or not path.is_file():
+                continue
+            others = {other for other in (*paths, *self.watched) if other.parent == path.parent}
+            if any(is_rotated_name(path.name, other.name) for other in others):
+                continue  # read by the follower of the other
+            key = path, path.stat().st_ino
+            if key not in self._passed_over and any(one.file.owns(path) for one in self.watched.values()):
+                self._passed_over.add(key)
+            if key not in self._passed_over:
+                yield path
 
 
 def wall_clock() -> int:
@@ -105,7 +277,7 @@ def _described(path: Path) -> str:
     return str(path) if path.exists() else f"{path} (does not exist yet)"
 
 
-def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
+def _follow(watched: "list[_Watched]", patterns: "list[_Pattern]", stopping: Stopping) -> None:
     from tui.store.errors import StoreUnavailable
 
     troubles: set[str] = set()
@@ -120,6 +292,13 @@ def _follow(watched: "list[_Watched]", stopping: Stopping) -> None:
                 _wait_for(str(error), troubles, before)
                 stopping.wait(_AGAIN_S)
                 break
+        try:
+            for pattern in patterns:
+                watched += pattern.found()
+                if not troubles:
+                    pattern.mark()
+        except (OSError, StoreUnavailable) as error:
+            _wait_for(str(error), troubles, before)
         if not busy:
             stopping.wait(_LOOK_S)
 
@@ -139,7 +318,7 @@ class _Unstored:
     """The position after the chunk."""
     read: "list[tuple[PlacedLine, Reading]]"
     reports: list[Alert]
-    """The alerts about lines that cannot be read."""
+    """The alerts about lines that cannot be read or were lost."""
     instead: list[Alert] | None = None
     """The alerts about lines that the store refused."""
     in_doubt: bool = False
@@ -160,16 +339,20 @@ class _Watched:
     repeats: "Repeats"
     reporter: "Reporter"
     revive_after_ms: int | None
+    link_template: str = ""
     unstored: "_Unstored | None" = None
 
     def step(self) -> bool:
         """Store new lines and return whether there were any. Raises StoreUnavailable, OSError."""
+        if self.unstored is None and self.file.is_idle:
+            return False
         if self.unstored is None and (chunk := self.file.read()) is not None:
             for note in chunk.notes:
                 log.warning("%s", visible(note))
             read = [(line, reading) for line in chunk.lines for reading in self._readings(line)]
             bad = [(line, r.result) for line, r in read if isinstance(r.result, Invalid)]
-            self.unstored = _Unstored(chunk.place, read, self._reports(bad))
+            lost = [self._report(one) for one in chunk.lost]
+            self.unstored = _Unstored(chunk.place, read, [*self._reports(bad), *lost])
         if self.unstored is None:
             return False
         stored, read = list(self._store(self.unstored)), self.unstored.read
@@ -193,6 +376,19 @@ class _Watched:
             for line, error in reversed(bad)  # so that of a line with several errors the first is kept
         }
         return self.reporter.alerts([lines[at] for at in sorted(lines)], self.to or None)
+
+    def _report(self, lost: "Lost") -> Alert:
+        from tui.intake.lost import lost_alert
+
+        alert_id = secrets.token_hex(16)
+        return lost_alert(
+            lost,
+            str(self.file.path),
+            now=time.time_ns() // 1_000_000,
+            alert_id=alert_id,
+            link=self.link_template.replace("{alertId}", alert_id),
+            destinations=self.to or None,
+        )
 
     def _readings(self, line: "PlacedLine") -> "list[Reading]":
         from tui.intake.formats import Reading

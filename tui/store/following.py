@@ -24,6 +24,8 @@ class Place:
     head: str
     """SHA-256 of the first `head_size` bytes: an inode alone is soon reused for another file."""
     head_size: int
+    modified: int = 0
+    """The file's mtime (ns) when it was read: unread rotated files are newer. 0 in rows of older versions."""
 
 
 _COLUMNS = "device, inode, position, head, head_size"
@@ -32,7 +34,31 @@ _COLUMNS = "device, inode, position, head, head_size"
 def place_of(db: peewee.Database, source: str) -> Place | None:
     """Return how far the file known as `source` was read; None if it was never followed."""
     rows = fetch(db, f"SELECT {_COLUMNS} FROM followed_file WHERE source = ?", (source,))
-    return Place(*rows[0]) if rows else None
+    return _place(*rows[0]) if rows else None
+
+
+def sources(db: peewee.Database) -> list[str]:
+    return [source for (source,) in fetch(db, "SELECT source FROM followed_file ORDER BY id")]
+
+
+def places_elsewhere(db: peewee.Database, path: str) -> list[Place]:
+    """Return the places of files with this path under any source name, the latest first.
+
+    Older versions used the host name as source name.
+    """
+    ending = f":{path}"
+    rows = fetch(
+        db,
+        f"SELECT {_COLUMNS} FROM followed_file WHERE source = ? OR substr(source, length(source) - ? + 1) = ?"
+        " ORDER BY id DESC",
+        (path, len(ending), ending),
+    )
+    return [_place(*row) for row in rows]
+
+
+def _place(device: int, inode: int, position: int, head: str, head_size: int) -> Place:
+    head, _, modified = head.partition("@")  # kept in one column, so that older databases need no change
+    return Place(device, inode, position, head, head_size, int(modified or 0))
 
 
 def take(
@@ -65,7 +91,8 @@ def take(
 
 
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:
-    values = (after.device, after.inode, after.position, after.head, after.head_size, source)
+    head = f"{after.head}@{after.modified}" if after.modified else after.head
+    values = (after.device, after.inode, after.position, head, after.head_size, source)
     if before is None:
         query = (
             f"INSERT INTO followed_file ({_COLUMNS}, source) VALUES (?, ?, ?, ?, ?, ?)"

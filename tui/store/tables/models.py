@@ -262,7 +262,7 @@ class FollowedFile(Model):
 
     id = BigAutoField()
     source = TextField(unique=True)
-    """Host name and path."""
+    """The path, after the name of the machine if there is one."""
     device = BigIntegerField()
     inode = BigIntegerField()
     position = BigIntegerField()
