@@ -239,7 +239,7 @@ class TestTheEndpoint:
 
     @pytest.mark.parametrize("rate", ["-1", '"fast"', "true", "[]"])
     def test_not_by_what_is_no_rate(self, rate: str) -> None:
-        with pytest.raises(Invalid, match=r"listen.rate: the rate is 0.01 to 1000 requests per second"):
+        with pytest.raises(Invalid, match=r"listen.rate: the rate is 0.01 to 1000 requests a second"):
             load(f"[listen]\nrate = {rate}\n")
 
     @pytest.mark.parametrize("hosts", ['["a b"]', '["http://a"]', '["a:80"]', '["*"]', "[7]", "7", '[""]'])

@@ -167,7 +167,7 @@ class TestAdd:
         assert done.returncode == 1
         assert "who are you?" in done.stdout
         assert done.stderr == (
-            "tocsin: soc did not receive the test alert. The receiver answered 403 Forbidden."
+            "tocsin: soc did not get the test alert. The receiver answered 403 Forbidden."
             " It refuses who asks: check the token in the URL or the headers, and if it lets this"
             " machine in.\n"
         )
@@ -200,11 +200,11 @@ class TestFilter:
             tocsin("send", "--title", "Root login", "--tag", tag)
         shown = tocsin("destination", "show", "soc").stdout
         assert re.search(r"filter +tag:aws\n", shown)
-        assert "Matches 2 of the last 3 alerts" in shown
+        assert "would have matched 2 of the last 3 alerts" in shown
         told = tocsin.json("destination", "show", "soc")
         assert told["wouldHaveMatched"] == {"matched": 2, "ofLast": 3}
         tocsin("destination", "edit", "soc", "--filter", "")
-        assert "Matches 3 of the last 3" in tocsin("destination", "show", "soc").stdout
+        assert "would have matched 3 of the last 3" in tocsin("destination", "show", "soc").stdout
 
 
 class TestList:
@@ -465,7 +465,7 @@ class TestTest:
         done = tocsin("destination", "test", "soc")
         assert done.returncode == 1
         reason = (
-            "soc did not receive the test alert. Nothing is listening on 127.0.0.1:1."
+            "soc did not get the test alert. Nothing is listening on 127.0.0.1:1."
             " Is the receiver running, and is the port right?"
         )
         assert done.stderr == f"tocsin: {reason}\n"

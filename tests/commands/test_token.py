@@ -79,7 +79,7 @@ def test_a_token_found_somewhere_is_revoked_without_knowing_its_name(tocsin: Toc
     [
         (["add", " "], "give the token a name"),
         (["add", "ci"], "there is already a token called 'ci'"),
-        (["add", "x", "--rate", "fast"], "requests per second"),
+        (["add", "x", "--rate", "fast"], "requests a second"),
         (["add", "x", "--expires", "never"], "--expires takes a time span like 30m, 2h or 7d"),
     ],
 )
