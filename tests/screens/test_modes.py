@@ -43,7 +43,7 @@ async def test_1_2_3_4_switch_between_the_screens(viewer: Opens, bench: Bench) -
 HELP = {
     "1": ["Resend the alert's failed deliveries", "Resend all failed that match the filter"],
     "2": ["Add a destination", "Send a test alert", "Pause or resume its deliveries"],
-    "3": ["Warnings and errors, errors only, or all", "Last line, and follow", "log.open"],
+    "3": ["Warnings and errors, errors only, or all", "Last line; follow new ones", "log.open"],
     "4": ["Show it in the list of destinations", "Next destination", "move.down"],
 }
 
@@ -69,7 +69,7 @@ async def test_the_help_of_the_setup_is_there_too(viewer: Opens) -> None:
         await user.settles()
         await user.go_to("save")
         await user.press("question_mark")
-        await user.sees("Keys of this screen", "Save the destination", "Show the URL, or mask it again")
+        await user.sees("Keys of this screen", "Save the destination", "Show or mask the URL")
 
 
 async def test_the_help_is_scrolled_with_keys_and_a_key_of_its_own_closes_it(viewer: Opens) -> None:
@@ -191,8 +191,8 @@ async def test_the_palette_does_by_name_what_the_keys_do(viewer: Opens, bench: B
     bench.submit()
     async with viewer() as user:
         await user.press("ctrl+p")
-        await user.sees("Copy payload, response, curl or id", "Filter the list")
-        await user.paste("set a destination up")
+        await user.sees("Copy payload, response, curl or ID", "Filter the list")
+        await user.paste("add a destination")
         await user.sees("Add a destination")
         await user.press("down", "enter")
         await user.sees("Display name")
@@ -281,7 +281,7 @@ async def test_what_cannot_be_written_now_is_said_and_nothing_is_lost(
         await user.press("2")
         await user.sees("Destinations · 1")
         await user.press("p")
-        await user.hears(f"Nothing changed: {LOCKED}")
+        await user.hears(f"Not changed: {LOCKED}")
         await user.press("d")
         await user.sees("Delete soc?")
         await user.press("y")

@@ -44,7 +44,7 @@ async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_le
         await user.sees("Welcome to Tocsin")
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
         await user.press("2")
-        await user.sees("no such table: destination; trying again. Press q to quit.")
+        await user.sees("no such table: destination. Retrying. Press q to quit.")
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE gone RENAME TO destination"))
         await user.sees("No destinations yet. Press n to add one")
 
@@ -107,7 +107,7 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
         assert line[:3] == ["●", "active", "pager"]
         assert line[7:13] == ["█▁", "50%", "84", "ms", "1", "✗"]
         await user.sees("✗ 503 Service Unavailable  1m ago")
-        await user.sees("only when named", "https://hooks.example.com/…oken", "never used")
+        await user.sees("only by name", "https://hooks.example.com/…oken", "never used")
         await user.sees(
             "24 h     50% of 2 attempts delivered, p95 84 ms", "It is overloaded or down for a while."
         )
@@ -120,12 +120,12 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
         await user.hears("soc is paused. Its deliveries wait")
-        await user.sees("‖ paused", "nothing waits; p resumes it")
+        await user.sees("‖ paused", "no pending deliveries; press p to resume")
         bench.submit()
-        await user.sees("1 waits until p resumes it")
-        assert "t sends it a test alert" not in user.screen  # it would wait, too
+        await user.sees("1 pending delivery; press p to resume")
+        assert "press t to send a test alert" not in user.screen  # it would wait, too
         await user.press("t")
-        await user.hears("It is paused; press p to resume it, then test")
+        await user.hears("This destination is paused. Press p to resume it, then test it.")
         await user.press("p")
         await user.hears("soc is active again")
         await user.sees("● active", "✓ 200 OK")
@@ -150,14 +150,14 @@ async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, 
         bench.submit()
     async with at_destinations(viewer, 1) as user:
         await user.press("d")
-        await user.sees("Delete soc? 2 waiting deliveries will be cancelled.")
+        await user.sees("Delete soc? 2 pending deliveries will be cancelled.")
         await user.press("enter")
         await user.misses("Delete soc?")
         assert "Destinations · 1" in user.screen, "enter alone must not delete"
         await user.press("d")
         await user.sees("Delete soc?")
         await user.press("y")
-        await user.hears("soc is deleted; 2 deliveries cancelled")
+        await user.hears("soc deleted; 2 deliveries cancelled")
         await user.sees("No destinations yet.")
         await user.press("1")
         await user.sees("⊘ soc")
@@ -183,7 +183,7 @@ async def test_a_test_that_is_not_delivered_is_explained_in_place(
     bench.add(url=f"http://{nobody}/alerts")
     async with at_destinations(tocsin, 1) as user:
         await user.press("t")
-        await user.sees("test     ✗ Not delivered   no answer")
+        await user.sees("test     ✗ Not delivered   no response")
         await user.sees(f"Nothing is listening on {nobody}. Is the receiver running, and is the port right?")
 
 
@@ -257,7 +257,7 @@ async def test_enter_opens_its_details_and_its_attempts_and_enter_the_alert_of_o
         await user.press("enter")
         await user.is_at("attempts")
         await user.misses("Destinations · 1")
-        await user.sees("timeout 30 s · at most 5 a second · not signed · headers X-Team")
+        await user.sees("timeout 30 s · max 5/s · not signed · headers X-Team")
         first, second = (user.line_with(title).split("│")[1].split() for title in ("Port scan", "Root login"))
         assert " ".join(first) == "09:30:01 ✗ 503 Service Unavailable 84 ms LOW Port scan"
         assert " ".join(second) == "09:30:00 ✓ 200 OK 84 ms HIGH Root login"
@@ -330,7 +330,10 @@ async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench
     bench.clock.advance(7_200_000)
     async with at_destinations(viewer, 1) as user:
         await user.sees("▲ failing 2h", "✗ 410 Gone  1h ago")
-        await user.sees("failing  since 09:30:00; its retries go on", "make a new URL there and put it here.")
+        await user.sees(
+            "failing  since 09:30:00. Retries continue; one success clears this.",
+            "make a new URL there and put it here.",
+        )
 
 
 async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar(

@@ -489,7 +489,7 @@ async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
     ("first", "second", "said"),
     [
         ("X-A: 1", "x-a: 2", "x-a is given twice"),
-        ("X-A:", "", "give X-A a value, or remove it"),
+        ("X-A:", "", "enter a value for X-A, or remove the header"),
         ("X A: 1", "", "'X A' is not a header name"),
         ("webhook-id: 1", "", "webhook-id is set by Tocsin and cannot be replaced"),
     ],
@@ -647,7 +647,7 @@ async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench:
         await user.press("end", *"-2")
         theirs = replace(soc, url="https://hooks.example.com/theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
-        await user.sees("Someone else changed this destination: URL, timeout.")
+        await user.sees("Someone else changed this destination in the meantime: URL, timeout.")
         await user.press("ctrl+s")
         await user.is_at("send-test")
     assert stored(bench) == [replace(theirs, name="soc-2")]
@@ -661,7 +661,7 @@ async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens
         theirs = replace(soc, name="theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
         await user.press("ctrl+s")
-        await user.sees("Someone else changed this destination: display name. Save again")
+        await user.sees("display name. Save again to overwrite it")
         assert stored(bench) == [theirs]
         await user.press("ctrl+s")
         await user.is_at("send-test")
@@ -678,7 +678,7 @@ async def test_one_that_somebody_else_deleted_can_be_added_anew(
         await user.press("end", *"-2")
         bench.delete(guarded)
         await user.press("ctrl+s")
-        await user.sees("Someone else deleted this destination.", "Add Destination")
+        await user.sees("Someone else deleted this destination in the meantime.", "Add Destination")
         assert stored(bench) == []
         await user.press("ctrl+s")
         await user.is_at("send-test")
