@@ -123,7 +123,7 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
         await user.sees("‖ paused", "no pending deliveries; press p to resume")
         bench.submit()
         await user.sees("1 pending delivery; press p to resume")
-        assert "press t to send a test alert" not in user.screen  # it would wait, too
+        assert "press t to test" not in user.screen  # it would wait, too
         await user.press("t")
         await user.hears("This destination is paused. Press p to resume it, then test it.")
         await user.press("p")

@@ -818,7 +818,7 @@ async def test_testing_can_be_skipped(viewer: Opens) -> None:
         await user.go_to("skip")
         await user.press("enter")
         await user.is_at("destinations")
-        await user.sees("soc", "never used; press t to send a test alert")
+        await user.sees("soc", "never used; press t to test")
 
 
 async def test_add_another_opens_an_empty_form(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
