@@ -356,7 +356,7 @@ async def test_until_it_is_read_a_screen_says_what_it_reads(
         await user.press("enter")
         await user.sees("Reading the alert…")
         await user.press("escape", "2")
-        await user.sees("Destinations · reading…")
+        await user.sees("Destinations · loading…")
         answers.set()
         await user.sees("Destinations · 1", "pager")
         await user.is_at("destinations")

@@ -104,7 +104,7 @@ async def test_the_question_before_one_is_deleted(
         await to_destinations(user, 4)
         await user.press("G", "d")
         # The list below is painted anew, too, and may come later.
-        await user.sees("Delete vault? 1 waiting delivery will be cancelled.", "never used")
+        await user.sees("Delete vault? 1 pending delivery will be cancelled.", "never used")
         await user.settles()
         assert user.screen == snapshot
 
