@@ -12,7 +12,7 @@ It is worth as much as the mistakes it finds. Each of these was put into the cod
   give it back on failure; retry a test alert; retry at once; ignore Retry-After; retry after delivery
 - attempts: leave the abandoned one open; write none before sending; delete the interrupted one
 - people: resend in the same round; number on from the last round; resend or cancel what is in flight;
-  leave the cancelled claimable; resend for a deleted destination; leave Its deliveries waiting when it is
+  leave the cancelled claimable; resend for a deleted destination; leave its deliveries waiting when it is
   deleted; retry, or wait for ever, when its attempt fails or is interrupted
 - claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
   busy; skip a lane; never look for the least urgent

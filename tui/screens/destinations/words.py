@@ -81,7 +81,7 @@ def success(row: DestinationRow) -> str:
 
 def never_used(row: DestinationRow) -> Content:
     """No test hint for a paused destination: its test alert would wait."""
-    hint = "" if row.destination.paused else "; press t to send a test alert"
+    hint = "" if row.destination.paused else "; press t to test"
     return Content.styled(f"never used{hint}", words.MUTED)
 
 

@@ -256,13 +256,14 @@ class DestinationSetup(ReadingScreen):
             self._told = changed
             names = ", ".join(shown for name, shown in SETTINGS.items() if name in changed)
             self._say_elsewhere(
-                f"Someone else changed this destination: {names}. Settings you do not edit keep their values."
+                f"Someone else changed this destination in the meantime: {names}. "
+                "Settings you do not edit keep their values."
             )
 
     def _say_deleted(self) -> None:
         self._destination = None
         self.query_one("#save", Button).label = self._saves
-        told = "Someone else deleted this destination. Add Destination creates it again."
+        told = "Someone else deleted this destination in the meantime. Add Destination creates it again."
         self._say_elsewhere(told)
 
     def _say_elsewhere(self, told: str) -> None:
