@@ -172,10 +172,10 @@ class TestReject:
         assert (tmp_path / "rejected").read_text() == '{"titel":"slip ü"}\n'
 
     def test_a_line_that_is_too_long_is_named_and_not_kept(self, tocsin: Tocsin, tmp_path: Path) -> None:
-        long = '{"title": "' + "x" * 1024 * 1024 + '"}'
+        long = '{"title": "' + "x" * 16 * 1024 * 1024 + '"}'
         text = '{"title": "good"}\n' + long + '\n{"title": "too"}\n'
         done = tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text)
-        assert done.stderr == "tocsin: line 2: this line is longer than 1 MiB\n"
+        assert done.stderr == "tocsin: line 2: this line is longer than 16 MiB\n"
         assert titles(tocsin) == ["good", "too"]
         assert (tmp_path / "rejected").read_text() == ""
 

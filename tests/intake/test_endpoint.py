@@ -124,6 +124,24 @@ class TestAlertsOfOtherTools:
             {"item", "skipped"},
         ]
 
+    @pytest.mark.parametrize(("count", "length"), [(1_001, 10), (900, 1_800)], ids=["many", "long"])
+    def test_of_a_storm_are_stored_in_one_request(
+        self, bench: Bench, post: Post, count: int, length: int
+    ) -> None:
+        alerts = [
+            {
+                "status": "firing",
+                "fingerprint": f"{number:016x}",
+                "startsAt": "2026-01-31T09:15:00Z",
+                "labels": {"alertname": "PodCrash", "pod": f"p-{number}"},
+                "annotations": {"summary": f"p-{number}", "description": "x" * length},
+            }
+            for number in range(count)
+        ]
+        answer = post(FIRING | {"alerts": alerts})
+        assert (answer.status_code, len(answer.json())) == (202, count)
+        assert len(stored(bench)) == count
+
     def test_in_an_unknown_format_are_refused(self, bench: Bench, client: httpx.Client) -> None:
         answer = client.post("/alerts?format=nagios", json=FIRING)
         assert answer.status_code == 422
@@ -249,9 +267,12 @@ class TestRefusals:
         assert stored(bench) == []
 
     @pytest.mark.parametrize("count", [MOST_ALERTS + 1, 100_000])
-    def test_too_many_alerts(self, bench: Bench, post: Post, count: int) -> None:
-        answer = post(b"[" + b",".join([b'{"id":"a"}'] * count)[: BODY_LIMIT - 2] + b"]")
-        assert answer.status_code in (413, 422)
+    @pytest.mark.parametrize(("begin", "between", "end"), [(b"[", b",", b"]"), (b"", b"\n", b"")])
+    def test_too_many_alerts(
+        self, bench: Bench, post: Post, count: int, begin: bytes, between: bytes, end: bytes
+    ) -> None:
+        answer = post(begin + between.join([b'{"id":"a"}'] * count) + end)
+        assert answer.status_code == 413
         assert stored(bench) == []
 
     def test_a_body_too_long(self, bench: Bench, post: Post) -> None:
@@ -277,6 +298,12 @@ class TestRefusals:
     def test_a_compressed_body(self, bench: Bench, post: Post) -> None:
         assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415
         assert stored(bench) == []
+
+    def test_a_slash_at_the_end_is_no_redirect(self, bench: Bench, client: httpx.Client) -> None:
+        answer = client.post("/alerts/", json={"title": "x"})
+        assert (answer.status_code, answer.history) == (202, [])
+        assert stored(bench) == ["x"]
+        assert client.get("/healthz/").status_code == 404
 
     def test_other_paths_and_methods(self, client: httpx.Client) -> None:
         assert client.get("/").status_code == 404

@@ -1,5 +1,6 @@
 """Limits on request bodies: the length of one, and the memory of all together."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -8,15 +9,26 @@ from starlette.requests import ClientDisconnect, Request
 
 from tui.intake.answers import RETRY_S, Answered
 
-BODY_LIMIT = 1024 * 1024
-TOGETHER_LIMIT = 64 * BODY_LIMIT
-"""Bytes of all bodies being read or stored. The objects parsed from them take about three times as much."""
+BODY_LIMIT = 16 * 1024 * 1024
+TOGETHER_LIMIT = 4 * BODY_LIMIT
+"""Bytes of all bodies being read or stored. The objects parsed from them take more; see `Bodies.turn`."""
+LARGE = 1024 * 1024
 
 
 @dataclass(slots=True)
 class Bodies:
     together_limit: int = TOGETHER_LIMIT
     _held: int = field(init=False, default=0)
+    _large: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+
+    @contextlib.asynccontextmanager
+    async def turn(self, length: int) -> AsyncIterator[None]:
+        """Parse and store large bodies one after the other: parsed, each takes many times its length."""
+        if length <= LARGE:
+            yield
+            return
+        async with self._large:
+            yield
 
     @contextlib.asynccontextmanager
     async def read(self, request: Request) -> AsyncIterator[bytes]:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LONGEST_LINE = 1024 * 1024
-TOO_LONG = "this line is longer than 1 MiB"
+LONGEST_LINE = 16 * 1024 * 1024
+"""As long as the longest body over HTTP: tools write all alerts of a storm on one line."""
+TOO_LONG = "this line is longer than 16 MiB"
 
 
 @dataclass(frozen=True, slots=True)
