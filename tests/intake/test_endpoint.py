@@ -1,5 +1,6 @@
 """The HTTP endpoint on a real socket: what it accepts and refuses. It stores before it answers."""
 
+import gzip
 import json
 import socket
 import threading
@@ -65,6 +66,23 @@ class TestAcceptedAlerts:
         answer = post(body, Content_Type=kind)
         assert (answer.status_code, len(answer.json())) == (202, 2)
         assert stored(bench) == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        "kind", [None, "application/octet-stream", "text/json", "application/vnd.x+json"]
+    )
+    def test_of_a_program_whatever_the_content_type(
+        self, bench: Bench, client: httpx.Client, kind: str | None
+    ) -> None:
+        headers = {"Content-Type": kind} if kind else {}
+        assert client.post("/alerts", content=b'{"title": "x"}', headers=headers).status_code == 202
+        assert stored(bench) == ["x"]
+
+    @pytest.mark.parametrize(
+        "body", [gzip.compress(b'{"title": "a"}'), gzip.compress(b'{"title":') + gzip.compress(b'"a"}')]
+    )
+    def test_compressed_with_gzip(self, bench: Bench, post: Post, body: bytes) -> None:
+        assert post(body, Content_Encoding="gzip").status_code == 202
+        assert stored(bench) == ["a"]
 
     def test_get_a_link_from_the_template(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
         client = serve(link_template="https://soc.example.com/{alertId}")
@@ -193,6 +211,12 @@ class TestRepeats:
         assert len({*ids[0], *ids[2]}) == 4
         assert stored(bench) == ["a"] * 4
 
+    @pytest.mark.parametrize("header", ["webhook-id", "X-GitHub-Delivery"])
+    def test_with_the_same_delivery_header_are_repeats(self, bench: Bench, post: Post, header: str) -> None:
+        answers = [post({"title": "a"}, **{header: key}).json()[0] for key in ("k", "k", "l")]
+        assert [answer["repeated"] for answer in answers] == [False, True, False]
+        assert stored(bench) == ["a"] * 2
+
     def test_an_idempotency_key_reused_for_other_content_is_a_conflict(
         self, bench: Bench, post: Post
     ) -> None:
@@ -295,8 +319,26 @@ class TestRefusals:
         answer = post({"title": "x"}, Content_Type="text/plain", X_Amz_SNS_Message_Type="Notification")
         assert answer.status_code == 202
 
-    def test_a_compressed_body(self, bench: Bench, post: Post) -> None:
-        assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415
+    def test_an_unknown_compression(self, bench: Bench, post: Post) -> None:
+        assert post({"title": "x"}, Content_Encoding="br").status_code == 415
+        assert stored(bench) == []
+
+    @pytest.mark.parametrize("body", [b'{"title": "x"}', gzip.compress(b'{"title": "x"}')[:-3]])
+    def test_a_body_that_is_no_gzip_or_cut_off(self, bench: Bench, post: Post, body: bytes) -> None:
+        assert post(body, Content_Encoding="gzip").status_code == 422
+        assert stored(bench) == []
+
+    def test_a_body_that_inflates_beyond_the_limit(self, bench: Bench, post: Post) -> None:
+        bomb = gzip.compress(b" " * (BODY_LIMIT + 1))
+        assert post(bomb, Content_Encoding="gzip").status_code == 413
+        assert stored(bench) == []
+
+    @pytest.mark.parametrize("kind", [None, "application/octet-stream"])
+    def test_an_unclear_content_type_from_a_browser(
+        self, bench: Bench, client: httpx.Client, kind: str | None
+    ) -> None:
+        headers = {"Sec-Fetch-Site": "none"} | ({"Content-Type": kind} if kind else {})
+        assert client.post("/alerts", content=b'{"title": "x"}', headers=headers).status_code == 415
         assert stored(bench) == []
 
     def test_a_slash_at_the_end_is_no_redirect(self, bench: Bench, client: httpx.Client) -> None:
@@ -544,7 +586,11 @@ def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
     guarded = serve(configured=TOKEN).get("/openapi.json").json()
     assert set(plain["paths"]) == {"/alerts", "/healthz", "/openapi.json"}
     assert "security" not in plain["paths"]["/alerts"]["post"]
-    assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}, {"password": []}]
+    assert guarded["paths"]["/alerts"]["post"]["security"] == [
+        {"token": []},
+        {"password": []},
+        {"url": []},
+    ]
 
 
 def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:

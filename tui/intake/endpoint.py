@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -58,7 +59,18 @@ _LARGE = 16 * 1024
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
 _GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
-_TYPES = ("application/json", "application/x-ndjson", "application/jsonl", "application/json-lines")
+_TYPES = (
+    "application/json",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/json-lines",
+    "text/json",
+)
+_LOOSE_TYPES = ("", "application/octet-stream")
+_ENCODINGS = ("identity", "gzip", "x-gzip", "")
+_IN_URL = "tocsin.given_in_url"
+_KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
+"""Headers that name one request, so that it is recognized when it is sent again. The first one counts."""
 
 
 @dataclass
@@ -101,7 +113,7 @@ class Endpoint:
         return app
 
     async def post_alerts(self, request: Request) -> Response:
-        token = request.state.token = await self.access.identify(request.headers.get("authorization", ""))
+        token = request.state.token = await self.access.identify(_credentials(request))
         self.access.admit(token)
         _check_type(request)
         await self._look_at_queue()
@@ -154,9 +166,7 @@ class Endpoint:
 
     def _read(self, body: bytes, request: Request) -> list[Reading]:
         """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid."""
-        key = request.headers.get("idempotency-key")
-        if key is not None and not 1 <= len(key) <= 255:
-            raise Answered(422, "Idempotency-Key must have 1 to 255 characters")
+        key = _key(request)
         try:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
@@ -165,7 +175,9 @@ class Endpoint:
             items = [cloudevents.structured(request.headers, body)]
         else:
             items = []
-            for batch in read_items(io.BytesIO(body)):  # each costs time: stop at the limit, not after the last
+            for batch in read_items(
+                io.BytesIO(body)
+            ):  # each costs time: stop at the limit, not after the last
                 items += batch
                 if len(items) > MOST_ALERTS:
                     raise _too_many()
@@ -218,16 +230,18 @@ def _too_many() -> Answered:
 
 
 def _check_type(request: Request) -> None:
-    """Raise Answered (415) unless the body is JSON under any of its media types, uncompressed.
+    """Raise Answered (415) unless the body may be JSON, plain or compressed with gzip.
 
-    Plain text is accepted only from SNS: web pages can send plain text without a preflight.
+    Plain text is accepted only from SNS: web pages can send plain text without a preflight. A type that does
+    not say JSON is accepted from programs, which label JSON so, and never from a browser.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
-    if not (kind in _TYPES or kind.endswith("+json") or from_sns):
+    loose = kind in _LOOSE_TYPES and not any(name.startswith("sec-fetch-") for name in request.headers)
+    if not (kind in _TYPES or kind.endswith("+json") or from_sns or loose):
         raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Answered(415, "Content-Encoding is not supported; send the body uncompressed")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in _ENCODINGS:
+        raise Answered(415, "the Content-Encoding is not supported; send gzip, or the body uncompressed")
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -246,6 +260,20 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     }
 
 
+def _key(request: Request) -> str | None:
+    """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
+    for name in _KEY_HEADERS:
+        key = request.headers.get(name)
+        if key is None:
+            continue
+        if not 1 <= len(key) <= 255:
+            raise Answered(422, f"{name.title()} must have 1 to 255 characters")
+        # The key belongs to its token: one sender cannot swallow another's alert by using the same key.
+        token: Token | None = request.state.token
+        return key if token is None else f"{key} of token {token.id}"
+    return None
+
+
 def _id_for(idempotency_key: str, index: int) -> str:
     """Derive an alert id from an idempotency key, so that a request sent again is recognized."""
     return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
@@ -259,6 +287,7 @@ class _Guarded:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _take_token_out(scope)
         request = Request(scope, receive)
         try:
             check_not_a_page(request.headers, scope["http_version"], self._endpoint.hosts)
@@ -273,6 +302,26 @@ class _Guarded:
             log.exception("internal error while answering %s", request.url.path)
             answer = Answered(500, "internal error, see Tocsin's log; the alerts may not be stored")
         await answer.response(scope, receive, send)
+
+
+def _take_token_out(scope: Scope) -> None:
+    """Move `?token=` out of the URL before anything can log or repeat the URL."""
+    query = scope["query_string"]
+    if b"token" not in query and b"%" not in query:  # a name may be percent-encoded
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogatepass")
+    given = [value for name, value in pairs if name == "token"]
+    if given:
+        rest = [(name, value) for name, value in pairs if name != "token"]
+        scope["query_string"] = urlencode(rest, errors="surrogatepass").encode()
+        scope[_IN_URL] = given[-1]
+
+
+def _credentials(request: Request) -> str:
+    """Return the Authorization header. Without one, the token of the URL takes its place."""
+    header = request.headers.get("authorization", "")
+    given = request.scope.get(_IN_URL)
+    return header if header or not given else f"Bearer {given}"
 
 
 def _gives_up_at_4xx(request: Request) -> bool:

@@ -156,13 +156,19 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "summary": "This document.",
         "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object"}), **common},
     }
-    schemes = {
+    schemes: dict[str, dict[str, str]] = {
         "token": {"type": "http", "scheme": "bearer"},
         "password": {
             "type": "http",
             "scheme": "basic",
             "description": "The token as the password, with any user name.",
         },
+    }
+    schemes["url"] = {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "For senders that can set only a URL.",
     }
     either = {"security": [{name: []} for name in schemes]}
     return {
