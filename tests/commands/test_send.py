@@ -171,11 +171,20 @@ class TestReject:
         assert tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text).returncode == 2
         assert (tmp_path / "rejected").read_text() == '{"titel":"slip ü"}\n'
 
+    def test_takes_a_storm_on_one_line(self, tocsin: Tocsin, file: Callable[[str], str]) -> None:
+        alert = '{"title": "' + "x" * 2000 + '"}'
+        for text in (
+            "[" + ",".join([alert] * 900) + "]",
+            '{"title": "y", "description": "' + "x" * 2_000_000 + '"}',
+        ):
+            assert tocsin("send", file(text + "\n")).returncode == 0
+        assert titles(tocsin)[-1:] == ["y"]
+
     def test_a_line_that_is_too_long_is_named_and_not_kept(self, tocsin: Tocsin, tmp_path: Path) -> None:
-        long = '{"title": "' + "x" * 1024 * 1024 + '"}'
+        long = '{"title": "' + "x" * 16 * 1024 * 1024 + '"}'
         text = '{"title": "good"}\n' + long + '\n{"title": "too"}\n'
         done = tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text)
-        assert done.stderr == "tocsin: line 2: this line is longer than 1 MiB\n"
+        assert done.stderr == "tocsin: line 2: this line is longer than 16 MiB\n"
         assert titles(tocsin) == ["good", "too"]
         assert (tmp_path / "rejected").read_text() == ""
 

@@ -121,7 +121,11 @@ class TestAToken:
         add()
         guarded = serve().get("/openapi.json").json()
         assert "security" not in plain["paths"]["/alerts"]["post"]
-        assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}, {"password": []}]
+        assert guarded["paths"]["/alerts"]["post"]["security"] == [
+            {"token": []},
+            {"password": []},
+            {"url": []},
+        ]
 
 
 class TestWhileTheEndpointRuns:
@@ -366,3 +370,52 @@ class TestTheLog:
             send(client)
         client.post("/alerts", json=7, headers={"Authorization": f"Bearer {VALUES['ci']}"})
         assert "token 'ci': 422" in caplog.records[-1].getMessage()
+
+
+class TestATokenInTheUrl:
+    """For senders that can set only a URL."""
+
+    def test_is_accepted(self, bench: Bench, serve: Serve, add: Callable[..., Token]) -> None:
+        add()
+        client = serve()
+        for path in ("/alerts", "/alerts/"):
+            assert (
+                client.post(f"{path}?format=tocsin&token={VALUES['ci']}", json={"title": "x"}).status_code
+                == 202
+            )
+        assert stored(bench) == ["x", "x"]
+
+    def test_does_not_help_a_wrong_header(self, serve: Serve, add: Callable[..., Token]) -> None:
+        add()
+        answer = serve().post(
+            f"/alerts?token={VALUES['ci']}", json={"title": "x"}, headers={"Authorization": "Bearer no"}
+        )
+        assert answer.status_code == 401
+
+    @pytest.mark.parametrize("body", [{"title": "x", "severity": "no"}, {"title": "x"}])
+    def test_is_in_no_log_and_no_answer(
+        self, serve: Serve, add: Callable[..., Token], caplog: pytest.LogCaptureFixture, body: dict[str, str]
+    ) -> None:
+        add()
+        client = serve()
+        caplog.set_level(logging.DEBUG, "tui")
+        caplog.set_level(logging.DEBUG, "uvicorn")
+        for value in (VALUES["ci"], VALUES["grafana"]):
+            for path in ("/alerts", "/elsewhere", "/healthz"):
+                answer = client.post(f"{path}?token={value}&format=tocsin", json=body)
+                assert value not in answer.text + str(answer.headers)
+        ours = [
+            record.getMessage()
+            for record in caplog.records
+            if not record.name.startswith(("httpx", "httpcore"))
+        ]
+        assert not [line for line in ours if any(value in line for value in VALUES.values())]
+
+
+def test_a_key_belongs_to_its_token(bench: Bench, serve: Serve, add: Callable[..., Token]) -> None:
+    add("ci")
+    add("grafana")
+    client = serve()
+    for name in ("ci", "grafana", "ci"):
+        assert send(client, VALUES[name], **{"Idempotency-Key": "k"}) == 202
+    assert stored(bench) == ["x", "x"]

@@ -1,5 +1,6 @@
 """The HTTP endpoint on a real socket: what it accepts and refuses. It stores before it answers."""
 
+import gzip
 import json
 import socket
 import threading
@@ -66,6 +67,23 @@ class TestAcceptedAlerts:
         assert (answer.status_code, len(answer.json())) == (202, 2)
         assert stored(bench) == ["a", "b"]
 
+    @pytest.mark.parametrize(
+        "kind", [None, "application/octet-stream", "text/json", "application/vnd.x+json"]
+    )
+    def test_of_a_program_whatever_the_content_type(
+        self, bench: Bench, client: httpx.Client, kind: str | None
+    ) -> None:
+        headers = {"Content-Type": kind} if kind else {}
+        assert client.post("/alerts", content=b'{"title": "x"}', headers=headers).status_code == 202
+        assert stored(bench) == ["x"]
+
+    @pytest.mark.parametrize(
+        "body", [gzip.compress(b'{"title": "a"}'), gzip.compress(b'{"title":') + gzip.compress(b'"a"}')]
+    )
+    def test_compressed_with_gzip(self, bench: Bench, post: Post, body: bytes) -> None:
+        assert post(body, Content_Encoding="gzip").status_code == 202
+        assert stored(bench) == ["a"]
+
     def test_get_a_link_from_the_template(self, bench: Bench, serve: Callable[..., httpx.Client]) -> None:
         client = serve(link_template="https://soc.example.com/{alertId}")
         client.post("/alerts", json={"title": "x", "alertId": "a-1"})
@@ -124,6 +142,24 @@ class TestAlertsOfOtherTools:
             {"item", "skipped"},
         ]
 
+    @pytest.mark.parametrize(("count", "length"), [(1_001, 10), (900, 1_800)], ids=["many", "long"])
+    def test_of_a_storm_are_stored_in_one_request(
+        self, bench: Bench, post: Post, count: int, length: int
+    ) -> None:
+        alerts = [
+            {
+                "status": "firing",
+                "fingerprint": f"{number:016x}",
+                "startsAt": "2026-01-31T09:15:00Z",
+                "labels": {"alertname": "PodCrash", "pod": f"p-{number}"},
+                "annotations": {"summary": f"p-{number}", "description": "x" * length},
+            }
+            for number in range(count)
+        ]
+        answer = post(FIRING | {"alerts": alerts})
+        assert (answer.status_code, len(answer.json())) == (202, count)
+        assert len(stored(bench)) == count
+
     def test_in_an_unknown_format_are_refused(self, bench: Bench, client: httpx.Client) -> None:
         answer = client.post("/alerts?format=nagios", json=FIRING)
         assert answer.status_code == 422
@@ -174,6 +210,12 @@ class TestRepeats:
         assert ids[0] == ids[1]
         assert len({*ids[0], *ids[2]}) == 4
         assert stored(bench) == ["a"] * 4
+
+    @pytest.mark.parametrize("header", ["webhook-id", "X-GitHub-Delivery"])
+    def test_with_the_same_delivery_header_are_repeats(self, bench: Bench, post: Post, header: str) -> None:
+        answers = [post({"title": "a"}, **{header: key}).json()[0] for key in ("k", "k", "l")]
+        assert [answer["repeated"] for answer in answers] == [False, True, False]
+        assert stored(bench) == ["a"] * 2
 
     def test_an_idempotency_key_reused_for_other_content_is_a_conflict(
         self, bench: Bench, post: Post
@@ -254,9 +296,12 @@ class TestRefusals:
         assert stored(bench) == []
 
     @pytest.mark.parametrize("count", [MOST_ALERTS + 1, 100_000])
-    def test_too_many_alerts(self, bench: Bench, post: Post, count: int) -> None:
-        answer = post(b"[" + b",".join([b'{"id":"a"}'] * count)[: BODY_LIMIT - 2] + b"]")
-        assert answer.status_code in (413, 422)
+    @pytest.mark.parametrize(("begin", "between", "end"), [(b"[", b",", b"]"), (b"", b"\n", b"")])
+    def test_too_many_alerts(
+        self, bench: Bench, post: Post, count: int, begin: bytes, between: bytes, end: bytes
+    ) -> None:
+        answer = post(begin + between.join([b'{"id":"a"}'] * count) + end)
+        assert answer.status_code == 413
         assert stored(bench) == []
 
     def test_a_body_too_long(self, bench: Bench, post: Post) -> None:
@@ -279,9 +324,33 @@ class TestRefusals:
         answer = post({"title": "x"}, Content_Type="text/plain", X_Amz_SNS_Message_Type="Notification")
         assert answer.status_code == 202
 
-    def test_a_compressed_body(self, bench: Bench, post: Post) -> None:
-        assert post({"title": "x"}, Content_Encoding="gzip").status_code == 415
+    def test_an_unknown_compression(self, bench: Bench, post: Post) -> None:
+        assert post({"title": "x"}, Content_Encoding="br").status_code == 415
         assert stored(bench) == []
+
+    @pytest.mark.parametrize("body", [b'{"title": "x"}', gzip.compress(b'{"title": "x"}')[:-3]])
+    def test_a_body_that_is_no_gzip_or_cut_off(self, bench: Bench, post: Post, body: bytes) -> None:
+        assert post(body, Content_Encoding="gzip").status_code == 422
+        assert stored(bench) == []
+
+    def test_a_body_that_inflates_beyond_the_limit(self, bench: Bench, post: Post) -> None:
+        bomb = gzip.compress(b" " * (BODY_LIMIT + 1))
+        assert post(bomb, Content_Encoding="gzip").status_code == 413
+        assert stored(bench) == []
+
+    @pytest.mark.parametrize("kind", [None, "application/octet-stream"])
+    def test_an_unclear_content_type_from_a_browser(
+        self, bench: Bench, client: httpx.Client, kind: str | None
+    ) -> None:
+        headers = {"Sec-Fetch-Site": "none"} | ({"Content-Type": kind} if kind else {})
+        assert client.post("/alerts", content=b'{"title": "x"}', headers=headers).status_code == 415
+        assert stored(bench) == []
+
+    def test_a_slash_at_the_end_is_no_redirect(self, bench: Bench, client: httpx.Client) -> None:
+        answer = client.post("/alerts/", json={"title": "x"})
+        assert (answer.status_code, answer.history) == (202, [])
+        assert stored(bench) == ["x"]
+        assert client.get("/healthz/").status_code == 404
 
     def test_other_paths_and_methods(self, client: httpx.Client) -> None:
         assert client.get("/").status_code == 404
@@ -522,7 +591,11 @@ def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
     guarded = serve(configured=TOKEN).get("/openapi.json").json()
     assert set(plain["paths"]) == {"/alerts", "/healthz", "/openapi.json"}
     assert "security" not in plain["paths"]["/alerts"]["post"]
-    assert guarded["paths"]["/alerts"]["post"]["security"] == [{"token": []}, {"password": []}]
+    assert guarded["paths"]["/alerts"]["post"]["security"] == [
+        {"token": []},
+        {"password": []},
+        {"url": []},
+    ]
 
 
 def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:

@@ -9,9 +9,11 @@ from typing import Any, Protocol
 
 from tui.domain.alert import encode_json
 from tui.intake.json_text import is_blank, strict_value, values_in
-from tui.intake.lines import LONGEST_LINE, TOO_LONG, Line, Lines
+from tui.intake.lines import TOO_LONG, Line, Lines
 
 _CHUNK = 256 * 1024
+_UNDECIDED = 1024 * 1024
+"""Input that begins like no JSON is taken for lines after this many bytes."""
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 """In bytes. A single document must be in memory as a whole to be parsed."""
 
@@ -94,7 +96,7 @@ class _LinesDetection:
             if line.strip() and self._is_proof(line):
                 return True
         self._searched = len(head)
-        return self._first is not None and self._first[:1] not in b"{[" and len(head) > LONGEST_LINE
+        return self._first is not None and self._first[:1] not in b"{[" and len(head) > _UNDECIDED
 
     def _is_proof(self, line: bytes) -> bool:
         """Whether this line proves JSON Lines: it is an object that cannot be part of a larger document.

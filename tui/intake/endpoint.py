@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -51,15 +52,26 @@ from tui.store.reading import listing, queries
 
 log = logging.getLogger(__name__)
 
-MOST_ALERTS = 1_000
-"""Limit per request. A body could hold tens of thousands of tiny ones."""
+MOST_ALERTS = 20_000
+"""Limit per request. A body could hold millions of tiny ones."""
 QUEUE_LIMIT = 1_000_000
 """With this many pending deliveries, the endpoint refuses new alerts."""
 _LARGE = 16 * 1024
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
 _GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
-_TYPES = ("application/json", "application/x-ndjson", "application/jsonl", "application/json-lines")
+_TYPES = (
+    "application/json",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/json-lines",
+    "text/json",
+)
+_LOOSE_TYPES = ("", "application/octet-stream")
+_ENCODINGS = ("identity", "gzip", "x-gzip", "")
+_IN_URL = "tocsin.given_in_url"
+_KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
+"""Headers that name one request, so that it is recognized when it is sent again. The first one counts."""
 
 
 @dataclass
@@ -88,22 +100,26 @@ class Endpoint:
         self._commits = GroupCommit(self.store, self.nudge, self.revive_after_ms)
 
     def app(self) -> Starlette:
-        return Starlette(
+        app = Starlette(
             routes=[
                 Route("/alerts", self.post_alerts, methods=["POST"]),
+                Route("/alerts/", self.post_alerts, methods=["POST"]),
                 Route("/healthz", self.health, methods=["GET"]),
                 Route("/openapi.json", self.openapi, methods=["GET"]),
             ],
             middleware=[Middleware(_Guarded, self)],
             exception_handlers={404: _not_found, 405: _not_allowed},
         )
+        # `curl -f` takes a redirect for success, and behind a TLS proxy the Location would be plain http.
+        app.router.redirect_slashes = False
+        return app
 
     async def post_alerts(self, request: Request) -> Response:
-        token = request.state.token = await self.access.identify(request.headers.get("authorization", ""))
+        token = request.state.token = await self.access.identify(_credentials(request))
         self.access.admit(token)
         _check_type(request)
         await self._look_at_queue()
-        async with self.bodies.read(request) as body:
+        async with self.bodies.read(request) as body, self.bodies.turn(len(body)):
             return await self._store(body, request)
 
     async def _store(self, body: bytes, request: Request) -> Response:
@@ -152,9 +168,7 @@ class Endpoint:
 
     def _read(self, body: bytes, request: Request) -> list[Reading]:
         """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid."""
-        key = request.headers.get("idempotency-key")
-        if key is not None and not 1 <= len(key) <= 255:
-            raise Answered(422, "Idempotency-Key must have 1 to 255 characters")
+        key = _key(request)
         try:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
@@ -162,8 +176,11 @@ class Endpoint:
         if cloudevents.in_binary_mode(request.headers):
             items = [cloudevents.structured(request.headers, body)]
         else:
-            items = [item for batch in read_items(io.BytesIO(body), strict=True) for item in batch]
-        _check_count(len(items))
+            items = []
+            for batch in read_items(io.BytesIO(body), strict=True):
+                items += batch  # each costs time: stop at the limit, not after the last
+                if len(items) > MOST_ALERTS:
+                    raise _too_many()
         numbers = count()
         readings: list[Reading] = []
         for item in items:
@@ -179,8 +196,8 @@ class Endpoint:
                 link_template=self.link_template,
                 place=item.place,
             )
-        if len(readings) > MOST_ALERTS:
-            raise _too_many(len(readings))
+            if len(readings) > MOST_ALERTS:
+                raise _too_many()
         errors = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
         ]
@@ -208,26 +225,23 @@ class Endpoint:
             )
 
 
-def _check_count(count: int) -> None:
-    if count > MOST_ALERTS:
-        raise _too_many(count)
-
-
-def _too_many(count: int) -> Answered:
-    return Answered(413, f"the request has {count} alerts; the limit is {MOST_ALERTS}")
+def _too_many() -> Answered:
+    return Answered(413, f"the request has more than {MOST_ALERTS} alerts; send it in parts")
 
 
 def _check_type(request: Request) -> None:
-    """Raise Answered (415) unless the body is JSON under any of its media types, uncompressed.
+    """Raise Answered (415) unless the body may be JSON, plain or compressed with gzip.
 
-    Plain text is accepted only from SNS: web pages can send plain text without a preflight.
+    Plain text is accepted only from SNS: web pages can send plain text without a preflight. A type that does
+    not say JSON is accepted from programs, which label JSON so, and never from a browser.
     """
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
-    if not (kind in _TYPES or kind.endswith("+json") or from_sns):
+    loose = kind in _LOOSE_TYPES and not any(name.startswith("sec-fetch-") for name in request.headers)
+    if not (kind in _TYPES or kind.endswith("+json") or from_sns or loose):
         raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
-    if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-        raise Answered(415, "Content-Encoding is not supported; send the body uncompressed")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in _ENCODINGS:
+        raise Answered(415, "the Content-Encoding is not supported; send gzip, or the body uncompressed")
 
 
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
@@ -250,6 +264,20 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     }
 
 
+def _key(request: Request) -> str | None:
+    """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
+    for name in _KEY_HEADERS:
+        key = request.headers.get(name)
+        if key is None:
+            continue
+        if not 1 <= len(key) <= 255:
+            raise Answered(422, f"{name.title()} must have 1 to 255 characters")
+        # The key belongs to its token: one sender cannot swallow another's alert by using the same key.
+        token: Token | None = request.state.token
+        return key if token is None else f"{key} of token {token.id}"
+    return None
+
+
 def _id_for(idempotency_key: str, index: int) -> str:
     """Derive an alert id from an idempotency key, so that a request sent again is recognized."""
     return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
@@ -263,6 +291,7 @@ class _Guarded:
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _take_token_out(scope)
         request = Request(scope, receive)
         try:
             check_not_a_page(request.headers, scope["http_version"], self._endpoint.hosts)
@@ -277,6 +306,26 @@ class _Guarded:
             log.exception("internal error while answering %s", request.url.path)
             answer = Answered(500, "internal error, see Tocsin's log; the alerts may not be stored")
         await answer.response(scope, receive, send)
+
+
+def _take_token_out(scope: Scope) -> None:
+    """Move `?token=` out of the URL before anything can log or repeat the URL."""
+    query = scope["query_string"]
+    if b"token" not in query and b"%" not in query:  # a name may be percent-encoded
+        return
+    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogatepass")
+    given = [value for name, value in pairs if name == "token"]
+    if given:
+        rest = [(name, value) for name, value in pairs if name != "token"]
+        scope["query_string"] = urlencode(rest, errors="surrogatepass").encode()
+        scope[_IN_URL] = given[-1]
+
+
+def _credentials(request: Request) -> str:
+    """Return the Authorization header. Without one, the token of the URL takes its place."""
+    header = request.headers.get("authorization", "")
+    given = request.scope.get(_IN_URL)
+    return header if header or not given else f"Bearer {given}"
 
 
 def _gives_up_at_4xx(request: Request) -> bool:

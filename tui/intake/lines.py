@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LONGEST_LINE = 1024 * 1024
+LONGEST_LINE = 16 * 1024 * 1024
+"""As long as the longest body over HTTP: tools write all alerts of a storm on one line."""
 _KEPT = 64 * 1024
 """How much is kept of a line that is too long."""
-TOO_LONG = "this line is longer than 1 MiB"
+TOO_LONG = "this line is longer than 16 MiB"
 
 
 @dataclass(frozen=True, slots=True)

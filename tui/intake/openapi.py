@@ -102,7 +102,7 @@ _REFUSALS = {
     "403": "The request came from a web page.",
     "408": "The request took too long to arrive.",
     "409": "An alert with this alertId and other content is already stored. Nothing was stored.",
-    "413": "More than 1 MiB, or more than 1,000 alerts.",
+    "413": "More than 16 MiB, or more than 20,000 alerts.",
     "415": "The body is not JSON.",
     "421": "The Host header is not a name of this endpoint.",
     "422": "At least one alert is not valid; the answer names each. Nothing was stored.",
@@ -116,7 +116,7 @@ _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer
 
 def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
     """Return the document of an endpoint that reads these formats."""
-    alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 1000}]}
+    alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 20_000}]}
     stored = {"type": "array", "items": {"oneOf": [_RECEIPT, _SKIPPED]}}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
     for status in ("429", "503"):
@@ -160,13 +160,19 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "summary": "This document.",
         "responses": {"200": _answer("OpenAPI 3.1.", {"type": "object"}), **common},
     }
-    schemes = {
+    schemes: dict[str, dict[str, str]] = {
         "token": {"type": "http", "scheme": "bearer"},
         "password": {
             "type": "http",
             "scheme": "basic",
             "description": "The token as the password, with any user name.",
         },
+    }
+    schemes["url"] = {
+        "type": "apiKey",
+        "in": "query",
+        "name": "token",
+        "description": "For senders that can set only a URL.",
     }
     either = {"security": [{name: []} for name in schemes]}
     return {

@@ -23,7 +23,7 @@ from tui.intake.formats.values import (
 UNKNOWN_SEVERITY = Severity.MEDIUM
 """The severity of an alert whose own is missing or unknown."""
 
-MOST_ITEMS = 10_000
+MOST_ITEMS = 50_000
 _DEEPEST = 5
 """How many nested envelopes are opened: SQS, SNS, EventBridge, and two to spare."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
