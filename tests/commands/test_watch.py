@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import Clock, destination, write
-from tui.commands.watch import _Sources, _Watched, new_id
+from tui.commands.sending.sources import Sources
+from tui.commands.watch import _Watched, new_id
 from tui.domain.errors import Invalid, Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
@@ -248,7 +249,7 @@ def test_machines_that_share_a_database_have_their_own_places(store: Store, tmp_
     one.file.close()
     log.rename(theirs)
     log.write_text(FLOW)
-    file, place = _Sources(store, "b", on_sqlite=False).follow(log, [], from_start=False)
+    file, place = Sources(store, "b", on_sqlite=False).follow(log, [], from_start=False)
     file.close()
     assert place is None
     assert file.read() is not None
@@ -267,7 +268,7 @@ def test_a_file_known_under_another_source_is_continued(
     one.file.close()
     with log.open("a") as file:
         file.write(FLOW)
-    followed, place = _Sources(store, name, on_sqlite=on_sqlite).follow(log, [], from_start=False)
+    followed, place = Sources(store, name, on_sqlite=on_sqlite).follow(log, [], from_start=False)
     chunk = followed.read()
     followed.close()
     assert place is None

@@ -1,10 +1,7 @@
 """`tocsin watch`: follow files that other tools write and queue each new line."""
 
-import fnmatch
-import glob
 import logging
 import secrets
-import socket
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.commands.sending.format_option import LIST, format_option, list_formats, reader
+from tui.commands.sending.pattern import Pattern
+from tui.commands.sending.sources import Sources
 from tui.commands.shared.console import tell
 from tui.commands.shared.session import Session, destination_named, patiently
 from tui.commands.stopping import Stopping, stop_on_signals
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOOK_S = 0.25
-_PATTERN_S = 1.0
-"""Pause between two looks for new files of a pattern."""
 _AGAIN_S = 2.0
 """Pause after an error that may pass, such as an unavailable database."""
 
@@ -103,7 +100,7 @@ def watch(
     with session.store(create=True, log_to_stderr=True) as store:
         for name in to:
             destination_named(store, name)
-        sources = _Sources(store, source, on_sqlite=not session.config.db.startswith("postgresql://"))
+        sources = Sources(store, source, on_sqlite=not session.config.db.startswith("postgresql://"))
         directories = [directory.absolute() for directory in rotated_to]
         link = session.config.link_template
         repeats, revive_after = Repeats(), session.config.revive_after_ms
@@ -115,11 +112,11 @@ def watch(
             return _Watched(store, file, of, place, read, to, repeats, reporter, revive_after, link)
 
         watched: list[_Watched] = []
-        patterns: list[_Pattern] = []
+        patterns: list[Pattern[_Watched]] = []
         described: list[str] = []
         for path in dict.fromkeys(file.absolute() for file in files):
             if pattern := as_pattern(path):
-                patterns.append(_Pattern(store, pattern, sources, follow, from_start=from_start))
+                patterns.append(Pattern(store, pattern, sources, follow, from_start=from_start))
                 watched += patterns[-1].found()
                 described.append(f"{path} ({len(patterns[-1].watched)} files now)")
                 continue
@@ -129,139 +126,6 @@ def watch(
             described.append(_described(path))
         tell(f"following {', '.join(described)}; press Ctrl-C to stop")
         _follow(watched, patterns, stop_on_signals())
-
-
-class _Sources:
-    """The names under which positions are stored."""
-
-    def __init__(self, store: "Store", name: str | None, *, on_sqlite: bool) -> None:
-        self._store = store
-        # An SQLite database is used by one machine, so the path is enough, whatever the host name.
-        self._only_one = on_sqlite and not name
-        self._name = name or ("" if on_sqlite else _machine())
-
-    def of(self, path: Path | str) -> str:
-        return f"{self._name}:{path}" if self._name else str(path)
-
-    def place_of(self, path: Path | str) -> "Place | None":
-        from tui.store import following
-
-        return self._store.read(following.place_of, self.of(path)).result()
-
-    def follow(
-        self, path: Path, directories: "list[Path]", *, from_start: bool
-    ) -> "tuple[FollowedFile, Place | None]":
-        """Return the file at its place, and the place that is stored under its source.
-
-        A file without a place continues at one that was stored under another name, if it is the same file.
-        The other row stays: another machine may own it.
-        """
-        from tui.intake.following import FollowedFile
-
-        stored = self.place_of(path)
-        file = FollowedFile(path, stored, from_start=from_start, rotated_to=directories)
-        if stored is None and (place := self._place_elsewhere(path, file)) is not None:
-            file.close()
-            file = FollowedFile(path, place, from_start=from_start, rotated_to=directories)
-        return file, stored
-
-    def _place_elsewhere(self, path: Path, file: "FollowedFile") -> "Place | None":
-        from tui.store import following
-
-        own = self._store.read(following.place_of, f"{socket.gethostname()}:{path}").result()
-        if own is not None:  # of an older version
-            return own
-        places = self._store.read(following.places_elsewhere, str(path)).result()
-        same = next((place for place in places if file.is_place_of(place)), None)
-        return same or (places[0] if places and self._only_one else None)
-
-
-def _machine() -> str:
-    """Return the name of this machine: its ID, which a change of host name does not affect."""
-    try:
-        machine_id = Path("/etc/machine-id").read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        machine_id = ""
-    return machine_id if len(machine_id) == 32 else socket.gethostname()
-
-
-class _Pattern:
-    """Names of files that change. Files that appear later are read from their start."""
-
-    def __init__(
-        self,
-        store: "Store",
-        pattern: str,
-        sources: _Sources,
-        follow: "Callable[..., _Watched]",
-        *,
-        from_start: bool,
-    ) -> None:
-        self._store, self._pattern, self._sources, self._follow = store, pattern, sources, follow
-        self._marked = sources.place_of(pattern) is not None
-        self._from_start = from_start or self._marked
-        """Without a place, a file is new if the pattern was followed before."""
-        self.watched: dict[Path, _Watched] = {}
-        self._passed_over: set[tuple[Path, int]] = set()
-        self._looked_at = 0.0
-        if self._marked:
-            self._follow_known()
-
-    def found(self) -> "list[_Watched]":
-        """Return the files that are new since the last call. Raises OSError, StoreUnavailable."""
-        now = time.monotonic()
-        if self._looked_at and now - self._looked_at < _PATTERN_S:
-            return []
-        found = list(self.watched.values()) if not self._looked_at else []
-        for path in self._matches():
-            one = self.watched[path] = self._follow(path, from_start=self._from_start)
-            one.file.closes_when_idle = True
-            found.append(one)
-        self._looked_at, self._from_start = now, True
-        return found
-
-    def mark(self) -> None:
-        """Remember that the pattern is followed, once the places of its first files are stored."""
-        from tui.store import following
-
-        if not self._marked:
-            place = following.Place(0, 0, 0, "", 0)
-            patiently(
-                self._store.write(
-                    following.take, self._sources.of(self._pattern), None, place, [], in_doubt=True
-                ).result
-            )
-            self._marked = True
-
-    def _follow_known(self) -> None:
-        """Follow files that were renamed or compressed while `watch` was down, so the pattern misses them."""
-        from tui.store import following
-
-        prefix = self._sources.of("")
-        for source in self._store.read(following.sources).result():
-            path = Path(source.removeprefix(prefix))
-            known = source.startswith(prefix) and fnmatch.fnmatchcase(str(path), self._pattern)
-            if known and str(path) != self._pattern and not path.exists():
-                one = self._follow(path, from_start=True)
-                if one.file.is_found():
-                    one.file.closes_when_idle = True
-                    self.watched[path] = one
-
-    def _matches(self) -> "Iterator[Path]":
-        from tui.intake.rotated import is_rotated_name
-
-        paths = [Path(name) for name in sorted(glob.glob(self._pattern))]
-        for path in paths:
-            if path in self.watched or not path.is_file():
-                continue
-            others = {other for other in (*paths, *self.watched) if other.parent == path.parent}
-            if any(is_rotated_name(path.name, other.name) for other in others):
-                continue  # read by the follower of the other
-            key = path, path.stat().st_ino
-            if key not in self._passed_over and any(one.file.owns(path) for one in self.watched.values()):
-                self._passed_over.add(key)
-            if key not in self._passed_over:
-                yield path
 
 
 def wall_clock() -> int:
@@ -277,7 +141,7 @@ def _described(path: Path) -> str:
     return str(path) if path.exists() else f"{path} (does not exist yet)"
 
 
-def _follow(watched: "list[_Watched]", patterns: "list[_Pattern]", stopping: Stopping) -> None:
+def _follow(watched: "list[_Watched]", patterns: "list[Pattern[_Watched]]", stopping: Stopping) -> None:
     from tui.store.errors import StoreUnavailable
 
     troubles: set[str] = set()

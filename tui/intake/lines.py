@@ -22,7 +22,7 @@ class Line:
 
 class Lines:
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._dropped = 0
         self._start = b""
         self._half_end = False
@@ -35,20 +35,25 @@ class Lines:
 
     def cut(self, read: bytes) -> Iterator[Line]:
         """Yield the lines that end in `read`. The caller must exhaust the iterator."""
-        *ended, self._rest = (self._rest + read).split(b"\n")
+        ended: list[bytes] = []
+        if b"\n" in read:
+            *ended, rest = (bytes(self._rest) + read).split(b"\n")
+            self._rest = bytearray(rest)
+        else:  # without a copy of what is there: a long line comes in many parts
+            self._rest += read
         for raw in ended:
             yield self._line(raw, len(raw) + 1)
         if len(self._rest) > LONGEST_LINE:
-            self._start = self._start or self._rest[:_KEPT]
+            self._start = self._start or bytes(self._rest[:_KEPT])
             self._dropped += len(self._rest)
-            self._rest = b""
+            self._rest = bytearray()
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no line end and is not empty."""
         if self._half_end and self._rest == b"\0" and not self._dropped:
             return  # the second half of the line feed of a UTF-16 line
         if self.pending:
-            raw, self._rest = self._rest, b""
+            raw, self._rest = bytes(self._rest), bytearray()
             yield self._line(raw, len(raw))
 
     def _line(self, raw: bytes, size: int) -> Line:
