@@ -11,6 +11,8 @@ from tui.intake.rotated import COMPRESSED, READABLE, OpenFile, rotated_files
 from tui.store.following import Place
 
 _CHUNK = 256 * 1024
+_PARTS = LONGEST_LINE // _CHUNK
+"""How many more parts of a long line are read at a time: it need not wait for a look for each."""
 _HEAD = 256
 SETTLED = 20
 """After this many reads without new data, a rotated file counts as complete: its writer may keep it open."""
@@ -88,6 +90,10 @@ class FollowedFile:
             self._go_on_in_copy_of_empty()
         read = self._file.read()
         lines = list(self._placed(self._lines.cut(read)))
+        for _ in range(_PARTS):
+            if lines or not (part := self._file.read()):
+                break
+            lines = list(self._placed(self._lines.cut(part)))
         if read:
             self._quiet = 0
         elif self._is_finished(self._file):
