@@ -124,10 +124,10 @@ def cli(
     Without a command, tocsin opens the app.
 
     \b
-    tocsin demo                          try the app on sample alerts
-    tocsin destination add soc URL       add a destination
-    tocsin send --title "Root login"     queue an alert
-    tocsin dispatch                      deliver without the app
+    tocsin demo                          # try the app on sample alerts
+    tocsin destination add soc URL       # add a destination
+    tocsin send --title "Root login"     # queue an alert
+    tocsin dispatch                      # deliver without the app
     """
     session = Session(
         partial(

@@ -63,7 +63,15 @@ class Tocsin:
     ) -> Completed:
         """Run it to its end. Its standard input is `input`, never a terminal."""
         raw = input.encode() if isinstance(input, str) else input
-        done = warm.run(args, input=raw, env=self.environment | (env or {}), timeout=PATIENCE_S, **options)
+        env = self.environment | (env or {})
+        if env.keys() & {"LC_ALL", "PYTHONIOENCODING"} or any(
+            isinstance(text, bytes) for text in (*args, *env.values())
+        ):  # what Python itself makes of these at its start is part of the test
+            done = subprocess.run(
+                [*TOCSIN, *args], input=raw, capture_output=True, env=env, timeout=PATIENCE_S, **options
+            )
+        else:
+            done = warm.run(args, input=raw, env=env, timeout=PATIENCE_S, **options)
         return Completed(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def json(self, *args: str, code: int = 0, **options: Any) -> Any:

@@ -63,7 +63,7 @@ def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
         (["soc", URL, "--severity", "none,low"], "unknown severity 'none'"),
         (["soc", URL, "--type", "ALARM"], "unknown type 'ALARM'; use one of RULE, RULE_ERROR, POLICY"),
         (["soc", URL, "--timeout", "0.5"], "1 to 120 seconds"),
-        (["soc", URL, "--rate", "fast"], "requests a second"),
+        (["soc", URL, "--rate", "fast"], "requests per second"),
         (["soc", URL, "--header", "X-Key"], "'Name: value'"),
         (["soc", URL, "--header", "Host: example.com"], "set by Tocsin"),
         (["soc", URL, "--header", "X-Key: a\r\nX-Other: b"], "a character that is not allowed in a header"),

@@ -204,7 +204,7 @@ class TestFilter:
         told = tocsin.json("destination", "show", "soc")
         assert told["wouldHaveMatched"] == {"matched": 2, "ofLast": 3}
         tocsin("destination", "edit", "soc", "--filter", "")
-        assert "Matches 3 of the last 3" in tocsin("destination", "show", "soc").stdout
+        assert "would have matched 3 of the last 3" in tocsin("destination", "show", "soc").stdout
 
 
 class TestList:

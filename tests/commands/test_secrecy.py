@@ -214,7 +214,7 @@ def test_text_from_outside_is_shown_and_not_obeyed(tocsin: Tocsin, receiver: Rec
     }
     ran = [
         tocsin("send", "-", "--wait", input=json.dumps(hostile), env={"TOCSIN_RETRY_DELAYS": "0"}),
-        tocsin("send", "-", input=json.dumps(hostile)),
+        tocsin("send", "-", input=json.dumps(hostile), env={"TOCSIN_REVIVE_AFTER": "off"}),
         tocsin("send", "-", input=json.dumps({HOSTILE: 1})),
         tocsin("alert", "list"),
         tocsin("alert", "list", "--json"),

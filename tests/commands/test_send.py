@@ -258,9 +258,9 @@ def test_stored_alerts_are_reported_when_the_database_fails_half_way(
     tocsin.add(destination())
     stores = iter([outbox.submit])
 
-    def submit(*args: Any) -> Any:
+    def submit(*args: Any, **named: Any) -> Any:
         for real in stores:
-            return real(*args)
+            return real(*args, **named)
         raise StoreUnavailable("the disk is full")
 
     monkeypatch.setattr(outbox, "submit", submit)

@@ -81,4 +81,4 @@ def test_what_may_be_typed(typed: str, rate: float | None) -> None:
 def test_what_may_not(typed: str) -> None:
     refused = result_or_refusal(parse_rate, typed)
     assert isinstance(refused, Invalid)
-    assert (refused.field, "0.01 to 1000 requests a second" in refused.message) == ("rate", True)
+    assert (refused.field, "0.01 to 1000 requests per second" in refused.message) == ("rate", True)

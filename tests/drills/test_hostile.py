@@ -196,7 +196,7 @@ def look_at_alerts(terminal: Terminal) -> None:
     terminal.press_until_told("j", "X-Said")
     terminal.press_until_told("j", f"https://example.com/{SHOWN[0]}")
     terminal.press("r")
-    terminal.was_told(f"Sending again to {refuses}")
+    terminal.was_told(f"Resending to {refuses}")
     terminal.press("y")
     terminal.sees("payload")
     terminal.press("p")

@@ -48,11 +48,11 @@ def test_all_bodies_share_a_memory_limit_and_release_it(
     client = serve(bodies=bodies)
     begun, go_on, write_now = threading.Event(), threading.Event(), store.write
 
-    def slow_write(work: Any, *args: Any) -> Any:
+    def slow_write(work: Any, *args: Any, **named: Any) -> Any:
         def waiting(tx: Any) -> Any:
             begun.set()
             assert go_on.wait(20)
-            return work(tx, *args)
+            return work(tx, *args, **named)
 
         return write_now(waiting)
 

@@ -41,6 +41,7 @@ class TestAcceptedAlerts:
                     "repeated": False,
                     "notRouted": None,
                     "deliveries": [{"id": webhook_id, "destination": "soc", "destinationId": soc.id}],
+                    "revived": [],
                     "folded": [],
                 }
             ],
@@ -138,7 +139,7 @@ class TestAlertsOfOtherTools:
         post = client.get("/openapi.json").json()["paths"]["/alerts"]["post"]
         entries = post["responses"]["202"]["content"]["application/json"]["schema"]["items"]["oneOf"]
         assert [set(entry["required"]) for entry in entries] == [
-            {"alertId", "repeated", "notRouted", "deliveries", "folded"},
+            {"alertId", "repeated", "notRouted", "deliveries", "revived", "folded"},
             {"item", "skipped"},
         ]
 
@@ -491,7 +492,7 @@ class TestUnavailable:
         lost: Future[Any] = Future()
         lost.set_exception(error)
         with monkeypatch.context() as patch:
-            patch.setattr(store, "write", lambda *_: lost)
+            patch.setattr(store, "write", lambda *_, **__: lost)
             answer = post({"title": "x"})
         assert (answer.status_code, answer.headers["retry-after"]) == (status, "5")
         assert answer.json() == {"error": str(error)}
@@ -535,7 +536,7 @@ class TestUnavailable:
         self, bench: Bench, post: Post, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
-            patch.setattr(outbox, "submit_groups", lambda *_: 1 / 0)
+            patch.setattr(outbox, "submit_groups", lambda *_, **__: 1 / 0)
             assert post({"title": "x"}).status_code == 500
         assert post({"title": "y"}).status_code == 202
         assert stored(bench) == ["y"]
@@ -550,14 +551,14 @@ class TestManyAtOnce:
         write_now, begun, go_on = store.write, threading.Event(), threading.Event()
         sizes: list[int] = []
 
-        def slow_write(work: Any, *args: Any) -> Any:
+        def slow_write(work: Any, *args: Any, **named: Any) -> Any:
             if work is outbox.submit_groups:
                 sizes.append(len(args[0]))
 
             def waiting(tx: Any) -> Any:
                 begun.set()
                 assert go_on.wait(20)
-                return work(tx, *args)
+                return work(tx, *args, **named)
 
             return write_now(waiting)
 

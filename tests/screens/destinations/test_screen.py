@@ -71,7 +71,7 @@ async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever
         await user.until(lambda: not alerts.was_lost and not destinations.was_lost)
         await user.hears("is available again")
         await user.settles()
-        assert len([toast for toast in user.toasts if "answers again" in toast]) == 1
+        assert len([toast for toast in user.toasts if "available again" in toast]) == 1
 
 
 async def test_the_cursor_stays_in_sight_and_follows_the_mouse_where_each_takes_two_lines(

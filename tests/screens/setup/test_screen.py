@@ -647,7 +647,7 @@ async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench:
         await user.press("end", *"-2")
         theirs = replace(soc, url="https://hooks.example.com/theirs", timeout_ms=5_000)
         write(bench.store, destinations.edit, theirs)
-        await user.sees("Someone else changed this destination: URL, timeout.")
+        await user.sees("Someone else changed this destination in the meantime: URL, timeout.")
         await user.press("ctrl+s")
         await user.is_at("send-test")
     assert stored(bench) == [replace(theirs, name="soc-2")]
@@ -678,7 +678,7 @@ async def test_one_that_somebody_else_deleted_can_be_added_anew(
         await user.press("end", *"-2")
         bench.delete(guarded)
         await user.press("ctrl+s")
-        await user.sees("Someone else deleted this destination.", "Add Destination")
+        await user.sees("Someone else deleted this destination in the meantime.", "Add Destination")
         assert stored(bench) == []
         await user.press("ctrl+s")
         await user.is_at("send-test")
@@ -818,7 +818,7 @@ async def test_testing_can_be_skipped(viewer: Opens) -> None:
         await user.go_to("skip")
         await user.press("enter")
         await user.is_at("destinations")
-        await user.sees("soc", "never used; press t to send a test alert")
+        await user.sees("soc", "never used; press t to test")
 
 
 async def test_add_another_opens_an_empty_form(tocsin: Opens, receive: Callable[..., Receiver]) -> None:

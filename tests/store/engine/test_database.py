@@ -683,6 +683,7 @@ def test_processes_that_make_the_tables_at_the_same_time_all_succeed() -> None:
     empty = create_database(postgres())
     with ThreadPoolExecutor(4) as pool:
         stores = [*pool.map(lambda _: Store(Postgres(empty)), range(4))]
-    assert sorted(len(store.strategy.migrated) for store in stores) == [0, 0, 0, 1]
+    *others, one = sorted(len(store.strategy.migrated) for store in stores)
+    assert (others, one > 0) == ([0, 0, 0], True)
     for store in stores:
         store.close()
