@@ -247,7 +247,7 @@ def look_at_fields(terminal: Terminal) -> None:
     terminal.press(ESCAPE)
     terminal.sees("Destinations · 3")
     for screen, title, empty_field, nothing in (
-        ("1", "Alerts · 27", "severity:>=high", "No alert matches"),
+        ("1", "Alerts · 27", "severity:>=high", "No alerts match"),
         ("3", "Log · ", "a text in the line", "No line is left"),
     ):
         terminal.press(screen)

@@ -192,7 +192,7 @@ async def test_the_palette_does_by_name_what_the_keys_do(viewer: Opens, bench: B
     async with viewer() as user:
         await user.press("ctrl+p")
         await user.sees("Copy payload, response, curl or ID", "Filter the list")
-        await user.paste("set a destination up")
+        await user.paste("add a destination")
         await user.sees("Add a destination")
         await user.press("down", "enter")
         await user.sees("Display name")
