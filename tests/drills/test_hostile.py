@@ -248,7 +248,7 @@ def look_at_fields(terminal: Terminal) -> None:
     terminal.sees("Destinations · 3")
     for screen, title, empty_field, nothing in (
         ("1", "Alerts · 27", "severity:>=high", "No alerts match"),
-        ("3", "Log · ", "a text in the line", "No line is left"),
+        ("3", "Log · ", "text to search for", "No lines match"),
     ):
         terminal.press(screen)
         terminal.sees(title)
