@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _BACKLOG = 4096
 """Connections that the kernel queues while none are accepted. Linux caps it at net.core.somaxconn."""
+_PATIENCE = 4
+"""Grace periods before a new client is refused: every client that may give way has had its own by then."""
 _AT_ONCE = 64
 """Connections accepted before other events get their turn."""
 
@@ -104,7 +106,7 @@ class _Server(uvicorn.Server):
         """Accept what waits in the kernel's queue, as far as there is room.
 
         At the limit, the slowest client that owes us a request gives way. If there is none, new connections
-        stay in the queue. If none ends within the grace period, they are accepted and answered 503.
+        stay in the queue. If none ends within some grace periods, they are accepted and answered 503.
         """
         for _ in range(_AT_ONCE):
             slow = None
@@ -141,7 +143,9 @@ class _Server(uvicorn.Server):
         """Whether there has been no room for so long that new clients are refused and no longer queued."""
         waited = asyncio.get_running_loop().time() - self._freed_at
         most = self._limits.connections + _AT_ONCE
-        return waited > self._limits.grace_s and len(self._connections) + len(self._starting) < most
+        return (
+            waited > _PATIENCE * self._limits.grace_s and len(self._connections) + len(self._starting) < most
+        )
 
     def _begin(self, sock: socket.socket) -> None:
         loop, make = asyncio.get_running_loop(), cast("Any", self.config.http_protocol_class)
