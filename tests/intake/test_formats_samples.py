@@ -100,6 +100,11 @@ def test_every_format_has_a_sample() -> None:
     assert {sample["format"] for sample in SAMPLES.values()} == set(built_in())
 
 
+def test_every_format_has_a_row_in_the_documentation() -> None:
+    page = Path("docs/formats.md").read_text(encoding="utf-8")
+    assert [name for name in built_in() if f"\n| `{name}` | " not in page] == []
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
