@@ -40,11 +40,9 @@ def path(tmp_path: Path) -> Path:
 
 def test_a_line_says_when_how_bad_where_and_what(path: Path) -> None:
     logs.set_up(path, to_stderr=False)
-    LOG.error("delivery failed for good alert=%s", "alert-1")
+    LOG.error("delivery permanently failed alert=%s", "alert-1")
     line = path.read_text(encoding="utf-8")
-    pattern = (
-        r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR dispatcher: delivery failed for good alert=alert-1\n"
-    )
+    pattern = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ERROR dispatcher: delivery permanently failed alert=alert-1\n"
     assert re.fullmatch(pattern, line)
 
 

@@ -98,7 +98,7 @@ def until(holds: Callable[[], bool]) -> None:
     [
         ("short", "the endpoint's token has 5 characters but needs at least 16"),
         ("env:NO_SUCH_VARIABLE", "the environment variable NO_SUCH_VARIABLE is not set"),
-        ("file:/nowhere/token", "the file /nowhere/token cannot be read"),
+        ("file:/nowhere/token", "cannot read the file /nowhere/token"),
     ],
 )
 def test_a_token_that_is_none(tocsin: Tocsin, token: str, words: str) -> None:

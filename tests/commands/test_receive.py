@@ -74,7 +74,7 @@ def test_verifies_signatures_and_says_why_one_is_wrong(tocsin: Tocsin) -> None:
         "signed",
         "badly signed: the secret differs, or the webhook-id, timestamp or body was changed in transit",
     ]
-    late = r"badly signed: the signature is right, but webhook-timestamp is \d+ s in the past, .*"
+    late = r"badly signed: the signature is valid, but webhook-timestamp is \d+ s in the past, .*"
     assert re.fullmatch(late, verdicts[2])
     assert verdicts[3].startswith("not signed: missing webhook-id and ")
 

@@ -173,7 +173,7 @@ def test_a_log_of_everything_has_no_secret(tocsin: Tocsin, receiver: Receiver) -
     tocsin.environment |= {"TOCSIN_RETRY_DELAYS": "0", "HTTP_PROXY": f"http://soc:{PROXY}@127.0.0.1:1"}
     done = in_python(tocsin, "import logging; logging.INFO = logging.DEBUG", "dispatch", "--drain")
     log = tocsin.log.read_text()
-    assert (done.returncode, "failed for good" in log) == (0, True)
+    assert (done.returncode, "permanently failed" in log) == (0, True)
     assert seen_in(done.stdout + done.stderr + log) == []
 
 

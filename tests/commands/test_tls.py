@@ -97,7 +97,7 @@ def test_edit_keeps_settings_that_are_not_given(tocsin: Tocsin, authority: Autho
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        (["--ca-file", "/nowhere/ca.pem"], "the file /nowhere/ca.pem cannot be read: No such file"),
+        (["--ca-file", "/nowhere/ca.pem"], "cannot read the file /nowhere/ca.pem: No such file"),
         (["--client-key", "/etc/hostname"], "a key requires its certificate"),
         (["--client-key-password", "hunter2"], "the password is never stored; enter where it is"),
         (["--client-cert", "/etc/passwd"], "/etc/passwd contains no certificate"),
@@ -130,4 +130,4 @@ def test_files_that_have_gone_are_no_matter_to_another_edit(
     tocsin("destination", "add", "soc", URL, "--ca-file", str(file))
     file.unlink()
     assert tocsin("destination", "edit", "soc", "--timeout", "5").returncode == 0
-    assert "cannot be read" in complaint(tocsin("destination", "edit", "soc", "--verify"), 2)
+    assert "cannot read" in complaint(tocsin("destination", "edit", "soc", "--verify"), 2)

@@ -193,7 +193,7 @@ class TestARound:
         assert deliveries(store) == [("failed", 1, 11, 11)]
         assert attempts(store) == [(1, number, "rejected", 503) for number in range(1, 12)]
         (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-        assert line == 'delivery failed for good alert=b3c1 destination="soc" attempts=11 last="503 Busy"'
+        assert line == 'delivery permanently failed alert=b3c1 destination="soc" attempts=11 last="503 Busy"'
 
     async def test_ends_with_the_first_acknowledgement(self, store, receive, make):
         receiver = await receive(answering(REFUSAL, REFUSAL, response()))
@@ -461,7 +461,7 @@ class TestALockedDatabase:
         await run
 
         assert trouble == "the database is locked by another process"
-        assert caplog.messages.count(f"cannot record or claim, trying again: {trouble}") == 1
+        assert caplog.messages.count(f"cannot record or claim, retrying: {trouble}") == 1
         assert (dispatcher.trouble, len(receiver.requests)) == (None, 1)
         assert deliveries(store) == [("delivered", 1, 1, 1)]
 
@@ -511,7 +511,7 @@ class TestACommitOfWhichNoWordComes:
         await settle(dispatcher)
 
         assert deliveries(store) == [("failed", 1, 1, 1)]
-        assert caplog.text.count("delivery failed for good alert=b3c1") == 1
+        assert caplog.text.count("delivery permanently failed alert=b3c1") == 1
         assert "late answer ignored" not in caplog.text
 
     async def test_leaves_its_claims_to_be_sent_once(self, store, receive, make, lose_the_word):
@@ -679,7 +679,7 @@ class TestInTheBackground:
 async def test_a_turn_that_a_server_keeps_waiting_for_long_is_broken_off_and_tried_anew(
     tmp_path: Path, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SILENCE_S", "_LONGEST_SILENCE_S", "_LOOK_S"):
+    for name in ("SILENCE_S", "_LONGEST_SILENCE_S", "_SILENCE_CHECK_S"):
         monkeypatch.setattr(dispatcher, name, 0.05)
     address = new_database("postgresql", tmp_path)
     with Store(strategy("postgresql", address, wall_clock)) as store:

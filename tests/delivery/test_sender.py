@@ -66,7 +66,7 @@ class TestTheAcknowledgement:
         reply = await send(moved.url)
 
         assert (reply.outcome, reply.summary) == (Outcome.REJECTED, status)
-        assert reply.error == f"redirects are not followed; it points to {target.url}"
+        assert reply.error == f"Tocsin does not follow redirects; this one points to {target.url}"
         assert target.requests == []
 
     async def test_300_does_not_acknowledge(self, receive, send):
@@ -336,14 +336,14 @@ class TestUnreachable:
         reply = await send(receiver.url.replace("http:", "https:"))
 
         assert reply.outcome is Outcome.UNREACHABLE
-        assert reply.error == f"127.0.0.1:{receiver.port} speaks no TLS: it answers in plain text"
+        assert reply.error == f"127.0.0.1:{receiver.port} does not speak TLS: it answered in plain text"
 
     async def test_where_the_certificate_is_not_trusted(self, receive, send, tls):
         receiver = await receive(keep_answering, tls)
         reply = await send(receiver.url)
 
         assert reply.outcome is Outcome.UNREACHABLE
-        assert reply.error.startswith(f"the certificate of 127.0.0.1:{receiver.port} is self-signed: ")
+        assert reply.error.startswith(f"the certificate of 127.0.0.1:{receiver.port} is self-signed, and ")
         assert receiver.requests == []
 
     async def test_unless_the_certificate_has_been_made_trusted(
@@ -375,7 +375,7 @@ class TestUnreachable:
         reply = await send(receiver.url)
 
         assert (reply.outcome, reply.status_code, reply.response_body) == (Outcome.UNREACHABLE, 200, b"hel")
-        assert reply.error == f"the answer of 127.0.0.1:{receiver.port} broke off before its end"
+        assert reply.error == f"127.0.0.1:{receiver.port} closed the connection in the middle of its answer"
 
     @pytest.mark.parametrize(
         ("raw", "why"),
@@ -395,7 +395,7 @@ class TestUnreachable:
         reply = await send(receiver.url)
 
         assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
-        assert reply.error.startswith(f"the answer of 127.0.0.1:{receiver.port} is not valid HTTP: {why}")
+        assert reply.error.startswith(f"the answer from 127.0.0.1:{receiver.port} is not valid HTTP: {why}")
         assert not reply.error.endswith(":")
 
     @pytest.mark.parametrize(
@@ -413,7 +413,7 @@ class TestUnreachable:
             reply = await send(receiver.url)
 
         assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
-        assert reply.error == f"the headers of the answer of 127.0.0.1:{receiver.port} have no end"
+        assert reply.error == f"the headers of the answer from 127.0.0.1:{receiver.port} are too long"
 
 
 class TestTheDeadline:
@@ -554,7 +554,7 @@ class TestBlocked:
             ({"secret": Secret("env:TOCSIN_NOT_SET")}, "the environment variable TOCSIN_NOT_SET is not set"),
             (
                 {"headers": (Header("X-Token", Secret("file:/nowhere/token")),)},
-                "the file /nowhere/token cannot be read: No such file or directory",
+                "cannot read the file /nowhere/token: No such file or directory",
             ),
             ({"secret": Secret("hunter2")}, "a signing secret must start with whsec_, followed by base64"),
         ],

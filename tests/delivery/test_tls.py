@@ -79,7 +79,7 @@ def test_files_that_fit_together_are_used(
 @pytest.mark.parametrize("field", ["ca_file", "certificate", "key"])
 def test_a_file_that_is_not_there(client: Issued, field: str) -> None:
     files = {"certificate": str(client.certificate), field: "/nowhere/x.pem"}
-    told = "the file /nowhere/x.pem cannot be read: No such file or directory"
+    told = "cannot read the file /nowhere/x.pem: No such file or directory"
     assert refusal(TlsSettings(**files)) == (field, told)
 
 
@@ -133,7 +133,7 @@ def test_a_key_that_everybody_can_read_is_refused(client: Issued, tmp_path: Path
     open_to_all.chmod(0o644)
     field = "certificate" if together else "key"
     files = {"certificate": str(client.certificate), field: str(open_to_all)}
-    told = f"the file {open_to_all} can be read by everybody on this machine; make it private: chmod 600"
+    told = f"every user on this machine can read the file {open_to_all}; restrict it with chmod 600"
     assert refusal(TlsSettings(**files)) == (field, told)
 
 
@@ -273,7 +273,7 @@ async def test_an_authority_of_our_own_is_trusted_where_it_is_named_and_nowhere_
     assert (await send(receiver.url, tls=trusting(authority))).outcome is Outcome.DELIVERED
     refused = await send(receiver.url)
     assert (refused.outcome, len(receiver.requests)) == (Outcome.UNREACHABLE, 1)
-    assert "was issued by Our Own CA, whom this machine does not trust" in (refused.error or "")
+    assert "was issued by Our Own CA, which this machine does not trust" in (refused.error or "")
 
 
 async def test_beside_an_authority_of_our_own_nobody_is_trusted(
@@ -287,7 +287,7 @@ async def test_beside_an_authority_of_our_own_nobody_is_trusted(
     receiver = await receive(keep_answering, presenting(stranger.issue("receiver")))
     assert (await send(receiver.url)).outcome is Outcome.DELIVERED
     refused = await send(receiver.url, tls=trusting(authority))
-    assert "was issued by Somebody Else, who is not in the CA file" in (refused.error or "")
+    assert "was issued by Somebody Else, which is not in the CA file" in (refused.error or "")
 
 
 async def test_a_receivers_own_certificate_can_be_what_is_trusted(
@@ -325,8 +325,8 @@ async def test_a_receiver_that_asks_for_a_certificate_gets_it(
 @pytest.mark.parametrize(
     ("version", "told"),
     [
-        (ssl.TLSVersion.TLSv1_3, "wants a client certificate, and none is set"),
-        (ssl.TLSVersion.TLSv1_2, "refused the TLS handshake"),
+        (ssl.TLSVersion.TLSv1_3, "requires a client certificate, but none is set"),
+        (ssl.TLSVersion.TLSv1_2, "rejected the TLS handshake"),
     ],
 )
 async def test_a_receiver_that_asks_for_a_certificate_where_none_is_set(
@@ -352,7 +352,7 @@ async def test_a_receiver_that_does_not_accept_the_certificate(
     settings = replace(trusting(authority), certificate=str(stranger.issue("client").both))
     with refusing(context) as place:
         refused = await send(f"https://{place}", tls=settings)
-    told = f"{place} does not accept the client certificate: it does not trust who issued it"
+    told = f"{place} rejected the client certificate: it does not trust the issuer"
     assert (refused.outcome, refused.error) == (Outcome.UNREACHABLE, told)
 
 
@@ -366,7 +366,7 @@ async def test_tls_older_than_1_2_is_not_spoken(
     with refusing(context) as place:
         for settings in (trusting(authority), TlsSettings(verify=False)):
             refused = await send(f"https://{place}", tls=settings)
-            told = f"{place} speaks only TLS older than 1.2"
+            told = f"{place} supports only TLS versions older than 1.2"
             assert (refused.outcome, refused.error) == (Outcome.UNREACHABLE, told)
 
 
@@ -375,7 +375,7 @@ async def test_files_that_cannot_be_used_block_what_would_be_sent(
 ) -> None:
     receiver = await receive(keep_answering, presenting(receiver_certificate))
     for settings, told in (
-        (TlsSettings(ca_file="/nowhere/ca.pem"), "the file /nowhere/ca.pem cannot be read: No such file"),
+        (TlsSettings(ca_file="/nowhere/ca.pem"), "cannot read the file /nowhere/ca.pem: No such file"),
         (shown(locked), f"the key in {locked.key} is encrypted; set the key password"),
     ):
         blocked = await send(receiver.url, tls=settings)

@@ -1,4 +1,4 @@
-"""Requests by way of a proxy: tunnels for https, whole URLs for http, and whose failure it is."""
+"""Requests through a proxy: tunnels for https, whole URLs for http, and whose failure it is."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -123,27 +123,27 @@ class TestATunnel:
             (
                 "",
                 b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
-                "wants a user and a password: 407 Proxy Authentication Required",
+                "requires a user and password: 407 Proxy Authentication Required",
             ),
-            (ME, b"HTTP/1.1 407 No\r\n\r\n", "does not accept the user or the password: 407 No"),
-            (ME, b"HTTP/1.0 401 No\r\n\r\n", "does not accept the user or the password: 401 No"),
+            (ME, b"HTTP/1.1 407 No\r\n\r\n", "rejected the user or password: 407 No"),
+            (ME, b"HTTP/1.0 401 No\r\n\r\n", "rejected the user or password: 401 No"),
             (
                 "",
                 b"HTTP/1.0 403 Filtered\r\n\r\n",
-                "refuses to connect to hooks.example.com:443: 403 Filtered",
+                "refused to connect to hooks.example.com:443: 403 Filtered",
             ),
-            ("", b"HTTP/1.1 404\r\n\r\n", "refuses to connect to hooks.example.com:443: 404"),
+            ("", b"HTTP/1.1 404\r\n\r\n", "refused to connect to hooks.example.com:443: 404"),
             (
                 "",
                 b"HTTP/1.1 502 Bad Gateway\r\n\r\n",
                 "could not connect to hooks.example.com:443: 502 Bad Gateway",
             ),
-            ("", b"", "closed the connection without an answer"),
-            ("", b"\x05\x00\r\n\r\n", "does not answer as a proxy does"),
-            ("", b"SSH-2.0-OpenSSH_9.2\r\n", "does not answer as a proxy does"),
-            ("", b"HTTP/1.1 200 OK\r\n", "does not answer as a proxy does"),
-            ("", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n!", "does not answer as a proxy does"),
-            ("", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, "does not answer as a proxy does"),
+            ("", b"", "closed the connection without answering"),
+            ("", b"\x05\x00\r\n\r\n", "did not answer like an HTTP proxy"),
+            ("", b"SSH-2.0-OpenSSH_9.2\r\n", "did not answer like an HTTP proxy"),
+            ("", b"HTTP/1.1 200 OK\r\n", "did not answer like an HTTP proxy"),
+            ("", b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 200 OK\r\n\r\n!", "did not answer like an HTTP proxy"),
+            ("", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, "did not answer like an HTTP proxy"),
         ],
     )
     async def test_that_is_not_granted_is_told_of_as_the_proxys_doing(
@@ -216,7 +216,7 @@ class TestAForwarder:
         reply = await send_by(by_way_of(proxy))(HTTP)
 
         assert reply.error == (
-            f"by way of a proxy: 127.0.0.1:{proxy.port} closed the connection without answering"
+            f"through a proxy: 127.0.0.1:{proxy.port} closed the connection without answering"
         )
 
 
@@ -250,7 +250,7 @@ class TestAnyProxy:
 
         assert (reply.outcome, reply.error) == (
             Outcome.UNREACHABLE,
-            f"the proxy cannot be reached: nothing is listening on 127.0.0.1:{free_port}",
+            f"cannot reach the proxy: nothing is listening on 127.0.0.1:{free_port}",
         )
 
     @pytest.mark.parametrize(

@@ -56,11 +56,11 @@ def test_of_several_signatures_one_that_is_right_is_enough() -> None:
         (-300, "signed"),
         (
             301,
-            "badly signed: the signature is right, but webhook-timestamp is 301 s in the past, and at most",
+            "badly signed: the signature is valid, but webhook-timestamp is 301 s in the past, and at most",
         ),
         (
             -412,
-            "badly signed: the signature is right, but webhook-timestamp is 412 s in the future, and at most",
+            "badly signed: the signature is valid, but webhook-timestamp is 412 s in the future, and at most",
         ),
     ],
 )
@@ -102,15 +102,15 @@ CONTENT = f"dlv_1.{AT}.".encode() + BODY
         ({"webhook-signature": v1(SECRET[6:].encode(), CONTENT)}, "the key is the text after whsec_;"),
         (
             {"webhook-signature": v1(KEY, BODY)},
-            "what is signed is the body alone; sign id.timestamp.body",
+            "the sender signed the body alone; sign id.timestamp.body",
         ),
         (
             {"webhook-signature": v1(KEY, f"{AT}.".encode() + BODY)},
-            "what is signed is time and body, without the webhook-id",
+            "the sender signed time and body, without the webhook-id",
         ),
         (
             {"webhook-signature": v1(KEY, b"dlv_1." + BODY)},
-            "what is signed is webhook-id and body, without the time",
+            "the sender signed webhook-id and body, without the time",
         ),
         (
             headers(secret=OTHER),

@@ -227,7 +227,7 @@ def look_at_destinations(terminal: Terminal) -> None:
 
 def look_at_the_log_and_activity(terminal: Terminal) -> None:
     terminal.press("3")
-    terminal.sees("Log · ", "failed for good")
+    terminal.sees("Log · ", "permanently failed")
     terminal.press("g")
     terminal.sees(f"lg{visible(MARKUP[0])}")
     terminal.press("f")

@@ -53,7 +53,7 @@ def test_a_delivery_that_kills_its_dispatcher_every_time_ends_as_failed(
     assert delivery["state"] == "failed"
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["abandoned"] * 11
     assert sum(receiver.by_webhook_id.values()) == 11
-    assert "ERROR dispatcher: delivery failed for good" in installation.log.read_text()
+    assert "ERROR dispatcher: delivery permanently failed" in installation.log.read_text()
 
 
 def test_an_alert_that_send_has_acknowledged_survives_any_kill(

@@ -173,10 +173,10 @@ def rejected(script: Script, error: str, **fields: Any) -> Case:
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 OH_NO = b"HTTP/1.1 500 Oh No\r\n"
-ENDLESS_HEADERS = "the headers of the answer of {place} have no end"
+ENDLESS_HEADERS = "the headers of the answer from {place} are too long"
 NO_ANSWER = "{place} closed the connection without answering"
-CUT_SHORT = "the answer of {place} broke off before its end"
-NOT_HTTP = "the answer of {place} is not valid HTTP: .+"
+CUT_SHORT = "{place} closed the connection in the middle of its answer"
+NOT_HTTP = "the answer from {place} is not valid HTTP: .+"
 CERTIFICATE = "the certificate of {place} "
 
 CASES = {
@@ -267,7 +267,7 @@ CASES = {
     # an answer, and none that counts
     "redirect": rejected(
         always(response(b"", "Location: http://127.0.0.1:9/x", status="302 Found")),
-        "redirects are not followed; it points to http://127.0.0.1:9/x",
+        "Tocsin does not follow redirects; this one points to http://127.0.0.1:9/x",
     ),
     "escape sequences": rejected(
         always(response(b"\x1b[2J", "X-Esc: \x9b2J\u202e", status="500 \x1b]0;owned\x07\x9b2J")),

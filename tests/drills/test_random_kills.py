@@ -38,7 +38,7 @@ def kill_at_random(installation: Installation, receiver: Receiver, seed: int, ki
         dispatcher.kill()
     installation.let_leases_run_out()
     installation.run("dispatch", "--drain")
-    # A delivery that was under way at eleven kills has failed for good, and is sent again by hand.
+    # A delivery that was under way at eleven kills has permanently failed, and is resent.
     installation.run("alert", "resend", "--failed")
     installation.run("dispatch", "--drain")
     return f"seed {seed}, {kills + DISPATCHERS} kills, {assert_nothing_lost(installation, receiver, alerts)}"

@@ -76,7 +76,7 @@ async def test_a_picture_of_a_screen_has_no_secret_in_it(viewer: Opens, guarded:
             await user.misses("Signing secret")
             await user.press("j")
         await user.press("3")
-        await user.sees("Log · ", "failed for good at http://127.0.0.1:8081/…UERY")
+        await user.sees("Log · ", "permanently failed at http://127.0.0.1:8081/…UERY")
         pictured(user)
 
 
@@ -94,7 +94,7 @@ async def walk(user: User) -> None:
 def log_a_failure(log: Path) -> None:
     """As a dispatcher writes it there."""
     record = logging.LogRecord(
-        "tui.dispatcher", logging.ERROR, "", 0, "failed for good at %s", (secret_url(8081),), None
+        "tui.dispatcher", logging.ERROR, "", 0, "permanently failed at %s", (secret_url(8081),), None
     )
     log.write_text(logs.OneLine().format(record) + "\n", encoding="utf-8")
 

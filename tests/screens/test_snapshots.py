@@ -169,8 +169,8 @@ async def test_the_cursor_is_seen_at_the_end_of_many_choices(
 
 LOG = """\
 2026-01-31T09:30:00.000Z INFO dispatcher: attempt alert=a1 destination="soc" state=delivered
-2026-01-31T09:30:05.000Z WARNING dispatcher: cannot record or claim, trying again: the disk is full
-2026-01-31T09:30:09.000Z ERROR dispatcher: delivery failed for good alert=a2 attempts=11
+2026-01-31T09:30:05.000Z WARNING dispatcher: cannot record or claim, retrying: the disk is full
+2026-01-31T09:30:09.000Z ERROR dispatcher: delivery permanently failed alert=a2 attempts=11
 """
 
 
@@ -183,7 +183,7 @@ def written(log: Path) -> None:
 async def test_the_log(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await user.press("3")
-        await user.sees("failed for good")
+        await user.sees("permanently failed")
         await looks(user, snapshot)
 
 

@@ -1,7 +1,7 @@
-"""A dispatcher in a thread of its own, with its own event loop, beside the app.
+"""Runs the app's dispatcher in its own thread, with its own event loop.
 
-Not a worker of the screen's loop: those are cancelled and not awaited when the app ends, and a
-burst of deliveries would make keys wait.
+It is not a Textual worker: the app cancels workers on exit without awaiting them, and in the app's event loop
+a burst of deliveries would delay key presses.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 
 class BackgroundDispatcher:
+    """A dispatcher in a thread. All methods may be called from any thread."""
+
     def __init__(
         self, store: Store, *, policy: RetryPolicy, limits: Limits, dialler: Dialler | None = None
     ) -> None:
@@ -35,12 +37,13 @@ class BackgroundDispatcher:
         self._crash: str | None = None
 
     def start(self) -> None:
+        """Start the thread and return when its event loop runs, or when it failed to start."""
         self._thread.start()
         self._started.wait()
 
     @property
     def trouble(self) -> str | None:
-        """What keeps it from delivering, in words; None while it works."""
+        """Why it cannot deliver, as a sentence without a full stop; None while it works."""
         return self._crash or (self._dispatcher.trouble if self._dispatcher else None)
 
     @property
@@ -48,16 +51,16 @@ class BackgroundDispatcher:
         return self._dispatcher.in_flight if self._dispatcher else 0
 
     def nudge(self) -> None:
-        """There is something new to deliver. From any thread."""
+        """Look for new deliveries now."""
         self._call(lambda dispatcher: dispatcher.nudge())
 
     def drain(self, grace_s: float) -> None:
-        """Claim no more; returns at once. `join` waits for what is in flight, at most `grace_s`."""
+        """Claim nothing more. Requests in flight have `grace_s` to end. Returns at once; `join` waits."""
         self._call(lambda dispatcher: dispatcher.drain(grace_s))
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Whether it ended within `timeout_s`."""
-        # Not Thread.join: Ctrl-C in it makes Python 3.11 take the thread for ended (bpo-46726).
+        """Wait until the thread has ended. Return False if it has not within `timeout_s`."""
+        # Not Thread.join: after Ctrl-C during a join, Python 3.11 considers the thread ended (bpo-46726).
         return self._ended.wait(timeout_s)
 
     def _call(self, action: Callable[[Dispatcher], None]) -> None:
@@ -66,7 +69,7 @@ class BackgroundDispatcher:
             try:
                 loop.call_soon_threadsafe(action, dispatcher)
             except RuntimeError:
-                return  # it ended between the question and the call
+                return  # the loop was closed between the check and the call
 
     def _main(self) -> None:
         try:

@@ -67,8 +67,8 @@ class Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpResponseParser(self)
-        # An acknowledgement counts however sloppily it is written. Elsewhere this lets one answer be smuggled
-        # into another; here a connection on which more comes than one answer is not used again.
+        # An acknowledgement counts even if its framing is sloppy. The usual danger of leniency is response
+        # smuggling. It is harmless here: a connection with surplus bytes after an answer is not reused.
         self._parser.set_dangerous_leniencies(
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
     async def ask(self, request: bytes) -> Answer:
         """Send a request and return its answer once all headers have arrived."""
         if self._transport is None:
-            raise Disconnected  # lost right after it was opened
+            raise Disconnected  # the connection was lost right after it was opened
         answer = self._answer = Answer(asyncio.get_running_loop())
         self._received = 0
         self._transport.write(request)
@@ -147,9 +147,9 @@ class Connection(asyncio.Protocol):
             answer.complete = True
             answer.wake()
         else:
-            # With TLS 1.3 a receiver can refuse our certificate only when we hold the handshake for done.
-            refused = exc if isinstance(exc, ssl.SSLError) else Disconnected()
-            answer.fail(BrokenOff() if answer.status else refused)
+            # With TLS 1.3, a receiver rejects our certificate only after the handshake is complete for us.
+            without_answer = exc if isinstance(exc, ssl.SSLError) else Disconnected()
+            answer.fail(BrokenOff() if answer.status else without_answer)
 
     # --- what the parser calls
 
@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
         self._ended_by_close = True
 
     def on_status(self, reason: bytes) -> None:
-        self._awaited.reason += reason  # a piece of it, if it came in two
+        self._awaited.reason += reason  # called again if the line arrives in pieces
 
     def on_header(self, name: bytes, value: bytes) -> None:
         answer = self._awaited

@@ -20,10 +20,10 @@ from tui.domain.proxy import Proxies, Proxy
 
 Protocol = TypeVar("Protocol", bound=asyncio.Protocol)
 
-# The sender's deadline is what ends a handshake; asyncio's own limit, shorter than some, must not.
+# Longer than any deadline: the sender's deadline ends a handshake. asyncio's default is shorter than some.
 _HANDSHAKE_S = 600.0
 _STAGGER_S = 0.25
-"""How long an address has to answer before the next is tried beside it (RFC 8305 section 5)."""
+"""The delay before the next address is tried in parallel (RFC 8305 section 5)."""
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
@@ -31,7 +31,7 @@ class Origin(NamedTuple):
     """Where a connection goes, and how. Only requests to the same origin may share a connection."""
 
     host: str
-    """A name as it is looked up, or an address without brackets."""
+    """A name, or an address without brackets."""
     port: int
     tls: ssl.SSLContext | None
     """Part of the key, so that a connection is never shared between different TLS settings."""
@@ -80,21 +80,21 @@ class Dialler:
         """Connect to one of the allowed addresses. Raises Blocked if none is allowed."""
         addresses = await self._addresses(origin.host)
         refusals = [self._policy.judge(address, origin.host) for address in addresses]
-        vetted = [address for address, told in zip(addresses, refusals, strict=True) if told is None]
+        vetted = [address for address, refusal in zip(addresses, refusals, strict=True) if refusal is None]
         if refusals and not vetted:
             raise Blocked(refusals[0])
         return await connect_to_first(vetted, origin.port)
 
     async def _connect_through(self, proxy: Proxy, origin: Origin) -> socket.socket:
         """Connect to the proxy. The policy does not apply to its address: the operator configured it."""
-        told = self._policy.judge_unresolved(origin.host)
-        if told is not None:
-            raise Blocked(told)
+        refusal = self._policy.judge_unresolved(origin.host)
+        if refusal is not None:
+            raise Blocked(refusal)
         try:
             sock = await connect_to_first(await self._addresses(proxy.host), proxy.port)
         except OSError as error:
             why = describe(error, host=proxy.host, port=proxy.port)
-            raise ProxyFailed(f"the proxy cannot be reached: {why}") from error
+            raise ProxyFailed(f"cannot reach the proxy: {why}") from error
         if origin.tls:
             try:
                 await open_tunnel(sock, proxy, origin.host, origin.port)
@@ -107,13 +107,13 @@ class Dialler:
         address = literal(host)
         if address is not None:
             return (address,)
-        if is_localhost(host):  # RFC 6761 section 6.3: nobody is asked
+        if is_localhost(host):  # RFC 6761 section 6.3: without a lookup
             return _LOOPBACK
         lookup = self._lookups.get(host)
         if lookup is None:
             lookup = self._lookups[host] = asyncio.ensure_future(self._resolve(host))
             lookup.add_done_callback(lambda _: self._lookups.pop(host))
-        return await asyncio.shield(lookup)  # others may wait for it as well
+        return await asyncio.shield(lookup)  # other requests may await the same lookup
 
 
 async def connect_to_first(addresses: Sequence[Address], port: int) -> socket.socket:
@@ -139,7 +139,7 @@ async def connect_to_first(addresses: Sequence[Address], port: int) -> socket.so
                 return connected[0]
     finally:
         for attempt in attempts:
-            attempt.add_done_callback(_discard)  # it may have connected just as we were cancelled
+            attempt.add_done_callback(_discard)  # it may have connected just before the cancellation
             attempt.cancel()
     refused = (error for error in errors if isinstance(error, ConnectionRefusedError))
     raise next(refused, errors[0] if errors else socket.gaierror(socket.EAI_NONAME, "it has no address"))
@@ -156,7 +156,7 @@ async def _connect_to(address: Address, port: int) -> socket.socket:
         zone = address.scope_id or ""
         to = (str(address).partition("%")[0], port, 0, int(zone) if zone.isdigit() else 0)
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    # The protocol is named so that asyncio sets TCP_NODELAY: it does not where it is 0.
+    # IPPROTO_TCP, because asyncio sets TCP_NODELAY only on a socket whose protocol is not 0.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.settimeout(0)

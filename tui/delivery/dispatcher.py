@@ -1,9 +1,9 @@
-"""The dispatcher: claims what is due, sends it, records what came back.
+"""The dispatcher: claims due deliveries, sends them, records how the attempts ended.
 
-One turn is one transaction: it records every attempt that ended since the last turn and claims
-into the slots that became free, so that a hundred deliveries cost one fsync. A delivery counts as
-delivered only once that transaction is committed. When the database does not answer, the results
-stay in memory and the turn is tried again; nothing is claimed meanwhile.
+One turn is one transaction: it records every attempt that ended since the last turn, and claims deliveries
+for the free slots. So a hundred deliveries cost one fsync. A delivery counts as delivered only once that
+transaction is committed. If the database does not answer, the results stay in memory and the turn is
+retried; until then nothing is claimed.
 """
 
 import asyncio
@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from tui.delivery import mishaps
+from tui.delivery.outage import Outage
 from tui.delivery.reports import log_exhausted, log_finished
 from tui.delivery.sender import Sender
-from tui.delivery.slots import Limits, Slots
+from tui.delivery.slots import Limits, Room, Slots
 from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
@@ -29,43 +30,39 @@ from tui.store.outbox import Claim, Claims, Finish, Finished
 log = logging.getLogger(__name__)
 
 GATHER_S = 0.002
-"""How long results gather before they are recorded together.
+"""How long results gather before one turn records them.
 
-Not less when many are there already: a turn begun while the loop is starting requests competes with
-it for the interpreter's lock, and both get slower by more than the time gained (measured: 6,400
-deliveries a second for 7,000).
+It is not shortened when many have gathered: a turn that runs while the loop starts requests competes with it
+for the GIL, and both lose more than the time gained (measured: 6,400 instead of 7,000 deliveries per second).
 """
 NOTICE_S = 0.1
-"""How often a change made by another process is looked for; some microseconds each time."""
+"""How often to check for changes by another process. A check takes microseconds."""
 POLL_S = 5.0
-"""How often the outbox is searched when nothing hints at work. The hints save time; this is the truth."""
+"""How often to search the outbox without a hint. Hints only save time; delivery never depends on them."""
 _CONTENDED_S = 0.01
-_LOOK_S = 1.0
+"""The pause when due deliveries could not be claimed, because another dispatcher is changing them."""
+_SILENCE_CHECK_S = 1.0
 _LONGEST_SILENCE_S = 60.0
-"""After which a new connection is more likely to help than to wait on."""
-_BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+"""After this silence of the database, a new connection is more likely to help than waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
     now: int
     begun: float
-    """The moment `now` on the clock that nobody sets, in seconds."""
+    """The moment `now` on the monotonic clock, in seconds."""
     finished: list[Finished]
     claims: Claims
     recovered: list[Claim]
-    """Of earlier turns: claims that were committed, though no word of it came."""
+    """Claims of failed turns whose transaction turned out to be committed."""
     pulled_in: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    slots: int
-    busy: dict[int, int]
-
-
 class Dispatcher:
-    """Runs in one event loop. With `only`, it looks at no other deliveries than these ids."""
+    """Runs in one event loop. With `only`, it handles only the deliveries with these ids.
+
+    `fraction` returns a random number from 0 to 1 for the jitter of retries.
+    """
 
     def __init__(
         self,
@@ -78,8 +75,6 @@ class Dispatcher:
         fraction: Callable[[], float] = random.random,
     ) -> None:
         self.policy = policy
-        self.trouble: str | None = None
-        """What keeps the dispatcher from working, in words; None while it works."""
         self._store = store
         self._sender = sender
         self._limits = limits or Limits()
@@ -87,21 +82,26 @@ class Dispatcher:
         self._fraction = fraction
         self._wake = asyncio.Event()
         self._slots = Slots(self._limits, send=self._deliver, ended=self._conclude)
+        self._outage = Outage()
         self._ended: list[Finish] = []
         self._in_doubt: set[str] = set()
-        """Leases of what was in a turn that failed, perhaps only after its commit."""
+        """Leases of results in failed turns, which may have been committed nevertheless."""
         self._handed_out: list[Claim] = []
-        """What the turn under way claims, known here even if the word of its commit is lost."""
+        """Claims of the current turn, kept in case its commit succeeds but the confirmation is lost."""
         self._unheard: list[Claim] = []
-        """Claims of turns that failed, perhaps only after their commit: then they are ours to send."""
+        """Claims of failed turns. If they were committed nevertheless, this dispatcher must send them."""
         self._stopping = False
         self._stop_by: float | None = None
         self._next_turn = 0.0
         self._last_now: int | None = None
         self._empty = False
-        self._failures = 0
-        self._asked: float | None = None
-        """When the turn under way was begun (`time.monotonic`)."""
+        self._turn_began: float | None = None
+        """When the current turn began (`time.monotonic`); None between turns."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the dispatcher cannot work, as a sentence without a full stop; None while it works."""
+        return self._outage.reason
 
     @property
     def in_flight(self) -> int:
@@ -113,18 +113,18 @@ class Dispatcher:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing was scheduled or in flight anywhere when it last looked."""
+        """Whether the last turn found nothing scheduled or in flight, in this process or another."""
         return self._empty and self._settled
 
     @property
     def unrecorded(self) -> int:
-        """Answers that are only in memory; more than none after `run` when the database stayed away."""
+        """Number of answers only in memory. Above zero after `run` if the database did not come back."""
         return len(self._ended)
 
     async def run(self, *, until_empty: bool = False) -> None:
-        """Deliver until `drain`; with `until_empty`, until nothing is scheduled or in flight anywhere."""
+        """Deliver until `drain` is called; with `until_empty`, also return once `is_done`."""
         notice = self._store.watch()
-        patience = asyncio.create_task(self._lose_patience())
+        silence = asyncio.create_task(self._watch_silence())
         try:
             while not (self._stopping and self._settled) and not self._given_up():
                 await self.step()
@@ -132,22 +132,23 @@ class Dispatcher:
                     return
                 await self._wait(notice)
         finally:
-            patience.cancel()
+            silence.cancel()
             notice.close()
         if self.unrecorded:
             log.error(
-                "stopped with %d answers not recorded; once their leases run out they are sent again: %s",
+                "stopped with %d answers not recorded; they are sent again after their leases expire: %s",
                 self.unrecorded,
                 self.trouble,
             )
 
     async def step(self) -> None:
-        """One turn: record what ended, claim what is due into the free slots, start sending it."""
+        """Run one turn: record ended attempts, claim due deliveries for free slots, start sending them."""
         ended = self._ended.copy()
         self._handed_out = []
         try:
-            room = self._room(ended)
-            self._asked = time.monotonic()
+            sent = (finish for finish in ended if finish.answer.outcome is not Outcome.INTERRUPTED)
+            room = self._slots.room(Counter(finish.claim.destination.id for finish in sent))
+            self._turn_began = time.monotonic()
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended, room)))
         except StoreUnavailable as error:
             self._in_doubt.update(finish.claim.lease for finish in ended)
@@ -158,17 +159,15 @@ class Dispatcher:
             await self._record_each(ended, str(error))
             return
         finally:
-            self._asked = None
-        # Only now that they are committed; what has ended meanwhile stands behind them.
+            self._turn_began = None
+        # Only after the commit. Attempts that ended during the turn were appended behind these.
         del self._ended[: len(ended)]
         self._in_doubt.clear()
         self._unheard.clear()
-        if self.trouble:
-            log.info("the database answers again")
-        self.trouble, self._failures = None, 0
+        self._outage.end()
         self._last_now = turn.now
         if turn.pulled_in:
-            log.warning("the clock has gone back: pulled in %d deliveries due too far ahead", turn.pulled_in)
+            log.warning("the clock went back: rescheduled %d deliveries due too far ahead", turn.pulled_in)
         self._plan(turn)
         self._start(turn)
         for finished in turn.finished:
@@ -177,7 +176,7 @@ class Dispatcher:
             log_exhausted(exhausted)
 
     async def _record_each(self, ended: list[Finish], reason: str) -> None:
-        """An answer that the database refuses must not take those beside it along."""
+        """Record results one by one, so that one that the database rejects does not block the others."""
         left: list[Finish] = []
         for finish in ended:
             try:
@@ -186,7 +185,7 @@ class Dispatcher:
             except StoreUnavailable:
                 left.append(finish)
             except NotStorable:
-                log.error("an answer to %s cannot be stored: %s", finish.claim.webhook_id, reason)
+                log.error("cannot store the answer to %s: %s", finish.claim.webhook_id, reason)
                 left.append(replace(finish, answer=mishaps.without_text(finish.answer)))
             else:
                 for finished in done:
@@ -196,14 +195,14 @@ class Dispatcher:
             self._back_off(reason)
 
     def nudge(self) -> None:
-        """There is something new to deliver."""
+        """Look for new deliveries now."""
         self._next_turn = 0.0
         self._wake.set()
 
     def drain(self, grace_s: float) -> None:
-        """Claim no more. What is in flight has `grace_s` to end; `run` returns when it is recorded.
+        """Claim nothing more, and let `run` return once the requests in flight have ended and are recorded.
 
-        What has not ended by then is cut off and closed as interrupted, not counted.
+        After `grace_s`, the remaining requests are cut off. They end as interrupted and do not count.
         """
         self._stopping = True
         self._stop_by = time.monotonic() + grace_s
@@ -211,22 +210,10 @@ class Dispatcher:
 
     # --- one turn
 
-    def _room(self, ended: list[Finish]) -> _Room:
-        """How much may be claimed: into the free slots, and ahead.
-
-        As many ahead as have ended since the last turn, so that sending goes on while the next is
-        under way. A destination that hangs ends none, so nothing is claimed to wait behind it.
-        """
-        pace = Counter(f.claim.destination.id for f in ended if f.answer.outcome is not Outcome.INTERRUPTED)
-        cap = self._limits.per_destination
-        busy = {key: held - min(pace[key], cap) for key, held in self._slots.held.items()}
-        ahead = min(pace.total(), self._limits.concurrency)
-        return _Room(self._limits.concurrency + ahead - self._slots.held.total(), busy)
-
-    def _turn(self, tx: Transaction, ended: list[Finish], room: _Room) -> _Turn:
+    def _turn(self, tx: Transaction, ended: list[Finish], room: Room) -> _Turn:
         begun = time.monotonic()
         finished = outbox.finish(tx, ended, self.policy, in_doubt=self._in_doubt) if ended else []
-        # Looked for when it goes back before our eyes, and once for what it did before we came.
+        # Whenever the clock goes back, and in the first turn, as it may have gone back before the start.
         went_back = self._last_now is None or tx.now < self._last_now
         pulled_in = outbox.pull_in(tx, self.policy) if went_back else 0
         recovered = outbox.still_held(tx, self._unheard) if self._unheard else []
@@ -250,32 +237,25 @@ class Dispatcher:
         full = len(turn.claims.claims) + self._slots.held.total() >= self._limits.concurrency
         if next_due is not None and not full and not self._stopping:
             wait = min(POLL_S, max(0.0, (next_due - turn.now) / 1000))
-        # What is due and was not claimed is being changed by somebody else right now.
+        # If due deliveries were not claimed, another dispatcher is changing them at this moment.
         wait = max(wait, GATHER_S if turn.claims.claims else _CONTENDED_S)
         self._next_turn = time.monotonic() + wait
 
-    async def _lose_patience(self) -> None:
-        """With a server that keeps silent and its connection open: nothing else would ever end the turn."""
+    async def _watch_silence(self) -> None:
+        """Break the connection to a silent database server: nothing else would end the turn."""
         while True:
-            await asyncio.sleep(_LOOK_S)
-            silent = 0.0 if self._asked is None else time.monotonic() - self._asked
+            await asyncio.sleep(_SILENCE_CHECK_S)
+            silent = 0.0 if self._turn_began is None else time.monotonic() - self._turn_began
             if silent >= SILENCE_S:
-                self._note_trouble("the database does not answer")
+                self._outage.note("the database does not answer")
             if silent >= (SILENCE_S if self._late else _LONGEST_SILENCE_S):
                 self._store.break_off()
 
-    def _note_trouble(self, reason: str) -> None:
-        if self.trouble is None:  # once an outage, whatever the reasons it goes through
-            log.warning("cannot record or claim, trying again: %s", reason)
-        self.trouble = reason
-
     def _back_off(self, reason: str) -> None:
-        self._note_trouble(reason)
-        self._next_turn = time.monotonic() + _BACKOFF_S[min(self._failures, len(_BACKOFF_S) - 1)]
-        self._failures += 1
+        self._next_turn = time.monotonic() + self._outage.back_off(reason)
 
     async def _wait(self, notice: ChangeNotice) -> None:
-        """Until there is something to record, something is due, or somebody changed the database."""
+        """Wait until a result can be recorded, a delivery is due, or another process changed the database."""
         while not (self._stopping and self._settled):
             self._slots.give_back_late()
             self._cut_off_if_late()
@@ -291,7 +271,7 @@ class Dispatcher:
                 continue
             self._wake.clear()
             if self.trouble:
-                continue  # woken by a result that cannot be recorded before the pause is over
+                continue  # a result woke us, but it cannot be recorded before the back-off ends
             if self._slots.in_flight:
                 await asyncio.sleep(GATHER_S)
             return
@@ -299,7 +279,7 @@ class Dispatcher:
     # --- one delivery
 
     def _start(self, turn: _Turn) -> None:
-        # Claims of an earlier turn are that much older.
+        # Recovered claims began in an earlier turn, so their slots count from that time.
         claims = (*turn.recovered, *turn.claims.claims)
         self._slots.add((claim, turn.begun - (turn.now - claim.started_at) / 1000) for claim in claims)
 
@@ -329,5 +309,5 @@ class Dispatcher:
             self._slots.cut_off()
 
     def _given_up(self) -> bool:
-        """The database is still gone when we have to stop: the leases run out and tell the rest."""
+        """Whether to stop without the database. The leases expire, and then the deliveries are sent again."""
         return self._late and self.trouble is not None and not self._slots.held.total()

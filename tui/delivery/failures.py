@@ -9,25 +9,23 @@ from typing import Any, cast
 from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 _MOST_NAMES = 3
-# What OpenSSL (x509_vfy.h) calls a certificate it does not accept.
+# Error codes of OpenSSL's certificate verification (x509_vfy.h).
 _NOT_YET_VALID, _EXPIRED, _SELF_SIGNED = 9, 10, 18
 _UNKNOWN_ISSUER = (2, 19, 20, 21, 27)
 _OTHER_HOST = (62, 64)
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNEXPECTED_MESSAGE")
-
-
 _TOO_OLD = ("TLSV1_ALERT_PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "VERSION_TOO_LOW")
-_REFUSED = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
-_OURS_REFUSED = {
-    # What a receiver says only of the certificate it was shown, or was not (RFC 8446 section 6.2).
-    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it got none",
-    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust who issued it",
+_HANDSHAKE_REJECTED = ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_INSUFFICIENT_SECURITY")
+_CLIENT_CERTIFICATE_REJECTED = {
+    # TLS alerts that concern the client's certificate (RFC 8446 section 6.2).
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": "it received none",
+    "TLSV1_ALERT_UNKNOWN_CA": "it does not trust the issuer",
     "SSLV3_ALERT_BAD_CERTIFICATE": "it reports a bad certificate",
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": "it does not support this type",
-    "SSLV3_ALERT_CERTIFICATE_REVOKED": "it has been revoked",
-    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "it has expired",
-    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it does not say why",
-    "TLSV1_ALERT_ACCESS_DENIED": "it may not be used there",
+    "SSLV3_ALERT_CERTIFICATE_REVOKED": "the certificate is revoked",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED": "the certificate has expired",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN": "it gives no reason",
+    "TLSV1_ALERT_ACCESS_DENIED": "it denies access",
 }
 
 
@@ -62,11 +60,11 @@ class BadCertificate(ssl.SSLCertVerificationError):
         super().__init__(*cause.args)
         self.verify_code, self.verify_message = cause.verify_code, cause.verify_message
         self.presented = presented
-        """As `ssl.SSLSocket.getpeercert` has it."""
+        """In the format of `ssl.SSLSocket.getpeercert`. Empty if unknown."""
 
 
 def place(host: str, port: int) -> str:
-    """`127.0.0.1:8081`, `[::1]:8081`."""
+    """Return host and port, like `127.0.0.1:8081` or `[::1]:8081`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -78,7 +76,10 @@ def describe(
     in_handshake: bool = False,
     tls: TlsSettings = DEFAULT_TLS,
 ) -> str:
-    """A sentence without a full stop: `nothing is listening on 127.0.0.1:8081`."""
+    """Describe an exception in a sentence without a full stop: `nothing is listening on 127.0.0.1:8081`.
+
+    `in_handshake` says that the connection exists only if its TLS handshake is complete.
+    """
     receiver = place(host, port)
     match error:
         case ProxyFailed():
@@ -94,14 +95,14 @@ def describe(
             return f"nothing is listening on {receiver}"
         case Disconnected() | ConnectionResetError() | BrokenPipeError():
             if in_handshake:
-                return f"{receiver} closed the connection before TLS was agreed on"
+                return f"{receiver} closed the connection during the TLS handshake"
             return f"{receiver} closed the connection without answering"
         case AnswerTooLong():
-            return f"the headers of the answer of {receiver} have no end"
+            return f"the headers of the answer from {receiver} are too long"
         case BrokenOff():
-            return f"the answer of {receiver} broke off before its end"
+            return f"{receiver} closed the connection in the middle of its answer"
         case NotHttp():
-            return f"the answer of {receiver} is not valid HTTP: {_first_line(str(error)).lower()}"
+            return f"the answer from {receiver} is not valid HTTP: {_first_line(str(error)).lower()}"
         case OSError() if error.strerror:
             return f"cannot connect to {receiver}: {error.strerror.lower()}"
         case _:
@@ -113,35 +114,35 @@ def describe(
 
 def _tls_failure(error: ssl.SSLError, receiver: str, tls: TlsSettings) -> str:
     reason = error.reason or str(error)
-    if reason in _OURS_REFUSED:
+    if reason in _CLIENT_CERTIFICATE_REJECTED:
         if not tls.certificate:
-            return f"{receiver} wants a client certificate, and none is set"
-        return f"{receiver} does not accept the client certificate: {_OURS_REFUSED[reason]}"
+            return f"{receiver} requires a client certificate, but none is set"
+        return f"{receiver} rejected the client certificate: {_CLIENT_CERTIFICATE_REJECTED[reason]}"
     if reason in _TOO_OLD:
-        return f"{receiver} speaks only TLS older than 1.2"
-    if reason in _REFUSED:
-        return f"{receiver} refused the TLS handshake"
+        return f"{receiver} supports only TLS versions older than 1.2"
+    if reason in _HANDSHAKE_REJECTED:
+        return f"{receiver} rejected the TLS handshake"
     if reason in _NOT_TLS:
-        return f"{receiver} speaks no TLS: it answers in plain text"
-    return f"TLS failed with {receiver}: {reason.replace('_', ' ').lower()}"
+        return f"{receiver} does not speak TLS: it answered in plain text"
+    return f"TLS with {receiver} failed: {reason.replace('_', ' ').lower()}"
 
 
 def _flaw(error: ssl.SSLCertVerificationError, presented: dict[str, Any], host: str, tls: TlsSettings) -> str:
-    """What is wrong with a certificate, and what it says of itself if that is known."""
+    """Describe why a certificate failed verification, with details from the certificate if it is known."""
     code: int = error.verify_code
     if code in _OTHER_HOST and (names := _names(presented)):
         return f"is for {names}, not for {host}"
     if code == _EXPIRED and (end := _day(presented, "notAfter", past=True)):
         return f"expired on {end}"
     if code == _NOT_YET_VALID and (begin := _day(presented, "notBefore", past=False)):
-        return f"is valid only from {begin} on"
+        return f"is not valid before {begin}"
     if code == _SELF_SIGNED:
-        whom = "nobody in the CA file" if tls.ca_file else "nobody this machine trusts"
-        return f"is self-signed: {whom} vouches for it"
+        untrusted = "it is not in the CA file" if tls.ca_file else "this machine does not trust it"
+        return f"is self-signed, and {untrusted}"
     if code in _UNKNOWN_ISSUER and presented:
-        whom = "who is not in the CA file" if tls.ca_file else "whom this machine does not trust"
-        return f"was issued by {_issuer(presented)}, {whom}"
-    return f"is not accepted: {error.verify_message or error.reason}"
+        untrusted = "is not in the CA file" if tls.ca_file else "this machine does not trust"
+        return f"was issued by {_issuer(presented)}, which {untrusted}"
+    return f"failed verification: {error.verify_message or error.reason}"
 
 
 def _names(presented: dict[str, Any]) -> str:
@@ -153,15 +154,15 @@ def _names(presented: dict[str, Any]) -> str:
 def _issuer(presented: dict[str, Any]) -> str:
     parts = dict(pair for part in presented.get("issuer", ()) for pair in part)
     name = parts.get("commonName") or parts.get("organizationName")
-    return str(name)[:100] if name else "somebody"
+    return str(name)[:100] if name else "an unnamed issuer"
 
 
 def _day(presented: dict[str, Any], key: str, *, past: bool) -> str:
-    """The day a certificate ends or begins; none if another one of its chain is at fault."""
+    """Return the day a certificate ends or begins; empty if the fault lies with another one in its chain."""
     if key not in presented:
         return ""
     moment = ssl.cert_time_to_seconds(cast("str", presented[key]))
-    # By the machine's clock, as the certificate was judged.
+    # OpenSSL compared it with this clock, too.
     at_fault = (moment < time.time()) is past
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d}" if at_fault else ""
 

@@ -41,10 +41,10 @@ def _tell(
     what: Sequence[Address] | Exception,
 ) -> None:
     def conclude_once() -> None:
-        if not found.done():  # nobody waits any more
+        if not found.done():  # false if the waiter was cancelled
             conclude(what)
 
-    with suppress(RuntimeError):  # the loop has been closed meanwhile
+    with suppress(RuntimeError):  # the loop is closed
         loop.call_soon_threadsafe(conclude_once)
 
 

@@ -1,4 +1,4 @@
-"""What is recorded of an attempt that ended on our side, before a receiver could say anything."""
+"""Answers to record for attempts that ended on our side, without an answer from the receiver."""
 
 import time
 
@@ -8,18 +8,18 @@ from tui.store.outbox import Claim
 
 
 def cut_off(claim: Claim, begun: float) -> Answer:
-    """Of a request begun at `begun` (`time.monotonic`) and cut short by our own shutdown."""
+    """A request that began at `begun` (`time.monotonic`) and was cut off by our shutdown."""
     duration_ms = round((time.monotonic() - begun) * 1000)
     return Answer(
         outcome=Outcome.INTERRUPTED,
         ended_at=claim.started_at + duration_ms,
         duration_ms=duration_ms,
-        error="Tocsin was shut down before the answer came; the receiver may or may not have it",
+        error="Tocsin was shut down before the answer arrived; the receiver may or may not have the alert",
     )
 
 
 def not_started(claim: Claim, claimed_at: float) -> Answer:
-    """Of a claim, ours since `claimed_at` (`time.monotonic`), that is given back, and costs nothing."""
+    """A claim made at `claimed_at` (`time.monotonic`) and given back unsent. It does not count."""
     return Answer(
         outcome=Outcome.INTERRUPTED,
         ended_at=claim.started_at + round((time.monotonic() - claimed_at) * 1000),
@@ -38,7 +38,7 @@ def internal_error(claim: Claim, error: Exception) -> Answer:
 
 
 def without_text(answer: Answer) -> Answer:
-    """What is left to record of an answer that the database refused."""
+    """Return what is left to record of an answer that the database cannot store."""
     return Answer(
         outcome=answer.outcome,
         ended_at=answer.ended_at,

@@ -7,7 +7,7 @@ from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Progress
 from tui.store.outbox import Claim, Exhausted, Finished
 
-log = logging.getLogger("tui.delivery.dispatcher")  # it is the dispatcher's log that these stand in
+log = logging.getLogger("tui.delivery.dispatcher")  # logged under the dispatcher's name
 
 
 def log_finished(finished: Finished) -> None:
@@ -48,7 +48,7 @@ def _log_attempt(claim: Claim, answer: Answer, progress: Progress) -> None:
 
 def log_exhausted(exhausted: Exhausted) -> None:
     log.error(
-        "delivery failed for good alert=%s destination=%s attempts=%d last=%s",
+        "delivery permanently failed alert=%s destination=%s attempts=%d last=%s",
         exhausted.alert_id,
         encode_json(exhausted.destination),
         exhausted.attempts,

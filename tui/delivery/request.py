@@ -1,4 +1,4 @@
-"""What is sent: the payload, the headers, the signature. Pure; the same input gives the same bytes."""
+"""Builds a request: payload, headers, signature. Pure functions; the same input gives the same bytes."""
 
 import base64
 import contextlib
@@ -18,9 +18,9 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
 from tui.domain.secret import MASK, Secret, signing_key
 
-# Where a payload's context goes in; encoded apart so that it is sent as it was stored.
+# The placeholder for the context, which is inserted as stored: encoding it again could change it.
 _CONTEXT = '"alertContext":{}'
-_LONGEST_ARGUMENT = 100_000  # bytes; Linux takes 131,071
+_LONGEST_ARGUMENT = 100_000  # bytes; Linux allows 131,071
 _CONTINUED = " \\\n  "
 
 
@@ -29,12 +29,12 @@ class Request:
     url: str
     headers: Headers
     shown_headers: Headers
-    """The same with secrets masked, fit to be kept and shown."""
+    """The same with secrets masked, to be stored and shown."""
     body: bytes
 
 
 def wire_title(alert: Alert, round: int) -> str:
-    """The title a receiver reads; it tells a resend from a first delivery."""
+    """Return the title for the receiver. It marks a resend."""
     if round > 1:
         return f"[Re-sent]: {alert.headline}"
     match alert.type:
@@ -47,7 +47,7 @@ def wire_title(alert: Alert, round: int) -> str:
 
 
 def payload(alert: Alert, round: int) -> bytes:
-    """The body: compact UTF-8 JSON of exactly 13 keys, the same bytes in every attempt of a round."""
+    """Return the body: compact UTF-8 JSON with exactly 13 keys, identical in every attempt of a round."""
     text = encode_json(
         {
             "id": alert.rule_id,
@@ -65,12 +65,15 @@ def payload(alert: Alert, round: int) -> bytes:
             "version": alert.version,
         }
     )
-    # No string value can hold the unescaped quotes of the marker, so its first place is the key.
+    # A JSON string cannot contain the unescaped quotes of the placeholder, so the first match is the key.
     return text.replace(_CONTEXT, f'"alertContext":{alert.context}', 1).encode()
 
 
 def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
-    """Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`. Raises Invalid for a bad secret."""
+    """Return `v1,<base64>` by Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`.
+
+    Raises Invalid if `secret` is not a valid signing secret.
+    """
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     digest = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
     return "v1," + base64.b64encode(digest).decode()
@@ -85,9 +88,9 @@ def build_request(
     timestamp: int,
     reveal: Callable[[Secret], str],
 ) -> Request:
-    """The request of one attempt begun at `timestamp` (unix seconds).
+    """Return the request of one attempt that starts at `timestamp` (Unix seconds).
 
-    `reveal` turns a secret into its value and may raise; so does a signing secret that is none.
+    `reveal` returns a secret's value. Raises what `reveal` raises, and Invalid for an invalid signing secret.
     """
     url, credentials = _split_credentials(destination.url)
     body = payload(alert, round)
@@ -119,12 +122,12 @@ def _signatures(
     signed: Callable[[str], str],
     reveal: Callable[[Secret], str],
 ) -> Iterator[str]:
-    """By the secret, and while it is being rotated by the old one."""
+    """Yield a signature by the secret and, during a rotation, one by the old secret."""
     assert destination.secret is not None
     yield signed(reveal(destination.secret))
     old = destination.old_secret
     if old is not None and old.signs_at(timestamp * 1000):
-        # Taken away early, it is missed by nobody who has the new one: no reason to send nothing.
+        # The old secret may already be gone. The receiver may have the new one, so send anyway.
         with contextlib.suppress(SecretUnavailable, Invalid):
             yield signed(reveal(old.secret))
 
@@ -132,7 +135,7 @@ def _signatures(
 def masked_request(
     alert: Alert, destination: Destination, *, webhook_id: str, round: int, timestamp: int
 ) -> Request:
-    """The request with every secret masked, to be shown; needs no secret and cannot fail."""
+    """Return the request with every secret masked, to be shown. Resolves no secret and cannot fail."""
     unsigned = replace(destination, secret=None)
     request = build_request(
         alert, unsigned, webhook_id=webhook_id, round=round, timestamp=timestamp, reveal=lambda _: MASK
@@ -142,25 +145,25 @@ def masked_request(
 
 
 def curl(request: Request) -> str:
-    """A command line that sends `request` from a shell, as this program would."""
+    """Return a shell command that sends `request` with curl."""
     body = shlex.quote(request.body.decode())
-    # curl reads {a,b} and [1-9] in a URL as patterns.
+    # -g, because curl expands {a,b} and [1-9] in a URL.
     start = "curl -g" if set(request.url) & set("[]{}") else "curl"
     lines = [f"{start} -X POST {shlex.quote(request.url)}"]
     lines += [f"-H {shlex.quote(_curl_header(name, value))}" for name, value in request.headers]
     if len(body.encode()) <= _LONGEST_ARGUMENT:
         return _CONTINUED.join([*lines, f"--data-binary {body}"])
-    # Longer than what a command may be given: only the shell's own printf takes it.
+    # Too long for an argument of a command. The limit does not apply to printf, a builtin of the shell.
     return _CONTINUED.join([f"printf %s {body} | {lines[0]}", *lines[1:], "--data-binary @-"])
 
 
 def _curl_header(name: str, value: str) -> str:
-    """curl leaves a header out that ends in its colon; a semicolon sends it empty."""
+    """Return a header for curl, which omits one without a value unless it ends in a semicolon."""
     return f"{name}: {value}" if value else f"{name};"
 
 
 def _split_credentials(url: str) -> tuple[str, str]:
-    """The URL without `user:password@`, and those as the value of an Authorization header."""
+    """Return the URL without `user:password@`, and the Authorization header they make (empty for none)."""
     parts = urlsplit(url)
     userinfo, at, host = parts.netloc.rpartition("@")
     if not at:

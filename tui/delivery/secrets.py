@@ -1,4 +1,4 @@
-"""Reads the values behind `env:NAME` and `file:PATH` when a request is sent, and keeps none of them."""
+"""Resolves `env:NAME` and `file:PATH` references when a request is sent. No value is cached."""
 
 import os
 import stat
@@ -11,19 +11,19 @@ _LONGEST = 16 * 1024
 
 
 class SecretUnavailable(Exception):
-    """A secret's value cannot be had, so nothing is sent; the message never holds the value."""
+    """A secret's value is not available, so nothing is sent. The message never contains the value."""
 
 
 def reveal(secret: Secret) -> str:
-    """The value itself, read now if it is a reference. Raises SecretUnavailable."""
+    """Return the value of a secret, resolving a reference. Raises SecretUnavailable."""
     value = secret.around(look_up(secret.reference)) if secret.is_reference else secret.value.strip()
     if not is_header_value(value):
-        raise SecretUnavailable(f"the value of {secret.shown} has a character that a header cannot carry")
+        raise SecretUnavailable(f"the value of {secret.shown} contains a character not allowed in headers")
     return value
 
 
 def look_up(reference: str) -> str:
-    """What `env:NAME` or `file:PATH` refers to, without the space around it. Raises SecretUnavailable."""
+    """Return the value of `env:NAME` or `file:PATH`, stripped. Raises SecretUnavailable."""
     kind, _, name = reference.partition(":")
     if kind == "file":
         return _read(name).strip()
@@ -34,30 +34,30 @@ def look_up(reference: str) -> str:
 
 
 def private_file(name: str) -> Path:
-    """The path of the file `name`, a secret: not one that everybody on this machine can read.
+    """Return the path of a file that holds a secret. Raises SecretUnavailable if every user can read it.
 
-    Raises SecretUnavailable. Its group may read it: that is how a service gets at its secrets.
+    Its group may read it, because services often get their secrets that way.
     """
     path = regular_file(name)
     if path.stat().st_mode & stat.S_IROTH:
         raise SecretUnavailable(
-            f"the file {name} can be read by everybody on this machine; make it private: chmod 600"
+            f"every user on this machine can read the file {name}; restrict it with chmod 600"
         )
     return path
 
 
 def regular_file(name: str) -> Path:
-    """The path of the file `name`, `~` put in place; raises SecretUnavailable if there is none."""
+    """Return the path of a regular file, with `~` expanded. Raises SecretUnavailable if there is none."""
     try:
         path = Path(name).expanduser()
         if stat.S_ISREG(path.stat().st_mode):
             return path
-        reason = "it is not a regular file"  # a pipe would be waited for
+        reason = "it is not a regular file"  # reading a pipe would block
     except OSError as error:
         reason = error.strerror
-    except (ValueError, RuntimeError):  # a NUL in it, or the home of a user there is not
-        reason = "there can be no such file"
-    raise SecretUnavailable(f"the file {name} cannot be read: {reason}")
+    except (ValueError, RuntimeError):  # a NUL byte, or the home of an unknown user
+        reason = "the path is not valid"
+    raise SecretUnavailable(f"cannot read the file {name}: {reason}")
 
 
 def _read(name: str) -> str:
@@ -68,4 +68,4 @@ def _read(name: str) -> str:
         reason = "it is not text"
     except OSError as error:
         reason = error.strerror
-    raise SecretUnavailable(f"the file {name} cannot be read: {reason}")
+    raise SecretUnavailable(f"cannot read the file {name}: {reason}")

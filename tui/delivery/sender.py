@@ -1,4 +1,4 @@
-"""Sends one request and says how it ended. It never raises for what a receiver does."""
+"""Sends one request and returns how the attempt ended. Failures of a receiver never raise."""
 
 import asyncio
 import ssl
@@ -32,8 +32,8 @@ from tui.store.outbox import Claim
 class Sender:
     """One HTTP client for all destinations. Use as an async context manager, in one event loop.
 
-    The transport is called directly: no cookies are kept from one alert to the next, no redirect
-    is followed, and nothing is sent a second time.
+    It calls the transport directly, without httpx's client: no cookies are kept between alerts, no redirect
+    is followed, and no request is sent twice.
     """
 
     def __init__(self, dialler: Dialler | None = None) -> None:
@@ -51,7 +51,7 @@ class Sender:
         await self._transport.aclose()
 
     async def send(self, claim: Claim) -> Answer:
-        """POST the claimed alert; ends at the latest at the destination's deadline."""
+        """POST the claimed alert and return how it ended, at the latest at the destination's deadline."""
         exchange = _Exchange(claim.started_at)
         destination = claim.destination
         try:
@@ -74,18 +74,18 @@ class Sender:
         except (Invalid, Blocked) as error:
             return exchange.answer(Outcome.BLOCKED, f"nothing was sent: {error}")
         except TimeoutError:
-            told = exchange.describe_timeout(destination.timeout_ms, self._way_to(request.url))
-            return exchange.answer(Outcome.TIMEOUT, told)
+            reason = exchange.describe_timeout(destination.timeout_ms, self._way_to(request.url))
+            return exchange.answer(Outcome.TIMEOUT, reason)
         except Exception as error:
             connected = exchange.peer is not None
-            told = self._describe(error, request.url, connected=connected, tls=destination.tls)
-            return exchange.answer(Outcome.UNREACHABLE, told)
+            reason = self._describe(error, request.url, connected=connected, tls=destination.tls)
+            return exchange.answer(Outcome.UNREACHABLE, reason)
         if exchange.acknowledged:
             return exchange.answer(Outcome.DELIVERED, None)
         return exchange.answer(Outcome.REJECTED, exchange.describe_rejection(self._answerer(request.url)))
 
     async def _exchange(self, request: Request, tls: ssl.SSLContext | None, exchange: "_Exchange") -> None:
-        # Given as a stream, it gets no headers of httpx's own.
+        # A stream, because httpx adds its own headers to `content`.
         body = httpx.ByteStream(request.body)
         response = await self._transport.handle_async_request(
             httpx.Request(
@@ -107,15 +107,15 @@ class Sender:
         except AnswerTooLong:
             exchange.cut()
         finally:
-            # An unread rest is not drained: the connection is closed with it.
+            # If a part of the body is unread, this closes the connection instead of draining it.
             await response.aclose()
 
-    # --- in words
+    # --- descriptions
 
     def _describe(self, error: Exception, url: str, *, connected: bool, tls: TlsSettings) -> str:
         forwarder = self._forwarder(url) if connected else None
         if forwarder is not None:
-            return f"by way of a proxy: {describe(error, host=forwarder.host, port=forwarder.port)}"
+            return f"through a proxy: {describe(error, host=forwarder.host, port=forwarder.port)}"
         host, port = _receiver(url)
         in_handshake = not connected and _scheme(url) == "https"
         return describe(error, host=host, port=port, in_handshake=in_handshake, tls=tls)
@@ -126,12 +126,12 @@ class Sender:
         return place(host, port) + (f" through the proxy {proxy}" if proxy else "")
 
     def _answerer(self, url: str) -> str:
-        """Who may have said what came back."""
+        """Return who may have sent the answer."""
         forwarder = self._forwarder(url)
         return f"the receiver or the proxy {forwarder}" if forwarder else "the receiver"
 
     def _forwarder(self, url: str) -> Proxy | None:
-        """The proxy that passes on what is sent, and whose own words cannot be told from the receiver's."""
+        """Return the proxy that forwards plain HTTP. Its own answers look like the receiver's."""
         return None if _scheme(url) == "https" else self._proxies.of("http", *_receiver(url))
 
 
@@ -146,19 +146,19 @@ def _receiver(address: str) -> tuple[str, int]:
 
 @lru_cache(maxsize=1024)
 def _url(url: str) -> httpx.URL:
-    """Taken apart once: for httpx that is half of the work of making a request."""
+    """Parse a URL once: in httpx, parsing is half the work of making a request."""
     return httpx.URL(url)
 
 
 class _Exchange:
-    """What has come back so far, so that an answer cut off by the deadline is still told."""
+    """The part of an answer received so far, so that an answer cut off by the deadline is recorded too."""
 
     def __init__(self, started_at: int) -> None:
         self._started_at = started_at
         self._begun = time.monotonic()
         self.request_headers: Headers = ()
         self.peer: str | None = None
-        """The address it goes to; None as long as there is no connection."""
+        """The remote address, or the proxy; None until a connection exists."""
         self.complete = False
         self._status: int | None = None
         self._reason = ""
@@ -192,17 +192,17 @@ class _Exchange:
             self._declared = int(length)
 
     def take(self, chunk: bytes) -> bool:
-        """Keep a part of the body; False once the limit is reached and the rest is unwanted."""
+        """Keep a part of the body. Return False once the limit is reached."""
         room = BODY_LIMIT + 1 - len(self._body)
         if self._inflate is not None:
             try:
-                # Inflated no further than there is room: a small answer can unfold to gigabytes.
+                # Limited, because a small answer can inflate to gigabytes.
                 chunk = bytes(self._inflate.decompress(chunk, room))
             except zlib.error:
                 self._inflate = None
         self._body += chunk[:room]
         if self._inflate is not None and self._inflate.unused_data:
-            self._truncated = True  # behind the compressed body: unwanted, and it would pile up
+            self._truncated = True  # zlib would accumulate the bytes after the compressed body
             return False
         if len(self._body) <= BODY_LIMIT:
             return True
@@ -211,12 +211,12 @@ class _Exchange:
         return False
 
     def cut(self) -> None:
-        """What still comes is no body, and has no end."""
+        """Mark the body as truncated: the answer exceeded the limit on the wire."""
         self._truncated = True
 
     @property
     def acknowledged(self) -> bool:
-        """Of an exchange that ran to its end: 2xx acknowledges, anything else does not."""
+        """Whether the receiver acknowledged with a 2xx status. Call it only after a complete exchange."""
         return self._status is not None and 200 <= self._status <= 299
 
     def describe_timeout(self, timeout_ms: int, receiver: str) -> str:
@@ -228,7 +228,7 @@ class _Exchange:
         return f"the answer began ({self._status}) but did not end within {seconds}"
 
     def answer(self, outcome: Outcome, error: str | None) -> Answer:
-        # The clock that said when it started may be a server's; ours only says how long it took.
+        # `started_at` may come from the database server's clock, so only the duration is measured here.
         duration_ms = round((time.monotonic() - self._begun) * 1000)
         ended_at = self._started_at + duration_ms
         return Answer(
@@ -251,7 +251,7 @@ class _Exchange:
         return [value for name, value in self._headers if name.lower() == wanted]
 
     def _retry_after(self, now: int) -> int | None:
-        """Of several that make sense, the longest: to come back too early is the worse mistake."""
+        """Return the longest valid `Retry-After`: retrying too early is worse than too late."""
         asked = (parse_retry_after(value, now) for value in self._header("retry-after"))
         return max((wait for wait in asked if wait is not None), default=None)
 
@@ -259,7 +259,8 @@ class _Exchange:
         assert self._status is not None
         if 300 <= self._status <= 399:
             target = mask_location("".join(self._header("location")[:1]))
-            return f"redirects are not followed{f'; it points to {target[:200]}' if target else ''}"
+            points = f"; this one points to {target[:200]}" if target else ""
+            return f"Tocsin does not follow redirects{points}"
         return f"{answerer} answered {self._status} {self._reason}".rstrip()
 
 

@@ -1,4 +1,4 @@
-"""What a dispatcher holds: the requests in flight, and the claims that wait for a slot among them."""
+"""The claims that a dispatcher holds: requests in flight, and claims that wait for a free slot."""
 
 import asyncio
 import time
@@ -11,26 +11,35 @@ from tui.domain.attempt import Answer
 from tui.store.outbox import LEASE_MARGIN_MS, Claim
 
 _LATEST_START_S = LEASE_MARGIN_MS / 2000
-"""A request that starts this long after its claim could outlive the lease, and is not made."""
+"""A request that started later than this after its claim could outlive the lease, so it is not sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     concurrency: int = 64
-    """Requests in flight at once."""
+    """Maximum requests in flight."""
     per_destination: int = 16
-    """Of these to one destination, so that one that hangs leaves slots to the others."""
+    """Maximum requests in flight to one destination, so that one that hangs leaves slots for the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much may be claimed."""
+
+    slots: int
+    busy: dict[int, int]
+    """Claims already held, by destination."""
 
 
 @dataclass(slots=True)
 class _Held:
     claim: Claim
     begun: float
-    """When it was claimed, later when its request began, on the clock that nobody sets, in seconds."""
+    """When it was claimed, then when its request began (`time.monotonic`)."""
 
 
 class Slots:
-    """In one event loop. `ended` is called once for each claim added, with how its attempt ended."""
+    """Sends claims within limits, in one event loop. Calls `ended` exactly once for each claim added."""
 
     def __init__(
         self,
@@ -44,17 +53,29 @@ class Slots:
         self._ended = ended
         self._sending: dict[asyncio.Task[Answer], _Held] = {}
         self._waiting: dict[int, deque[_Held]] = {}
-        """By destination: of one that hangs they must not stand before another's."""
+        """One queue per destination, so that one that hangs does not delay the others."""
         self._busy: Counter[int] = Counter()
         self.held: Counter[int] = Counter()
-        """Claims that have not ended, by destination."""
+        """Number of claims that have not ended, by destination."""
 
     @property
     def in_flight(self) -> int:
         return len(self._sending)
 
+    def room(self, ended: Counter[int]) -> Room:
+        """Return how much may be claimed: the free slots, and some claims ahead.
+
+        `ended` counts the requests that ended since the last turn, by destination. As many are claimed ahead,
+        so that sending continues during the next turn. A destination that hangs ends no requests, so nothing
+        is claimed ahead for it.
+        """
+        cap = self._limits.per_destination
+        busy = {key: held - min(ended[key], cap) for key, held in self.held.items()}
+        ahead = min(ended.total(), self._limits.concurrency)
+        return Room(self._limits.concurrency + ahead - self.held.total(), busy)
+
     def add(self, claims: Iterable[tuple[Claim, float]]) -> None:
-        """Send claims, each with the moment it was made (`time.monotonic`), as slots are free."""
+        """Send claims as slots become free. Each comes with the time of its claim (`time.monotonic`)."""
         for claim, claimed_at in claims:
             destination = claim.destination.id
             self.held[destination] += 1
@@ -62,14 +83,14 @@ class Slots:
         self._fill()
 
     def give_back_late(self) -> None:
-        """Nothing is sent of what has waited too long behind the requests before it."""
+        """Give back, unsent, the claims that have waited too long for a slot."""
         latest = time.monotonic() - _LATEST_START_S
         for waiting in list(self._waiting.values()):
             while waiting and waiting[0].begun < latest:
                 self._give_back(waiting.popleft())
 
     def cut_off(self) -> None:
-        """End everything now: what has not ended by itself is told as interrupted."""
+        """End everything now. Requests in flight end as interrupted."""
         for waiting in self._waiting.values():
             while waiting:
                 self._give_back(waiting.popleft())
@@ -101,7 +122,7 @@ class Slots:
         task.add_done_callback(self._end)
 
     def _end(self, task: "asyncio.Task[Answer]") -> None:
-        # A callback, because a task cut off before its first step never runs a line of its own.
+        # A callback, because a task that is cancelled before its first step never runs any of its code.
         held = self._sending.pop(task)
         self._busy[held.claim.destination.id] -= 1
         if self._waiting:

@@ -20,23 +20,23 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Contexts:
-    """An `ssl.SSLContext` for each settings, made anew when a file it was made of has changed.
+    """Caches an `ssl.SSLContext` for each TLS setting, and makes a new one when a file behind it changes.
 
-    Whoever keeps connections keeps them apart by their context: other settings, or another
-    certificate, make another one. In one event loop, which the reading of files does not hold up.
+    The transport shares connections only within a context, so new settings or certificates open new
+    connections. For one event loop. Files are read in an executor, so they do not block the loop.
     """
 
     def __init__(self) -> None:
         self._made: dict[TlsSettings, tuple[_Stamp, asyncio.Future[ssl.SSLContext | Invalid]]] = {}
 
     async def get(self, settings: TlsSettings) -> ssl.SSLContext:
-        """Raises Invalid, as `make` does."""
+        """Return the context for `settings`. Raises Invalid, as `make` does."""
         stamp = _stamp(settings)
         known = self._made.get(settings)
         if known is None or known[0] != stamp:
             loop = asyncio.get_running_loop()
             known = self._made[settings] = stamp, loop.run_in_executor(None, _made, settings)
-        # Others wait for it as well: whoever's deadline passes first does not take it along.
+        # Shielded, because several requests may await it, and one that times out must not cancel it.
         context = await asyncio.shield(known[1])
         if isinstance(context, Invalid):
             if self._made.get(settings) is known:
@@ -46,23 +46,23 @@ class Contexts:
 
 
 class PasswordUnknown(Invalid):
-    """The password of a key cannot be had, here and now."""
+    """The password of a key is not available in this process's environment."""
 
 
 def make(settings: TlsSettings) -> ssl.SSLContext:
-    """Raises Invalid, its field that of the settings at fault, for files that cannot be used."""
+    """Return a context for `settings`. Raises Invalid, with the name of the setting, for an unusable file."""
     context = _trusting(settings)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslobject_class = _Handshake
     if settings.certificate:
-        _show(context, settings)
+        _load_client_certificate(context, settings)
     return context
 
 
 def check(settings: TlsSettings) -> None:
-    """What of the files is wrong, as far as it can be told from here; raises Invalid.
+    """Check the files that `settings` names. Raises Invalid.
 
-    Where deliveries are made, another environment may have the password of the key.
+    A key's password may be missing here: the dispatcher may run in another environment that has it.
     """
     try:
         if settings != DEFAULT_TLS:
@@ -79,7 +79,7 @@ def _made(settings: TlsSettings) -> ssl.SSLContext | Invalid:
 
 
 def _stamp(settings: TlsSettings) -> _Stamp:
-    """Another one when a file is: written, replaced, made readable, gone."""
+    """Return a value that changes when a file is written, replaced, made readable or deleted."""
     files = [settings.certificate, settings.key, settings.ca_file]
     if settings.key_password is not None:
         kind, _, name = settings.key_password.reference.partition(":")
@@ -97,7 +97,7 @@ def _stamp_of(file: str) -> tuple[int, int, int] | None:
     return found.st_ctime_ns, found.st_ino, found.st_size
 
 
-# --- whom to trust --------------------------------------------------------------------------------
+# --- trusted CAs ----------------------------------------------------------------------------------
 
 
 def _trusting(settings: TlsSettings) -> ssl.SSLContext:
@@ -110,7 +110,7 @@ def _trusting(settings: TlsSettings) -> ssl.SSLContext:
         return _trusting_as_this_machine()
     path = _pem(settings.ca_file, _CERTIFICATE, "ca_file")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # So that the receiver's own certificate, or one between it and its authority, can be named, too.
+    # Lets `ca_file` contain the receiver's own certificate or an intermediate one instead of the root.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
         context.load_verify_locations(cafile=path)
@@ -126,12 +126,12 @@ def _trusting_as_this_machine() -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file, capath=directory)
     except (ssl.SSLError, OSError) as error:
-        told = f"cannot read the trusted certificates from {file or directory}: {_why(error)}"
-        raise Invalid("ca_file", told) from None
+        message = f"cannot read the trusted certificates from {file or directory}: {_why(error)}"
+        raise Invalid("ca_file", message) from None
 
 
 def _trusted_here() -> tuple[str | None, str | None]:
-    """The file or the directory that SSL_CERT_FILE or SSL_CERT_DIR name, else certifi's roots."""
+    """Return the file or directory with the trusted CAs: SSL_CERT_FILE, SSL_CERT_DIR, or certifi's file."""
     if file := os.environ.get("SSL_CERT_FILE"):
         return file, None
     if directory := os.environ.get("SSL_CERT_DIR"):
@@ -139,10 +139,10 @@ def _trusted_here() -> tuple[str | None, str | None]:
     return certifi.where(), None
 
 
-# --- what to show ---------------------------------------------------------------------------------
+# --- the client certificate -----------------------------------------------------------------------
 
 
-def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
+def _load_client_certificate(context: ssl.SSLContext, settings: TlsSettings) -> None:
     certificate, key = settings.certificate, settings.key_file
     field = "key" if settings.key else "certificate"
     certificate_path = _pem(certificate, _CERTIFICATE, "certificate")
@@ -160,7 +160,7 @@ def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
             raise PasswordUnknown("key_password", f"the password of the key in {key}: {error}") from None
 
     try:
-        # Given in any case: without one, OpenSSL asks on the terminal for the password of a key.
+        # Always pass a callback: without one, OpenSSL prompts for the password on the terminal.
         context.load_cert_chain(certificate_path, key_path, password)
     except (ssl.SSLError, OSError, ValueError) as error:
         if isinstance(error, Invalid):
@@ -171,18 +171,18 @@ def _show(context: ssl.SSLContext, settings: TlsSettings) -> None:
             ) from None
         if asked:
             raise Invalid("key_password", f"the password does not decrypt the key in {key}") from None
-        raise Invalid("certificate", f"{certificate} and its key are damaged: {_why(error)}") from None
+        raise Invalid("certificate", f"{certificate} or its key is damaged: {_why(error)}") from None
 
 
 def _pem(file: str, holds: bytes, field: str, *, private: bool = False) -> Path:
-    """The path of a PEM file that holds such a thing; raises Invalid (`field`)."""
+    """Return the path of a PEM file that contains `holds`. Raises Invalid (`field`)."""
     try:
         path = private_file(file) if private else regular_file(file)
         content = path.read_bytes()
     except SecretUnavailable as error:
         raise Invalid(field, str(error)) from None
     except OSError as error:
-        raise Invalid(field, f"the file {file} cannot be read: {error.strerror}") from None
+        raise Invalid(field, f"cannot read the file {file}: {error.strerror}") from None
     if holds in content:
         return path
     kind = "private key" if holds is _KEY else "certificate"
@@ -197,19 +197,19 @@ def _why(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- failed verification --------------------------------------------------------------------------
 
 
 class _Handshake(ssl.SSLObject):
-    """Keeps the certificate that was not accepted: what is wrong with it cannot be said without it."""
+    """Raises BadCertificate with the certificate that failed verification, for the description."""
 
     def do_handshake(self) -> None:
         try:
             super().do_handshake()
             return
         except ssl.SSLCertVerificationError as error:
-            refused = error
-        # Private until Python 3.13; where it is missing, less can be said.
+            failure = error
+        # A private attribute before Python 3.13. Without it, the error has fewer details.
         handshake: Any = getattr(self, "_sslobj", None)
         chain = handshake.get_unverified_chain() if hasattr(handshake, "get_unverified_chain") else None
-        raise BadCertificate(refused, chain[0].get_info() if chain else {})
+        raise BadCertificate(failure, chain[0].get_info() if chain else {})

@@ -17,8 +17,8 @@ from tui.delivery.dialling import Dialler, Origin
 from tui.domain.proxy import Proxy
 from tui.domain.text import storable
 
-# Shorter than the five seconds after which Node and others close an idle connection, so that a
-# request is not written into one that is just being closed.
+# Node and others close an idle connection after five seconds. Stop earlier, so that no request is written
+# into a connection that is being closed.
 _KEEP_ALIVE_S = 4.0
 
 
@@ -48,7 +48,7 @@ class Transport(httpx.AsyncBaseTransport):
         try:
             answer = await connection.ask(_encode(request, connection.forwarder))
         except BaseException:
-            # What the receiver has not taken by now is not to reach it after the attempt has ended.
+            # Discard unsent bytes: they must not reach the receiver after the attempt has ended.
             connection.abort()
             raise
         return httpx.Response(
@@ -62,7 +62,7 @@ class Transport(httpx.AsyncBaseTransport):
         idle = self._idle.get(origin)
         oldest = asyncio.get_running_loop().time() - _KEEP_ALIVE_S
         while idle:
-            connection = idle.pop()  # the one used last: the others may grow old and be closed
+            connection = idle.pop()  # the most recently used one, so that the others grow old and are closed
             if connection.is_open and connection.idle_since > oldest:
                 return connection
             connection.abort()
@@ -131,12 +131,12 @@ class _Body(httpx.AsyncByteStream):
         if self._answer.complete and self._connection.release():
             self._transport.give_back(self._connection, self._origin)
         else:
-            # An unread rest is not drained.
+            # Closed instead of drained: the rest may be endless.
             self._connection.abort()
 
 
 def decode_header(raw: bytes) -> str:
-    """Header text is ASCII by the book; UTF-8 and Latin-1 are met and read as well."""
+    """Decode header text. The standard allows only ASCII, but receivers also send UTF-8 and Latin-1."""
     if raw.isascii() and 0 not in raw:
         return raw.decode()
     try:

@@ -9,7 +9,7 @@ from tui.domain.proxy import Proxy
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 _HEAD_LIMIT = 16 * 1024
-_TOLD = 100
+_REASON_LIMIT = 100
 
 
 async def open_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -> None:
@@ -29,24 +29,20 @@ async def open_tunnel(sock: socket.socket, proxy: Proxy, host: str, port: int) -
     except OSError as error:
         raise ProxyFailed(f"the proxy {proxy} closed the connection") from error
     if not head:
-        raise ProxyFailed(f"the proxy {proxy} closed the connection without an answer")
+        raise ProxyFailed(f"the proxy {proxy} closed the connection without answering")
     status = _STATUS.match(head)
     if status is not None and not status[1].startswith(b"2"):
         raise ProxyFailed(_refusal(proxy, target, int(status[1]), status[2] or b""))
-    # Before the tunnel is used there is nothing in it: what stands behind the head is not the receiver's.
+    # Bytes after the headers cannot come from the receiver: we have sent it nothing yet.
     if status is None or not head.endswith(b"\r\n\r\n"):
-        raise ProxyFailed(f"the proxy {proxy} does not answer as a proxy does")
+        raise ProxyFailed(f"the proxy {proxy} did not answer like an HTTP proxy")
 
 
 def _refusal(proxy: Proxy, target: str, status: int, reason: bytes) -> str:
-    answered = f"{status} {reason.decode('latin-1')[:_TOLD]}".rstrip()
-    if status in (401, 407):  # 401 is wrong, and what tinyproxy says to a wrong password
-        wants = (
-            "does not accept the user or the password"
-            if proxy.authorization
-            else "wants a user and a password"
-        )
-        return f"the proxy {proxy} {wants}: {answered}"
+    answered = f"{status} {reason.decode('latin-1')[:_REASON_LIMIT]}".rstrip()
+    if status in (401, 407):  # 407 is correct; tinyproxy answers 401 to a wrong password
+        verdict = "rejected the user or password" if proxy.authorization else "requires a user and password"
+        return f"the proxy {proxy} {verdict}: {answered}"
     if status >= 500:
         return f"the proxy {proxy} could not connect to {target}: {answered}"
-    return f"the proxy {proxy} refuses to connect to {target}: {answered}"
+    return f"the proxy {proxy} refused to connect to {target}: {answered}"

@@ -1,7 +1,7 @@
-"""Whether a request is signed by Standard Webhooks 1.0 with a secret, and if not, what went wrong.
+"""Verifies signatures by Standard Webhooks 1.0, and finds the mistake behind a wrong one.
 
-A signature that does not match says nothing of itself. So the mistakes that people make are made on
-purpose here: where one of them brings the signature that came, that is the one.
+A wrong signature does not say why it is wrong. So this module makes the common mistakes itself: the one that
+yields the received signature is the cause.
 """
 
 import base64
@@ -21,7 +21,7 @@ from tui.domain.alert import decode_json
 from tui.domain.secret import signing_key
 
 TOLERANCE_S = 300
-"""How far the sender's clock may be off."""
+"""Maximum difference between the sender's clock and ours, in seconds (Standard Webhooks)."""
 _HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _REMEMBERED = 1000
 _LONGEST_REWRITTEN = 256 * 1024
@@ -29,7 +29,7 @@ _LONGEST_REWRITTEN = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a signature speaks of."""
+    """The content that a signature covers."""
 
     webhook_id: str
     timestamp: int
@@ -38,16 +38,17 @@ class Signed:
 
 @dataclass(slots=True)
 class Verifier:
-    """Tells of one request after the other; it remembers the last that were signed."""
+    """Verifies requests. It remembers recent valid signatures, to recognize one sent with other content."""
 
     secret: str
     _seen: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
-    """Signatures that were right, and of which webhook-id and time."""
+    """The webhook-id and timestamp of each valid signature."""
 
     def verdict(self, header: Callable[[str], str], body: bytes, now: int) -> str:
-        """One line, beginning with `signed`, `badly signed` or `not signed`; `now` in unix seconds.
+        """Return one line that starts with `signed`, `badly signed` or `not signed`.
 
-        `header` gives the value of a header, "" if there is none. Raises Invalid for a secret that is none.
+        `header` returns the value of a header, "" for none. `now` is in Unix seconds. Raises Invalid if
+        `secret` is not a valid signing secret.
         """
         webhook_id, timestamp, signatures = (header(name).strip() for name in _HEADERS)
         missing = [name for name in _HEADERS if not header(name).strip()]
@@ -62,7 +63,7 @@ class Verifier:
             return f"badly signed: {self._why(signed, given)}{f'; and {late}' if late else ''}"
         self._remember(signed, given)
         if late:
-            return f"badly signed: the signature is right, but {late}"
+            return f"badly signed: the signature is valid, but {late}"
         return "signed" if len(given) == 1 else f"signed, by one of {len(given)} signatures"
 
     def _remember(self, signed: Signed, given: list[str]) -> None:
@@ -92,7 +93,7 @@ def _timestamp_problem(timestamp: str) -> str:
 
 
 def _form_problem(signatures: list[str]) -> str:
-    """What is wrong with all of them, before any secret comes into it."""
+    """Return what is wrong with the format of all signatures; empty if at least one is well formed."""
     versions = [version for version, comma, _ in (each.partition(",") for each in signatures) if comma]
     if not versions:
         return "no signature starts with its version; write v1,<base64>"
@@ -124,7 +125,7 @@ def _lateness(timestamp: int, now: int) -> str:
 
 
 def _what_was_changed(signed: Signed, before_id: str, before_at: int) -> str:
-    """Of a signature that came before, and was right."""
+    """Describe the change, given the webhook-id and timestamp of the same signature when it was valid."""
     if signed.webhook_id != before_id:
         return f"webhook-id was changed: this is the signature of {before_id[:80]}"
     if signed.timestamp != before_at:
@@ -132,15 +133,15 @@ def _what_was_changed(signed: Signed, before_id: str, before_at: int) -> str:
     return "the body was changed: this signature came earlier with another body"
 
 
-# --- what people get wrong
+# --- common mistakes
 
 
 def _mistakes(secret: str, signed: Signed) -> Iterator[tuple[str, str]]:
-    """What was done wrong, and the signature which that brings."""
+    """Yield each mistake and the signature that it yields."""
     webhook_id, timestamp, body = signed.webhook_id, signed.timestamp, signed.body
     for words, other in _other_bodies(body):
-        told = f"the body was changed in transit: the signature matches it {words}"
-        yield told, signature(secret, webhook_id, timestamp, other)
+        mistake = f"the body was changed in transit: the signature matches it {words}"
+        yield mistake, signature(secret, webhook_id, timestamp, other)
     content = f"{webhook_id}.{timestamp}.".encode() + body
     for words, key in _other_keys(secret):
         yield f"the key is {words}; use the base64 after whsec_, decoded", _hmac(key, content)
@@ -150,7 +151,7 @@ def _mistakes(secret: str, signed: Signed) -> Iterator[tuple[str, str]]:
         ("time and body, without the webhook-id", f"{timestamp}.".encode() + body),
         ("webhook-id and body, without the time", f"{webhook_id}.".encode() + body),
     ):
-        yield f"what is signed is {words}; sign id.timestamp.body", _hmac(right_key, other)
+        yield f"the sender signed {words}; sign id.timestamp.body", _hmac(right_key, other)
 
 
 def _other_keys(secret: str) -> Iterator[tuple[str, bytes]]:
@@ -163,14 +164,14 @@ def _hmac(key: bytes, content: bytes) -> str:
 
 
 def _other_bodies(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """The same body as programs write it that read JSON and write it again."""
+    """Yield the body as programs change it that parse JSON and write it again."""
     if body != body.strip():
         yield "without the spaces or line ends around it", body.strip()
     for end in (b"\n", b"\r\n"):
         yield "with a line end after it", body + end
     if len(body) > _LONGEST_REWRITTEN:
         return
-    with contextlib.suppress(ValueError, RecursionError):  # no JSON, or too deep to be written again
+    with contextlib.suppress(ValueError, RecursionError):  # not JSON, or nested too deeply
         read = decode_json(body.decode())
         for (spaces, spacing), (order, by_key), (escapes, in_ascii) in product(
             _SPACINGS.items(),

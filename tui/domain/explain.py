@@ -60,103 +60,90 @@ _BY_CLASS = {
     4: "The receiver rejected the request. Its answer may say why.",
     5: "The receiver failed internally. Check its log.",
 }
-_NEW_CERTIFICATE = "Check whether the receiver has a new certificate or another server answers."
-_BY_ERROR: tuple[tuple[tuple[str, ...], str], ...] = (
-    # The first entry with a phrase found in the recorded error. Each entry lists the phrases of the current
-    # errors and of earlier versions: databases keep the errors recorded by those.
-    (("metadata service",), ""),
+_BY_ERROR: tuple[tuple[str, str], ...] = (
+    # The first entry whose phrase, in lower case, occurs in the recorded error. A test holds that Tocsin can
+    # report each phrase.
+    ("metadata service", ""),
     (
-        ("a private network name", "a name of a private network"),
+        "a private network name",
         "Through a proxy, only the name can be checked. To connect directly, list the host in NO_PROXY.",
     ),
     (
-        ("blocked by the network policy", "which the network policy"),
+        "blocked by the network policy",
         "To allow it, add its network to `allow` under [network].",
     ),
     (
-        ("never sends to", "never sent to"),
+        "never sends to",
         "To allow it anyway, add exactly this address to `allow` under [network].",
     ),
     (
-        ("the proxy cannot be reached", "cannot reach the proxy", "cannot connect to the proxy"),
+        "cannot reach the proxy",
         "Check that the proxy is running and that HTTPS_PROXY or HTTP_PROXY is right, where Tocsin runs.",
     ),
     (
-        ("requires a user and", "requires credentials", "wants a user and a password"),
+        "requires a user and password",
         "Set them in the proxy URL, like http://user:password@proxy:3128.",
     ),
     (
-        ("rejected the user", "rejected our credentials", "rejected the credentials", "not accept the user"),
+        "rejected the user or password",
         "Check the user and password in the proxy URL, where Tocsin runs.",
     ),
     (
-        ("refused to connect to", "refuses to connect to"),
+        "refused to connect to",
         "Ask the proxy's administrator to allow it. To connect directly, list the host in NO_PROXY.",
     ),
-    (("could not connect to",), "Check that the receiver is running and that the proxy can reach it."),
+    ("could not connect to", "Check that the receiver is running and that the proxy can reach it."),
+    ("did not answer like an http proxy", "Check that HTTPS_PROXY names an HTTP proxy."),
     (
-        ("does not answer as a proxy", "not answer like a proxy", "is not an http proxy"),
-        "Check that HTTPS_PROXY names an HTTP proxy.",
-    ),
-    (
-        ("nothing is listening on", "connection refused"),
+        "nothing is listening on",
         "Check that the receiver is running and that the port is right.",
     ),
     (
-        ("does not resolve", "cannot resolve", "could not resolve", "cannot be resolved"),
+        "does not resolve",
         "Check the spelling of the name and the DNS of this machine.",
     ),
-    (("no connection to",), "Check the address, and that no firewall blocks this machine."),
+    ("no connection to", "Check the address, and that no firewall blocks this machine."),
     (
-        ("no answer within",),
+        "no answer within",
         "The receiver got the request and may have processed it. If it is only slow, raise the timeout.",
     ),
     (
-        ("did not end within", "not complete within"),
+        "did not end within",
         "A receiver should acknowledge first and process the alert afterwards. Change that, or raise the "
         "timeout.",
     ),
+    ("not in the ca file", "Check whether the receiver has a new certificate or another server answers."),
+    ("is self-signed", "If the certificate is yours, set it as the destination's CA file."),
     (
-        ("this machine does not trust",),
+        "this machine does not trust",
         "If you run this certificate authority, set its certificate as the destination's CA file.",
     ),
-    (("not in the ca file", "nobody in the ca file", "no ca in the ca file"), _NEW_CERTIFICATE),
+    (", not for ", "Use the receiver's own name in the URL."),
+    ("expired on", "The receiver's operator must renew it."),
+    ("is not valid before", "Check the clock of this machine."),
     (
-        ("is self-signed",),
-        "If the certificate is yours, set it as the destination's CA file.",
-    ),
-    ((", not for ",), "Use the receiver's own name in the URL."),
-    (("expired on",), "The receiver's operator must renew it."),
-    (("is valid only from", "is not valid until", "is not valid before"), "Check the clock of this machine."),
-    (
-        ("speaks no tls", "does not speak tls", "does not use tls"),
+        "does not speak tls",
         "Use http:// instead of https://, or the port where the receiver speaks TLS.",
     ),
     (
-        ("before tls was agreed on", "during the tls handshake", "before the tls handshake"),
+        "during the tls handshake",
         "Check that this port speaks TLS. If it does not, use http:// instead of https://.",
     ),
+    ("requires a client certificate", "Set one under TLS in the form, or with `--client-cert`."),
+    ("rejected the client certificate", "Ask the receiver's operator which certificates it accepts."),
     (
-        ("requires a client certificate", "wants a client certificate"),
-        "Set one under TLS in the form, or with `--client-cert`.",
-    ),
-    (
-        ("rejected the client certificate", "not accept the client certificate"),
-        "Ask the receiver's operator which certificates it accepts.",
-    ),
-    (
-        ("refused the tls handshake", "rejected the tls handshake"),
+        "rejected the tls handshake",
         "The receiver may require a client certificate, or a different one. Or it supports only ciphers that "
         "are no longer safe.",
     ),
     (
-        ("only tls older than 1.2", "only tls versions older than 1.2", "only tls versions below 1.2"),
+        "only tls versions older than 1.2",
         "Those versions are not safe. Ask the receiver's operator to update it.",
     ),
-    (("unrecognized name",), "The receiver has no certificate for this host. Check the host in the URL."),
-    (("environment variable",), "Set it where Tocsin runs, including for `tocsin dispatch`."),
+    ("unrecognized name", "The receiver has no certificate for this host. Check the host in the URL."),
+    ("environment variable", "Set it where Tocsin runs, including for `tocsin dispatch`."),
 )
-_NO_ANSWER = ("closed the connection without answering", "closed the connection without an answer")
+_NO_ANSWER = "closed the connection without answering"
 _TLS_EXPECTED = ("plain http", "http request to an https", "requires tls", "ssl-enabled")
 _CERTIFICATE_EXPECTED = ("required ssl certificate", "ssl certificate error")
 _LOGIN = ("login", "signin", "sign_in", "sign-in", "auth", "sso")
@@ -187,7 +174,7 @@ def advise(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Heade
         if attempt.url.lower().startswith("http://"):
             return "The receiver may crash on this request, or expect https://."
         return "The receiver may crash on this request, or require a client certificate, or a different one."
-    return next((advice for phrases, advice in _BY_ERROR if any(each in error for each in phrases)), "")
+    return next((advice for phrase, advice in _BY_ERROR if phrase in error), "")
 
 
 def _doubt(headers: Headers) -> str:

@@ -72,7 +72,7 @@ async def test_a_token_is_replaced_and_a_bad_file_is_named(
         await user.go_to("certificate")
         await user.paste("/nowhere/client.pem")
         await user.press("ctrl+s")
-        await user.sees("/nowhere/client.pem cannot be read: No such file")
+        await user.sees("cannot read the file /nowhere/client.pem: No such file")
         await user.is_at("certificate")
         await user.press("end", "ctrl+u", "ctrl+s")
         await user.is_at("send-test")

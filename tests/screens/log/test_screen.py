@@ -48,12 +48,12 @@ async def test_it_follows_the_file(viewer: Opens, log: Path) -> None:
 
 
 async def test_f_goes_round_the_levels(viewer: Opens, log: Path) -> None:
-    write(log, line("INFO", "attempt"), line("WARNING", "late answer"), line("ERROR", "failed for good"))
+    write(log, line("INFO", "attempt"), line("WARNING", "late answer"), line("ERROR", "permanently failed"))
     async with viewer() as user:
         await user.press("3")
         await user.sees("attempt", "late answer")
         await user.press("f")
-        await user.sees("warnings and errors", "late answer", "failed for good")
+        await user.sees("warnings and errors", "late answer", "permanently failed")
         await user.misses("attempt")
         await user.press("f")
         await user.sees("errors only")
@@ -106,9 +106,9 @@ async def test_enter_opens_the_alert_that_a_line_is_about(viewer: Opens, bench: 
     bench.submit(alert_id="a-1", title="Root login")
     write(
         log,
-        line("ERROR", 'delivery failed for good alert=a-1 destination="soc" attempts=11 last="503"'),
-        line("ERROR", 'delivery failed for good alert=gone destination="soc" attempts=11 last="503"'),
-        line("WARNING", "cannot record or claim, trying again: the disk is full"),
+        line("ERROR", 'delivery permanently failed alert=a-1 destination="soc" attempts=11 last="503"'),
+        line("ERROR", 'delivery permanently failed alert=gone destination="soc" attempts=11 last="503"'),
+        line("WARNING", "cannot record or claim, retrying: the disk is full"),
     )
     async with viewer() as user:
         await user.press("3")
@@ -127,14 +127,14 @@ async def test_enter_opens_the_alert_that_a_line_is_about(viewer: Opens, bench: 
 
 
 async def test_a_narrow_screen_shows_where_an_attempt_went_and_how_it_ended(viewer: Opens, log: Path) -> None:
-    ids = f"alert={'0' * 36} destination={json.dumps('the soc')}"
+    ids = f"alert={'0' * 36} destination={json.dumps('a soc')}"
     write(log, line("INFO", f'attempt {ids} round=1 number=2 outcome=timeout error="no alert=1"'))
-    write(log, line("ERROR", f"delivery failed for good {ids} attempts=11"))
+    write(log, line("ERROR", f"delivery permanently failed {ids} attempts=11"))
     write(log, line("WARNING", "of no alert=1"))
     async with viewer(NARROW) as user:
         await user.press("3")
-        await user.sees('dispatcher: attempt destination="the soc" outcome=timeout')
-        await user.sees('dispatcher: delivery failed for good destination="the soc"')
+        await user.sees('dispatcher: attempt destination="a soc" outcome=timeout')
+        await user.sees('dispatcher: delivery permanently failed destination="a soc"')
         await user.sees("of no alert=1")
         await user.press("g")  # below it stands as it was written
         await user.sees(f"dispatcher: attempt alert={'0' * 36}")

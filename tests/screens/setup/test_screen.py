@@ -325,7 +325,7 @@ async def test_what_is_wrong_with_tls_says_of_which_row(viewer: Opens) -> None:
         await user.press("end", "ctrl+u")
         await user.paste("/nowhere/client.pem")
         await user.press("tab")
-        await user.sees("Client cert: the file /nowhere/client.pem cannot be read")
+        await user.sees("Client cert: cannot read the file /nowhere/client.pem")
 
 
 async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Bench) -> None:
