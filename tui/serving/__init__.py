@@ -1,4 +1,4 @@
-"""HTTP servers of ours: the endpoint that takes alerts, and the built-in receiver."""
+"""Tocsin's HTTP servers: the endpoint for alerts and the built-in receiver."""
 
 from tui.serving.connection import Limits
 from tui.serving.refusals import Refusals

@@ -1,7 +1,7 @@
-"""A connection to a server of ours: what it may send, how long it may take, and when it gives way.
+"""A connection to one of Tocsin's servers, with limits for size and time.
 
-uvicorn itself has no limit to headers, waits for them and for bodies as long as the client likes, and
-once it has as many connections as it may, slow ones shut everybody else out.
+uvicorn does not limit headers, and waits for headers and bodies without a timeout. At its connection limit,
+slow clients lock out all others.
 """
 
 import asyncio
@@ -19,20 +19,20 @@ from tui.serving.refusals import Refusals
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client may cost."""
+    """Limits for a client."""
 
     connections: int = 500
-    """Well below the 1,024 files a process may have open on most systems: a dispatcher needs some, too."""
+    """Well below the usual limit of 1,024 open files, because a dispatcher in the process needs files too."""
     header_bytes: int = 32 * 1024
-    """All the headers of a request with its first line; also what may stand around the parts of a body."""
+    """For the request line and all headers; also for the framing around the parts of a body."""
     drain_bytes: int = 1024 * 1024
-    """Read of a body that was answered before its end, so that the answer is seen and not a reset."""
+    """How much to read of a body that was answered early, so that the client gets the answer, not a reset."""
     pipelined: int = 32
-    """Requests on one connection that wait for the answer to one before them."""
+    """Requests on one connection that wait for the answer to an earlier one."""
     header_s: float = 10.0
     body_s: float = 30.0
     idle_s: float = 60.0
-    """Between two requests. Also the time in which a client must start to read an answer."""
+    """Between two requests. A client must also start to read an answer within this time."""
     grace_s: float = 0.25
     """At the connection limit, a client may take this long to send a request before it gives way."""
 
@@ -41,7 +41,7 @@ _TOO_LONG = "the headers are too long"
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's, with limits. `deadline` is looked at by the server, some times a second."""
+    """uvicorn's connection, with limits. The server checks `deadline` several times per second."""
 
     limits: Limits
     refusals: Refusals
@@ -56,34 +56,34 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_head = False
         self._unanswered = 0
-        """Requests whose headers are complete and whose answer is not."""
+        """Requests with complete headers whose answer is not complete."""
         self._last_answer: tuple[int, str] | None = None
-        """The refusal to send, and then close, once the requests before it are answered."""
+        """The refusal to send before closing, once the earlier requests are answered."""
         self._unused_bytes = 0
-        """Since something last came of what was received."""
+        """Bytes received since the parser last produced something from them."""
         self._refusal = (400, "this is not HTTP/1.1")
-        """Why the parser stopped."""
+        """The answer to send when the parser stops."""
 
     @property
     def at_rest(self) -> bool:
-        """Whether no request of it is being answered."""
+        """Whether no request is being answered."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
     def owed(self) -> bool:
-        """Whether a request came in whole and has no answer yet: only these are never cut off."""
+        """Whether a complete request has no answer yet. Only such connections are never cut off."""
         return self._unanswered > self._is_incomplete
 
     @property
     def gives_way(self) -> bool:
-        """Whether a new connection may take its place: it had time to send a request and did not."""
+        """Whether a new connection may take its place: it had time to send a request but did not."""
         if self.owed or self._last_answer or self.transport.is_closing():
             return False
         return self.loop.time() - self.since >= self.limits.grace_s and not self._has_unread
 
     @property
     def _has_unread(self) -> bool:
-        """Whether bytes wait in the socket: then we are the slow side, not the client."""
+        """Whether unread bytes wait in the socket. Then the server is slow, not the client."""
         sock = self.transport.get_extra_info("socket")
         poll = select.poll()
         poll.register(sock.fileno(), select.POLLIN)
@@ -91,15 +91,15 @@ class Connection(HttpToolsProtocol):
 
     @property
     def _is_incomplete(self) -> bool:
-        """Whether the body of the newest request is still to come."""
+        """Whether the body of the newest request is incomplete."""
         return not self.at_rest and self.cycle.more_body
 
     @property
     def _draining(self) -> bool:
-        """Whether what comes is the rest of a body that was answered before its end."""
+        """Whether the client is still sending a body that was answered early."""
         return self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
 
-    # --- what comes in
+    # --- requests
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -120,7 +120,7 @@ class Connection(HttpToolsProtocol):
             return
         if self._draining:
             if self._unused_bytes > self.limits.drain_bytes:
-                self._abort(413, "it keeps sending a body that was already answered")
+                self._abort(413, "the client keeps sending a body that was already answered")
         elif self._unused_bytes > self.limits.header_bytes:
             self._end(431, _TOO_LONG)
 
@@ -137,7 +137,7 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + 4)
-        if self._in_head:  # else a trailer, which must not pass for a header (RFC 9110 section 6.5.1)
+        if self._in_head:  # otherwise a trailer, which is not a header (RFC 9110 section 6.5.1)
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -162,10 +162,10 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002
-        """What uvicorn does when the parser stops."""
+        """Send the refusal. uvicorn calls this when the parser stops."""
         self._end(*self._refusal)
 
-    # --- what goes out
+    # --- answers
 
     def on_response_complete(self) -> None:
         self._unanswered -= 1
@@ -178,14 +178,14 @@ class Connection(HttpToolsProtocol):
         if self.at_rest and not self._draining:
             self._allow(self.limits.idle_s)
 
-    # --- its end
+    # --- closing
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """Handle a deadline that has passed."""
         if self.transport.is_closing() or self.flow.write_paused:
-            self._abort(408, "the answer was not taken")
+            self._abort(408, "the client did not read the answer")
         elif self.owed or self._last_answer is not None:
-            pass  # the answer is ours to give, and takes what it takes
+            pass  # the server owes the answer, however long it takes
         elif not self.at_rest:
             self._end(408, f"the request did not end within {self.limits.body_s:g} s")
         elif self._unused_bytes and not self._draining:
@@ -210,12 +210,12 @@ class Connection(HttpToolsProtocol):
             self._stop(431, _TOO_LONG)
 
     def _stop(self, status: int, words: str) -> None:
-        """Let the parser stop here."""
+        """Stop the parser, which then calls `send_400_response`."""
         self._refusal = (status, words)
         raise ValueError
 
     def _end(self, status: int, words: str) -> None:
-        """Refuse the newest request, in its turn, and close.
+        """Refuse the newest request, after the answers to earlier ones, and close.
 
         The client matches answers to requests by their order, so a refusal waits for the answers before it.
         """
@@ -224,7 +224,7 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         elif self.owed:
             if self._is_incomplete:
-                self.pipeline.popleft()  # its body will not come
+                self.pipeline.popleft()  # its body will not arrive
                 self._unanswered -= 1
             self._last_answer = (status, words)
         elif not self.at_rest and self.cycle.response_started:

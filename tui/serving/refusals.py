@@ -10,7 +10,7 @@ from tui.domain.pacing import Pace
 log = logging.getLogger(__name__)
 
 _RATE, _BURST_MS = 0.1, 200_000
-"""Of each status twenty lines at once, then one every ten seconds."""
+"""Per status: twenty lines at once, then one every ten seconds."""
 _LONGEST = 300
 
 

@@ -1,4 +1,4 @@
-"""A server on a socket that is bound already, in a thread or in the foreground."""
+"""Serves on a bound socket, in a thread or in the foreground."""
 
 import asyncio
 import contextlib
@@ -21,26 +21,26 @@ log = logging.getLogger(__name__)
 _BACKLOG = 4096
 """Connections that the kernel queues while none are accepted. Linux caps it at net.core.somaxconn."""
 _PATIENCE = 4
-"""Grace periods before a new client is refused: every client that may give way has had its own by then."""
+"""Grace periods before a new client is refused. By then, every client that can give way has had its own."""
 _AT_ONCE = 64
 """Connections accepted before other events get their turn."""
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, port 0 for any that is free. Raises OSError, EADDRINUSE for a port in use."""
+    """Return a listening socket. Port 0 chooses a free one. Raises OSError (EADDRINUSE for a port in use)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    # Accepted sockets inherit it. asyncio sets it only where the socket's protocol is named, and without it
-    # the body of an answer waits for the client's delayed ACK of the headers: some 40 ms.
+    # Accepted sockets inherit the option. asyncio sets it only on sockets with an explicit protocol. Without
+    # it, the body of an answer waits about 40 ms for the client's delayed ACK of the headers.
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
 class _Server(uvicorn.Server):
     def __init__(self, app: Starlette, limits: Limits, refusals: Refusals) -> None:
-        # Silent: the terminal shows requests, or belongs to the app. One second to end at the end.
+        # No logs: the terminal shows requests itself, or belongs to the app.
         quiet: dict[str, Any] = {"access_log": False, "log_config": None, "log_level": "critical"}
-        # Nobody need know what serves; and who sent is who connected, whatever a header says.
+        # Do not reveal the server, and do not trust headers for the client's address.
         quiet |= {"server_header": False, "proxy_headers": False}
         made = partial(Connection, limits=limits, refusals=refusals, freed=self._accept_again)
         connection = cast("type[Connection]", made)
@@ -50,7 +50,7 @@ class _Server(uvicorn.Server):
                 http=connection,
                 ws="none",
                 lifespan="off",
-                timeout_keep_alive=0,  # a connection keeps its own time
+                timeout_keep_alive=0,  # `Connection` has its own timeouts
                 timeout_graceful_shutdown=1,
                 **quiet,
             )
@@ -103,10 +103,10 @@ class _Server(uvicorn.Server):
             asyncio.get_running_loop().remove_reader(sock)
 
     def _accept(self, sock: socket.socket) -> None:
-        """Accept what waits in the kernel's queue, as far as there is room.
+        """Accept connections from the kernel's queue up to the limit.
 
-        At the limit, the slowest client that owes us a request gives way. If there is none, new connections
-        stay in the queue. If none ends within some grace periods, they are accepted and answered 503.
+        At the limit, the slowest client that has not sent a complete request gives way. If there is none, new
+        connections stay in the queue. If no connection ends within some grace periods, they are answered 503.
         """
         for _ in range(_AT_ONCE):
             slow = None
@@ -140,7 +140,7 @@ class _Server(uvicorn.Server):
         return next((each for each in longest_first if each.gives_way), None)
 
     def _is_overdue(self) -> bool:
-        """Whether there has been no room for so long that new clients are refused and no longer queued."""
+        """Whether the server has been full for so long that new clients are refused instead of queued."""
         waited = asyncio.get_running_loop().time() - self._freed_at
         most = self._limits.connections + _AT_ONCE
         return (
@@ -161,15 +161,15 @@ class _Server(uvicorn.Server):
     def _begun(self, task: asyncio.Task[Any]) -> None:
         self._starting.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            log.debug("a connection ended as it was accepted: %r", task.exception())
+            log.debug("a connection ended while it was accepted: %r", task.exception())
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        yield  # uvicorn would raise the signal again once it has ended, and so kill the process
+        yield  # uvicorn would raise the signal again at the end, which would kill the process
 
 
 class ServerThread:
-    """Answers in a thread of its own, with its own event loop."""
+    """Serves in its own thread, with its own event loop."""
 
     def __init__(
         self,
@@ -186,12 +186,12 @@ class ServerThread:
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:
-        """Returns when requests are answered."""
+        """Start the thread, and return when it accepts connections."""
         self._thread.start()
         self._server.ready.wait()
 
     def stop(self) -> None:
-        """Returns when the thread has ended; a request under way has a second to."""
+        """Stop the thread and wait for its end. A request in progress has one second."""
         self._server.should_exit = True
         self._thread.join()
 
@@ -210,9 +210,9 @@ class ServerThread:
 
 
 def serve(sock: socket.socket, app: Starlette, *, announce: Callable[[], None] = lambda: None) -> None:
-    """Answer requests in the main thread until SIGINT or SIGTERM. A second SIGINT does not wait for requests.
+    """Serve in the main thread until SIGINT or SIGTERM. A second SIGINT does not wait for requests.
 
-    `announce` is called when both signals are handled: whoever reads what it prints may send one at once.
+    `announce` is called when both signals are handled, so that its reader may send one at once.
     """
     server = _Server(app, Limits(), Refusals())
     before = {number: signal.signal(number, server.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
