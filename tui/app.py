@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.theme import ThemeProvider
 
 from tui.domain.text import replace_controls, visible
-from tui.logs import told_of
+from tui.logs import first_line
 from tui.screens.activity.screen import ActivityScreen
 from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts.screen import AlertsScreen
@@ -206,7 +206,7 @@ class TocsinApp(TypedAhead):
         error = sys.exc_info()[1]
         for stack in traceback.trace.stacks:  # the last error first, then its causes
             if error is not None:
-                stack.exc_value = visible(told_of(error))
+                stack.exc_value = visible(first_line(error))
                 error = error.__cause__ or error.__context__
         self._exit_renderables.append(traceback)
         self._close_messages_no_wait()

@@ -18,7 +18,7 @@ from tui import __version__, config
 from tui.commands.shared.console import tell
 from tui.commands.shared.session import Session
 from tui.domain.errors import Invalid, Refused, Unknown
-from tui.logs import told_of
+from tui.logs import first_line
 from tui.store.errors import CannotOpen, StoreUnavailable
 
 _GLOBAL_OPTIONS = ("--db", "--config", "--log", "--network-policy", "--network-allow")
@@ -220,7 +220,7 @@ def _bug(error: Exception) -> str:
     root = Path(__file__).parent
     ours = [frame for frame in extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(root)]
     place = f"{Path(ours[-1].filename).relative_to(root.parent)}:{ours[-1].lineno}" if ours else "Tocsin"
-    return f"internal error (a bug) in {place}: {type(error).__name__}: {told_of(error)}"
+    return f"internal error (a bug) in {place}: {type(error).__name__}: {first_line(error)}"
 
 
 def _check_encoding() -> None:

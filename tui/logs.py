@@ -39,7 +39,7 @@ def redact(text: str) -> str:
     return _URL.sub(lambda match: _mask(match[0]), text)
 
 
-def told_of(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """Return an error's first line with URLs masked. Further lines of database errors quote whole rows."""
     return redact(str(error).partition("\n")[0])
 

@@ -1,4 +1,4 @@
-"""The built-in receiver: takes alerts like any webhook endpoint, and answers as it is told to."""
+"""The built-in receiver, for `tocsin receive` and the demo. It answers each path as configured."""
 
 import asyncio
 import contextlib
@@ -33,14 +33,14 @@ class Behaviour:
     body: str = "success"
     delay_s: float = 0.0
     fail_first: int = 0
-    """So many requests are answered 503 before the first that is not."""
+    """Answer this many requests with 503 first."""
     fail_every: int = 0
-    """Of every so many requests only the last is not answered 503."""
+    """Answer all but every nth request with 503; 0 disables this."""
     retry_after: int | None = None
-    """Seconds, sent as `Retry-After` with every answer that is not 2xx."""
+    """Seconds to send as `Retry-After` with every answer that is not 2xx."""
 
     def answer(self, count: int) -> tuple[int, str]:
-        """Status and body for request number `count`; 1 is the first."""
+        """Return status and body for request number `count`; the first is 1."""
         if count <= self.fail_first or (self.fail_every and count % self.fail_every):
             return 503, "not yet"
         return self.status, self.body
@@ -48,21 +48,21 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request as it came in, and the status it was answered with."""
+    """A request and the status of its answer."""
 
     at: int
     """Milliseconds since 1970, UTC."""
     method: str
     path: str
-    """With the query, as sent."""
+    """Including the query, as sent."""
     headers: tuple[tuple[str, str], ...]
     body: bytes
     status: int
     verdict: str = ""
-    """Of its signature, where that was looked at."""
+    """The result of the signature check; empty without one."""
 
     def header(self, name: str) -> str:
-        """The value of a header in any case, "" if there is none."""
+        """Return the value of a header, whose name may be in any case; "" if it is missing."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), "")
 
 
@@ -71,9 +71,10 @@ def build_app(
     on_request: Callable[[Received], None],
     verifier: "Verifier | None" = None,
 ) -> Starlette:
-    """The receiver; `behaviours` by path, the longest that fits applies and "/" fits all.
+    """Return the receiver as an ASGI app that reports each request to `on_request`.
 
-    With a verifier what is not rightly signed is answered 401, and why.
+    `behaviours` are by path. The longest matching path applies; "/" matches all. With a verifier, a request
+    without a valid signature is answered 401, with the reason.
     """
     by_path = {path.rstrip("/"): behaviour for path, behaviour in behaviours.items()}
     return Starlette(routes=[Route("/{path:path}", _Endpoint(by_path, on_request, verifier))])
@@ -81,7 +82,7 @@ def build_app(
 
 @dataclass(slots=True)
 class _Endpoint:
-    """Takes every method itself: a person has to see the GET that was answered 405."""
+    """Handles every method itself, so that a GET that is answered 405 is also shown."""
 
     behaviours: Mapping[str, Behaviour]
     on_request: Callable[[Received], None]
@@ -113,9 +114,9 @@ class _Endpoint:
 
     def _decide(self, request: Request, body: bytes, verdict: str) -> tuple[Behaviour, int, str]:
         if request.method != "POST":
-            return Behaviour(), 405, "alerts are sent with POST"
+            return Behaviour(), 405, "send alerts with POST"
         if len(body) > BODY_LIMIT:
-            return Behaviour(), 413, f"at most {BODY_LIMIT} bytes are taken"
+            return Behaviour(), 413, f"the body may have at most {BODY_LIMIT} bytes"
         path: str = request.scope["path"].rstrip("/")
         while path and path not in self.behaviours:
             path = path.rpartition("/")[0]
@@ -127,7 +128,7 @@ class _Endpoint:
 
 
 async def _read(request: Request) -> bytes:
-    """The body; one longer than the limit is read no further than just past it."""
+    """Return the body. Reading stops just past the limit."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -137,7 +138,7 @@ async def _read(request: Request) -> bytes:
 
 
 def describe(received: Received) -> list[str]:
-    """What a person sees of a request: lines about it, its webhook-id, then its body. Inert."""
+    """Return the lines that show a request: summary, signature check, webhook-id, body. Inert."""
     when = datetime.fromtimestamp(received.at / 1000)  # in the reader's time zone
     lines = [visible(f"{when:%H:%M:%S}  {received.method} {received.path}  {received.status}")]
     if received.verdict:

@@ -1,4 +1,4 @@
-"""Told to stop by a signal, a command ends what is under way and then itself."""
+"""Lets a command finish its current work after a signal, and then exit."""
 
 import signal
 from queue import Empty, SimpleQueue
@@ -6,11 +6,10 @@ from types import FrameType
 
 
 class Stopping:
-    """Set once, also from a signal handler.
+    """A flag that a signal handler can set.
 
-    Not a `threading.Event`: a signal that comes while that is being waited for finds its lock taken by
-    the very thread it interrupted, and waits for it for ever. `SimpleQueue.put` may be interrupted by
-    itself.
+    Not a `threading.Event`: a handler that interrupts `Event.wait` would wait forever for a lock that its own
+    thread holds. `SimpleQueue.put` is reentrant.
     """
 
     def __init__(self) -> None:
@@ -25,7 +24,7 @@ class Stopping:
         self._waker.put(None)
 
     def wait(self, seconds: float) -> None:
-        """So long, or until it is set. For one thread."""
+        """Wait for `seconds` or until the flag is set. Only one thread may wait."""
         if self._set:
             return
         try:
@@ -35,7 +34,7 @@ class Stopping:
 
 
 def stop_on_signals() -> Stopping:
-    """Set once SIGTERM or SIGINT comes: what is under way comes to its end. A second one stops at once."""
+    """Return a flag that SIGTERM and SIGINT set. A second signal raises KeyboardInterrupt."""
     stopping = Stopping()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
