@@ -9,7 +9,8 @@ from tui.domain.alert import Alert
 from tui.domain.errors import Invalid, Refused
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.store.engine.database import Transaction
-from tui.store.outbox.submit import Receipt, submit
+from tui.store.outbox.stored import Receipt
+from tui.store.outbox.submit import submit
 from tui.store.tables.rows import fetch
 
 

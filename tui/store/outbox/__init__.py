@@ -7,7 +7,8 @@ from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
-from tui.store.outbox.submit import Group, Receipt, Rejected, Sent, submit, submit_groups
+from tui.store.outbox.stored import Receipt, Sent
+from tui.store.outbox.submit import Group, Rejected, submit, submit_groups
 
 __all__ = [
     "LEASE_MARGIN_MS",

@@ -15,50 +15,10 @@ from tui.domain.routing import route
 from tui.store.destinations import all_destinations
 from tui.store.engine.database import Transaction
 from tui.store.errors import StoreLocked
-from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
-from tui.store.outbox.folding import Windows
 from tui.store.outbox.reviving import note_revived, revive
-from tui.store.reading.folds import OWN_FOLDS
-from tui.store.tables.rows import (
-    ALERT_COLUMNS,
-    AMONG,
-    AMONG_NAMES,
-    DESTINATION_COLUMNS,
-    among,
-    execute,
-    fetch,
-    from_alert,
-    insert_many,
-    qualified,
-    to_alert,
-    to_destination,
-)
+from tui.store.outbox.stored import Receipt, Sent, Stored, content, find_stored
+from tui.store.outbox.storing import Routed, store_alerts, store_deliveries
 from tui.store.tables.words import index_words
-
-Sent = tuple[int, str, Destination]
-"""(row id, webhook id, destination) of a delivery."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """The result of storing an alert."""
-
-    alert_id: str
-    deliveries: tuple[Sent, ...]
-    not_routed: str | None
-    folded: tuple[tuple[Destination, str], ...] = ()
-    """(destination, id of the alert it folded into) of each fold."""
-    repeated: bool = False
-    """The alert was already stored, and was not stored again."""
-    revived: tuple[Sent, ...] = ()
-    """The deliveries that this repeat queued: new rounds of failed ones, and those of an alert that was not
-    routed before. A failed delivery that the alert folded into belongs to another alert."""
-
-    @property
-    def went_to(self) -> set[int]:
-        """The ids of its destinations, including those where it folded."""
-        sent, folded = self.deliveries, self.folded
-        return {destination.id for _, _, destination in sent} | {destination.id for destination, _ in folded}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +64,17 @@ def submit_groups(
     disables both. Raises StoreLocked if a prune deletes the same alerts right now.
     """
     destinations = all_destinations(tx.db)
-    stored: dict[str, _Stored] = {}
+    stored: dict[str, Stored] = {}
     while True:
         plan = _Plan(destinations, stored, tx.now, revive_after_ms)
         answers = [plan.take(group) for group in groups]
         with tx.db.atomic() as savepoint:
-            keys = _store_alerts(tx, plan.fresh.values())
+            keys = store_alerts(tx, plan.fresh.values())
             taken = plan.fresh.keys() - keys.keys()
             if not taken:
                 index_words(tx.db, [(keys[one], found_by(plan.fresh[one].alert)) for one in keys])
                 going = [(keys[one], routed) for one, routed in plan.fresh.items()]
-                fresh = _store_deliveries(tx, going, plan.rerouted)
+                fresh = store_deliveries(tx, going, plan.rerouted)
                 known = {one: before.receipt for one, before in stored.items()}
                 if plan.rerouted or plan.failed:
                     known |= _revive(tx, plan, stored, fresh)
@@ -122,40 +82,11 @@ def submit_groups(
                 return [_receipts(answer, known, fresh, seen) for answer in answers]
             savepoint.rollback()
         # Only the insert shows which ids are taken: most are new, and others insert concurrently.
-        found = _stored(tx, taken)
+        found = find_stored(tx, taken)
         if not found:
             # A prune deleted them between the two statements; a retry will store them.
             raise StoreLocked("alerts are being deleted while the same alerts arrive again")
         stored |= found
-
-
-@dataclass(frozen=True, slots=True)
-class _Routed:
-    """An alert to store and its destinations."""
-
-    alert: Alert
-    targets: Sequence[Destination]
-    not_routed: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """An alert that is already stored."""
-
-    key: int
-    alert: Alert
-    receipt: Receipt
-    failed: tuple[tuple[Sent, int | None], ...]
-    """Its failed deliveries, and those it folded into, each with the time of its last revival."""
-
-    def is_same(self, other: Alert, targets: Collection[Destination] | None) -> bool:
-        if targets is not None and {target.id for target in targets} != self.receipt.went_to:
-            return False
-        return _content(other) == _content(self.alert)
-
-
-def _content(alert: Alert) -> Alert:
-    return replace(alert, created_at=0, destinations=None)
 
 
 class _Plan:
@@ -164,12 +95,12 @@ class _Plan:
     def __init__(
         self,
         destinations: Sequence[Destination],
-        stored: Mapping[str, _Stored],
+        stored: Mapping[str, Stored],
         now: int,
         revive_after_ms: int | None,
     ) -> None:
-        self.fresh: dict[str, _Routed] = {}
-        self.rerouted: dict[int, _Routed] = {}
+        self.fresh: dict[str, Routed] = {}
+        self.rerouted: dict[int, Routed] = {}
         """Repeats of alerts that were not routed, with today's destinations, by the alert's key."""
         self.failed: dict[str, dict[int, Sent]] = {}
         """The failed deliveries to revive by alert id and row id."""
@@ -180,7 +111,7 @@ class _Plan:
 
     def take(self, group: Group) -> list[str] | Rejected:
         """Plan a group. Return its alert ids, or its errors."""
-        fresh: dict[str, _Routed] = {}
+        fresh: dict[str, Routed] = {}
         errors: dict[int, Invalid] = {}
         for place, alert in enumerate(group.alerts):
             try:
@@ -195,7 +126,7 @@ class _Plan:
                 self._repeat(alert, self._stored[alert.alert_id])
         return [alert.alert_id for alert in group.alerts]
 
-    def _repeat(self, alert: Alert, before: _Stored) -> None:
+    def _repeat(self, alert: Alert, before: Stored) -> None:
         """Plan what a repeat queues again. Once a user sent or cancelled something, it stays as it is."""
         if self.revive_after_ms is None or before.alert.test:
             return
@@ -204,7 +135,7 @@ class _Plan:
             asked = replace(before.alert, destinations=alert.destinations)
             targets, _ = route(asked, self._destinations)
             if targets:
-                self.rerouted.setdefault(before.key, _Routed(before.alert, targets, None))
+                self.rerouted.setdefault(before.key, Routed(before.alert, targets, None))
             return
         named = None
         if alert.destinations is not None:
@@ -215,7 +146,7 @@ class _Plan:
             ):
                 self.failed.setdefault(alert.alert_id, {})[sent[0]] = sent
 
-    def _take(self, alert: Alert, group: dict[str, _Routed], *, by_id: bool) -> None:
+    def _take(self, alert: Alert, group: dict[str, Routed], *, by_id: bool) -> None:
         targets, not_routed = route(alert, self._destinations)
         before = self._stored.get(alert.alert_id)
         beside = group.get(alert.alert_id) or self.fresh.get(alert.alert_id)
@@ -225,9 +156,9 @@ class _Plan:
             anywhere = alert.destinations is None or routed_now
             same = before.is_same(alert, None if anywhere else targets)
         elif beside is not None:
-            same = _content(beside.alert) == _content(alert) and list(beside.targets) == list(targets)
+            same = content(beside.alert) == content(alert) and list(beside.targets) == list(targets)
         else:
-            group[alert.alert_id] = _Routed(alert, targets, not_routed)
+            group[alert.alert_id] = Routed(alert, targets, not_routed)
             return
         if not (same or by_id):
             raise Conflict(
@@ -236,7 +167,7 @@ class _Plan:
 
 
 def _revive(
-    tx: Transaction, plan: _Plan, stored: Mapping[str, _Stored], fresh: Mapping[str, Receipt]
+    tx: Transaction, plan: _Plan, stored: Mapping[str, Stored], fresh: Mapping[str, Receipt]
 ) -> dict[str, Receipt]:
     """Open the planned rounds. Return the changed receipts of stored alerts by alert id."""
     receipts: dict[str, Receipt] = {}
@@ -248,7 +179,7 @@ def _revive(
         else:
             lost.append(one)
     if lost:  # another transaction routed it first
-        receipts |= {one: before.receipt for one, before in _stored(tx, lost).items()}
+        receipts |= {one: before.receipt for one, before in find_stored(tx, lost).items()}
     if plan.revive_after_ms is not None:
         note_revived(tx, [sent[0] for receipt in receipts.values() for sent in receipt.revived])
         asked = {key for sent in plan.failed.values() for key in sent}
@@ -277,106 +208,3 @@ def _receipts(
         receipts.append(replace(receipt, repeated=True, revived=()) if one in seen else receipt)
         seen.add(one)
     return receipts
-
-
-def _stored(tx: Transaction, ids: Collection[str]) -> dict[str, _Stored]:
-    columns = f"{ALERT_COLUMNS}, not_routed"
-    rows = fetch(tx.db, f"SELECT {columns} FROM alert WHERE alert_id {AMONG_NAMES}", (among(ids),))
-    deliveries: dict[int, list[Sent]] = {row[0]: [] for row in rows}
-    failed: dict[int, list[tuple[Sent, int | None]]] = {row[0]: [] for row in rows}
-    query = (
-        f"SELECT delivery.alert_id, {_DELIVERY}, {qualified('destination', DESTINATION_COLUMNS)}"
-        " FROM delivery JOIN destination ON destination.id = delivery.destination_id"
-        f" WHERE delivery.alert_id {AMONG} ORDER BY delivery.id"
-    )
-    for key, delivery_id, webhook_id, state, revived_at, *destination in fetch(
-        tx.db, query, (among(deliveries),)
-    ):
-        sent = (delivery_id, webhook_id, to_destination(tuple(destination)))
-        deliveries[key].append(sent)
-        if state == State.FAILED:
-            failed[key].append((sent, revived_at))
-    folded: dict[int, list[tuple[Destination, str]]] = {row[0]: [] for row in rows}
-    for key, into, delivery_id, webhook_id, state, revived_at, *destination in fetch(
-        tx.db,
-        f"SELECT fold.alert_id, coalesce(opener.alert_id, ''), {_DELIVERY},"
-        f" {qualified('destination', DESTINATION_COLUMNS)} FROM {OWN_FOLDS}"
-        f" WHERE fold.alert_id {AMONG} ORDER BY fold.id",
-        (among(deliveries),),
-    ):
-        target = to_destination(tuple(destination))
-        folded[key].append((target, into))
-        if state == State.FAILED:
-            failed[key].append(((delivery_id, webhook_id, target), revived_at))
-    return {
-        row[1]: _Stored(
-            row[0],
-            to_alert(row),
-            Receipt(row[1], tuple(deliveries[row[0]]), row[-1], tuple(folded[row[0]]), repeated=True),
-            tuple(failed[row[0]]),
-        )
-        for row in rows
-    }
-
-
-_DELIVERY = "delivery.id, delivery.webhook_id, delivery.state, delivery.revived_at"
-
-
-def _store_alerts(tx: Transaction, routed: Collection[_Routed]) -> dict[str, int]:
-    """Insert alerts and return their keys by alert id. Ids that are already stored are skipped."""
-    columns = [{**from_alert(one.alert), "not_routed": one.not_routed} for one in routed]
-    if not columns:
-        return {}
-    return insert_many(
-        tx.db,
-        "alert",
-        list(columns[0]),
-        [tuple(row.values()) for row in columns],
-        key="alert_id",
-        unless_taken="alert_id",
-    )
-
-
-def _store_deliveries(
-    tx: Transaction, fresh: Sequence[tuple[int, _Routed]], rerouted: Mapping[int, _Routed]
-) -> dict[str, Receipt]:
-    """Insert the deliveries of alerts, given with their keys. Return the receipts by alert id.
-
-    `rerouted` are stored alerts that were not routed; those that another transaction routed meanwhile are
-    left out.
-    """
-    windows = Windows(tx, ((one.alert, one.targets) for _, one in [*fresh, *rerouted.items()]))
-    routed = [*fresh, *_still_not_routed(tx, rerouted)]  # alerts after windows: the order of locks
-    sent: list[tuple[NewDelivery, str, Destination]] = []
-    folded: dict[str, list[tuple[Destination, str]]] = {one.alert.alert_id: [] for _, one in routed}
-    for key, one in routed:
-        alert = one.alert
-        for target in one.targets:
-            into = windows.fold(key, alert, target)
-            if into is not None:
-                folded[alert.alert_id].append((target, into))
-                continue
-            new = NewDelivery(new_webhook_id(tx), key, target.id, alert.severity, alert.test)
-            sent.append((new, alert.alert_id, target))
-            windows.open(alert, target, new.webhook_id)
-    ids = open_deliveries(tx, [new for new, _, _ in sent])
-    windows.store(ids)
-    deliveries: dict[str, list[Sent]] = {one.alert.alert_id: [] for _, one in routed}
-    for new, alert_id, target in sent:
-        deliveries[alert_id].append((ids[new.webhook_id], new.webhook_id, target))
-    return {
-        alert_id: Receipt(alert_id, tuple(deliveries[alert_id]), one.not_routed, tuple(folded[alert_id]))
-        for _, one in routed
-        for alert_id in [one.alert.alert_id]
-    }
-
-
-def _still_not_routed(tx: Transaction, rerouted: Mapping[int, _Routed]) -> list[tuple[int, _Routed]]:
-    """Lock the alerts that are still not routed, and mark them as routed."""
-    if not rerouted:
-        return []
-    select = f"SELECT id, not_routed FROM alert WHERE id {AMONG} ORDER BY id"
-    locked = fetch(tx.db, tx.lock_rows(select), (among(rerouted),))
-    keys = [key for key, reason in locked if reason is not None]
-    execute(tx.db, f"UPDATE alert SET not_routed = NULL WHERE id {AMONG}", (among(keys),))
-    return [(key, rerouted[key]) for key in keys]
