@@ -55,8 +55,8 @@ def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Desti
     """Return the destinations for `alert`, and if there are none, the reason as a message.
 
     An alert that names destinations goes to exactly those, and no filter applies. Otherwise it goes to every
-    destination whose severities, alert types and filter match, including paused ones, whose deliveries wait.
-    Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
+    destination whose severities, alert types and filter match, including paused ones, whose deliveries stay
+    pending. Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
     """
     if alert.destinations is not None:
         named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}

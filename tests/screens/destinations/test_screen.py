@@ -120,7 +120,7 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
     bench.add(url=receive().url)
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
-        await user.hears("soc is paused. Its deliveries wait")
+        await user.hears("soc is paused. Its deliveries stay pending")
         await user.sees("‖ paused", "no pending deliveries; press p to resume")
         bench.submit()
         await user.sees("1 pending delivery; press p to resume")
@@ -138,7 +138,7 @@ async def test_what_was_told_is_what_the_next_key_finds(
     bench.add(url=receive().url)
     async with at_destinations(tocsin, 1) as user:
         await user.press("p")
-        await user.hears("soc is paused. Its deliveries wait")
+        await user.hears("soc is paused. Its deliveries stay pending")
         await user.press("p")
         await user.hears("soc is active again")
         await user.press("t")
@@ -363,7 +363,7 @@ async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) 
         await user.press("2")
         await user.sees("Destinations · 1")
         await user.press("p")
-        await user.hears("soc is paused. Its deliveries wait")
+        await user.hears("soc is paused. Its deliveries stay pending")
         [toast] = user.app.screen.query("Toast")
         assert toast.region.height == 1
 

@@ -217,7 +217,8 @@ class DestinationsScreen(LiveScreen):
         await self.load_once()
         name = visible(destination.name)
         self.notify(
-            f"{name} is paused. Its deliveries wait." if paused else f"{name} is active again.", markup=False
+            f"{name} is paused. Its deliveries stay pending." if paused else f"{name} is active again.",
+            markup=False,
         )
 
     async def action_delete(self) -> None:

@@ -24,7 +24,6 @@ from tui.domain.folding import format_fold, parse_fold
 from tui.domain.headers import Header
 from tui.domain.pacing import parse_rate
 from tui.domain.routing import parse_destination_filter, taken_by
-from tui.domain.secret import mask_url
 from tui.domain.text import visible
 from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, check_scheme
 from tui.screens.setup.authorization_field import AuthorizationField
@@ -33,6 +32,7 @@ from tui.screens.setup.header_rows import HeaderRows
 from tui.screens.setup.secret_field import SecretField
 from tui.screens.setup.tls_field import TlsField
 from tui.screens.setup.toggle import Toggle
+from tui.screens.setup.url_field import UrlField
 from tui.screens.setup.would_match import WouldMatch
 from tui.screens.shared.context import Context
 from tui.screens.shared.filter_field import RoutingField
@@ -50,7 +50,6 @@ class DestinationForm(Vertical):
         super().__init__(id="form")
         self.context = context
         self._original = destination
-        self._revealed = False
         self._left: set[str] = set()
         self._untouched: tuple[Any, ...] = ()
 
@@ -58,7 +57,7 @@ class DestinationForm(Vertical):
         given = self._original
         name, url = (given.name, given.url) if given else ("", "")
         yield Field("name", "Display name", Input(name, id="name", placeholder="SOC on-call"))
-        yield Field("url", "URL", Input(url, id="url", placeholder="https://hooks.example.com/alerts"))
+        yield Field("url", "URL", UrlField(url))
         severities = given.severities if given else ALL_SEVERITIES
         toggles = [Toggle(s, s in severities, id=f"severity-{s}") for s in reversed(Severity)]
         yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
@@ -85,7 +84,7 @@ class DestinationForm(Vertical):
     def on_mount(self) -> None:
         for error in self.query(".error"):
             error.display = False
-        self._mask_url()
+        self._mask()
         self._hint_at_none()
         self._warn()
         self._untouched = self._state()
@@ -94,7 +93,7 @@ class DestinationForm(Vertical):
     def _secret_field(self, given: Destination | None) -> SecretField:
         return SecretField(given and given.secret, given and given.old_secret, self.context.clock())
 
-    # --- what the screen asks
+    # --- for the screen
 
     @property
     def is_changed(self) -> bool:
@@ -133,8 +132,7 @@ class DestinationForm(Vertical):
             field.cursor_position = len(field.value)
 
     def toggle_reveal(self) -> None:
-        self._revealed = not self._revealed
-        self._mask_url()
+        self.query_one(UrlField).toggle_reveal()
 
     def read(self) -> Destination | None:
         """Return what was typed. If a field is invalid, return None, show its error and focus it."""
@@ -221,12 +219,12 @@ class DestinationForm(Vertical):
         written = (self.query_one(part).state() for part in parts)
         return (*typed, self._severities, self._alert_types, *written)
 
-    # --- as one types
+    # --- while typing
 
     def on_descendant_blur(self, event: events.DescendantBlur) -> None:
         field = field_of(event.widget)
         chooses = field == "authorization" and self.query_one(AuthorizationField).has_focus_within
-        if field in self._parsers() and not chooses:  # who has chosen the kind has yet to give the token
+        if field in self._parsers() and not chooses:  # the token is typed after the kind is chosen
             self._left.add(field)
             self._check(field)
         self._mask()
@@ -307,19 +305,6 @@ class DestinationForm(Vertical):
         self.query_one(Collapsible).title = _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
 
     def _mask(self) -> None:
-        self._mask_url()
+        self.query_one(UrlField).mask()
         self.query_one(SecretField).mask()
         self.query_one(AuthorizationField).mask()
-
-    def _mask_url(self) -> None:
-        """Mask a URL that contains a token, unless its field has the focus or the user revealed it."""
-        url = self.query_one("#url", Input)
-        holds_token = bool(url.value) and _masked(url.value) != url.value
-        url.password = holds_token and not url.has_focus and not self._revealed
-
-
-def _masked(url: str) -> str:
-    try:
-        return mask_url(parse_url(url))
-    except Invalid:
-        return url  # not a URL yet: the user must see the mistake

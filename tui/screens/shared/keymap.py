@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from textual.keys import Keys, key_to_character
 
 from tui.domain.errors import Invalid
-from tui.screens.shared.key_table import APP, PLACES, Key
+from tui.screens.shared.bindings import Key
+from tui.screens.shared.key_table import APP, PLACES
 
 _MODIFIERS = ("ctrl", "shift", "alt", "meta", "super", "hyper")
 
