@@ -56,7 +56,9 @@ def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Desti
 
     An alert that names destinations goes to exactly those, and no filter applies. Otherwise it goes to every
     destination whose severities, alert types and filter match, including paused ones, whose deliveries stay
-    pending. Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
+    pending.
+
+    Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
     """
     if alert.destinations is not None:
         named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}
