@@ -19,7 +19,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 
 def make_certificates(directory: Path) -> dict[str, Path]:
-    """Each in a file with its key; `trusted.pem` beside them holds those that are trusted."""
+    """Return a file with certificate and key for each kind. `trusted.pem` holds the trusted ones."""
     openssl = find_openssl()
     make = partial(make_certificate, openssl, directory)
     made = {
@@ -36,7 +36,7 @@ def make_certificates(directory: Path) -> dict[str, Path]:
 
 
 def find_openssl() -> str:
-    """Its path; where it is missing the test is skipped, but in CI it fails."""
+    """Return the path of openssl. If it is missing, skip the test; in CI, fail."""
     openssl = shutil.which("openssl")
     if openssl is None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("openssl is not installed")
@@ -46,7 +46,7 @@ def find_openssl() -> str:
 def make_certificate(
     openssl: str, directory: Path, stem: str, names: str, begins: str = "20200101", ends: str = "20900101"
 ) -> Path:
-    """Signed by itself, for these names and days."""
+    """Make a self-signed certificate for these names and days."""
     path, directory = directory / f"{stem}.pem", directory / stem
     directory.mkdir()
     (directory / "index.txt").touch()
@@ -70,7 +70,7 @@ def make_certificate(
 
 
 def issue_certificate(directory: Path, issuer: str) -> Path:
-    """For 127.0.0.1, signed by an authority of this name; with its key."""
+    """Make a certificate for 127.0.0.1 with its key, signed by a CA of this name."""
     return Authority.make(directory, issuer).issue("issued").both
 
 
@@ -82,7 +82,7 @@ class Issued(NamedTuple):
 
 @dataclass(frozen=True)
 class Authority:
-    """Its certificate is `file`; what it issues lies beside that."""
+    """A CA. `file` is its certificate; the certificates it issues are beside it."""
 
     openssl: str
     file: Path
@@ -95,7 +95,7 @@ class Authority:
         return made
 
     def issue(self, stem: str, password: str = "", names: str = "IP:127.0.0.1") -> Issued:
-        """A certificate for these names, and its key, encrypted if there is a password."""
+        """Issue a certificate for these names. With a password, encrypt its key."""
         certificate, key = self.file.with_name(f"{stem}.crt"), self.file.with_name(f"{stem}.key")
         self._run(
             *("-subj", f"/CN={stem}", "-addext", f"subjectAltName={names}"),

@@ -1,4 +1,4 @@
-"""Real receivers on 127.0.0.1, a sender, and an outbox to deliver from."""
+"""Real receivers on 127.0.0.1, a sender and an outbox."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ Send = Callable[..., Awaitable[Answer]]
 
 @pytest.fixture(scope="session")
 def program() -> Callable[[str], str]:
-    """Finds a program's path; where it is missing the test is skipped, but in CI it fails."""
+    """Return the path of a program. If it is missing, skip the test; in CI, fail."""
 
     def find(name: str) -> str:
         path = shutil.which(name)
@@ -48,14 +48,14 @@ async def sender(clock: Clock) -> AsyncIterator[Sender]:
 
 @pytest.fixture
 def send(sender: Sender) -> Send:
-    """Sends an alert with this context to a destination of these fields, for the first time."""
+    """Send the first attempt of an alert with this context to a destination with these fields."""
 
     return sending(sender)
 
 
 @pytest.fixture
 async def send_by() -> AsyncIterator[Callable[[Dialler], Send]]:
-    """The same with a dialler of the test's own."""
+    """Like `send`, with a given dialler."""
     async with AsyncExitStack() as senders:
 
         def by(dialler: Dialler) -> Send:
@@ -85,7 +85,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def certificate(program: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1 that no authority has signed, and its key, in one file."""
+    """A self-signed certificate for 127.0.0.1 and its key, in one file."""
     key, path = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "certificate.pem"))
     new = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test"
     out = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path)]
@@ -96,7 +96,7 @@ def certificate(program: Callable[[str], str], tmp_path_factory: pytest.TempPath
 
 @pytest.fixture
 def tls(certificate: Path) -> ssl.SSLContext:
-    """What a receiver needs to present that certificate."""
+    """The TLS context of a receiver that presents that certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context

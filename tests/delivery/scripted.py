@@ -1,4 +1,4 @@
-"""Receivers that do on a real socket exactly what a test scripts."""
+"""Receivers on real sockets that follow a script byte by byte."""
 
 import asyncio
 import socket
@@ -18,7 +18,7 @@ class Peer:
     writer: asyncio.StreamWriter
 
     async def request(self) -> bytes:
-        """The next request in full, head and body."""
+        """Return the next complete request."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         fields = (line.partition(b":") for line in head.lower().split(b"\r\n"))
         length = next(int(value) for name, _, value in fields if name == b"content-length")
@@ -42,7 +42,7 @@ Script = Callable[[Peer], Awaitable[None]]
 
 @dataclass
 class Receiver:
-    """A TCP server that plays its script on every connection, and closes it at the script's end."""
+    """A TCP server that runs its script on every connection and then closes it."""
 
     script: Script
     scheme: str = "http"
@@ -72,7 +72,7 @@ Receive = Callable[..., Awaitable[Receiver]]
 
 @asynccontextmanager
 async def open_receivers() -> AsyncIterator[Receive]:
-    """Starts receivers that play a script, or give one answer; raises at the end what failed in them."""
+    """Start receivers that run a script or give one answer. Raise their errors at the end."""
     running: list[tuple[asyncio.Server, Receiver]] = []
 
     async def start(
@@ -96,13 +96,13 @@ async def open_receivers() -> AsyncIterator[Receive]:
 
 
 def response(body: bytes = b"", *headers: str, status: str = "200 OK") -> bytes:
-    """An answer as it goes over the wire."""
+    """Return the bytes of an answer."""
     head = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", "")
     return "\r\n".join(head).encode() + body
 
 
 def answering(*answers: bytes) -> Script:
-    """Answers the requests of a connection in turn, then closes it."""
+    """Answer the requests of a connection in turn, then close it."""
 
     async def script(peer: Peer) -> None:
         for raw in answers:
@@ -113,7 +113,7 @@ def answering(*answers: bytes) -> Script:
 
 
 def pouring(start: bytes, rest: bytes) -> Script:
-    """Says `start`, and `rest` over and over for as long as anybody reads."""
+    """Send `start`, then repeat `rest` while the client reads."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -125,13 +125,13 @@ def pouring(start: bytes, rest: bytes) -> Script:
 
 
 async def keep_answering(peer: Peer) -> None:
-    """Acknowledges whatever comes, on connections that stay open."""
+    """Acknowledge every request and keep the connection open."""
     while True:
         await peer.request()
         await peer.send(response(b"success"))
 
 
 async def hang(peer: Peer) -> None:
-    """Takes the request and never says a word."""
+    """Read the request and never answer."""
     await peer.request()
     await peer.reader.read()

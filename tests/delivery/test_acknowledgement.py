@@ -1,4 +1,4 @@
-"""What a request records at the edges of the acknowledgement: 2xx and nothing else."""
+"""The edges of the acknowledgement: 2xx and nothing else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which address a connection is made to: vetted, dialled, and no other."""
+"""A connection goes only to an address that the network policy allows."""
 
 import asyncio
 import gc
@@ -41,7 +41,7 @@ LINK_LOCAL = "169.254.169.254, a link-local address (cloud metadata); Tocsin nev
 
 
 class Names:
-    """A resolver: the answers it gives, the last one for ever, and what it was asked."""
+    """A resolver that gives these answers in turn, repeats the last one, and records the questions."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -58,18 +58,18 @@ def url_of(port: int, host: str = "hooks.example.com", scheme: str = "http") -> 
     return f"{scheme}://{host}:{port}/alerts"
 
 
-class TestANameIsVetted:
-    async def test_and_nothing_is_sent_where_it_must_not_be(self, send_by: By) -> None:
+class TestAName:
+    async def test_with_a_blocked_address_gets_no_request(self, send_by: By) -> None:
         reply = await send_by(Dialler(resolve=Names([METADATA])))(url_of(80))
 
         assert reply.outcome is Outcome.BLOCKED
         assert reply.error == f"nothing was sent: hooks.example.com is {LINK_LOCAL}"
         assert reply.remote_address is None
 
-    async def test_at_every_connection_and_dialled_where_it_was_vetted(
+    async def test_is_checked_at_every_connection_which_goes_to_the_checked_address(
         self, receive: Receive, send_by: By
     ) -> None:
-        """A name that says one thing when it is checked and another when it is used: each is one lookup."""
+        """The name resolves to another address each time, as in DNS rebinding."""
         good = await receive(CLOSING)
         bad = await receive(keep_answering, host=THERE, port=good.port)
         names = Names([HERE], [THERE])
@@ -86,7 +86,7 @@ class TestANameIsVetted:
         assert len(names.asked) == 2
         assert bad.connections == []
 
-    async def test_and_rebound_to_metadata_it_is_not_dialled(self, receive: Receive, send_by: By) -> None:
+    async def test_rebound_to_a_metadata_address_is_blocked(self, receive: Receive, send_by: By) -> None:
         receiver = await receive(CLOSING)
         names = Names([HERE], [METADATA])
         send = send_by(Dialler(resolve=names))
@@ -97,7 +97,7 @@ class TestANameIsVetted:
         assert replies[1].error == f"nothing was sent: hooks.example.com is {LINK_LOCAL}"
 
     @pytest.mark.parametrize("answer", [[THERE, HERE], [HERE, THERE], [METADATA, THERE, HERE]])
-    async def test_and_of_several_addresses_only_those_allowed_are_dialled(
+    async def test_with_several_addresses_is_dialled_only_at_the_allowed_ones(
         self, receive: Receive, send_by: By, answer: list[str]
     ) -> None:
         good = await receive(keep_answering)
@@ -108,7 +108,7 @@ class TestANameIsVetted:
         assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"{HERE}:{good.port}")
         assert bad.connections == []
 
-    async def test_and_one_that_is_refused_is_not_dialled_when_the_allowed_one_is_down(
+    async def test_is_not_dialled_at_a_blocked_address_when_the_allowed_one_is_down(
         self, receive: Receive, send_by: By, free_port: int
     ) -> None:
         bad = await receive(keep_answering, host=THERE, port=free_port)
@@ -121,12 +121,12 @@ class TestANameIsVetted:
         )
         assert bad.connections == []
 
-    async def test_and_all_refused_is_told_by_the_first(self, send_by: By) -> None:
+    async def test_with_only_blocked_addresses_names_the_first(self, send_by: By) -> None:
         reply = await send_by(Dialler(resolve=Names([METADATA, "0.0.0.0"])))(url_of(80))
 
         assert reply.error == f"nothing was sent: hooks.example.com is {LINK_LOCAL}"
 
-    async def test_and_keeps_its_name_for_tls_and_in_the_request(
+    async def test_is_used_for_tls_and_in_the_host_header(
         self, receive: Receive, send_by: By, tmp_path: Path
     ) -> None:
         authority = Authority.make(tmp_path, "Our Own CA")
@@ -151,9 +151,7 @@ class TestANameIsVetted:
 
 class TestAnAddress:
     @pytest.mark.parametrize("spelling", ["127.0.0.1", "2130706433", "0x7f.1", "017700000001", "127.1"])
-    async def test_is_judged_and_dialled_however_it_is_spelled(
-        self, receive: Receive, send_by: By, spelling: str
-    ) -> None:
+    async def test_is_dialled_in_any_spelling(self, receive: Receive, send_by: By, spelling: str) -> None:
         receiver, names = await receive(keep_answering), Names([METADATA])
 
         local = await send_by(Dialler(resolve=names))(url_of(receiver.port, spelling))
@@ -170,12 +168,12 @@ class TestAnAddress:
         "host",
         ["169.254.169.254", "2852039166", "0xa9.0xfe.0xa9fe", "[::ffff:169.254.169.254]", "0.0.0.0", "[::]"],
     )
-    async def test_is_refused_however_it_is_spelled(self, send_by: By, host: str) -> None:
+    async def test_is_blocked_in_any_spelling(self, send_by: By, host: str) -> None:
         assert (await send_by(Dialler())(f"http://{host}/latest")).outcome is Outcome.BLOCKED
 
     @pytest.mark.parametrize("here", ["127.0.0.1", "::1"])
     @pytest.mark.parametrize("name", ["localhost", "hooks.localhost"])
-    async def test_of_this_machine_is_found_without_a_lookup(
+    async def test_of_localhost_needs_no_lookup(
         self, receive: Receive, send_by: By, here: str, name: str
     ) -> None:
         receiver, names = await receive(keep_answering, host=here), Names([METADATA])
@@ -184,7 +182,7 @@ class TestAnAddress:
 
         assert (reply.outcome, names.asked) == (Outcome.DELIVERED, [])
 
-    async def test_named_by_a_redirect_is_not_even_looked_up(self, receive: Receive, send_by: By) -> None:
+    async def test_in_a_redirect_is_not_looked_up(self, receive: Receive, send_by: By) -> None:
         names = Names([HERE], [METADATA])
         moved = response(b"", "Location: http://metadata.example/latest", status="307 Temporary Redirect")
         receiver = await receive(moved)
@@ -198,7 +196,7 @@ class TestAnAddress:
 class TestSeveralAddresses:
     @contextmanager
     def _silent(self, host: str, port: int) -> Iterator[None]:
-        """Takes no connection and refuses none: what waits to be accepted is full."""
+        """A full backlog: connections are neither accepted nor refused."""
         with ExitStack() as sockets:
             listening = sockets.enter_context(socket.socket())
             listening.bind((host, port))
@@ -209,7 +207,7 @@ class TestSeveralAddresses:
                 waiting.connect_ex((host, port))
             yield
 
-    async def test_are_tried_while_one_keeps_silent(self, receive: Receive, send_by: By) -> None:
+    async def test_are_tried_in_parallel_while_one_is_silent(self, receive: Receive, send_by: By) -> None:
         receiver = await receive(keep_answering)
         with self._silent(THERE, receiver.port):
             send = send_by(Dialler(resolve=Names([THERE, HERE])))
@@ -217,19 +215,19 @@ class TestSeveralAddresses:
 
         assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"{HERE}:{receiver.port}")
 
-    async def test_are_tried_after_one_that_refuses(self, receive: Receive, send_by: By) -> None:
+    async def test_are_tried_after_one_refuses_the_connection(self, receive: Receive, send_by: By) -> None:
         receiver = await receive(keep_answering)
 
         reply = await send_by(Dialler(resolve=Names(["::1", THERE, HERE])))(url_of(receiver.port))
 
         assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"{HERE}:{receiver.port}")
 
-    async def test_that_all_refuse_are_told_of_as_one(self, send_by: By, free_port: int) -> None:
+    async def test_that_all_refuse_are_reported_as_one_error(self, send_by: By, free_port: int) -> None:
         reply = await send_by(Dialler(resolve=Names([THERE, HERE])))(url_of(free_port))
 
         assert reply.error == f"nothing is listening on hooks.example.com:{free_port}"
 
-    async def test_may_be_none(self, send_by: By) -> None:
+    async def test_may_be_empty(self, send_by: By) -> None:
         reply = await send_by(Dialler(resolve=Names([])))(url_of(80))
 
         assert (reply.outcome, reply.error) == (
@@ -239,7 +237,7 @@ class TestSeveralAddresses:
 
 
 class TestALookup:
-    async def test_is_shared_by_all_who_wait_for_it(self, receive: Receive, send_by: By) -> None:
+    async def test_is_shared_by_concurrent_requests(self, receive: Receive, send_by: By) -> None:
         receiver, names = await receive(keep_answering), Names([HERE])
         send = send_by(Dialler(resolve=names))
 
@@ -248,7 +246,7 @@ class TestALookup:
         assert {reply.outcome for reply in replies} == {Outcome.DELIVERED}
         assert (len(names.asked), len(receiver.connections)) == (1, 5)
 
-    async def test_given_up_by_one_is_still_there_for_the_others(self, receive: Receive, send_by: By) -> None:
+    async def test_survives_the_cancellation_of_one_request(self, receive: Receive, send_by: By) -> None:
         receiver, answered = await receive(keep_answering), asyncio.Event()
 
         async def slow(_: str) -> Sequence[Address]:
@@ -263,7 +261,7 @@ class TestALookup:
         assert hasty.error == f"no connection to hooks.example.com:{receiver.port} within 0.05 s"
         assert (await patient).outcome is Outcome.DELIVERED
 
-    async def test_that_hangs_keeps_no_other_waiting(
+    async def test_that_hangs_does_not_delay_others(
         self, receive: Receive, send_by: By, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         receiver, over, dialler = await receive(keep_answering), threading.Event(), Dialler()
@@ -285,14 +283,14 @@ class TestALookup:
         assert reply.outcome is Outcome.DELIVERED
         assert {(await task).outcome for task in hanging} == {Outcome.DELIVERED}
 
-    async def test_asks_this_machine(self) -> None:
+    async def test_uses_the_system_resolver(self) -> None:
         assert {str(address) for address in await look_up("localhost")} <= {"127.0.0.1", "::1"}
         with pytest.raises(socket.gaierror):
             await look_up("a" * 64 + ".invalid")
 
 
-class TestWhatIsBlocked:
-    async def test_is_an_attempt_and_retried_like_any_failure(self, store: Store) -> None:
+class TestABlockedAddress:
+    async def test_is_recorded_as_an_attempt_and_retried(self, store: Store) -> None:
         write(store, destinations.add, destination())
         write(store, outbox.submit, [alert()])
 
@@ -302,7 +300,7 @@ class TestWhatIsBlocked:
         assert deliveries(store) == [("failed", 1, 3, 3)]
         assert attempts(store) == [(1, number, "blocked", None) for number in (1, 2, 3)]
 
-    async def test_is_a_test_alert_too(self, store: Store) -> None:
+    async def test_blocks_test_alerts_too(self, store: Store) -> None:
         write(store, destinations.add, destination())
         write(store, outbox.submit, [make_test_alert("soc", now=0, alert_id="test", link_template="")])
 
@@ -313,8 +311,8 @@ class TestWhatIsBlocked:
 
 
 @pytest.mark.parametrize("turns", range(8))
-async def test_cut_off_at_any_moment_it_leaves_no_connection_open(turns):
-    """Turns of the loop: in one of them the attempt has connected and who waits for it does not know yet."""
+async def test_an_attempt_cancelled_at_any_moment_leaves_no_connection_open(turns):
+    """In one of these turns of the loop, the attempt has connected but its waiter has not been resumed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         connecting = asyncio.create_task(connect_to_first([ip_address(HERE)] * 2, port))

@@ -1,4 +1,4 @@
-"""The dispatcher at work: a real store, a real sender, real receivers."""
+"""The dispatcher with a real store, a real sender and real receivers."""
 
 import asyncio
 import logging
@@ -45,12 +45,12 @@ Make = Callable[..., Dispatcher]
 
 @pytest.fixture
 def make(store: Store, sender: Sender) -> Make:
-    """Makes a dispatcher that retries at once."""
+    """Make a dispatcher that retries without delay."""
     return partial(Dispatcher, store, sender, policy=AT_ONCE, fraction=lambda: 0.0)
 
 
 class Turns(list[Any]):
-    """The transactions of a store, one entry each; `then` is called when one is committed."""
+    """Records the transactions of a store. `then` is called after each commit."""
 
     then: Callable[[], object] = staticmethod(lambda: None)
 
@@ -71,7 +71,7 @@ def turns(store: Store, monkeypatch: pytest.MonkeyPatch) -> Turns:
 
 
 async def eventually(condition: Callable[[], object]) -> None:
-    """Returns when something another task or thread does has happened."""
+    """Wait for something that another task or thread does."""
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.002)
@@ -91,13 +91,13 @@ def add(store: Store, receiver: Receiver, name: str = "soc", **fields: Any) -> D
 
 
 def submit(store: Store, *alerts: Alert) -> list[int]:
-    """The ids of the deliveries that come of it."""
+    """Store alerts and return the ids of their deliveries."""
     receipts = write(store, outbox.submit, alerts)
     return [key for receipt in receipts for key, _, _ in receipt.deliveries]
 
 
 def deliveries(store: Store) -> list[tuple[str, int, int, int]]:
-    """State, round, counted attempts and last number of each."""
+    """Return state, round, counted attempts and last number of each delivery."""
     return store.read(fetch, "SELECT state, round, attempts, number FROM delivery ORDER BY id").result()
 
 
@@ -106,12 +106,12 @@ def states(store: Store) -> Counter[str]:
 
 
 def attempts(store: Store) -> list[tuple[int, int, str, int]]:
-    """Round, number, outcome and status of each."""
+    """Return round, number, outcome and status of each attempt."""
     return store.read(fetch, "SELECT round, number, outcome, status_code FROM attempt ORDER BY id").result()
 
 
 class Gate:
-    """Takes requests and answers none before it is opened; counts how many wait at it."""
+    """A receiver that holds back all answers until it is opened, and counts the waiting requests."""
 
     def __init__(self) -> None:
         self.waiting = self.most = 0
@@ -142,7 +142,7 @@ class TestATurn:
         assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
         assert attempts(store) == [(1, 1, "delivered", 200)] * 2
 
-    async def test_leaves_what_is_not_due(self, store, receive, make, clock):
+    async def test_leaves_deliveries_that_are_not_due(self, store, receive, make, clock):
         receiver = await receive(answering(REFUSAL, REFUSAL))
         add(store, receiver)
         submit(store, alert())
@@ -154,7 +154,7 @@ class TestATurn:
             await settle(dispatcher)
             assert len(receiver.requests) == expected
 
-    async def test_writes_the_attempt_down_before_it_sends_it(self, store, receive, make):
+    async def test_records_the_attempt_before_sending_it(self, store, receive, make):
         seen = []
 
         async def look(peer: Peer) -> None:
@@ -169,7 +169,7 @@ class TestATurn:
 
         assert seen == [(1, 1, None, None)]
 
-    async def test_looks_only_at_the_deliveries_it_was_made_for(self, store, receive, make):
+    async def test_handles_only_the_deliveries_given_with_only(self, store, receive, make):
         receiver = await receive(keep_answering)
         add(store, receiver)
         (wanted, _) = submit(store, alert(), alert())
@@ -215,7 +215,7 @@ class TestARound:
 
         assert (len(receiver.requests), deliveries(store)) == (1, [("failed", 1, 1, 1)])
 
-    async def test_is_opened_anew_by_a_resend(self, store, receive, make):
+    async def test_starts_again_with_a_resend(self, store, receive, make):
         receiver = await receive(answering(REFUSAL, response()))
         add(store, receiver)
         ids = submit(store, alert(title="Root login"))
@@ -231,8 +231,8 @@ class TestARound:
         assert attempts(store) == [(1, 1, "rejected", 503), (2, 1, "delivered", 200)]
 
 
-async def test_an_answer_that_the_database_refuses_takes_no_other_along(store, receive, make, monkeypatch):
-    """As one with a NUL in its text is by PostgreSQL, if it ever got so far."""
+async def test_an_answer_that_the_database_rejects_does_not_block_others(store, receive, make, monkeypatch):
+    """PostgreSQL rejects text with a NUL, for example."""
     monkeypatch.setattr("tui.delivery.sender.decode_header", lambda raw: raw.decode("latin-1"))
     add(store, await receive(answering(b"HTTP/1.1 500 a\xff\x00b\r\nContent-Length: 0\r\n\r\n")), "odd")
     add(store, await receive(keep_answering), "healthy")
@@ -246,9 +246,7 @@ async def test_an_answer_that_the_database_refuses_takes_no_other_along(store, r
     assert dispatcher.trouble is None
 
 
-async def test_an_answer_that_is_refused_is_kept_when_the_database_then_goes_away(
-    store, receive, make, monkeypatch
-):
+async def test_a_rejected_answer_is_kept_during_an_outage(store, receive, make, monkeypatch):
     monkeypatch.setattr("tui.delivery.sender.decode_header", lambda _: "\ud800")
     receiver = await receive(answering(response()))
     add(store, receiver)
@@ -274,7 +272,7 @@ async def test_an_answer_that_is_refused_is_kept_when_the_database_then_goes_awa
 
 
 class TestManyDestinations:
-    async def test_get_no_more_requests_at_once_than_the_cap(self, store, receive, make):
+    async def test_get_no_more_parallel_requests_than_the_limit(self, store, receive, make):
         gate = Gate()
         receiver = await receive(gate)
         add(store, receiver)
@@ -290,7 +288,7 @@ class TestManyDestinations:
 
         assert (in_flight, gate.most, len(receiver.requests)) == (3, 3, 10)
 
-    async def test_are_claimed_for_ahead_as_fast_as_they_answer(self, store, receive, make):
+    async def test_are_claimed_ahead_as_fast_as_they_answer(self, store, receive, make):
         healthy, stuck = await receive(keep_answering), await receive(hang)
         add(store, healthy, "healthy")
         add(store, stuck, "stuck")
@@ -311,8 +309,8 @@ class TestManyDestinations:
         dispatcher.drain(grace_s=0)
         await dispatcher.run()
 
-    async def test_are_not_claimed_for_while_others_hang_in_every_slot(self, store, receive, make):
-        """A claim made then would only wait, and another dispatcher may have a slot."""
+    async def test_are_not_claimed_while_others_hang_in_every_slot(self, store, receive, make):
+        """Such a claim would only wait, and another dispatcher may have a free slot."""
         add(store, await receive(hang), "stuck")
         add(store, await receive(keep_answering), "healthy")
         submit(store, *[alert(destinations=("stuck",)) for _ in range(2)])
@@ -326,8 +324,8 @@ class TestManyDestinations:
 
         assert claimed == {"in_flight": 2, "scheduled": 1}
 
-    async def test_are_not_claimed_for_ahead_by_what_was_given_back(self, store, receive, make, monkeypatch):
-        """No receiver was that fast: nothing was sent."""
+    async def test_are_not_claimed_ahead_for_claims_given_back(self, store, receive, make, monkeypatch):
+        """Claims that were given back say nothing about the speed of the receiver."""
         monkeypatch.setattr(slots, "_LATEST_START_S", -1)
         add(store, await receive(keep_answering))
         submit(store, *[alert() for _ in range(8)])
@@ -339,7 +337,7 @@ class TestManyDestinations:
 
         assert (first, dispatcher.unrecorded) == (2, 2)
 
-    async def test_do_not_wait_for_one_that_hangs(self, store, receive, make):
+    async def test_are_not_delayed_by_one_that_hangs(self, store, receive, make):
         stuck, healthy = await receive(hang), await receive(keep_answering)
         add(store, stuck, "stuck")
         add(store, healthy, "healthy")
@@ -357,7 +355,7 @@ class TestManyDestinations:
 
 
 class TestDraining:
-    async def test_lets_what_is_in_flight_end_and_claims_no_more(self, store, receive, make):
+    async def test_finishes_requests_in_flight_and_claims_nothing(self, store, receive, make):
         gate = Gate()
         receiver = await receive(gate)
         add(store, receiver)
@@ -373,7 +371,7 @@ class TestDraining:
         assert dispatcher.stopping
         assert deliveries(store) == [("delivered", 1, 1, 1), ("scheduled", 1, 0, 0)]
 
-    async def test_does_not_spin_over_what_it_may_no_longer_claim(self, store, receive, make, turns):
+    async def test_does_not_spin_while_due_deliveries_remain(self, store, receive, make, turns):
         receiver = await receive(hang)
         add(store, receiver)
         submit(store, alert())
@@ -389,7 +387,7 @@ class TestDraining:
         assert deliveries(store) == [("scheduled", 1, 0, 1), ("scheduled", 1, 0, 0)]
         assert len(turns) <= 5
 
-    async def test_cuts_off_what_has_not_ended_in_time_and_does_not_count_it(self, store, receive, make):
+    async def test_cuts_off_late_requests_without_counting_them(self, store, receive, make):
         receiver = await receive(hang)
         add(store, receiver)
         submit(store, alert())
@@ -403,7 +401,7 @@ class TestDraining:
         assert deliveries(store) == [("scheduled", 1, 0, 1)]
         assert attempts(store) == [(1, 1, "interrupted", None)]
 
-    async def test_closes_even_what_was_claimed_and_not_begun(self, store, receive, make, turns):
+    async def test_closes_claims_whose_request_has_not_started(self, store, receive, make, turns):
         receiver = await receive(hang)
         add(store, receiver)
         submit(store, alert())
@@ -439,11 +437,11 @@ class TestALockedDatabase:
 
     @pytest.fixture
     def other(self, store: Store) -> Iterator[sqlite3.Connection]:
-        """Another process, as far as the database can tell."""
+        """A second store, like that of another process."""
         with closing(sqlite3.connect(store.strategy.shown, isolation_level=None)) as connection:
             yield connection
 
-    async def test_is_waited_for_with_the_results_kept(self, store, other, receive, make, caplog):
+    async def test_is_retried_and_the_results_are_kept(self, store, other, receive, make, caplog):
         async def lock_and_acknowledge(peer: Peer) -> None:
             await peer.request()
             other.execute("BEGIN IMMEDIATE")
@@ -465,7 +463,7 @@ class TestALockedDatabase:
         assert (dispatcher.trouble, len(receiver.requests)) == (None, 1)
         assert deliveries(store) == [("delivered", 1, 1, 1)]
 
-    async def test_does_not_keep_the_dispatcher_from_ending(self, store, other, receive, make):
+    async def test_does_not_prevent_the_dispatcher_from_stopping(self, store, other, receive, make):
         add(store, await receive(hang))
         submit(store, alert())
         dispatcher = make()
@@ -478,10 +476,10 @@ class TestALockedDatabase:
         assert attempts(store) == [(1, 1, None, None)]
 
 
-class TestACommitOfWhichNoWordComes:
+class TestACommitWithoutConfirmation:
     @pytest.fixture
     def lose_the_word(self, store, monkeypatch) -> Callable[..., None]:
-        """Of the next transaction, which is committed; `then` is called when nobody hears of it."""
+        """Commit the next transaction but fail as if the connection broke. Then call `then`."""
 
         def lose_the_word(then: Callable[[], object] = lambda: None) -> None:
             write = store.write
@@ -498,9 +496,7 @@ class TestACommitOfWhichNoWordComes:
 
         return lose_the_word
 
-    async def test_is_told_as_what_it_was_and_not_as_a_late_answer(
-        self, store, receive, make, caplog, lose_the_word
-    ):
+    async def test_is_not_reported_as_a_late_answer(self, store, receive, make, caplog, lose_the_word):
         add(store, await receive(answering(REFUSAL)))
         submit(store, alert(alert_id="b3c1"))
         dispatcher = make(policy=ONCE)
@@ -514,7 +510,7 @@ class TestACommitOfWhichNoWordComes:
         assert caplog.text.count("delivery permanently failed alert=b3c1") == 1
         assert "late answer ignored" not in caplog.text
 
-    async def test_leaves_its_claims_to_be_sent_once(self, store, receive, make, lose_the_word):
+    async def test_has_its_claims_sent_exactly_once(self, store, receive, make, lose_the_word):
         receiver = await receive(keep_answering)
         add(store, receiver)
         submit(store, alert(), alert())
@@ -528,7 +524,7 @@ class TestACommitOfWhichNoWordComes:
         assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
         assert len(receiver.requests) == 2
 
-    async def test_leaves_its_claims_to_be_sent_before_the_end(self, store, receive, make, lose_the_word):
+    async def test_has_its_claims_sent_before_the_dispatcher_stops(self, store, receive, make, lose_the_word):
         add(store, await receive(keep_answering))
         submit(store, alert())
         dispatcher = make()
@@ -539,7 +535,7 @@ class TestACommitOfWhichNoWordComes:
 
         assert deliveries(store) == [("delivered", 1, 1, 1)]
 
-    async def test_leaves_no_claim_that_another_has_taken_meanwhile(
+    async def test_does_not_send_a_claim_that_another_dispatcher_took(
         self, store, receive, make, clock, lose_the_word
     ):
         receiver = await receive(keep_answering)
@@ -560,8 +556,8 @@ class TestACommitOfWhichNoWordComes:
 
 
 class TestAClaimHandedOutLate:
-    async def test_is_given_back_unsent_and_costs_nothing(self, store, receive, make, clock, monkeypatch):
-        """Sent now, the request could outlive its lease, and somebody else would send it beside us."""
+    async def test_is_given_back_unsent_without_counting(self, store, receive, make, clock, monkeypatch):
+        """A late request could outlive its lease, and another dispatcher would send it too."""
         receiver = await receive(keep_answering)
         add(store, receiver)
         submit(store, alert())
@@ -588,7 +584,7 @@ class TestAClaimHandedOutLate:
 
 
 class TestMishaps:
-    async def test_inside_the_sender_cost_an_attempt_and_not_the_delivery(self, store, receive, caplog):
+    async def test_in_the_sender_cost_an_attempt_but_not_the_delivery(self, store, receive, caplog):
         class Faulty(Sender):
             async def send(self, claim):
                 if claim.progress.number == 1:
@@ -605,7 +601,7 @@ class TestMishaps:
         assert attempts(store) == [(1, 1, "blocked", None), (1, 2, "delivered", 200)]
         assert "ZeroDivisionError" in caplog.text
 
-    async def test_inside_a_turn_leave_the_answers_to_be_recorded(self, store, receive, make, monkeypatch):
+    async def test_in_a_turn_leave_the_answers_to_be_recorded_later(self, store, receive, make, monkeypatch):
         add(store, await receive(keep_answering))
         submit(store, alert())
         dispatcher = make()
@@ -620,7 +616,7 @@ class TestMishaps:
 
         assert deliveries(store) == [("delivered", 1, 1, 1)]
 
-    async def test_that_make_an_answer_late_leave_the_delivery_to_whoever_holds_it_now(
+    async def test_that_delay_an_answer_leave_the_delivery_to_its_new_holder(
         self, store, receive, make, clock, caplog
     ):
         gate = Gate()
@@ -645,7 +641,7 @@ class TestMishaps:
 
 
 class TestInTheBackground:
-    def test_it_delivers_upon_a_nudge_and_ends_when_drained(self, store):
+    def test_it_delivers_after_a_nudge_and_stops_after_a_drain(self, store):
         came = threading.Semaphore(0)
         app = build_app({"/": Behaviour()}, lambda _: came.release())
         background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits())
@@ -664,7 +660,7 @@ class TestInTheBackground:
         assert (background.in_flight, background.trouble) == (0, None)
         assert deliveries(store) == [("delivered", 1, 1, 1)] * 2
 
-    def test_it_says_why_it_stopped(self, store, monkeypatch, caplog):
+    def test_a_crash_is_reported_as_trouble(self, store, monkeypatch, caplog):
         monkeypatch.setattr(Dispatcher, "step", lambda _: 1 / 0)
         background = BackgroundDispatcher(store, policy=AT_ONCE, limits=Limits())
 
@@ -676,7 +672,7 @@ class TestInTheBackground:
         background.drain(grace_s=0)
 
 
-async def test_a_turn_that_a_server_keeps_waiting_for_long_is_broken_off_and_tried_anew(
+async def test_a_turn_that_hangs_in_the_database_is_broken_off_and_retried(
     tmp_path: Path, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("SILENCE_S", "_LONGEST_SILENCE_S", "_SILENCE_CHECK_S"):

@@ -62,36 +62,36 @@ def tell(sender: Sender) -> Tell:
     return send
 
 
-async def test_where_nothing_listens(tell: Tell, free_port: int) -> None:
+async def test_a_port_without_a_listener_is_explained(tell: Tell, free_port: int) -> None:
     told = await tell(f"http://127.0.0.1:{free_port}")
     assert told == (
         "Nothing is listening on HERE. Check that the receiver is running and that the port is right."
     )
 
 
-async def test_a_name_that_does_not_resolve(tell: Tell) -> None:
+async def test_a_name_that_does_not_resolve_is_explained(tell: Tell) -> None:
     told = await tell("http://nowhere.invalid")
     assert told.startswith("The name HERE does not resolve. Check the spelling of the name")
 
 
-async def test_an_address_that_the_network_policy_refuses(tell: Tell) -> None:
+async def test_a_blocked_address_is_explained(tell: Tell) -> None:
     assert await tell("http://169.254.169.254") == (
         "Nothing was sent: HERE is a link-local address (cloud metadata); Tocsin never sends to it. "
         "To allow it anyway, add exactly this address to `allow` under [network]."
     )
 
 
-async def test_a_receiver_that_keeps_silent(tell: Tell, receive: Receive) -> None:
+async def test_a_silent_receiver_is_explained(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(hang)).url, timeout_ms=300)
     assert told.startswith("No answer within 0.3 s. The receiver got the request")
 
 
-async def test_a_connection_that_does_not_come_about(tell: Tell, receive: Receive) -> None:
+async def test_a_connection_that_times_out_is_explained(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(hang)).url.replace("http:", "https:"), timeout_ms=300)
     assert told.startswith("No connection to HERE within 0.3 s. Check the address")
 
 
-async def test_an_answer_without_end(tell: Tell, receive: Receive) -> None:
+async def test_an_incomplete_answer_is_explained(tell: Tell, receive: Receive) -> None:
     async def begin(peer: Peer) -> None:
         await peer.request()
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
@@ -117,7 +117,7 @@ CERTIFICATES = {
 
 
 @pytest.mark.parametrize("kind", CERTIFICATES)
-async def test_a_certificate_that_is_not_accepted(
+async def test_a_certificate_that_fails_verification_is_explained(
     tell: Tell,
     receive: Receive,
     certificates: dict[str, Path],
@@ -130,7 +130,7 @@ async def test_a_certificate_that_is_not_accepted(
     assert receiver.requests == []
 
 
-async def test_tls_to_a_port_that_speaks_plain_http(tell: Tell, receive: Receive) -> None:
+async def test_tls_to_a_plain_http_port_is_explained(tell: Tell, receive: Receive) -> None:
     async def plain(peer: Peer) -> None:
         await peer.reader.read(1)
         await peer.send(response(status="400 Bad Request"))
@@ -143,7 +143,9 @@ async def test_tls_to_a_port_that_speaks_plain_http(tell: Tell, receive: Receive
 
 
 @pytest.mark.parametrize("end", [Peer.reset, lambda _: None], ids=["reset", "closed"])
-async def test_tls_to_a_port_that_hangs_up(tell: Tell, receive: Receive, end: Callable[[Peer], None]) -> None:
+async def test_a_connection_closed_during_the_handshake_is_explained(
+    tell: Tell, receive: Receive, end: Callable[[Peer], None]
+) -> None:
     async def hang_up(peer: Peer) -> None:
         await peer.reader.read(1)
         end(peer)
@@ -155,7 +157,7 @@ async def test_tls_to_a_port_that_hangs_up(tell: Tell, receive: Receive, end: Ca
     )
 
 
-async def test_plain_http_to_a_port_that_speaks_tls(
+async def test_plain_http_to_a_tls_port_is_explained(
     tell: Tell, receive: Receive, certificates: dict[str, Path]
 ) -> None:
     receiver = await receive(keep_answering, tls(certificates["honest"]))
@@ -167,7 +169,7 @@ async def test_plain_http_to_a_port_that_speaks_tls(
     assert receiver.requests == []
 
 
-async def test_a_web_page_that_says_200(tell: Tell, receive: Receive) -> None:
+async def test_a_web_page_with_status_200_is_doubted(tell: Tell, receive: Receive) -> None:
     told = await tell((await receive(response(b"<html>", "Content-Type: text/html"))).url)
     assert "the answer is a web page" in told
 

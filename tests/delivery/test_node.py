@@ -1,4 +1,4 @@
-"""Alerts sent to receivers that share no code with Tocsin, in another language."""
+"""Receivers in Node.js, which share no code with Tocsin."""
 
 import json
 import os
@@ -28,7 +28,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def start(program: Callable[[str], str]) -> Iterator[Start]:
-    """Starts a receiver on a port of its own choice; the first line it prints is its address."""
+    """Start a receiver that chooses its port and prints its address on the first line."""
     environment = {name: os.environ[name] for name in ("PATH", "NODE_PATH") if name in os.environ}
     with ExitStack() as running:
 
@@ -45,7 +45,7 @@ def start(program: Callable[[str], str]) -> Iterator[Start]:
 
 @pytest.fixture
 def verifier(program: Callable[[str], str], start: Start) -> str:
-    """The address of a receiver that verifies with the package `standardwebhooks` of npm."""
+    """The address of a receiver that verifies with the npm package `standardwebhooks`."""
     found = [program("node"), "-e", "require.resolve('standardwebhooks')"]
     if subprocess.run(found, capture_output=True, check=False).returncode:
         reason = "no package standardwebhooks in NODE_PATH, where .ci/run puts it"
@@ -72,9 +72,7 @@ async def test_plain_node_js_reads_the_alert_and_acknowledges(start: Start, send
     assert len(received) == 13
 
 
-async def test_the_official_verifier_of_npm_takes_what_is_signed_and_nothing_else(
-    verifier: str, sender: Sender
-) -> None:
+async def test_the_official_npm_verifier_accepts_only_signed_requests(verifier: str, sender: Sender) -> None:
     now = wall_clock()
 
     async def sent(at: int = now, **secrets: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""The receivers that docs/receivers.md shows are run, and do what it says of them."""
+"""Runs the receivers of docs/receivers.md."""
 
 import re
 import socket
@@ -60,7 +60,7 @@ async def sent(sender: Sender, url: str, id: str, secret: str = SIGNING, *, age_
     return await sender.send(replace(claim, started_at=wall_clock() - age_ms))
 
 
-async def test_takes_what_is_signed_once_and_refuses_what_is_not(start: Start, sender: Sender) -> None:
+async def test_the_verifying_receiver_accepts_each_signed_request_once(start: Start, sender: Sender) -> None:
     node = start(RECEIVER)
     url = url_of(node)
     answers = [
@@ -75,7 +75,7 @@ async def test_takes_what_is_signed_once_and_refuses_what_is_not(start: Start, s
     assert node.communicate()[0].splitlines() == ["HIGH New Alert: Zoë ☃"] * 2
 
 
-async def test_lives_on_when_a_sender_goes_away_halfway(start: Start, sender: Sender) -> None:
+async def test_a_receiver_survives_a_sender_that_disconnects(start: Start, sender: Sender) -> None:
     node = start(RECEIVER)
     url = url_of(node)
     with socket.create_connection(("127.0.0.1", int(url.rstrip("/").rpartition(":")[2]))) as connection:
@@ -85,7 +85,7 @@ async def test_lives_on_when_a_sender_goes_away_halfway(start: Start, sender: Se
     assert (await sent(sender, url, "dlv_1")).status_code == 204
 
 
-def test_says_which_secret_it_lacks(start: Start) -> None:
+def test_a_receiver_without_its_secret_names_it(start: Start) -> None:
     node = start(RECEIVER, TOCSIN_SECRET="")
     assert node.communicate(timeout=30)[0] == (
         "TOCSIN_SECRET is not set: give it the signing secret of the destination, whsec_…\n"
@@ -94,7 +94,7 @@ def test_says_which_secret_it_lacks(start: Start) -> None:
 
 
 @pytest.mark.parametrize(("status", "answered"), [(200, 204), (400, 502)])
-async def test_translates_and_acknowledges_when_the_other_did(
+async def test_the_translator_acknowledges_after_the_other_service(
     start: Start, sender: Sender, status: int, answered: int
 ) -> None:
     got: list[Received] = []
@@ -105,7 +105,7 @@ async def test_translates_and_acknowledges_when_the_other_did(
     assert [request.body.decode() for request in got] == ['{"text":"*HIGH* New Alert: Zoë ☃\\nsnow"}']
 
 
-async def test_answers_502_while_the_other_cannot_be_reached_and_lives_on(
+async def test_the_translator_answers_502_while_the_other_service_is_unreachable(
     start: Start, sender: Sender
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:

@@ -1,4 +1,4 @@
-"""What goes over the wire, byte for byte, and what of it a person may see."""
+"""Requests byte by byte, and their masked form."""
 
 import base64
 import json
@@ -38,12 +38,12 @@ def build(to: Destination, *, title: str = "Root login", round: int = 1, at: int
 
 
 def sent(round: int = 1, **fields: Any) -> dict[str, Any]:
-    """What a receiver reads in the payload of an alert."""
+    """Return the payload of an alert, parsed."""
     return json.loads(payload(alert(**fields), round))
 
 
 class TestThePayload:
-    def test_is_compact_utf_8_of_thirteen_keys_in_this_order(self):
+    def test_is_compact_utf_8_json_with_thirteen_keys_in_order(self):
         full = alert(
             alert_id="b3c1",
             severity=Severity.CRITICAL,
@@ -64,7 +64,7 @@ class TestThePayload:
             '"description":"Somebody – root","runbook":"Call.","tags":["aws","identity"],"version":"7"}'
         )
 
-    def test_has_every_key_when_the_alert_says_next_to_nothing(self):
+    def test_has_every_key_for_a_minimal_alert(self):
         assert sent(alert_id="b3c1", title="") == {
             "id": "AWS.Root.Login",
             "createdAt": "2026-01-31T09:30:00.000Z",
@@ -96,13 +96,11 @@ class TestThePayload:
             (AlertType.POLICY, 2, "Root login", "Root", "[Re-sent]: Root login"),
         ],
     )
-    def test_says_in_its_title_what_happened_and_whether_it_comes_again(
-        self, type, round, title, name, expected
-    ):
+    def test_has_a_title_by_alert_type_that_marks_a_resend(self, type, round, title, name, expected):
         assert sent(round, type=type, title=title, name=name)["title"] == expected
 
     @pytest.mark.parametrize("marker", ['"alertContext":{}', r"\"alertContext\":{}", '","alertContext":{},"'])
-    def test_holds_the_context_in_its_place_whatever_the_texts_around_it_say(self, marker):
+    def test_holds_the_context_whatever_the_other_texts_contain(self, marker):
         context = {"alertContext": {}, "nested": {"alertContext": {}, marker: [marker]}}
         texts = dict.fromkeys(("alert_id", "rule_id", "title", "name", "link", "runbook"), marker)
 
@@ -113,18 +111,18 @@ class TestThePayload:
         assert len(received) == 13
 
     @given(title=TEXT, context=st.dictionaries(TEXT, TEXT | NUMBER))
-    def test_brings_any_text_across(self, title, context):
+    def test_carries_any_text(self, title, context):
         received = sent(2, title=title, context=encode_context(context))
 
         assert received["title"] == f"[Re-sent]: {title or 'AWS.Root.Login'}"
         assert received["alertContext"] == context
 
-    def test_has_the_context_as_it_was_stored(self):
+    def test_holds_the_context_as_stored(self):
         stored = '{"n":1.10,"big":12345678901234567890,"e":1E5,"same":1,"same":2}'
 
         assert f'"alertContext":{stored},"description"'.encode() in payload(alert(context=stored), 1)
 
-    def test_is_the_same_in_every_attempt_of_a_round_and_another_in_the_next(self):
+    def test_is_identical_in_every_attempt_of_a_round_only(self):
         first, retry, resent = (
             build(destination(), round=r, at=at).body for r, at in ((1, 1), (1, 2), (2, 3))
         )
@@ -133,7 +131,7 @@ class TestThePayload:
 
 
 class TestTheHeaders:
-    def test_are_these_and_the_same_for_the_same_input(self):
+    def test_are_complete_and_deterministic(self):
         for _ in range(2):
             assert build(destination()).headers == (
                 ("Content-Type", "application/json"),
@@ -144,7 +142,7 @@ class TestTheHeaders:
                 ("webhook-timestamp", "1769851800"),
             )
 
-    def test_of_the_destination_are_added_with_their_values_revealed(self):
+    def test_of_the_destination_are_added_with_their_values(self):
         own = (Header("X-Team", Secret("soc")), Header("X-Key", Secret("k")))
 
         assert build(destination(headers=own)).headers[-2:] == (("X-Team", "soc"), ("X-Key", "k"))
@@ -153,14 +151,14 @@ class TestTheHeaders:
         ("userinfo", "credentials"),
         [("soc:p4ss", "soc:p4ss"), ("soc", "soc:"), ("s%40c:p%3A%2Fss", "s@c:p:/ss"), ("s:p:w", "s:p:w")],
     )
-    def test_carry_the_credentials_of_the_url_and_the_url_does_not(self, userinfo, credentials):
+    def test_carry_the_credentials_of_the_url(self, userinfo, credentials):
         request = build(destination(url=f"https://{userinfo}@hooks.example.com:8443/in?a=b@c"))
 
         assert request.url == "https://hooks.example.com:8443/in?a=b@c"
         scheme, value = dict(request.headers)["Authorization"].split()
         assert (scheme, base64.b64decode(value).decode()) == ("Basic", credentials)
 
-    def test_have_one_authorization_and_the_one_typed_as_a_header_wins(self):
+    def test_have_one_authorization_and_a_configured_header_wins(self):
         own = (Header("authorization", Secret("Bearer 1")),)
         request = build(destination(url="https://soc:p4ss@hooks.example.com/", headers=own))
 
@@ -183,7 +181,7 @@ class TestTheSignature:
         assert verified["title"] == "New Alert: Zoë ☃"
 
 
-class TestWhatAPersonSees:
+class TestAMaskedRequest:
     DESTINATION = destination(
         url="https://soc:p4ss@hooks.example.com/T0KEN-in-the-path?key=T0KEN-in-the-query",
         headers=(Header("X-Key", Secret("T0KEN")), Header("X-Env", Secret("env:KEY"))),
@@ -207,17 +205,17 @@ class TestWhatAPersonSees:
         for shown in (curl(self.masked()), repr(self.masked()), repr(sending.shown_headers)):
             assert secret not in shown
 
-    def test_names_every_header_that_is_sent_and_shows_the_body(self):
+    def test_names_every_header_and_shows_the_body(self):
         shown, sending = self.masked(), build(self.DESTINATION)
 
         assert [name for name, _ in shown.headers] == [name for name, _ in sending.headers]
         assert dict(shown.headers)["webhook-signature"] == MASK
         assert shown.body == sending.body
 
-    def test_needs_no_secret_that_can_be_read(self):
+    def test_resolves_no_secret(self):
         assert self.masked(secret=Secret("file:/nowhere")) == self.masked()
 
-    def test_is_a_curl_command_that_a_shell_takes_for_nothing_but_text(self):
+    def test_is_a_curl_command_quoted_for_the_shell(self):
         request = replace(self.masked(), body=b'it\'s $(echo out) `echo out` "now" \\\n!')
         shell = f"curl() {{ printf '%s\\n' \"$@\"; }}; {curl(request)}"
 
@@ -229,7 +227,7 @@ class TestWhatAPersonSees:
 
 class TestTheCurlCommand:
     def run(self, request: Request, tmp_path: Path) -> dict[str, Any]:
-        """What a program called curl is given by the shell: its words, and what comes on its input."""
+        """Run the command in a shell with a fake curl. Return its arguments and standard input."""
         fake = tmp_path / "curl"
         fake.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\" > words\ncat > body\n")
         fake.chmod(0o700)
@@ -242,7 +240,7 @@ class TestTheCurlCommand:
             "body": (tmp_path / "body").read_bytes(),
         }
 
-    def test_reads_no_pattern_in_a_url(self, tmp_path: Path):
+    def test_disables_patterns_in_a_url(self, tmp_path: Path):
         bracketed = build(destination(url="https://[2001:db8::1]/{a,b}"))
 
         assert self.run(bracketed, tmp_path)["words"][0] == "-g"
@@ -253,7 +251,7 @@ class TestTheCurlCommand:
 
         assert "X-Empty;" in self.run(request, tmp_path)["words"]
 
-    def test_takes_a_body_longer_than_an_argument_may_be(self, tmp_path: Path):
+    def test_sends_a_body_longer_than_an_argument(self, tmp_path: Path):
         request = build(destination(), title="it's long " * 30_000)
 
         ran = self.run(request, tmp_path)

@@ -1,4 +1,4 @@
-"""Secrets are read when a request is sent; what cannot be had is said, and never shown."""
+"""Secrets are resolved when a request is sent. Errors name a secret but never show its value."""
 
 import base64
 from pathlib import Path
@@ -22,11 +22,11 @@ def refusal(reference: str) -> str:
     return str(caught.value)
 
 
-def test_a_value_is_its_own():
+def test_a_secret_that_is_no_reference_is_its_value():
     assert reveal(Secret("Bearer abc")) == "Bearer abc"
 
 
-def test_a_reference_is_read_anew_each_time(monkeypatch, file):
+def test_a_reference_is_resolved_each_time(monkeypatch, file):
     for value in ("first", "second"):
         monkeypatch.setenv("TOKEN", value)
         file.write_text(f"{value}\n")
@@ -34,7 +34,7 @@ def test_a_reference_is_read_anew_each_time(monkeypatch, file):
         assert reveal(Secret("env:TOKEN")) == reveal(Secret(f"file:{file}")) == value
 
 
-def test_a_reference_behind_a_scheme_is_read_and_the_scheme_stays(monkeypatch, file):
+def test_a_reference_after_a_scheme_keeps_the_scheme(monkeypatch, file):
     monkeypatch.setenv("PASSWORD", "pässword")
     file.write_text("t0ken\n")
 
@@ -45,14 +45,14 @@ def test_a_reference_behind_a_scheme_is_read_and_the_scheme_stays(monkeypatch, f
     assert refusal("Bearer env:NO_SUCH_VARIABLE") == "the environment variable NO_SUCH_VARIABLE is not set"
 
 
-def test_a_file_may_lie_at_home(monkeypatch, file):
+def test_a_tilde_in_a_path_is_expanded(monkeypatch, file):
     monkeypatch.setenv("HOME", str(file.parent))
     file.write_text("value")
 
     assert reveal(Secret("file:~/secret")) == "value"
 
 
-def test_a_variable_that_is_not_set_is_named(monkeypatch):
+def test_an_unset_variable_is_named(monkeypatch):
     monkeypatch.delenv("TOKEN", raising=False)
 
     assert refusal("env:TOKEN") == "the environment variable TOKEN is not set"
@@ -67,12 +67,12 @@ def test_a_variable_that_is_not_set_is_named(monkeypatch):
         ("to\0ken", "the path is not valid"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_the_reason(name, why):
+def test_an_unreadable_file_is_named_with_the_reason(name, why):
     assert refusal(f"file:{name}") == f"cannot read the file {name}: {why}"
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o444])
-def test_a_file_that_everybody_can_read_is_refused_unread(file, mode):
+def test_a_world_readable_file_is_refused(file, mode):
     file.write_text("hunter2")
     file.chmod(mode)
 
@@ -82,21 +82,21 @@ def test_a_file_that_everybody_can_read_is_refused_unread(file, mode):
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o660])
-def test_its_group_may_read_a_file(file, mode):
+def test_a_group_readable_file_is_accepted(file, mode):
     file.write_text("value")
     file.chmod(mode)
 
     assert reveal(Secret(f"file:{file}")) == "value"
 
 
-def test_a_file_that_is_not_text_is_refused_unseen(file):
+def test_a_binary_file_is_refused_without_showing_it(file):
     file.write_bytes(b"\xff\xfehunter2")
 
     assert refusal(f"file:{file}") == f"cannot read the file {file}: it is not text"
 
 
 @pytest.mark.parametrize("value", ["hunter2\r\nX-Admin: yes", "hunter2\nX", "huntér2", "hunter2\x7f"])
-def test_a_value_that_would_break_out_of_its_header_is_refused_unseen(monkeypatch, file, value):
+def test_a_value_not_allowed_in_headers_is_refused_without_showing_it(monkeypatch, file, value):
     file.write_text(value)
     monkeypatch.setenv("TOKEN", value)
 

@@ -1,4 +1,4 @@
-"""One request and how it ended, against receivers that behave well, badly and with malice."""
+"""One request and its outcome, against good, broken and malicious receivers."""
 
 import asyncio
 import gzip
@@ -29,7 +29,7 @@ def deflate(*pieces: bytes, wbits: int) -> bytes:
 
 @contextmanager
 def at_most(mebibytes: int) -> Iterator[None]:
-    """Fails if more memory than this comes into use, in the whole process."""
+    """Fail if the process allocates more memory than this."""
     tracemalloc.start()
     try:
         yield
@@ -42,7 +42,7 @@ class TestTheAcknowledgement:
     @pytest.mark.parametrize(
         "status", ["200 OK", "201 Created", "202 Accepted", "204 No Content", "299 Sure"]
     )
-    async def test_any_2xx_is_one(self, receive, send, status):
+    async def test_is_any_2xx(self, receive, send, status):
         reply = await send((await receive(response(status=status))).url)
 
         assert (reply.outcome, reply.summary, reply.error) == (Outcome.DELIVERED, status, None)
@@ -51,7 +51,7 @@ class TestTheAcknowledgement:
         "status",
         ["400 Bad Request", "404 Not Found", "410 Gone", "500 Oh No", "503 Service Unavailable", "999 ?"],
     )
-    async def test_any_other_status_is_none(self, receive, send, status):
+    async def test_is_no_other_status(self, receive, send, status):
         reply = await send((await receive(response(b"no", status=status))).url)
 
         assert (reply.outcome, reply.summary) == (Outcome.REJECTED, status)
@@ -74,14 +74,14 @@ class TestTheAcknowledgement:
 
         assert (reply.outcome, reply.status_code) == (Outcome.REJECTED, 300)
 
-    async def test_what_comes_before_the_final_answer_does_not_count(self, receive, send):
+    async def test_is_not_an_early_answer(self, receive, send):
         early = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
 
         reply = await send((await receive(early + response(b"ok"))).url)
 
         assert (reply.status_code, reply.response_body) == (200, b"ok")
 
-    async def test_a_switch_of_protocols_is_none(self, receive, send):
+    async def test_is_not_a_101(self, receive, send):
         raw = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n??"
 
         assert (await send((await receive(raw)).url)).outcome is Outcome.REJECTED
@@ -94,7 +94,7 @@ class TestTheAcknowledgement:
             (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\ntr\xc3\xa8s bien", b"tr\xc3\xa8s"),
         ],
     )
-    async def test_it_stands_even_if_more_comes_than_belongs_to_it(self, receive, send, raw, body):
+    async def test_counts_despite_surplus_bytes(self, receive, send, raw, body):
         receiver = await receive(raw)
 
         first, second = await send(receiver.url), await send(receiver.url)
@@ -102,19 +102,19 @@ class TestTheAcknowledgement:
         assert (first.outcome, first.response_body) == (Outcome.DELIVERED, body)
         assert second.outcome is Outcome.DELIVERED
 
-    async def test_it_stands_whatever_comes_behind_it_without_end(self, receive, send):
+    async def test_counts_despite_an_endless_rest(self, receive, send):
         receiver = await receive(pouring(b"", response() * 10_000))
         with at_most(mebibytes=3):
             reply = await send(receiver.url)
 
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"")
 
-    async def test_http_1_0_will_do(self, receive, send):
+    async def test_may_be_http_1_0(self, receive, send):
         reply = await send((await receive(b"HTTP/1.0 200 OK\r\n\r\nhello")).url)
 
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"hello")
 
-    async def test_so_will_bytes_that_are_no_text(self, receive, send):
+    async def test_may_contain_bytes_that_are_not_text(self, receive, send):
         headers = b"X-Latin: caf\xe9\r\nX-Utf: \xe2\x82\xac\r\nContent-Length: 2\r\n\r\n"
         raw = b"HTTP/1.1 200 Tr\xe8s bien\r\n" + headers + b"\xff\x00"
 
@@ -124,7 +124,7 @@ class TestTheAcknowledgement:
         assert {("X-Latin", "café"), ("X-Utf", "€")} < set(reply.response_headers)
         assert reply.response_body == b"\xff\x00"
 
-    async def test_so_will_a_reason_in_pieces_with_a_nul_in_it(self, receive, send):
+    async def test_may_have_a_reason_in_pieces_with_a_nul(self, receive, send):
         async def script(peer: Peer) -> None:
             await peer.request()
             for piece in (b"HTTP/1.1 200 Al", b"l \xff\x00", b"well\r\nContent-Length: 2\r\n\r\nok"):
@@ -146,14 +146,14 @@ class TestTheAcknowledgement:
         ],
         ids=["control characters in a header", "lines that end in LF", "a space behind a chunk's size"],
     )
-    async def test_so_will_one_that_is_sloppily_written(self, receive, send, raw):
+    async def test_may_have_sloppy_framing(self, receive, send, raw):
         reply = await send((await receive(raw)).url)
 
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
 
 
-class TestWhatIsKept:
-    async def test_the_answer_and_who_gave_it(self, receive, send):
+class TestTheRecord:
+    async def test_holds_the_answer_and_the_remote_address(self, receive, send):
         raw = response(b'{"id": 7}', "Content-Type: application/json", "X-Twice: a", "X-Twice: b")
         receiver = await receive(raw)
 
@@ -173,7 +173,7 @@ class TestWhatIsKept:
         )
         assert reply.ended_at == NOW + reply.duration_ms
 
-    async def test_the_request_headers_without_their_secrets(self, receive, send):
+    async def test_holds_the_request_headers_with_secrets_masked(self, receive, send):
         receiver = await receive(response())
 
         reply = await send(receiver.url, headers=(Header("X-Token", Secret("s3cret")),))
@@ -183,7 +183,7 @@ class TestWhatIsKept:
         assert "s3cret" not in repr(reply)
 
     @pytest.mark.parametrize("value", ["7", formatdate(NOW / 1000 + 7, usegmt=True)])
-    async def test_how_long_the_receiver_asks_to_wait(self, receive, send, value):
+    async def test_holds_the_retry_after(self, receive, send, value):
         busy = await receive(response(b"", f"Retry-After: {value}", status="503 Busy"))
 
         reply = await send(busy.url)
@@ -191,12 +191,12 @@ class TestWhatIsKept:
         assert reply.retry_after_ms == (7000 if value == "7" else 7000 - reply.duration_ms)
 
     @pytest.mark.parametrize("values", [("5", "10"), ("10", "5"), ("soon", "10")])
-    async def test_the_longest_wait_where_it_asks_twice(self, receive, send, values):
+    async def test_holds_the_longest_of_several_retry_after_headers(self, receive, send, values):
         busy = await receive(response(b"", *[f"Retry-After: {value}" for value in values], status="503 Busy"))
 
         assert (await send(busy.url)).retry_after_ms == 10_000
 
-    async def test_no_more_headers_than_64_kib(self, receive, send):
+    async def test_holds_at_most_64_kib_of_headers(self, receive, send):
         large = [f"X-{number}: {'a' * 30_000}" for number in range(3)]
 
         reply = await send((await receive(response(b"ok", *large))).url)
@@ -204,7 +204,7 @@ class TestWhatIsKept:
         assert [name for name, _ in reply.response_headers] == ["Content-Length", "X-0", "X-1"]
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"ok")
 
-    async def test_not_even_a_single_one_that_is_larger(self, receive, send):
+    async def test_holds_no_single_header_above_the_limit(self, receive, send):
         reply = await send((await receive(response(b"ok", f"X: {'a' * 70_000}"))).url)
 
         assert [name for name, _ in reply.response_headers] == ["Content-Length"]
@@ -217,7 +217,7 @@ class TestTheBody:
 
         assert (len(reply.response_body), reply.response_truncated) == (BODY_LIMIT, False)
 
-    async def test_is_cut_past_the_limit_and_its_true_length_told(self, receive, send):
+    async def test_is_truncated_at_the_limit_and_its_full_length_recorded(self, receive, send):
         reply = await send((await receive(response(b"x" * BODY_LIMIT + b"y"))).url)
 
         assert reply.outcome is Outcome.DELIVERED
@@ -225,7 +225,7 @@ class TestTheBody:
         assert reply.response_length == BODY_LIMIT + 1
 
     @pytest.mark.parametrize("start", [b"", gzip.compress(b"hello")], ids=["plain", "behind a gzip member"])
-    async def test_without_end_is_cut_and_the_connection_closed(self, receive, send, start):
+    async def test_without_end_is_truncated_and_the_connection_closed(self, receive, send, start):
         closed = asyncio.Event()
 
         async def pour(peer: Peer) -> None:
@@ -249,7 +249,7 @@ class TestTheBody:
     @pytest.mark.parametrize(
         ("coding", "wbits"), [("gzip", 31), ("x-gzip", 31), ("deflate", 15), ("GZip", 31)]
     )
-    async def test_is_inflated_if_it_was_compressed_unasked(self, receive, send, coding, wbits):
+    async def test_is_inflated_if_it_is_compressed(self, receive, send, coding, wbits):
         packed = deflate(b"hello", wbits=wbits)
 
         reply = await send((await receive(response(packed, f"Content-Encoding: {coding}"))).url)
@@ -264,7 +264,7 @@ class TestTheBody:
         ],
         ids=["a chunk extension", "trailers"],
     )
-    async def test_is_cut_where_what_frames_it_has_no_end(self, receive, send, start, rest, body):
+    async def test_with_endless_framing_is_truncated(self, receive, send, start, rest, body):
         receiver = await receive(
             pouring(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start, rest)
         )
@@ -288,26 +288,26 @@ class TestTheBody:
         assert (reply.outcome, reply.response_length) == (Outcome.DELIVERED, None)
 
     @pytest.mark.parametrize("coding", ["br", "gzip", "deflate", "nonsense"])
-    async def test_stays_as_it_is_in_a_coding_it_cannot_be_read_in(self, receive, send, coding):
+    async def test_in_an_unknown_coding_is_kept_unchanged(self, receive, send, coding):
         reply = await send((await receive(response(b"\x8b\x02\x80", f"Content-Encoding: {coding}"))).url)
 
         assert (reply.outcome, reply.response_body) == (Outcome.DELIVERED, b"\x8b\x02\x80")
 
 
-class TestUnreachable:
-    async def test_where_nothing_listens(self, send, free_port):
+class TestAnUnreachableReceiver:
+    async def test_that_does_not_listen_is_reported(self, send, free_port):
         reply = await send(f"http://127.0.0.1:{free_port}")
 
         assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
         assert reply.error == reply.summary == f"nothing is listening on 127.0.0.1:{free_port}"
 
-    async def test_a_host_is_named_as_in_the_url(self, send, free_port):
+    async def test_is_named_as_in_the_url(self, send, free_port):
         reply = await send(f"http://localhost:{free_port}")
 
         assert reply.error == f"nothing is listening on localhost:{free_port}"
         assert describe(ConnectionRefusedError(), host="::1", port=80) == "nothing is listening on [::1]:80"
 
-    async def test_where_the_name_does_not_resolve(self, send):
+    async def test_whose_name_does_not_resolve_is_reported(self, send):
         reply = await send("https://nowhere.invalid/hook")
 
         assert (reply.outcome, reply.error) == (
@@ -322,12 +322,12 @@ class TestUnreachable:
             *((host, f"the name {host} does not resolve") for host in ("a..b", "xn--zzzzzz.invalid")),
         ],
     )
-    async def test_where_the_host_cannot_be_a_host(self, send, host, error):
+    async def test_with_an_invalid_host_is_reported(self, send, host, error):
         reply = await send(f"http://{host}/")
 
         assert (reply.outcome, reply.error.partition(": ")[0]) == (Outcome.UNREACHABLE, error)
 
-    async def test_where_tls_meets_a_plain_port(self, receive, send):
+    async def test_that_does_not_speak_tls_is_reported(self, receive, send):
         async def plain(peer: Peer) -> None:
             await peer.reader.read(1)
             await peer.send(response(status="400 Bad Request"))
@@ -338,7 +338,7 @@ class TestUnreachable:
         assert reply.outcome is Outcome.UNREACHABLE
         assert reply.error == f"127.0.0.1:{receiver.port} does not speak TLS: it answered in plain text"
 
-    async def test_where_the_certificate_is_not_trusted(self, receive, send, tls):
+    async def test_with_an_untrusted_certificate_is_reported(self, receive, send, tls):
         receiver = await receive(keep_answering, tls)
         reply = await send(receiver.url)
 
@@ -346,7 +346,7 @@ class TestUnreachable:
         assert reply.error.startswith(f"the certificate of 127.0.0.1:{receiver.port} is self-signed, and ")
         assert receiver.requests == []
 
-    async def test_unless_the_certificate_has_been_made_trusted(
+    async def test_is_reachable_once_its_certificate_is_trusted(
         self, receive, send, tls, certificate, monkeypatch
     ):
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
@@ -355,7 +355,7 @@ class TestUnreachable:
 
     @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nX-Head: cut"], ids=["nothing", "half a head"])
     @pytest.mark.parametrize("end", [Peer.reset, lambda _: None], ids=["reset", "closed"])
-    async def test_where_the_connection_ends_before_an_answer(self, receive, send, said, end):
+    async def test_that_disconnects_before_the_answer_is_reported(self, receive, send, said, end):
         async def script(peer: Peer) -> None:
             await peer.request()
             await peer.send(said)
@@ -370,7 +370,7 @@ class TestUnreachable:
     @pytest.mark.parametrize(
         "framing", [b"Content-Length: 10\r\n\r\nhel", b"Transfer-Encoding: chunked\r\n\r\nA\r\nhel"]
     )
-    async def test_where_it_ends_in_the_middle_of_the_body(self, receive, send, framing):
+    async def test_that_disconnects_in_the_body_is_reported(self, receive, send, framing):
         receiver = await receive(b"HTTP/1.1 200 OK\r\n" + framing)
         reply = await send(receiver.url)
 
@@ -390,7 +390,7 @@ class TestUnreachable:
         ],
         ids=["another protocol", "noise", "no header", "two lengths"],
     )
-    async def test_where_the_answer_is_not_http(self, receive, send, raw, why):
+    async def test_that_does_not_answer_in_http_is_reported(self, receive, send, raw, why):
         receiver = await receive(raw)
         reply = await send(receiver.url)
 
@@ -407,7 +407,7 @@ class TestUnreachable:
         ],
         ids=["of the answer", "small ones", "of early answers"],
     )
-    async def test_where_headers_have_no_end(self, receive, send, start, rest):
+    async def test_with_endless_headers_is_reported(self, receive, send, start, rest):
         receiver = await receive(pouring(start, rest))
         with at_most(mebibytes=8):
             reply = await send(receiver.url)
@@ -450,7 +450,7 @@ class TestTheDeadline:
             assert (reply.response_length, reply.response_truncated) == (99999, False)
 
     @pytest.mark.filterwarnings("ignore:Sending a large body")
-    async def test_ends_the_sending_too(self, receive, send):
+    async def test_ends_the_sending_of_a_request(self, receive, send):
         over, came = asyncio.Event(), asyncio.get_running_loop().create_future()
 
         async def take_nothing_before_it_is_over(peer: Peer) -> None:
@@ -470,7 +470,7 @@ class TestTheDeadline:
 
 
 class TestConnections:
-    async def test_are_used_again(self, receive, send):
+    async def test_are_reused(self, receive, send):
         receiver = await receive(keep_answering)
 
         for _ in range(3):
@@ -478,7 +478,7 @@ class TestConnections:
 
         assert (len(receiver.requests), len(receiver.connections)) == (3, 1)
 
-    async def test_on_which_more_came_than_belongs_to_an_answer_are_not(self, receive, send):
+    async def test_with_surplus_bytes_are_not_reused(self, receive, send):
         receiver = await receive(answering(response(b"ok") + response(b"a lie"), response(b"ok")))
 
         replies = [await send(receiver.url) for _ in range(2)]
@@ -486,7 +486,7 @@ class TestConnections:
         assert [reply.response_body for reply in replies] == [b"ok", b"ok"]
         assert len(receiver.connections) == 2
 
-    async def test_on_which_something_comes_that_nobody_asked_for_are_not(self, receive, send):
+    async def test_with_unsolicited_bytes_are_not_reused(self, receive, send):
         said = asyncio.Event()
 
         async def script(peer: Peer) -> None:
@@ -505,14 +505,14 @@ class TestConnections:
         assert [first.response_body, second.response_body] == [b"ok", b"ok"]
         assert len(receiver.connections) == 2
 
-    async def test_are_made_to_the_address_that_listens_of_several(self, receive, send):
+    async def test_go_to_the_one_of_several_addresses_that_listens(self, receive, send):
         receiver = await receive(keep_answering)
 
         reply = await send(receiver.url.replace("127.0.0.1", "localhost"))
 
         assert (reply.outcome, reply.remote_address) == (Outcome.DELIVERED, f"127.0.0.1:{receiver.port}")
 
-    async def test_carry_no_cookie_from_one_alert_to_the_next(self, receive, send):
+    async def test_carry_no_cookies_between_alerts(self, receive, send):
         cookie = response(b"", "Set-Cookie: session=1; Path=/")
         receiver = await receive(answering(cookie, cookie))
 
@@ -522,7 +522,7 @@ class TestConnections:
         assert len(receiver.requests) == 2
         assert b"cookie" not in receiver.requests[1].lower()
 
-    async def test_closed_between_two_alerts_do_not_send_the_second_twice(self, receive, send):
+    async def test_closed_between_two_alerts_cause_no_second_request(self, receive, send):
         receiver = await receive(answering(response()))
 
         replies = [await send(receiver.url, webhook_id=f"dlv_{number}") for number in range(2)]
@@ -533,7 +533,7 @@ class TestConnections:
         assert delivered[0]
 
     @pytest.mark.parametrize("end", [Peer.reset, lambda _: None], ids=["reset", "closed"])
-    async def test_closed_upon_a_second_alert_do_not_send_it_twice(self, receive, send, end):
+    async def test_closed_on_the_second_alert_cause_no_second_request(self, receive, send, end):
         async def script(peer: Peer) -> None:
             await peer.request()
             await peer.send(response())
@@ -547,7 +547,7 @@ class TestConnections:
         assert (len(receiver.requests), len(receiver.connections)) == (2, 1)
 
 
-class TestBlocked:
+class TestABlockedAttempt:
     @pytest.mark.parametrize(
         ("fields", "why"),
         [
@@ -559,7 +559,7 @@ class TestBlocked:
             ({"secret": Secret("hunter2")}, "a signing secret must start with whsec_, followed by base64"),
         ],
     )
-    async def test_nothing_is_sent_without_a_secret_that_is_wanted(self, receive, send, fields, why):
+    async def test_sends_nothing_without_a_required_secret(self, receive, send, fields, why):
         receiver = await receive(keep_answering)
 
         reply = await send(receiver.url, **fields)

@@ -1,4 +1,4 @@
-"""Signatures on the wire, attempt by attempt, while a secret is in use and while it is rotated."""
+"""Signatures on the wire, before, during and after a rotation."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ HOUR = 3_600_000
 
 @pytest.fixture
 def turn(store, sender) -> Callable[[], object]:
-    """One attempt at each delivery that is due."""
+    """Make one attempt at each due delivery."""
     make = partial(Dispatcher, store, sender, policy=RetryPolicy(delays_ms=(0,) * 10), fraction=lambda: 0.0)
 
     async def run() -> None:
@@ -41,7 +41,7 @@ def turn(store, sender) -> Callable[[], object]:
 
 
 def signed_with(request: bytes, *secrets: str) -> bool:
-    """Whether its signatures are those the official package makes with these secrets, in this order."""
+    """Return whether the official package makes the same signatures with these secrets, in this order."""
     head, _, body = request.partition(b"\r\n\r\n")
     fields = dict(re.findall(r"(webhook-\w+): ([^\r\n]*)", head.decode()))
     at = datetime.fromtimestamp(int(fields["webhook-timestamp"]), UTC)
@@ -53,7 +53,7 @@ def field(receiver: Receiver, name: str) -> list[str]:
     return [re.search(rf"{name}: (\S+)", request.decode())[1] for request in receiver.requests]
 
 
-async def test_each_attempt_has_a_time_of_its_own_and_all_the_same_id(store, receive, turn, clock: Clock):
+async def test_attempts_share_the_id_and_have_their_own_timestamps(store, receive, turn, clock: Clock):
     receiver = await receive(answering(REFUSAL, REFUSAL, response()))
     write(store, destinations.add, destination(url=receiver.url, secret=Secret(NEW)))
     write(store, outbox.submit, [alert()])
@@ -70,9 +70,7 @@ def rotated(store, soc: Destination, overlap_ms: int) -> Destination:
     return write(store, destinations.edit, replace(soc, secret=Secret(NEW)), overlap_ms=overlap_ms)
 
 
-async def test_while_it_is_rotated_both_secrets_sign_and_the_end_of_that_needs_nobody(
-    store, receive, turn, clock: Clock
-):
+async def test_both_secrets_sign_during_a_rotation_which_ends_by_itself(store, receive, turn, clock: Clock):
     receiver = await receive(answering(REFUSAL, REFUSAL, REFUSAL, response()))
     soc = write(store, destinations.add, destination(url=receiver.url, secret=Secret(OLD)))
     write(store, outbox.submit, [alert()])
@@ -89,7 +87,7 @@ async def test_while_it_is_rotated_both_secrets_sign_and_the_end_of_that_needs_n
         assert signed_with(request, *secrets)
 
 
-async def test_an_old_secret_that_can_no_longer_be_read_keeps_nothing_back(
+async def test_an_unreadable_old_secret_does_not_block_deliveries(
     store, receive, turn, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.delenv("OLD_SECRET", raising=False)

@@ -1,4 +1,4 @@
-"""How many requests are in flight at once, and what becomes of claims that wait for a slot."""
+"""Limits for requests in flight, and claims that wait for a slot."""
 
 import asyncio
 import time
@@ -15,13 +15,13 @@ from tui.store.outbox import LEASE_MARGIN_MS, Claim
 
 
 class Wire:
-    """Requests that are answered when a test says so."""
+    """A sender whose requests are answered when the test says so."""
 
     def __init__(self) -> None:
         self.open: dict[str, asyncio.Event] = {}
         self.ended: list[tuple[str, Outcome]] = []
         self.errors: list[str] = []
-        """In words, of what was not delivered."""
+        """Errors of the deliveries that failed."""
         self.most: Counter[int] = Counter()
         self._busy: Counter[int] = Counter()
 
@@ -55,7 +55,7 @@ def make(wire: Wire) -> Callable[..., Slots]:
 
 
 def claims(names: str, to: int = 1) -> list[tuple[Claim, float]]:
-    """Claims made just now, called by one letter each."""
+    """Return one claim per letter, made now."""
     now = time.monotonic()
     return [(claimed(name, alert(), destination(id=to)), now) for name in names]
 
@@ -65,7 +65,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_what_has_no_slot_waits_and_takes_the_first_that_is_free(make, wire):
+async def test_a_claim_without_a_slot_takes_the_first_free_one(make, wire):
     slots = make(2, 2)
     slots.add(claims("abc"))
     await settle()
@@ -78,7 +78,7 @@ async def test_what_has_no_slot_waits_and_takes_the_first_that_is_free(make, wir
     assert (slots.in_flight, slots.held.total()) == (2, 2)
 
 
-async def test_no_destination_gets_more_at_once_than_its_share(make, wire):
+async def test_no_destination_gets_more_slots_than_its_limit(make, wire):
     slots = make(4, 2)
     slots.add([*claims("abc", to=1), *claims("xy", to=2)])
     await settle()
@@ -92,7 +92,7 @@ async def test_no_destination_gets_more_at_once_than_its_share(make, wire):
     assert slots.held.total() == 0
 
 
-async def test_one_that_hangs_does_not_stand_before_another(make, wire):
+async def test_a_hanging_destination_does_not_delay_another(make, wire):
     slots = make(3, 2)
     slots.add([*claims("abc", to=1), *claims("xy", to=2)])
     await settle()
@@ -103,7 +103,7 @@ async def test_one_that_hangs_does_not_stand_before_another(make, wire):
     assert (first, wire.sent) == (["a", "b", "x"], ["a", "b", "x", "y"])
 
 
-async def test_what_waited_too_long_is_given_back_unsent(make, wire):
+async def test_a_claim_that_waited_too_long_is_given_back_unsent(make, wire):
     slots = make(1, 1)
     old = time.monotonic() - LEASE_MARGIN_MS / 2000
     slots.add(claims("a"))
@@ -115,7 +115,7 @@ async def test_what_waited_too_long_is_given_back_unsent(make, wire):
     assert slots.held.total() == 2
 
 
-async def test_what_was_handed_out_too_late_is_not_even_begun(make, wire):
+async def test_a_claim_that_arrives_too_late_is_not_sent(make, wire):
     slots = make(1, 1)
     slots.add([(claim, time.monotonic() - LEASE_MARGIN_MS / 2000 - 1) for claim, _ in claims("a")])
     await settle()
@@ -123,7 +123,7 @@ async def test_what_was_handed_out_too_late_is_not_even_begun(make, wire):
     assert (wire.sent, wire.ended, slots.held.total()) == ([], [("a", Outcome.INTERRUPTED)], 0)
 
 
-async def test_cut_off_all_are_told_as_interrupted_begun_or_not(make, wire):
+async def test_cut_off_ends_all_claims_as_interrupted(make, wire):
     slots = make(1, 1)
     slots.add(claims("ab"))
     await settle()

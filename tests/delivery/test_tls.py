@@ -1,4 +1,4 @@
-"""TLS with a receiver: what is trusted, what is shown, and what is said of files that cannot be used."""
+"""TLS with a receiver: trusted CAs, client certificates, and errors of unusable files."""
 
 import asyncio
 import socket
@@ -40,7 +40,7 @@ def client(authority: Authority) -> Issued:
 
 @pytest.fixture(scope="session")
 def locked(authority: Authority) -> Issued:
-    """A certificate whose key is encrypted with `hunter2`."""
+    """A certificate with a key that is encrypted with `hunter2`."""
     return authority.issue("locked", password="hunter2")
 
 
@@ -61,7 +61,7 @@ def refusal(settings: TlsSettings) -> tuple[str, str]:
 # --- files
 
 
-def test_files_that_fit_together_are_used(
+def test_matching_files_are_used(
     authority: Authority, client: Issued, locked: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PASSWORD", "hunter2")
@@ -77,7 +77,7 @@ def test_files_that_fit_together_are_used(
 
 
 @pytest.mark.parametrize("field", ["ca_file", "certificate", "key"])
-def test_a_file_that_is_not_there(client: Issued, field: str) -> None:
+def test_a_missing_file_is_reported(client: Issued, field: str) -> None:
     files = {"certificate": str(client.certificate), field: "/nowhere/x.pem"}
     told = "cannot read the file /nowhere/x.pem: No such file or directory"
     assert refusal(TlsSettings(**files)) == (field, told)
@@ -86,7 +86,9 @@ def test_a_file_that_is_not_there(client: Issued, field: str) -> None:
 @pytest.mark.parametrize(
     ("field", "kind"), [("ca_file", "certificate"), ("certificate", "certificate"), ("key", "private key")]
 )
-def test_a_file_that_holds_something_else(client: Issued, tmp_path: Path, field: str, kind: str) -> None:
+def test_a_file_with_the_wrong_content_is_reported(
+    client: Issued, tmp_path: Path, field: str, kind: str
+) -> None:
     other = tmp_path / "other"
     other.touch(mode=0o600)
     files = {"certificate": str(client.certificate), field: str(other)}
@@ -99,7 +101,7 @@ def test_a_file_that_holds_something_else(client: Issued, tmp_path: Path, field:
 
 
 @pytest.mark.parametrize("field", ["ca_file", "certificate", "key"])
-def test_a_file_that_is_damaged(client: Issued, tmp_path: Path, field: str) -> None:
+def test_a_damaged_file_is_reported(client: Issued, tmp_path: Path, field: str) -> None:
     damaged = tmp_path / "damaged"
     damaged.touch(mode=0o600)
     damaged.write_bytes(b"-----BEGIN CERTIFICATE-----\nx\n-----BEGIN PRIVATE KEY-----\nx\n")
@@ -108,14 +110,14 @@ def test_a_file_that_is_damaged(client: Issued, tmp_path: Path, field: str) -> N
     assert "damaged" in told
 
 
-def test_a_key_of_another_certificate(authority: Authority, client: Issued) -> None:
+def test_a_key_of_another_certificate_is_reported(authority: Authority, client: Issued) -> None:
     other = authority.issue("other")
     settings = TlsSettings(certificate=str(client.certificate), key=str(other.key))
     told = f"the key in {other.key} does not match the certificate in {client.certificate}"
     assert refusal(settings) == ("key", told)
 
 
-def test_a_certificate_without_its_key(client: Issued, tmp_path: Path) -> None:
+def test_a_certificate_without_its_key_is_reported(client: Issued, tmp_path: Path) -> None:
     alone = tmp_path / "alone.pem"
     alone.touch(mode=0o600)
     alone.write_bytes(client.certificate.read_bytes())
@@ -127,7 +129,7 @@ def test_a_certificate_without_its_key(client: Issued, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("together", [False, True])
-def test_a_key_that_everybody_can_read_is_refused(client: Issued, tmp_path: Path, together: bool) -> None:
+def test_a_world_readable_key_is_refused(client: Issued, tmp_path: Path, together: bool) -> None:
     open_to_all = tmp_path / "key.pem"
     open_to_all.write_bytes(client.both.read_bytes())
     open_to_all.chmod(0o644)
@@ -137,18 +139,20 @@ def test_a_key_that_everybody_can_read_is_refused(client: Issued, tmp_path: Path
     assert refusal(TlsSettings(**files)) == (field, told)
 
 
-def test_an_encrypted_key_without_a_password_asks_nobody(locked: Issued) -> None:
+def test_an_encrypted_key_without_a_password_does_not_prompt(locked: Issued) -> None:
     told = f"the key in {locked.key} is encrypted; set the key password"
     assert refusal(shown(locked)) == ("key_password", told)
 
 
-def test_a_wrong_password_is_said_and_not_shown(locked: Issued, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_password_is_reported_without_showing_it(
+    locked: Issued, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PASSWORD", "s3cret")
     told = f"the password does not decrypt the key in {locked.key}"
     assert refusal(shown(locked, key_password=Secret("env:PASSWORD"))) == ("key_password", told)
 
 
-def test_a_password_that_only_the_dispatcher_has_is_no_fault_of_the_settings(
+def test_a_password_that_only_the_dispatcher_has_is_allowed(
     authority: Authority, locked: Issued, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PASSWORD", raising=False)
@@ -174,7 +178,7 @@ async def test_a_context_is_made_once_for_the_same_settings(authority: Authority
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-async def test_a_context_is_made_anew_when_a_file_has_changed(
+async def test_a_changed_file_makes_a_new_context(
     authority: Authority, tmp_path: Path, replaced: bool
 ) -> None:
     contexts, file = Contexts(), tmp_path / "ca.pem"
@@ -187,7 +191,7 @@ async def test_a_context_is_made_anew_when_a_file_has_changed(
     assert await contexts.get(settings) is not before
 
 
-async def test_what_could_not_be_made_is_tried_again(client: Issued, tmp_path: Path, locked: Issued) -> None:
+async def test_a_context_that_failed_is_retried(client: Issued, tmp_path: Path, locked: Issued) -> None:
     contexts, key, password = Contexts(), tmp_path / "key.pem", tmp_path / "password"
     settings = TlsSettings(certificate=str(client.certificate), key=str(key))
     with pytest.raises(Invalid, match="No such file"):
@@ -211,7 +215,7 @@ async def test_what_could_not_be_made_is_tried_again(client: Issued, tmp_path: P
 
 
 def presenting(certificate: Issued, asking: Authority | None = None) -> ssl.SSLContext:
-    """A receiver's side, which may ask for a certificate of an authority."""
+    """Return the TLS context of a receiver, which may require a client certificate."""
     context = tls(certificate.both)
     if asking:
         context.verify_mode = ssl.CERT_REQUIRED
@@ -226,7 +230,7 @@ def receiver_certificate(authority: Authority) -> Issued:
 
 @contextmanager
 def refusing(context: ssl.SSLContext) -> Iterator[str]:
-    """A receiver that says in TLS why it refuses, as asyncio's do not, and waits for that to be heard."""
+    """A receiver that sends a TLS alert and waits until it is read, which asyncio's servers do not."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def refuse() -> None:
@@ -247,7 +251,7 @@ def refusing(context: ssl.SSLContext) -> Iterator[str]:
         thread.join()
 
 
-async def test_a_connection_is_kept_for_the_same_settings_and_no_others(
+async def test_a_connection_is_reused_only_for_the_same_settings(
     send: Send, receive: Receive, authority: Authority, receiver_certificate: Issued, client: Issued
 ) -> None:
     receiver = await receive(keep_answering, presenting(receiver_certificate))
@@ -266,7 +270,7 @@ async def test_a_connection_is_kept_for_the_same_settings_and_no_others(
     assert (refused.outcome, len(receiver.requests)) == (Outcome.UNREACHABLE, 6)
 
 
-async def test_an_authority_of_our_own_is_trusted_where_it_is_named_and_nowhere_else(
+async def test_a_ca_file_is_trusted_only_by_its_destination(
     send: Send, receive: Receive, authority: Authority, receiver_certificate: Issued
 ) -> None:
     receiver = await receive(keep_answering, presenting(receiver_certificate))
@@ -276,7 +280,7 @@ async def test_an_authority_of_our_own_is_trusted_where_it_is_named_and_nowhere_
     assert "was issued by Our Own CA, which this machine does not trust" in (refused.error or "")
 
 
-async def test_beside_an_authority_of_our_own_nobody_is_trusted(
+async def test_a_ca_file_replaces_the_system_cas(
     send: Send,
     receive: Receive,
     authority: Authority,
@@ -290,7 +294,7 @@ async def test_beside_an_authority_of_our_own_nobody_is_trusted(
     assert "was issued by Somebody Else, which is not in the CA file" in (refused.error or "")
 
 
-async def test_a_receivers_own_certificate_can_be_what_is_trusted(
+async def test_a_ca_file_may_hold_the_receivers_own_certificate(
     send: Send, receive: Receive, receiver_certificate: Issued
 ) -> None:
     receiver = await receive(keep_answering, presenting(receiver_certificate))
@@ -298,7 +302,7 @@ async def test_a_receivers_own_certificate_can_be_what_is_trusted(
     assert (await send(receiver.url, tls=pinned)).outcome is Outcome.DELIVERED
 
 
-async def test_without_verification_anybody_is_taken(
+async def test_without_verification_any_certificate_is_accepted(
     send: Send, receive: Receive, stranger: Authority
 ) -> None:
     receiver = await receive(keep_answering, presenting(stranger.issue("receiver")))
@@ -306,7 +310,7 @@ async def test_without_verification_anybody_is_taken(
     assert (await send(receiver.url, tls=TlsSettings(verify=False))).outcome is Outcome.DELIVERED
 
 
-async def test_a_receiver_that_asks_for_a_certificate_gets_it(
+async def test_a_client_certificate_is_presented_on_request(
     send: Send,
     receive: Receive,
     authority: Authority,
@@ -329,7 +333,7 @@ async def test_a_receiver_that_asks_for_a_certificate_gets_it(
         (ssl.TLSVersion.TLSv1_2, "rejected the TLS handshake"),
     ],
 )
-async def test_a_receiver_that_asks_for_a_certificate_where_none_is_set(
+async def test_a_missing_client_certificate_is_reported(
     send: Send, authority: Authority, receiver_certificate: Issued, version: ssl.TLSVersion, told: str
 ) -> None:
     context = presenting(receiver_certificate, asking=authority)
@@ -340,7 +344,7 @@ async def test_a_receiver_that_asks_for_a_certificate_where_none_is_set(
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_3, ssl.TLSVersion.TLSv1_2])
-async def test_a_receiver_that_does_not_accept_the_certificate(
+async def test_a_rejected_client_certificate_is_reported(
     send: Send,
     authority: Authority,
     stranger: Authority,
@@ -357,7 +361,7 @@ async def test_a_receiver_that_does_not_accept_the_certificate(
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated")
-async def test_tls_older_than_1_2_is_not_spoken(
+async def test_tls_older_than_1_2_is_refused(
     send: Send, authority: Authority, receiver_certificate: Issued
 ) -> None:
     context = presenting(receiver_certificate)
@@ -370,7 +374,7 @@ async def test_tls_older_than_1_2_is_not_spoken(
             assert (refused.outcome, refused.error) == (Outcome.UNREACHABLE, told)
 
 
-async def test_files_that_cannot_be_used_block_what_would_be_sent(
+async def test_unusable_files_block_the_attempt(
     send: Send, receive: Receive, receiver_certificate: Issued, locked: Issued
 ) -> None:
     receiver = await receive(keep_answering, presenting(receiver_certificate))
@@ -384,7 +388,7 @@ async def test_files_that_cannot_be_used_block_what_would_be_sent(
     assert receiver.connections == []
 
 
-async def test_a_certificate_renewed_on_disk_is_shown_to_the_next_request(
+async def test_a_renewed_certificate_is_presented_in_the_next_request(
     send: Send, receive: Receive, authority: Authority, receiver_certificate: Issued, tmp_path: Path
 ) -> None:
     names: list[str] = []

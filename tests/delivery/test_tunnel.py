@@ -1,4 +1,4 @@
-"""Requests through a proxy: tunnels for https, whole URLs for http, and whose failure it is."""
+"""Requests through a proxy: tunnels for https, forwarding for http, and who failed."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from tui.domain.tls import TlsSettings
 
 
 class Ended(NamedTuple):
-    """An attempt, as far as advice needs it."""
+    """An attempt with the fields that advice uses."""
 
     outcome: Outcome
     status_code: int | None
@@ -48,7 +48,7 @@ def by_way_of(proxy: Receiver | int, user: str = "", policy: str = "local", **va
 
 
 def tunnelling(to: Receiver, heads: list[bytes]) -> Script:
-    """A proxy that takes every name for that of one receiver."""
+    """A proxy that connects every name to one receiver."""
 
     async def script(peer: Peer) -> None:
         heads.append(await peer.reader.readuntil(b"\r\n\r\n"))
@@ -86,7 +86,7 @@ def named(authority: Authority) -> Path:
 
 
 class TestATunnel:
-    async def test_is_asked_for_and_then_tls_is_spoken_with_the_receiver(
+    async def test_carries_tls_to_the_receiver(
         self, receive: Receive, send_by: By, authority: Authority, named: Path
     ) -> None:
         receiver, heads = await receive(keep_answering, presenting(named)), list[bytes]()
@@ -103,7 +103,7 @@ class TestATunnel:
         assert receiver.requests[0].startswith(b"POST /alerts HTTP/1.1\r\nHost: hooks.example.com\r\n")
         assert b"proxy" not in receiver.requests[0].lower()
 
-    async def test_is_no_way_around_the_certificate(
+    async def test_does_not_bypass_certificate_verification(
         self, receive: Receive, send_by: By, authority: Authority
     ) -> None:
         other = presenting(authority.issue("other").both)
@@ -146,7 +146,7 @@ class TestATunnel:
             ("", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9999, "did not answer like an HTTP proxy"),
         ],
     )
-    async def test_that_is_not_granted_is_told_of_as_the_proxys_doing(
+    async def test_that_the_proxy_refuses_is_reported_with_its_answer(
         self, receive: Receive, send_by: By, user: str, said: bytes, told: str
     ) -> None:
         proxy = await receive(saying(said))
@@ -156,7 +156,7 @@ class TestATunnel:
         assert (reply.outcome, reply.status_code) == (Outcome.UNREACHABLE, None)
         assert reply.error == f"the proxy 127.0.0.1:{proxy.port} {told}"
 
-    async def test_reset_by_the_proxy_is_told_of_as_that(self, receive: Receive, send_by: By) -> None:
+    async def test_reset_by_the_proxy_is_reported(self, receive: Receive, send_by: By) -> None:
         async def reset(peer: Peer) -> None:
             await peer.reader.readuntil(b"\r\n\r\n")
             peer.reset()
@@ -182,9 +182,7 @@ class TestATunnel:
 
 
 class TestAForwarder:
-    async def test_is_told_the_whole_url_on_a_connection_that_is_kept(
-        self, receive: Receive, send_by: By
-    ) -> None:
+    async def test_gets_the_full_url_on_a_reused_connection(self, receive: Receive, send_by: By) -> None:
         proxy = await receive(keep_answering)
         send = send_by(by_way_of(proxy, ME))
 
@@ -199,7 +197,7 @@ class TestAForwarder:
         assert "bWU6aHVudGVyMg" not in repr(replies)
         assert "hunter2" not in repr(replies)
 
-    async def test_may_be_the_one_who_answers(self, receive: Receive, send_by: By) -> None:
+    async def test_is_named_as_a_possible_source_of_the_answer(self, receive: Receive, send_by: By) -> None:
         proxy = await receive(response(b"blocked", status="403 Filtered"))
 
         reply = await send_by(by_way_of(proxy))(HTTP)
@@ -207,7 +205,7 @@ class TestAForwarder:
         assert (reply.outcome, reply.summary) == (Outcome.REJECTED, "403 Filtered")
         assert reply.error == f"the receiver or the proxy 127.0.0.1:{proxy.port} answered 403 Filtered"
 
-    async def test_that_goes_away_is_told_of_as_that(self, receive: Receive, send_by: By) -> None:
+    async def test_that_disconnects_is_reported(self, receive: Receive, send_by: By) -> None:
         async def leave(peer: Peer) -> None:
             await peer.request()
 
@@ -224,9 +222,7 @@ def advice(reply: Answer) -> str:
     return advise(Ended(reply.outcome, reply.status_code, reply.reason, reply.error, HTTPS, 0))
 
 
-async def test_what_to_do_about_a_proxy_is_said_beside_what_it_did(
-    receive: Receive, send_by: By, free_port: int
-) -> None:
+async def test_proxy_errors_come_with_advice(receive: Receive, send_by: By, free_port: int) -> None:
     wanting = await receive(saying(b"HTTP/1.1 407 No\r\n\r\n"))
     refusing = await receive(saying(b"HTTP/1.1 403 No\r\n\r\n"))
     failing = await receive(saying(b"HTTP/1.1 503 No\r\n\r\n"))
@@ -245,7 +241,7 @@ async def test_what_to_do_about_a_proxy_is_said_beside_what_it_did(
 
 @pytest.mark.parametrize("url", [HTTPS, HTTP])
 class TestAnyProxy:
-    async def test_that_is_down_is_told_of_as_that(self, send_by: By, url: str, free_port: int) -> None:
+    async def test_that_is_down_is_reported(self, send_by: By, url: str, free_port: int) -> None:
         reply = await send_by(by_way_of(free_port))(url)
 
         assert (reply.outcome, reply.error) == (
@@ -267,7 +263,7 @@ class TestAnyProxy:
             ("public", "wiki", "a private network name, blocked by the network policy public"),
         ],
     )
-    async def test_is_not_asked_for_what_the_policy_refuses(
+    async def test_is_not_asked_for_a_blocked_host(
         self, receive: Receive, send_by: By, url: str, policy: str, host: str, told: str
     ) -> None:
         proxy = await receive(keep_answering)
@@ -279,15 +275,13 @@ class TestAnyProxy:
         assert proxy.connections == []
 
 
-async def test_a_host_that_cannot_be_one_is_not_the_proxys_fault(send_by: By, free_port: int) -> None:
+async def test_an_invalid_host_is_not_blamed_on_the_proxy(send_by: By, free_port: int) -> None:
     reply = await send_by(by_way_of(free_port))("http://☃.net/")
 
     assert (reply.error or "").startswith("cannot reach ☃.net:80: ")
 
 
-async def test_this_machine_and_what_no_proxy_names_are_reached_without_a_proxy(
-    receive: Receive, send_by: By
-) -> None:
+async def test_localhost_and_hosts_in_no_proxy_bypass_the_proxy(receive: Receive, send_by: By) -> None:
     receiver, proxy = await receive(keep_answering), await receive(keep_answering)
     send = send_by(by_way_of(proxy, no_proxy="127.0.0.0/8"))
 

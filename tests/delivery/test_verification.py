@@ -1,4 +1,4 @@
-"""Whether a request is signed, and if not, what went wrong: each mistake people make is named."""
+"""Verification of signatures, and the names of common mistakes."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ BODY = '{"title":"Zoë ☃","b":1,"a":[1.5,null]}'.encode()
 
 
 def headers(body: bytes = BODY, *, id: str = "dlv_1", at: int = AT, secret: str = SECRET) -> dict[str, str]:
-    """As the official package signs."""
+    """Return the headers that the official package makes."""
     signed = Webhook(secret).sign(id, datetime.fromtimestamp(at, UTC), body.decode())
     return {"webhook-id": id, "webhook-timestamp": str(at), "webhook-signature": signed}
 
@@ -38,11 +38,11 @@ def v1(key: bytes, content: bytes) -> str:
     return "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
 
 
-def test_what_the_official_package_signs_is_signed() -> None:
+def test_a_signature_of_the_official_package_is_valid() -> None:
     assert verdict(headers()) == "signed"
 
 
-def test_of_several_signatures_one_that_is_right_is_enough() -> None:
+def test_one_valid_signature_of_several_is_enough() -> None:
     old, new = headers(secret=OTHER), headers()
     both = f"{new['webhook-signature']} {old['webhook-signature']}"
     assert verdict(new | {"webhook-signature": both}) == "signed, by one of 2 signatures"
@@ -64,12 +64,12 @@ def test_of_several_signatures_one_that_is_right_is_enough() -> None:
         ),
     ],
 )
-def test_a_clock_may_be_five_minutes_off_and_the_verdict_says_by_how_much(late: int, says: str) -> None:
+def test_a_clock_may_differ_by_five_minutes(late: int, says: str) -> None:
     assert verdict(headers(at=AT - late)).startswith(says)
 
 
 @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_header_that_is_missing_is_named(name: str) -> None:
+def test_a_missing_header_is_named(name: str) -> None:
     assert verdict(headers() | {name: " "}) == f"not signed: missing {name}"
     assert verdict({}) == ("not signed: missing webhook-id and webhook-timestamp and webhook-signature")
 
@@ -118,7 +118,7 @@ CONTENT = f"dlv_1.{AT}.".encode() + BODY
         ),
     ],
 )
-def test_what_is_wrong_is_said(changed: dict[str, str], says: str) -> None:
+def test_each_mistake_is_named(changed: dict[str, str], says: str) -> None:
     assert verdict(headers() | changed).startswith(f"badly signed: {says}")
 
 
@@ -137,14 +137,12 @@ def rewritten(**options: Any) -> bytes:
         ),
     ],
 )
-def test_a_body_that_was_read_and_written_again_is_told_by_how_it_was_signed(
-    arrived: bytes, signed_as: str
-) -> None:
+def test_a_reformatted_body_is_recognized(arrived: bytes, signed_as: str) -> None:
     says = f"badly signed: the body was changed in transit: the signature matches it {signed_as}"
     assert verdict(headers(), arrived) == says
 
 
-def test_the_other_way_round_too() -> None:
+def test_a_body_signed_after_reformatting_is_recognized() -> None:
     signed = {
         "as JSON with spaces after , and :, in ASCII": rewritten(),
         "as JSON indented by 2, its keys in order": rewritten(indent=2, sort_keys=True, ensure_ascii=False),
@@ -157,7 +155,7 @@ def test_the_other_way_round_too() -> None:
         assert verdict(headers(body)).endswith(words)
 
 
-def test_what_was_changed_of_a_request_that_came_before_is_told() -> None:
+def test_a_change_to_an_earlier_request_is_named() -> None:
     verifier = Verifier(SECRET)
     assert verdict(headers(), verifier=verifier) == "signed"
     for changed, body, says in (
@@ -172,16 +170,14 @@ def test_what_was_changed_of_a_request_that_came_before_is_told() -> None:
         assert verdict(headers() | changed, body, verifier=verifier) == f"badly signed: {says}"
 
 
-def test_a_clock_that_is_wrong_besides_is_told_besides() -> None:
+def test_a_wrong_clock_is_named_in_addition() -> None:
     said = verdict(headers(secret=OTHER, at=AT - 3600))
     assert said.startswith("badly signed: the secret differs")
     assert "; and webhook-timestamp is 3600 s in the past" in said
 
 
 @given(st.binary(max_size=60), st.dictionaries(st.sampled_from(list(headers())), st.text(max_size=60)))
-def test_whatever_comes_there_is_a_verdict_and_only_what_is_signed_is_signed(
-    body: bytes, changed: dict[str, str]
-) -> None:
+def test_any_input_gets_a_verdict_and_only_signed_requests_pass(body: bytes, changed: dict[str, str]) -> None:
     given = headers() | changed
     right = signature(SECRET, "dlv_1", AT, BODY)
     said = verdict(given, body)
@@ -190,6 +186,6 @@ def test_whatever_comes_there_is_a_verdict_and_only_what_is_signed_is_signed(
     )
 
 
-def test_a_huge_body_is_not_written_again_in_every_way() -> None:
+def test_a_huge_body_is_not_reformatted_in_every_way() -> None:
     huge = json.dumps({"a": "x" * 300_000}).encode()
     assert "the secret differs" in verdict(headers(), huge)

@@ -185,7 +185,7 @@ CASES = {
     "black hole": Case(outcome="timeout", error="no connection to {place} within 1 s", requests=0),
     "unknown name": never_reached("the name name.invalid does not resolve"),
     "self-signed": never_reached(
-        CERTIFICATE + "is self-signed: .+", script=keep_answering, certificate="self-signed"
+        CERTIFICATE + "is self-signed, and .+", script=keep_answering, certificate="self-signed"
     ),
     "expired": never_reached(
         CERTIFICATE + "expired on 2020-01-02", script=keep_answering, certificate="expired"
@@ -193,7 +193,7 @@ CASES = {
     "wrong host": never_reached(
         CERTIFICATE + "is for 127.0.0.2, not for 127.0.0.1", script=keep_answering, certificate="wrong host"
     ),
-    "plain where TLS was meant": never_reached("{place} speaks no TLS: .+", script=answer_without_tls),
+    "plain where TLS was meant": never_reached("{place} does not speak TLS: .+", script=answer_without_tls),
     "reset at once": never_reached(NO_ANSWER, script=reset_at_once),
     # broken off
     "reset before the headers": unreachable(resetting_after(b""), NO_ANSWER),
