@@ -1,4 +1,4 @@
-"""Drills run the real program as processes of their own and do to it what production does."""
+"""Drills run the real program in separate processes and expose it to the faults of production."""
 
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def installation(engine: str, tmp_path: Path) -> Iterator[Installation]:
 
 @pytest.fixture
 def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Prints a drill's figures past pytest's capture."""
+    """Print the figures of a drill despite pytest's capture."""
 
     def say(figures: str) -> None:
         with capsys.disabled():
@@ -45,9 +45,9 @@ def report(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -
 
 
 def assert_nothing_lost(installation: Installation, receiver: Receiver, alerts: Collection[str]) -> str:
-    """What has to hold after any drill, once nothing is under way; returns the figures.
+    """Check what must hold after any drill, once nothing is in flight. Return the figures.
 
-    `alerts` are all that were accepted, each with one delivery; all are delivered by now.
+    `alerts` are all accepted alerts, each with one delivery. All must be delivered.
     """
     sql = installation.sql
     left = "SELECT state, count(*) FROM delivery WHERE state <> 'delivered' GROUP BY state"

@@ -1,12 +1,11 @@
-"""Tocsin as the drills build it: the real program, which dies, sees another clock or polls as it is told.
+"""Tocsin for drills: the real program, with crash points, a clock that can be wrong, and other intervals.
 
     DRILL_CRASH_AT=finishing python -m tests.drills.crashing dispatch
 
-`DRILL_CRASH_AT` is one of POINTS, with `:3` behind it for the third time it is reached; the process
-ends there by SIGKILL, as `kill -9` does it. `DRILL_CLOCK` is a file with the milliseconds by which the
-wall clock is wrong; it may be written while the program runs. `DRILL_POLL_S` is how often a dispatcher
-looks for work of which nothing has told it, `DRILL_PATIENCE_S` how long a command asks for a lock,
-`DRILL_SILENCE_S` how long a database may keep silent.
+`DRILL_CRASH_AT` is one of POINTS; `:3` after it means the third time. The process ends there with SIGKILL.
+`DRILL_CLOCK` is a file with the error of the wall clock in milliseconds. It may change at any time.
+`DRILL_POLL_S` is the interval at which a dispatcher polls, `DRILL_PATIENCE_S` how long a command waits for a
+lock, `DRILL_SILENCE_S` how long a database may be silent.
 """
 
 import os
@@ -55,7 +54,7 @@ class _Crash:
 
 
 def plant(crash: _Crash) -> None:
-    """Put the points around the real functions."""
+    """Wrap the real functions with the crash points."""
     claim, finish, submit = outbox.claim, outbox.finish, outbox.submit
     send, write = Sender.send, Store.write
     remove, copy = prune.step, Sqlite.backup
@@ -115,7 +114,7 @@ def plant(crash: _Crash) -> None:
 
 
 def shift_clock(by: Path) -> None:
-    """Step the wall clock of this process; the monotonic one goes on as it does."""
+    """Step the wall clock of this process, but not its monotonic clock."""
     real = time.time_ns
     time.time_ns = lambda: real() + int(by.read_text()) * 1_000_000
 

@@ -1,4 +1,4 @@
-"""A Tocsin installation: one database, and the processes that run on it."""
+"""An installation of Tocsin: a database and the processes that use it."""
 
 import json
 import os
@@ -27,7 +27,7 @@ _TICKS_S = os.sysconf("SC_CLK_TCK")
 
 
 def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> None:
-    """Wait until `happened`: for what no event tells of, because another process does it."""
+    """Poll until `happened`, for changes that another process makes."""
     give_up = time.monotonic() + PATIENCE_S
     while not happened():
         assert time.monotonic() < give_up, otherwise()
@@ -36,7 +36,7 @@ def eventually(happened: Callable[[], object], otherwise: Callable[[], str]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A running `tocsin`, and the file with what it says on stderr."""
+    """A running `tocsin`, and the file with its stderr."""
 
     process: subprocess.Popen[bytes]
     stderr: Path
@@ -55,16 +55,16 @@ class Program:
         self.process.wait(PATIENCE_S)
 
     def exit_code(self) -> int:
-        """Waits for the end; negative for the signal that brought it."""
+        """Wait for the exit code. It is negative for a signal."""
         return self.process.wait(PATIENCE_S)
 
     def is_stopped(self) -> bool:
-        """Every thread of it."""
+        """Return whether every thread is stopped."""
         threads = Path(f"/proc/{self.process.pid}/task").glob("*/stat")
         return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
 
     def cpu_s(self) -> float:
-        """Seconds of processor time it has used (utime + stime)."""
+        """Return the processor time in seconds (utime + stime)."""
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _TICKS_S
@@ -93,10 +93,10 @@ class Installation:
     # --- processes
 
     def start(self, *args: str, input: str | int = "", crash_at: str = "", **drilled: str) -> Program:
-        """Start `tocsin ARGS`, to be killed at a point of crashing.py.
+        """Start `tocsin ARGS`, which may die at a point of crashing.py.
 
-        Its standard input is a file with this text, or what `subprocess` takes; `drilled` are variables of
-        crashing.py.
+        Its standard input is a file with this text, or an argument for `subprocess`. `drilled` are variables
+        of crashing.py.
         """
         number = len(self._started)
         given = self.directory / f"{number}.stdin"
@@ -117,13 +117,13 @@ class Installation:
         return program
 
     def dispatcher(self, *args: str) -> Program:
-        """A dispatcher that is up and working."""
+        """Start a dispatcher and wait until it works."""
         program = self.start("dispatch", *args)
         program.wait_until_said("delivering from")
         return program
 
     def ask(self, *args: str, input: str = "") -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, whatever that is."""
+        """Run a command that may fail."""
         return subprocess.run(
             [*_program(self.environment), *args],
             env=self.environment,
@@ -136,13 +136,13 @@ class Installation:
         )
 
     def run(self, *args: str, input: str = "") -> str:
-        """The standard output of a command that is to succeed."""
+        """Run a command that must succeed. Return its standard output."""
         done = self.ask(*args, input=input)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def stop(self, program: Program) -> None:
-        """SIGSTOP; on SQLite between two transactions: in one it would hold the write lock and stop all."""
+        """Send SIGSTOP. On SQLite, only between transactions: within one, it would hold the write lock."""
 
         def stopped_holding_nothing() -> bool:
             program.signal(signal.SIGSTOP)
@@ -170,7 +170,7 @@ class Installation:
     # --- the database
 
     def move_database(self, address: str) -> None:
-        """Before anything is in it."""
+        """Move the database. It must still be empty."""
         self.database = self.environment["TOCSIN_DB"] = address
 
     # In this process: the start of a command takes longer than all that these do.
@@ -180,14 +180,14 @@ class Installation:
             write(store, destinations.add, destination(name=name, url=url, timeout_ms=timeout_s * 1000))
 
     def queue(self, ids: Iterable[str], **fields: Any) -> None:
-        """What `tocsin send` stores: an alert under each of `ids`, all with these fields."""
+        """Store an alert for each id, all with these fields, as `tocsin send` does."""
         now = self.clock()
         alerts = [parse_alert({"title": id, **fields}, now=now, alert_id=id) for id in ids]
         with self._store() as store:
             assert all(isinstance(told, Receipt) for told in write(store, outbox.submit, alerts))
 
     def damage(self) -> list[str]:
-        """What `tocsin db check` finds wrong."""
+        """Return the problems that `tocsin db check` finds."""
         with self._store() as store:
             return store.check()
 
@@ -208,7 +208,7 @@ class Installation:
         return self.sql(f"SELECT count(*) FROM {table} WHERE {where}")[0][0]
 
     def let_leases_run_out(self) -> None:
-        """What time does: the drill does not wait the eleven seconds."""
+        """Expire all leases now, instead of waiting eleven seconds."""
         # PostgreSQL's dispatchers lock rows in an order of their own: the table, lest one waits for us.
         alone = "" if self.engine == "sqlite" else "LOCK TABLE delivery IN EXCLUSIVE MODE; "
         self.sql(f"{alone}UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
@@ -220,12 +220,12 @@ class Installation:
         )
 
     def alerts(self) -> list[dict[str, Any]]:
-        """`alert show --json` of every alert."""
+        """Return `alert show --json` of every alert."""
         listed = json.loads(self.run("alert", "list", "--limit", "10000", "--json"))
         return [json.loads(self.run("alert", "show", alert["alertId"], "--json")) for alert in listed]
 
     def delivery(self) -> dict[str, Any]:
-        """The one delivery there is, as `alert show --json` tells it."""
+        """Return the only delivery, as `alert show --json` prints it."""
         (listed,) = json.loads(self.run("alert", "list", "--json"))
         return self.delivery_of(listed["alertId"])
 
@@ -234,12 +234,12 @@ class Installation:
         return delivery
 
     def outcomes(self) -> list[str]:
-        """How each attempt ended, in the order they were made."""
+        """Return the outcomes of all attempts in order."""
         return [row[0] for row in self.sql("SELECT outcome FROM attempt ORDER BY id")]
 
 
 def _program(environment: Mapping[str, str]) -> list[str]:
-    """Tocsin, or the drills' build of it where the environment asks for what only that does."""
+    """Return the command for Tocsin, or for the build of crashing.py if the environment uses its features."""
     drilled = any(name.startswith("DRILL_") for name in environment)
     return [sys.executable, "-m", "tests.drills.crashing" if drilled else "tui"]
 
@@ -249,5 +249,5 @@ def json_lines(ids: Iterable[str], **fields: Any) -> str:
 
 
 def names(prefix: str, count: int) -> list[str]:
-    """Alert ids `prefix-1` and so on."""
+    """Return alert ids: `prefix-1` and so on."""
     return [f"{prefix}-{number}" for number in range(1, count + 1)]

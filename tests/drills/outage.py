@@ -1,4 +1,4 @@
-"""A dispatcher has answers to record and the database cannot be written: what has to hold on any engine."""
+"""What must hold on any engine when a dispatcher cannot record its answers."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ def ride_out(
     sends: int = 4,
     lasting: Callable[[], object] = lambda: None,
 ) -> str:
-    """Answers come while there is the `fault`; returns the figures."""
+    """Let answers arrive during the `fault`. Return the figures."""
     receiver.body = b"x" * 60_000  # more than any room left in SQLite's write-ahead log
     installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()

@@ -1,4 +1,4 @@
-"""The receiver of the drills: a real HTTP server that remembers every request and answers as it is told."""
+"""The receiver of the drills: a real HTTP server that records every request."""
 
 import json
 import threading
@@ -52,7 +52,7 @@ class Receiver:
         return Counter(request.alert_id for request in tuple(self.requests))
 
     def wait_for_requests(self, count: int) -> None:
-        """Until `count` more have come than earlier calls have waited for."""
+        """Wait for `count` more requests than earlier calls waited for."""
         for _ in range(count):
             assert self._arrived.acquire(timeout=PATIENCE_S), "no request came"
 
@@ -79,7 +79,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 256
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A connection whose other end was killed is what drills are about."""
+        """Ignore errors: drills kill the other end of connections."""
 
 
 def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:

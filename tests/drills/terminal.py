@@ -1,4 +1,4 @@
-"""A terminal with a program in it: what it writes, byte by byte, and what a person sees of that."""
+"""A terminal with a program: what the program writes, and what is visible."""
 
 import codecs
 import contextlib
@@ -26,7 +26,7 @@ _MOVE = re.compile(r"\x1b\[(\d*);?(\d*)H")
 
 
 class Terminal:
-    """Columns of one cell each: enough for a program that places what it draws, as Textual does."""
+    """A terminal with cells of one column, which is enough for Textual."""
 
     def __init__(
         self, argv: Sequence[str], environment: Mapping[str, str], size: tuple[int, int] = (200, 50)
@@ -67,7 +67,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that was written; what is not UTF-8 in it is a failure."""
+        """Return all that was written. Fail if it is not UTF-8."""
         return self.written.decode()
 
     @property
@@ -86,14 +86,14 @@ class Terminal:
         )
 
     def was_told(self, text: str) -> None:
-        """Wait until something was written, wherever and for however short a time it was to be seen."""
+        """Wait until a text was written anywhere on the screen, however briefly."""
         eventually(lambda: self.has_told(text), lambda: f"no {text!r}, but\n" + "\n".join(self.screen))
 
     def has_told(self, text: str) -> bool:
         return text in self._canvas.told
 
     def press_until_told(self, key: str, text: str) -> None:
-        """Once for each painting: what is scrolled past between two of them was not to be seen."""
+        """Press a key once per frame until a text was shown."""
         for _ in range(_MOST_PRESSES):
             if self.has_told(text):
                 return
@@ -110,7 +110,7 @@ class Terminal:
         return code
 
     def assert_restored(self) -> None:
-        """As it was before the program came, but for what was written."""
+        """Check that the terminal is restored to its state before the program."""
         slave = os.open(self._name, os.O_RDWR | os.O_NOCTTY)
         assert termios.tcgetattr(slave) == self._before
         os.close(slave)
@@ -142,7 +142,7 @@ def _missing(texts: Sequence[str], screen: Sequence[str]) -> list[str]:
 
 
 class _Canvas:
-    """What is on the screen, and all that was ever written there, without what steers it."""
+    """The visible screen, and all text ever written to it, without control sequences."""
 
     def __init__(self, width: int, height: int) -> None:
         self.told = ""

@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager itself, sending to `tocsin dispatch --listen`, as docs/integrations.md has it."""
+"""Prometheus Alertmanager sends to `tocsin dispatch --listen`, as in docs/integrations.md."""
 
 import json
 import os
@@ -59,7 +59,7 @@ class Alertmanager:
     home: Path
 
     def fire(self, name: str, *labels: str, summary: str = "", ended: bool = False) -> None:
-        """What `amtool` is asked to add: firing, or over."""
+        """Add an alert with `amtool`, firing or resolved."""
         end = [f"--end={datetime.now(UTC).isoformat()}"] if ended else []
         about = [f"--annotation=summary={summary}"] if summary else []
         command = [TOOL, f"--alertmanager.url={self.url}", "alert", "add", *end, *about, name, *labels]
@@ -67,7 +67,7 @@ class Alertmanager:
         subprocess.run(command, check=True, env=environment)
 
     def notified(self, what: str = "alertmanager_notifications_total") -> int:
-        """How often it has sent to a webhook, failures and all; with `…_failed_total` the failures."""
+        """Return the number of notifications to webhooks, or with `…_failed_total` of failures."""
         with urlopen(f"{self.url}/metrics") as answer:
             text = answer.read().decode()
         found = re.findall(rf'^{what}{{[^}}]*integration="webhook"[^}}]*}} (\d+)', text, re.MULTILINE)
@@ -113,7 +113,7 @@ def alertmanager(tmp_path: Path, port: int) -> Iterator[Alertmanager]:
 
 @pytest.fixture
 def listening(installation: Installation, receiver: Receiver, port: int) -> Callable[[], None]:
-    """Starts the dispatcher that Alertmanager sends to."""
+    """Start the dispatcher that Alertmanager sends to."""
     installation.add_destination("soc", receiver.url)
     installation.environment["TOCSIN_LISTEN_TOKEN"] = TOKEN
 
@@ -129,7 +129,7 @@ def shown(installation: Installation) -> list[tuple[str, str]]:
     return sorted(installation.sql("SELECT title, severity FROM alert"))
 
 
-def test_fired_resolved_and_told_of_again(
+def test_firing_resolved_and_repeated_alerts_are_stored_once_each(
     installation: Installation, receiver: Receiver, alertmanager: Alertmanager, listening: Callable[[], None]
 ):
     listening()
@@ -160,7 +160,7 @@ def test_fired_resolved_and_told_of_again(
     assert [alert["title"] for alert in found] == ["Resolved: Disk of db-3 almost full"]
 
 
-def test_what_fires_while_nobody_listens_or_nothing_can_be_stored_comes_later(
+def test_alerts_that_fire_during_an_outage_arrive_later(
     installation: Installation, receiver: Receiver, alertmanager: Alertmanager, listening: Callable[[], None]
 ):
     alertmanager.fire("Early", "cluster=a")

@@ -1,6 +1,6 @@
-"""The wall clock steps, the machine sleeps: nothing storms, nothing is lost.
+"""The wall clock steps or the machine sleeps: no storm of requests, no loss.
 
-All processes of a drill see the same clock, as they do on one machine (see crashing.py). On PostgreSQL
+All processes of a drill share a clock, as on one machine (see crashing.py). On PostgreSQL
 leases are measured with the server's clock, which no drill may step.
 """
 
@@ -19,7 +19,7 @@ ALERTS = names("alert", 40)
 
 
 class Clock:
-    """What the wall clock of the machine is wrong by."""
+    """The error of the wall clock."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -55,7 +55,7 @@ def installation(installation: Installation, receiver: Receiver, clock: Clock) -
 
 @pytest.fixture
 def retrying(installation: Installation, receiver: Receiver) -> Program:
-    """A dispatcher with 40 deliveries that failed once and wait ten minutes for their retry."""
+    """A dispatcher with 40 deliveries that failed once and retry after ten minutes."""
     receiver.status = lambda _: 503
     installation.queue(ALERTS)
     dispatcher = installation.dispatcher()
@@ -69,7 +69,7 @@ def wait_until_retrying(installation: Installation, *, attempts: int) -> None:
 
 
 def let_pass(installation: Installation, receiver: Receiver, alert: str) -> None:
-    """Until the dispatcher, told to look by this new alert, has sent all that is due, and recorded this."""
+    """Send a new alert, and wait until the dispatcher has sent and recorded everything that is due."""
     receiver.status = lambda _: 200
     installation.queue([alert], severity="INFO")
     # Not only until it came: what is in flight when the clock steps has lost its lease, and is sent again.
@@ -78,7 +78,7 @@ def let_pass(installation: Installation, receiver: Receiver, alert: str) -> None
 
 
 def finish(installation: Installation, receiver: Receiver, dispatcher: Program, *more: str) -> None:
-    """What time does once the ten minutes are over."""
+    """Move the clock past the ten minutes, and wait for the end."""
     receiver.status = lambda _: 200
     installation.sql("UPDATE delivery SET due_at = 0 WHERE state = 'scheduled'")
     installation.wait_until_all_delivered()
@@ -87,7 +87,7 @@ def finish(installation: Installation, receiver: Receiver, dispatcher: Program, 
     assert_nothing_lost(installation, receiver, [*ALERTS, *more])
 
 
-def test_an_hour_forward_makes_each_waiting_retry_once_and_starts_no_storm(
+def test_an_hour_forward_sends_each_pending_retry_once(
     installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
 ):
     clock.step_to(HOUR_MS)
@@ -99,7 +99,7 @@ def test_an_hour_forward_makes_each_waiting_retry_once_and_starts_no_storm(
     assert len(receiver.requests) == 3 * len(ALERTS) + 1
 
 
-def test_an_hour_forward_while_requests_are_under_way_sends_each_once_more_at_most(
+def test_an_hour_forward_with_requests_in_flight_repeats_each_at_most_once(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     receiver.may_answer.clear()
@@ -129,7 +129,7 @@ def test_an_hour_back_delays_no_new_alert_and_repeats_no_request(
     assert len(receiver.requests) == 2 * len(ALERTS) + 1
 
 
-def test_retries_follow_when_a_clock_that_went_back_is_right_again(
+def test_retries_continue_after_a_clock_that_went_back_is_corrected(
     installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
 ):
     clock.step_to(-HOUR_MS)
@@ -142,7 +142,7 @@ def test_retries_follow_when_a_clock_that_went_back_is_right_again(
     assert len(receiver.requests) == 2 * len(ALERTS) + 1
 
 
-def test_what_waited_for_its_first_attempt_is_sent_although_the_clock_has_gone_back(
+def test_a_first_attempt_is_sent_although_the_clock_went_back(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     installation.queue(ALERTS)
@@ -154,7 +154,7 @@ def test_what_waited_for_its_first_attempt_is_sent_although_the_clock_has_gone_b
     assert len(receiver.requests) == len(ALERTS)
 
 
-def test_what_waits_for_a_slot_is_sent_although_the_clock_goes_back_meanwhile(
+def test_a_claim_that_waits_for_a_slot_is_sent_although_the_clock_goes_back(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     receiver.may_answer.clear()
@@ -172,7 +172,7 @@ def test_what_waits_for_a_slot_is_sent_although_the_clock_goes_back_meanwhile(
     assert len(receiver.requests) == len(ALERTS)
 
 
-def test_a_dead_dispatchers_lease_ends_in_its_time_although_the_clock_has_gone_back(
+def test_the_lease_of_a_dead_dispatcher_expires_although_the_clock_went_back(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     receiver.may_answer.clear()
@@ -199,7 +199,7 @@ def test_a_dead_dispatchers_lease_ends_in_its_time_although_the_clock_has_gone_b
     assert installation.outcomes() == ["abandoned"] * len(few) + ["delivered"] * len(few)
 
 
-def test_a_retry_is_not_put_off_for_years_by_a_clock_that_was_years_ahead(
+def test_a_clock_that_was_years_ahead_does_not_delay_retries(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     clock.step_to(10 * 365 * 24 * HOUR_MS)
@@ -216,7 +216,7 @@ def test_a_retry_is_not_put_off_for_years_by_a_clock_that_was_years_ahead(
     assert len(receiver.requests) == 2 * len(ALERTS)
 
 
-def test_a_dispatcher_asleep_past_many_due_times_sends_each_delivery_once_when_it_wakes(
+def test_a_dispatcher_that_slept_sends_each_due_delivery_once(
     installation: Installation, receiver: Receiver, clock: Clock, retrying: Program
 ):
     retrying.signal(SIGSTOP)
@@ -231,7 +231,7 @@ def test_a_dispatcher_asleep_past_many_due_times_sends_each_delivery_once_when_i
     assert len(receiver.requests) == 3 * len(ALERTS) + 1
 
 
-def test_answers_that_came_while_the_dispatcher_slept_past_its_leases_are_recorded(
+def test_answers_received_during_a_sleep_past_the_lease_are_recorded(
     installation: Installation, receiver: Receiver, clock: Clock
 ):
     receiver.may_answer.clear()

@@ -1,4 +1,4 @@
-"""Many producers and several dispatchers on one database at once: each alert is sent, and sent once."""
+"""Many producers and several dispatchers on one database: each alert is sent exactly once."""
 
 from collections.abc import Callable
 from signal import SIGTERM
@@ -10,7 +10,7 @@ from tests.drills.receiver import Receiver
 PRODUCERS, ALERTS_EACH, DISPATCHERS = 20, 200, 4
 
 
-def test_twenty_producers_against_four_dispatchers(
+def test_four_dispatchers_send_each_alert_of_twenty_producers_once(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     installation.add_destination("soc", receiver.url)

@@ -1,4 +1,4 @@
-"""kill -9 at every step of an alert: what was committed stays, what was not is done again."""
+"""kill -9 at every step of an alert: commits survive, everything else is repeated."""
 
 import signal
 
@@ -26,7 +26,7 @@ def soc(installation: Installation, receiver: Receiver) -> None:
         ("finished", ["delivered"], 1),
     ],
 )
-def test_a_dispatcher_killed_at(
+def test_a_dispatcher_killed_at_any_step_loses_nothing(
     installation: Installation, receiver: Receiver, point: str, outcomes: list[str], requests: int
 ):
     installation.queue(["root-login"])
@@ -40,9 +40,7 @@ def test_a_dispatcher_killed_at(
     assert len(receiver.requests) == requests
 
 
-def test_a_dispatcher_killed_after_the_request_was_written_and_before_the_answer(
-    installation: Installation, receiver: Receiver
-):
+def test_a_dispatcher_killed_before_the_answer_sends_again(installation: Installation, receiver: Receiver):
     receiver.may_answer.clear()
     installation.queue(["root-login"])
     dispatcher = installation.start("dispatch")
@@ -57,9 +55,7 @@ def test_a_dispatcher_killed_after_the_request_was_written_and_before_the_answer
     assert installation.outcomes() == ["abandoned", "delivered"]
 
 
-def test_a_failure_that_was_not_recorded_costs_one_attempt_and_no_more(
-    installation: Installation, receiver: Receiver
-):
+def test_an_unrecorded_failure_costs_one_attempt(installation: Installation, receiver: Receiver):
     receiver.status = lambda _: 500 if len(receiver.requests) < 4 else 200
     installation.queue(["root-login"])
 
@@ -73,7 +69,7 @@ def test_a_failure_that_was_not_recorded_costs_one_attempt_and_no_more(
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # the random kills do this on both
 @pytest.mark.parametrize("point", ["claimed", "answered", "finishing"])
-def test_dispatchers_killed_again_and_again_in_the_middle_of_a_backlog(
+def test_dispatchers_killed_repeatedly_deliver_a_backlog(
     installation: Installation, receiver: Receiver, point: str
 ):
     alerts = names("alert", 60)
@@ -88,7 +84,7 @@ def test_dispatchers_killed_again_and_again_in_the_middle_of_a_backlog(
 
 
 @pytest.mark.parametrize(("point", "stored"), [("storing", 0), ("stored", 1)])
-def test_send_killed_with_one_alert_has_stored_all_of_it_or_nothing(
+def test_a_killed_send_stores_an_alert_completely_or_not_at_all(
     installation: Installation, receiver: Receiver, point: str, stored: int
 ):
     sender = installation.start("send", "-", input=json_lines(["root-login"]), crash_at=point)
@@ -100,7 +96,7 @@ def test_send_killed_with_one_alert_has_stored_all_of_it_or_nothing(
     assert_nothing_lost(installation, receiver, ["root-login"][:stored])
 
 
-def test_send_killed_between_two_batches_of_a_stream_has_stored_whole_alerts_from_the_front(
+def test_a_killed_send_has_stored_complete_batches_of_a_stream(
     installation: Installation, receiver: Receiver
 ):
     alerts = names("alert", 2000)
@@ -115,9 +111,7 @@ def test_send_killed_between_two_batches_of_a_stream_has_stored_whole_alerts_fro
     assert installation.count("delivery") == len(stored)
 
 
-def test_sending_again_what_a_killed_send_may_have_stored_makes_nothing_twice(
-    installation: Installation, receiver: Receiver
-):
+def test_repeating_a_killed_send_stores_nothing_twice(installation: Installation, receiver: Receiver):
     alerts = names("alert", 300)
     sender = installation.start("send", "-", input=json_lines(alerts), crash_at="stored:2")
     assert sender.exit_code() == KILLED

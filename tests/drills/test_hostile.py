@@ -1,4 +1,4 @@
-"""What strangers write is text: in every place where it is shown, on a real terminal, byte by byte."""
+"""Hostile text from alerts, receivers and files is inert wherever it is shown on a real terminal."""
 
 import json
 import re
@@ -48,7 +48,7 @@ _GATED = re.compile("(?<!in4)(?<!sg1)\ufffd")
 
 
 def assert_nothing_acts(written: str) -> None:
-    """Of what was written to a terminal, only what is ours acts on it."""
+    """Check that the output contains no control sequence except those of Tocsin."""
     for text in EVERYTHING:
         for sequence in CONTROL.findall(text):
             assert sequence not in written, (sequence, text)
@@ -59,12 +59,12 @@ def assert_nothing_acts(written: str) -> None:
 
 
 def assert_made_visible(written: str) -> None:
-    """Where it came in, that is: the app's last gate had nothing left to do."""
+    """Check that the text was made visible on input, so that the app's last filter found nothing."""
     assert _GATED.search(CONTROL.sub("", written)) is None
 
 
 class Stranger:
-    """A receiver that answers each path in its own hostile way, byte by byte: no HTTP library would."""
+    """A receiver with a hostile answer for each path, written byte by byte, as no HTTP library would."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -122,7 +122,7 @@ def stranger() -> Iterator[Stranger]:
 
 @pytest.fixture
 def terminal(installation: Installation) -> Iterator[Terminal]:
-    """The app, with every delivery at its end and a log that others wrote in, too."""
+    """The app, with all deliveries ended, and with foreign lines in the log."""
     with installation.log.open("a", encoding="utf-8") as log:
         log.writelines(f"2026-01-31T09:30:00.000Z ERROR dispatcher: lg{t!s}\n" for t in ONE_LINE.split("\r"))
     terminal = Terminal([sys.executable, "-m", "tui"], installation.environment)
@@ -132,13 +132,13 @@ def terminal(installation: Installation) -> Iterator[Terminal]:
 
 @pytest.fixture
 def engine() -> str:
-    """What is shown does not depend on the engine."""
+    """SQLite only: the display does not depend on the engine."""
     return "sqlite"
 
 
 @pytest.fixture(autouse=True)
 def stored(installation: Installation, stranger: Stranger) -> None:
-    """Destinations with hostile names, and an alert for each text, hostile in every field."""
+    """Store destinations with hostile names, and an alert for each text, hostile in every field."""
     installation.environment |= {
         "LANG": "C.UTF-8",
         "COLORTERM": "truecolor",
@@ -171,7 +171,7 @@ def _alert(number: int, text: str) -> dict[str, object]:
 ENTER, ESCAPE, PALETTE, TO_THE_START = "\r", "\x1b", "\x10", "\x15"
 
 
-def test_the_app_shows_it_as_text_wherever_it_stands(terminal: Terminal) -> None:
+def test_the_app_shows_hostile_text_inert_everywhere(terminal: Terminal) -> None:
     look_at_alerts(terminal)
     look_at_destinations(terminal)
     look_at_the_log_and_activity(terminal)
@@ -185,7 +185,7 @@ def test_the_app_shows_it_as_text_wherever_it_stands(terminal: Terminal) -> None
 
 
 def look_at_alerts(terminal: Terminal) -> None:
-    """Each in the list and in the details, one of them to its end, sent again, and copied."""
+    """Look at each alert in the list and details. Scroll, resend and copy one of them."""
     refuses = visible(NAMES["refuses"])
     terminal.sees("Alerts · 26", f"{2 * len(SHOWN) + 2} failed", *(text[:20] for text in SHOWN))
     for key, text in (("j", SHOWN[-1]), ("j", SHOWN[-2]), ("G", SHOWN[0])):
@@ -204,7 +204,7 @@ def look_at_alerts(terminal: Terminal) -> None:
 
 
 def look_at_destinations(terminal: Terminal) -> None:
-    """In the list, in toasts, in a question, and in the answer to a test."""
+    """Look at the list, messages, a question, and the answer to a test."""
     refuses = visible(NAMES["refuses"])
     terminal.press("2")
     terminal.sees("Destinations · 3", *(visible(name)[:16] for name in NAMES.values()))
@@ -241,7 +241,7 @@ def look_at_the_log_and_activity(terminal: Terminal) -> None:
 
 
 def look_at_fields(terminal: Terminal) -> None:
-    """What a person pastes there is held by the last gate alone."""
+    """Paste hostile text into fields. Only the last filter stops it there."""
     terminal.press("2e")
     terminal.sees("Display name", "mk")
     terminal.press(ESCAPE)
@@ -350,7 +350,7 @@ AS_JSON = (
 
 @pytest.fixture
 def files(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hostile files where the commands run: alerts, what is none, and a configuration."""
+    """Hostile files in the working directory: alerts, invalid alerts and a configuration."""
     directory = installation.directory
     (directory / "hostile").mkdir()
     alerts = [_alert(100 + number, text) for number, text in enumerate(EVERYTHING)]
@@ -377,14 +377,14 @@ def files(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def on_terminal(installation: Installation, *command: str) -> str:
-    """All that a command writes there."""
+    """Return all that a command writes to a terminal."""
     with closing(Terminal([sys.executable, "-m", "tui", *command], installation.environment)) as terminal:
         terminal.exit_code()
     return terminal.text
 
 
 @pytest.mark.usefixtures("files")
-def test_commands_print_it_as_text(installation: Installation) -> None:
+def test_commands_print_hostile_text_inert(installation: Installation) -> None:
     installation.run("dispatch", "--drain")
     for command in COMMANDS:
         written = on_terminal(installation, *command)
@@ -401,7 +401,7 @@ def test_commands_print_it_as_text(installation: Installation) -> None:
 
 
 @pytest.mark.usefixtures("files")
-def test_json_gives_back_what_was_sent_in_and_nothing_in_it_acts(installation: Installation) -> None:
+def test_json_output_is_escaped_and_lossless(installation: Installation) -> None:
     printed = installation.run("alert", "list", "--limit", "100", "--json")
     assert {alert["title"] for alert in json.loads(printed)} >= {storable(text) for text in EVERYTHING}
     for command in AS_JSON:
@@ -412,7 +412,7 @@ def test_json_gives_back_what_was_sent_in_and_nothing_in_it_acts(installation: I
 
 
 @pytest.mark.usefixtures("files")
-def test_what_is_followed_is_told_of_as_text(installation: Installation) -> None:
+def test_watch_reports_hostile_names_inert(installation: Installation) -> None:
     command = [sys.executable, "-m", "tui", "watch", "--from-start", "bad.jsonl", "hostile.jsonl"]
     with closing(Terminal(command, installation.environment, (400, 200))) as terminal:
         terminal.was_told(f"{len(EVERYTHING)} stored, 0 bad")
@@ -421,11 +421,11 @@ def test_what_is_followed_is_told_of_as_text(installation: Installation) -> None
         assert_nothing_acts(terminal.text)
 
 
-def test_the_walk_of_the_demo_is_text(installation: Installation) -> None:
+def test_the_demo_prints_hostile_text_inert(installation: Installation) -> None:
     assert_nothing_acts(installation.run("demo"))
 
 
-def test_the_receiver_prints_it_as_text(installation: Installation) -> None:
+def test_the_receiver_prints_hostile_text_inert(installation: Installation) -> None:
     command = [sys.executable, "-m", "tui", "receive", "--port", "0"]
     with closing(Terminal(command, installation.environment, (400, 200))) as terminal:
         terminal.was_told("Ctrl-C to stop")

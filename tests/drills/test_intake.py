@@ -1,4 +1,4 @@
-"""Alerts over HTTP: what is acknowledged is stored, also when the process is killed, and is delivered."""
+"""Alerts over HTTP: acknowledged alerts are stored and delivered, despite kills."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def port() -> int:
 
 
 class Clients:
-    """Each posts one alert after the other, and one again until it is acknowledged, as a good sender does."""
+    """Clients that post alerts one by one and repeat each until it is acknowledged."""
 
     def __init__(self, port: int) -> None:
         self.acknowledged: list[str] = []
@@ -72,7 +72,7 @@ class Clients:
         connection.close()
 
 
-def test_what_was_acknowledged_is_stored_once_however_often_the_server_is_killed(
+def test_an_acknowledged_alert_is_stored_once_despite_kills(
     installation: Installation, receiver: Receiver, port: int, report: Callable[[str], None]
 ):
     installation.add_destination("soc", receiver.url)
@@ -96,7 +96,7 @@ def test_what_was_acknowledged_is_stored_once_however_often_the_server_is_killed
     )
 
 
-def test_what_comes_in_is_delivered(installation: Installation, receiver: Receiver) -> None:
+def test_a_posted_alert_is_delivered(installation: Installation, receiver: Receiver) -> None:
     installation.add_destination("soc", receiver.url)
     installation.environment["TOCSIN_LISTEN_TOKEN"] = TOKEN
     dispatcher = installation.start("dispatch", "--listen", "127.0.0.1:0")

@@ -1,4 +1,4 @@
-"""kill -9: whatever the moment, nothing is lost and every request on the wire has its row."""
+"""kill -9 at any moment loses nothing, and every request sent has its row."""
 
 import pytest
 
@@ -11,7 +11,7 @@ def soc(installation: Installation, receiver: Receiver) -> None:
     installation.add_destination("soc", receiver.url, timeout_s=1)
 
 
-def test_what_was_in_flight_is_shown_as_abandoned_and_sent_again(
+def test_requests_in_flight_at_a_kill_are_abandoned_and_retried(
     installation: Installation, receiver: Receiver
 ):
     receiver.may_answer.clear()
@@ -36,7 +36,7 @@ def test_what_was_in_flight_is_shown_as_abandoned_and_sent_again(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # the same code counts on both
-def test_a_delivery_that_kills_its_dispatcher_every_time_ends_as_failed(
+def test_a_delivery_that_always_kills_its_dispatcher_permanently_fails(
     installation: Installation, receiver: Receiver
 ):
     receiver.may_answer.clear()
@@ -56,9 +56,7 @@ def test_a_delivery_that_kills_its_dispatcher_every_time_ends_as_failed(
     assert "ERROR dispatcher: delivery permanently failed" in installation.log.read_text()
 
 
-def test_an_alert_that_send_has_acknowledged_survives_any_kill(
-    installation: Installation, receiver: Receiver
-):
+def test_an_alert_acknowledged_by_send_survives_any_kill(installation: Installation, receiver: Receiver):
     sender = installation.start("send", "--wait", "--title", "Root login")
     receiver.may_answer.clear()
     receiver.wait_for_requests(1)

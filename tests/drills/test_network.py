@@ -1,8 +1,8 @@
-"""Receivers that misbehave in every way a network knows, all at once, and a real dispatcher among them.
+"""A real dispatcher with receivers that misbehave in every possible way at once.
 
-Each is a destination of its own. A few alerts go to all of them; when every delivery has ended, what
-was recorded is compared with what each receiver saw, and the dispatcher's memory with what it was.
-On SQLite only: where results are kept changes nothing in what the network does.
+Each is its own destination. A few alerts go to all of them. At the end, the records are compared with what
+each receiver saw, and the dispatcher's memory with that at the start. SQLite only: the network does not
+depend on the engine.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ async def reset_at_once(peer: Peer) -> None:
 
 
 def always(said: bytes) -> Script:
-    """Says this to every request, on a connection that stays open."""
+    """Give this answer to every request, and keep the connection open."""
 
     async def script(peer: Peer) -> None:
         while True:
@@ -70,7 +70,7 @@ async def answer_without_tls(peer: Peer) -> None:
 
 
 def closing_after(said: bytes) -> Script:
-    """Takes the request, says this much and closes the connection."""
+    """Read the request, send this much, and close the connection."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -80,7 +80,7 @@ def closing_after(said: bytes) -> Script:
 
 
 def resetting_after(said: bytes) -> Script:
-    """Takes the request, says this much and resets the connection."""
+    """Read the request, send this much, and reset the connection."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -91,7 +91,7 @@ def resetting_after(said: bytes) -> Script:
 
 
 def dripping_after(said: bytes) -> Script:
-    """Says this much, and from then on one byte now and then, for ever."""
+    """Send this much, then one byte at a time forever."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -115,9 +115,9 @@ async def answer_then_close_upon_reuse(peer: Peer) -> None:
 
 
 def gzip_bomb() -> bytes:
-    """A gibibyte of zeros in a mebibyte: one deflated block 1024 times, each ending on a byte.
+    """Return a gibibyte of zeros in a mebibyte: one deflated block 1024 times, each ending on a byte.
 
-    It lacks the checksum, to which nobody is to get.
+    The checksum is missing, because nobody may read that far.
     """
     deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     block = deflate.compress(bytes(1 << 20)) + deflate.flush(zlib.Z_FULL_FLUSH)
@@ -129,7 +129,7 @@ def gzip_bomb() -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One receiver, and what is to be recorded of every attempt to reach it."""
+    """A receiver, and the expected record of every attempt."""
 
     script: Script | None = None
     """None where nothing that could play one is listening."""
@@ -286,7 +286,7 @@ CLOSED_AT_ONCE = "closed at once"
 
 @dataclass(frozen=True)
 class Memory:
-    """Of a running process, in KB."""
+    """The memory of a running process, in KB."""
 
     resident: int
     peak: int
@@ -300,7 +300,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Met:
-    """What was recorded and what was seen, by the name of the receiver."""
+    """What was recorded and what each receiver saw, by the name of the receiver."""
 
     place: dict[str, str]
     deliveries: dict[str, list[dict[str, Any]]]
@@ -384,7 +384,7 @@ def add_destinations(installation: Installation, urls: dict[str, str]) -> None:
 
 
 async def send(installation: Installation, names: list[str], count: int) -> list[str]:
-    """The ids of alerts that were sent to each of these destinations."""
+    """Send alerts to each of these destinations. Return their ids."""
     alerts = [{"title": f"alert {number}", "destinations": names} for number in range(count)]
     told = await asyncio.to_thread(installation.run, "send", "-", "--json", input=json.dumps(alerts))
     return [alert["alertId"] for alert in json.loads(told)]
@@ -407,7 +407,7 @@ async def dispatching(installation: Installation, **environment: str) -> AsyncIt
 
 
 async def deliveries_end(process: Process, count: int) -> None:
-    """Reads the dispatcher's log until this many deliveries have been delivered or have failed."""
+    """Read the dispatcher's log until this many deliveries have ended."""
     assert process.stderr
     while count:
         line = await process.stderr.readline()
@@ -417,7 +417,7 @@ async def deliveries_end(process: Process, count: int) -> None:
 
 @contextmanager
 def refusing() -> Iterator[str]:
-    """An address that is taken, so that nobody else listens on it, and does not listen either."""
+    """Return a bound address that does not listen."""
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
@@ -425,7 +425,7 @@ def refusing() -> Iterator[str]:
 
 @contextmanager
 def swallowing() -> Iterator[str]:
-    """An address whose backlog is full: no packet to it is ever answered."""
+    """Return an address with a full backlog, which never answers a packet."""
     with ExitStack() as sockets:
         listening = sockets.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -440,7 +440,7 @@ def swallowing() -> Iterator[str]:
 
 @pytest.mark.parametrize("name", CASES)
 class TestWhateverAReceiverDoes:
-    def test_the_outcome_is_told_in_words(self, met: Met, name: str) -> None:
+    def test_the_outcome_is_recorded_with_its_error(self, met: Met, name: str) -> None:
         case = CASES[name]
         told = re.compile((case.error or "").format(place=re.escape(met.place[name])))
 
@@ -458,7 +458,7 @@ class TestWhateverAReceiverDoes:
             assert (attempt["durationMs"] >= case.deadline_ms) is (case.outcome == "timeout")
             assert attempt["durationMs"] < case.deadline_ms + LEASE_MARGIN_MS
 
-    def test_of_the_answer_64_kib_are_kept(self, met: Met, name: str) -> None:
+    def test_at_most_64_kib_of_an_answer_are_kept(self, met: Met, name: str) -> None:
         case = CASES[name]
         for body, attempt in zip(met.bodies[name], met.attempts(name), strict=True):
             assert body.strip(b".") == case.body.strip(b".")
@@ -469,7 +469,7 @@ class TestWhateverAReceiverDoes:
 
 
 class TestAConnectionKeptAlive:
-    def test_and_closed_when_the_next_request_came_over_it_costs_that_attempt(self, met: Met) -> None:
+    def test_that_closes_on_the_next_request_costs_that_attempt(self, met: Met) -> None:
         attempts = met.attempts(CLOSED_UPON_REUSE)
 
         assert met.requests[CLOSED_UPON_REUSE] == len(attempts) == ALERTS * ATTEMPTS
@@ -478,7 +478,7 @@ class TestAConnectionKeptAlive:
             ("unreachable", f"{met.place[CLOSED_UPON_REUSE]} closed the connection without answering"),
         }
 
-    def test_and_closed_behind_our_back_sends_nothing_twice(self, met: Met) -> None:
+    def test_that_closes_while_idle_sends_nothing_twice(self, met: Met) -> None:
         outcomes = Counter(attempt["outcome"] for attempt in met.attempts(CLOSED_AT_ONCE))
 
         # Whether it was seen in time that the connection is closed is a matter of luck.
@@ -487,13 +487,13 @@ class TestAConnectionKeptAlive:
         assert outcomes.total() == ALERTS * ATTEMPTS
 
 
-def test_the_dispatcher_does_not_grow(met: Met) -> None:
+def test_the_memory_of_the_dispatcher_does_not_grow(met: Met) -> None:
     print(f"before: {met.before}; after: {met.after}")
 
     assert met.after.resident - met.before.resident < MAY_GROW_KB
     assert met.after.peak - met.before.peak < MAY_GROW_KB
 
 
-def test_nothing_that_a_terminal_acts_on_reaches_one(met: Met) -> None:
+def test_no_control_character_of_an_answer_reaches_a_terminal(met: Met) -> None:
     assert "owned" in met.output
     assert [character for character in met.output if is_control(character) and character != "\n"] == []

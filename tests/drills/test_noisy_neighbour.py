@@ -1,6 +1,6 @@
-"""One destination hangs with a long backlog, or INFO piles up: others go on as if it were not there.
+"""A destination that hangs with a long backlog, or a backlog of INFO, does not delay other deliveries.
 
-On SQLite only: who goes first is decided by the same statements on both engines.
+SQLite only: the same statements decide the order on both engines.
 """
 
 import pytest
@@ -25,7 +25,7 @@ def soc(installation: Installation, receiver: Receiver) -> Receiver:
 
 @pytest.fixture
 def hanging(installation: Installation, another_receiver: Receiver) -> Receiver:
-    """Ten thousand alerts queued for a destination that hangs to its deadline of a second."""
+    """Ten thousand alerts queued for a destination that hangs until its deadline of one second."""
     another_receiver.may_answer.clear()
     installation.environment["TOCSIN_RETRY_DELAYS"] = ",".join(["3600"] * 10)
     installation.add_destination("hanging", another_receiver.url, timeout_s=1)
@@ -33,7 +33,7 @@ def hanging(installation: Installation, another_receiver: Receiver) -> Receiver:
     return another_receiver
 
 
-def test_a_destination_that_hangs_leaves_the_others_alone(
+def test_a_hanging_destination_does_not_delay_others(
     installation: Installation, soc: Receiver, hanging: Receiver
 ):
     dispatcher = installation.dispatcher()

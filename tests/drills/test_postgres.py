@@ -1,4 +1,4 @@
-"""A PostgreSQL server stops, crashes and cuts connections, dispatchers share one: nothing is lost."""
+"""A PostgreSQL server stops, crashes or cuts connections while dispatchers share it: nothing is lost."""
 
 import os
 import subprocess
@@ -23,18 +23,18 @@ SOON_SILENT = {"DRILL_SILENCE_S": "0.5", "DRILL_POLL_S": "0.1"}
 
 
 class Server:
-    """A PostgreSQL server of these drills' own, which keeps what it has committed (fsync is on)."""
+    """A PostgreSQL server for these drills, with fsync on."""
 
     def __init__(self) -> None:
         self._server = start_postgres()
 
     def new_database(self) -> str:
-        """Its URL, with a password that the server does not ask for."""
+        """Create a database. Return its URL, with a password that the server does not check."""
         return create_database(self._server.get_uri()).replace("@", f":{PASSWORD}@", 1)
 
     @contextmanager
     def down(self, mode: str) -> Iterator[None]:
-        """Stopped as `pg_ctl -m` does it: `fast` says goodbye, `immediate` is a crash."""
+        """Stop the server with `pg_ctl -m`: `fast` closes connections, `immediate` is a crash."""
         subprocess.run(
             [self._server.bin_path / "pg_ctl", "-w", "-D", self._server.pgdata, "-m", mode, "stop"],
             user=self._server.system_user,
@@ -49,7 +49,7 @@ class Server:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """As where its disk hangs: it keeps silent, and every connection to it stays open."""
+        """Freeze the server, as a hanging disk does: it is silent, and its connections stay open."""
         first = (self._server.pgdata / "postmaster.pid").read_text().split()[0]
         others = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         processes = [int(process) for process in (first, *others)]
@@ -82,7 +82,7 @@ def installation(server: Server, tmp_path: Path) -> Iterator[Installation]:
 
 
 def cut_connections(installation: Installation) -> None:
-    """All that `tocsin` has to the server."""
+    """Cut all connections of `tocsin` to the server."""
     installation.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -102,20 +102,20 @@ def drill_down(
 
 
 @pytest.mark.parametrize("mode", ["fast", "immediate"])
-def test_restarted_while_requests_are_in_flight_and_others_wait(
+def test_a_restart_of_the_server_loses_nothing(
     installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None], mode: str
 ):
     report(drill_down(installation, receiver, server.down(mode)))
 
 
 @pytest.mark.long
-def test_down_for_half_a_minute(
+def test_half_a_minute_of_downtime_loses_nothing(
     installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None]
 ):
     report(drill_down(installation, receiver, server.down("immediate"), lasting=lambda: time.sleep(30)))
 
 
-def test_a_dispatcher_told_to_stop_while_the_server_is_down_says_what_it_could_not_record(
+def test_a_dispatcher_stopped_while_the_server_is_down_reports_unrecorded_answers(
     installation: Installation, receiver: Receiver, server: Server
 ):
     alerts = names("alert", CAP)
@@ -137,7 +137,7 @@ def test_a_dispatcher_told_to_stop_while_the_server_is_down_says_what_it_could_n
     assert_nothing_lost(installation, receiver, alerts)
 
 
-def test_frozen_while_requests_are_in_flight_and_others_wait(
+def test_a_frozen_server_loses_nothing(
     installation: Installation, receiver: Receiver, server: Server, report: Callable[[str], None]
 ):
     installation.environment |= SOON_SILENT
@@ -149,9 +149,7 @@ def test_frozen_while_requests_are_in_flight_and_others_wait(
     report(told)
 
 
-def test_a_dispatcher_told_to_stop_while_the_server_is_frozen_stop(
-    installation: Installation, server: Server
-):
+def test_a_dispatcher_stops_while_the_server_is_frozen(installation: Installation, server: Server):
     installation.environment |= SOON_SILENT
     dispatcher = installation.dispatcher("--grace", "0.1")
     with server.frozen():
@@ -161,7 +159,7 @@ def test_a_dispatcher_told_to_stop_while_the_server_is_frozen_stop(
     assert NO_ANSWER in dispatcher.said()
 
 
-def test_connections_cut_again_and_again_under_load(
+def test_connections_cut_repeatedly_under_load_lose_nothing(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     alerts, cuts, between = names("alert", 600), 8, 3 * CAP
@@ -183,9 +181,7 @@ def test_connections_cut_again_and_again_under_load(
     report(f"{cuts} cuts, {assert_nothing_lost(installation, receiver, alerts)}")
 
 
-def test_send_while_the_server_is_down_stores_nothing_and_says_so_in_a_sentence(
-    installation: Installation, server: Server
-):
+def test_send_reports_in_one_sentence_that_the_server_is_down(installation: Installation, server: Server):
     installation.run("db", "migrate")
 
     with server.down("fast"):
@@ -199,7 +195,7 @@ def test_send_while_the_server_is_down_stores_nothing_and_says_so_in_a_sentence(
     assert installation.count("alert") == 0
 
 
-def test_this_server_keeps_what_it_has_committed(installation: Installation):
+def test_the_server_of_the_drills_keeps_commits(installation: Installation):
     installation.run("db", "migrate")
     assert installation.ask("db", "check").stderr == "", "no caveat: fsync is on"
 
@@ -236,7 +232,7 @@ def test_a_second_dispatcher_doubles_what_is_in_flight(
 
 
 def send_one_after_the_other(installation: Installation, alerts: list[str]) -> None:
-    """From this process, which is another than the dispatcher's."""
+    """Send alerts one by one from this process, not the dispatcher's."""
     for alert in alerts:
         installation.queue([alert])
         installation.wait_until_all_delivered()
@@ -254,7 +250,7 @@ def test_an_alert_of_another_process_reaches_a_waiting_dispatcher_by_notificatio
     assert_nothing_lost(installation, receiver, names("alert", 3))
 
 
-def test_notifications_come_again_after_the_connection_that_listened_was_cut(
+def test_notifications_resume_after_the_listening_connection_was_cut(
     installation: Installation, receiver: Receiver
 ):
     installation.environment["DRILL_POLL_S"] = "3600"
@@ -268,7 +264,7 @@ def test_notifications_come_again_after_the_connection_that_listened_was_cut(
     assert_nothing_lost(installation, receiver, ["before", "after", "later"])
 
 
-def test_an_alert_whose_notification_is_lost_is_found_by_looking(
+def test_an_alert_with_a_lost_notification_is_found_by_polling(
     installation: Installation, receiver: Receiver
 ):
     installation.add_destination("soc", receiver.url)

@@ -1,4 +1,4 @@
-"""Dispatchers killed at random moments, over and over, before a receiver that fails now and then."""
+"""Dispatchers killed at random moments, with a receiver that sometimes fails."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Asked to stop, Tocsin finishes what is in flight; what cannot end in time is given back uncounted."""
+"""A stopped Tocsin finishes requests in flight. Those that take too long are given back and do not count."""
 
 import sys
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ IN_FLIGHT = names("alert", 64)
 
 @pytest.fixture(autouse=True)
 def held(installation: Installation, receiver: Receiver) -> None:
-    """64 alerts queued for a receiver that holds its answers back."""
+    """64 alerts queued for a receiver that holds back its answers."""
     installation.environment["TOCSIN_PER_DESTINATION"] = "64"
     installation.add_destination("soc", receiver.url, timeout_s=120)
     receiver.may_answer.clear()
@@ -24,7 +24,7 @@ def held(installation: Installation, receiver: Receiver) -> None:
 
 
 def assert_given_back(installation: Installation, alerts: int) -> None:
-    """Closed as interrupted, not counted, to be sent at once."""
+    """Check that the attempts are interrupted, not counted, and due at once."""
     assert installation.count("attempt", "outcome = 'interrupted'") == alerts
     assert installation.sql("SELECT DISTINCT state, attempts, number FROM delivery") == [("scheduled", 0, 1)]
     later = "due_at > (SELECT max(ended_at) FROM attempt) + 1000"
@@ -32,7 +32,9 @@ def assert_given_back(installation: Installation, alerts: int) -> None:
 
 
 @pytest.mark.parametrize("signal", [SIGTERM, SIGINT])
-def test_a_signal_lets_64_in_flight_end(installation: Installation, receiver: Receiver, signal: int):
+def test_a_signal_lets_64_requests_in_flight_finish(
+    installation: Installation, receiver: Receiver, signal: int
+):
     dispatcher = installation.dispatcher("--grace", "60")
     receiver.wait_for_requests(64)
 
@@ -61,7 +63,7 @@ def test_nothing_is_claimed_while_draining(installation: Installation, receiver:
     assert len(receiver.requests) == 65
 
 
-def test_what_does_not_end_within_the_grace_is_given_back(installation: Installation, receiver: Receiver):
+def test_requests_that_exceed_the_grace_period_are_given_back(installation: Installation, receiver: Receiver):
     dispatcher = installation.dispatcher("--grace", "0.3")
     receiver.wait_for_requests(64)
 
@@ -76,7 +78,7 @@ def test_what_does_not_end_within_the_grace_is_given_back(installation: Installa
     assert len(receiver.requests) == 128
 
 
-def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Installation, receiver: Receiver):
+def test_a_drain_that_is_stopped_early_fails(installation: Installation, receiver: Receiver):
     dispatcher = installation.dispatcher("--drain", "--grace", "0.3")
     receiver.wait_for_requests(64)
 
@@ -87,9 +89,7 @@ def test_what_was_to_drain_and_was_stopped_before_has_failed(installation: Insta
     assert_given_back(installation, 64)
 
 
-def test_what_was_to_drain_and_has_done_so_when_it_stops_has_not_failed(
-    installation: Installation, receiver: Receiver
-):
+def test_a_drain_that_is_complete_when_stopped_succeeds(installation: Installation, receiver: Receiver):
     dispatcher = installation.dispatcher("--drain", "--grace", "60")
     receiver.wait_for_requests(64)
     dispatcher.signal(SIGTERM)
@@ -119,14 +119,14 @@ def test_a_second_signal_stops_at_once(installation: Installation, receiver: Rec
 
 @pytest.fixture
 def terminal(installation: Installation, receiver: Receiver) -> Iterator[Terminal]:
-    """The app, with everything in flight."""
+    """The app, with all alerts in flight."""
     terminal = Terminal([sys.executable, "-m", "tui"], installation.environment)
     receiver.wait_for_requests(64)
     yield terminal
     terminal.close()
 
 
-def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
+def test_q_shows_what_is_in_flight_and_finishes_it(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
     terminal.was_told("64 in flight")
@@ -143,7 +143,7 @@ def test_q_in_the_app_says_what_is_in_flight_and_finishes_it(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
-def test_ctrl_c_after_q_gives_back_what_is_in_flight(
+def test_ctrl_c_after_q_gives_back_requests_in_flight(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
     terminal.was_told("64 in flight")
@@ -179,7 +179,7 @@ cli.main()
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
-def test_ctrl_c_is_heard_from_the_moment_it_is_named(installation: Installation, receiver: Receiver):
+def test_ctrl_c_works_as_soon_as_it_is_offered(installation: Installation, receiver: Receiver):
     terminal = Terminal([sys.executable, "-c", INTERRUPTED_WHILE_IT_SAYS_SO], installation.environment)
     try:
         receiver.wait_for_requests(64)
@@ -194,7 +194,7 @@ def test_ctrl_c_is_heard_from_the_moment_it_is_named(installation: Installation,
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # `q` is tried on both
-def test_sigterm_ends_the_app_and_finishes_what_is_in_flight(
+def test_sigterm_finishes_requests_in_flight_and_ends_the_app(
     installation: Installation, receiver: Receiver, terminal: Terminal
 ):
     terminal.was_told("64 in flight")

@@ -1,4 +1,4 @@
-"""A dispatcher that was stopped past its lease and comes back with an answer nobody waits for."""
+"""A dispatcher that was stopped past its lease and then gets an answer."""
 
 import threading
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""The database file locked, its disk full, its file unwritable: the dispatcher waits, and loses nothing.
+"""While the database is locked, full or unwritable, the dispatcher waits and loses nothing.
 
-Faults of SQLite's file, made with root's tools on a database of the drill's own; those of a server are
-in test_postgres.py.
+These are faults of an SQLite file, made with root's tools. Faults of a server are in test_postgres.py.
 """
 
 import contextlib
@@ -55,13 +54,13 @@ def drill_locked(
     )
 
 
-def test_locked_for_longer_than_the_busy_timeout(
+def test_a_lock_beyond_the_busy_timeout_loses_nothing(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     report(drill_locked(installation, receiver))
 
 
-def test_a_dispatcher_told_to_stop_while_locked_out_stops_and_says_what_it_could_not_record(
+def test_a_dispatcher_stopped_during_a_lock_reports_unrecorded_answers(
     installation: Installation, receiver: Receiver
 ):
     installation.add_destination("soc", receiver.url, timeout_s=120)
@@ -84,7 +83,7 @@ def test_a_dispatcher_told_to_stop_while_locked_out_stops_and_says_what_it_could
 
 
 @pytest.mark.long
-def test_locked_for_half_a_minute(
+def test_a_lock_of_half_a_minute_loses_nothing(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     report(drill_locked(installation, receiver, lasting=lambda: time.sleep(30)))
@@ -95,7 +94,7 @@ def test_locked_for_half_a_minute(
 
 @pytest.fixture
 def small_disk(installation: Installation) -> Iterator[Path]:
-    """A disk of two megabytes with the database on it."""
+    """A disk of two megabytes that holds the database."""
     disk = installation.directory / "disk"
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True)
@@ -117,7 +116,7 @@ def full(disk: Path) -> Iterator[None]:
     ballast.unlink()
 
 
-def test_disk_full(
+def test_a_full_disk_loses_nothing(
     installation: Installation, receiver: Receiver, small_disk: Path, report: Callable[[str], None]
 ):
     report(
@@ -137,7 +136,7 @@ def test_disk_full(
 
 @contextlib.contextmanager
 def immutable(database: str) -> Iterator[None]:
-    """What root cannot write either; a file that is open already is no exception."""
+    """Make a file unwritable even for root and for processes that have opened it."""
     files = [database, f"{database}-wal"]
     done = subprocess.run(["chattr", "+i", *files], capture_output=True, text=True)
     if done.returncode:
@@ -149,7 +148,9 @@ def immutable(database: str) -> Iterator[None]:
         subprocess.run(["chattr", "-i", *files], check=True)
 
 
-def test_file_made_unwritable(installation: Installation, receiver: Receiver, report: Callable[[str], None]):
+def test_an_unwritable_file_loses_nothing(
+    installation: Installation, receiver: Receiver, report: Callable[[str], None]
+):
     report(
         ride_out(
             installation,

@@ -1,4 +1,4 @@
-"""A pipe into `tocsin send`: stopped, killed, held up by the database; what was read is stored or told of."""
+"""A pipe into `tocsin send` that is stopped, killed or blocked: lines are stored or reported."""
 
 import json
 import os
@@ -47,13 +47,13 @@ def stored(installation: Installation) -> list[int]:
 
 @contextmanager
 def locked(installation: Installation) -> Iterator[None]:
-    """Another process is in a transaction, and stays there."""
+    """Another process holds a transaction open."""
     with closing(sqlite3.connect(installation.database, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
 
 
-def test_told_to_stop_it_stores_what_was_written_to_the_pipe_by_then(installation: Installation):
+def test_a_stopped_send_stores_what_was_written_to_the_pipe(installation: Installation):
     sender = installation.start("send", "-", input=subprocess.PIPE)
     write(sender, line(0))
     eventually(lambda: stored(installation) == [0], sender.said)
@@ -67,9 +67,7 @@ def test_told_to_stop_it_stores_what_was_written_to_the_pipe_by_then(installatio
 
 
 @SQLITE
-def test_a_line_that_had_not_ended_when_it_was_stopped_is_named_and_kept(
-    installation: Installation, tmp_path: Path
-):
+def test_an_incomplete_last_line_is_reported_and_kept(installation: Installation, tmp_path: Path):
     rejected = tmp_path / "rejected"
     sender = installation.start("send", "--reject", str(rejected), "-", input=subprocess.PIPE)
     write(sender, line(0) + '{"alertId": "n-1", "ti')
@@ -82,7 +80,7 @@ def test_a_line_that_had_not_ended_when_it_was_stopped_is_named_and_kept(
 
 
 @SQLITE
-def test_of_a_file_that_is_not_read_to_its_end_none_is_told_to_be_all(
+def test_a_file_that_was_not_read_completely_is_not_reported_as_complete(
     installation: Installation, tmp_path: Path
 ):
     rejected = tmp_path / "rejected"
@@ -95,7 +93,7 @@ def test_of_a_file_that_is_not_read_to_its_end_none_is_told_to_be_all(
     assert stored(installation) == list(range(installation.count("alert")))
 
 
-def test_killed_it_has_stored_whole_transactions_of_a_thousand(installation: Installation):
+def test_a_killed_send_has_stored_complete_transactions(installation: Installation):
     sender = installation.start("send", "-", input=lines(0, 5_000), crash_at="storing:3")
     assert sender.exit_code() == -signal.SIGKILL
     assert stored(installation) == list(range(2_000))
@@ -103,7 +101,7 @@ def test_killed_it_has_stored_whole_transactions_of_a_thousand(installation: Ins
 
 
 @SQLITE
-def test_while_the_database_is_locked_the_writer_has_to_wait_and_nothing_is_lost(installation: Installation):
+def test_a_locked_database_makes_the_writer_wait_and_loses_nothing(installation: Installation):
     sender = installation.start("send", "-", input=subprocess.PIPE, DRILL_PATIENCE_S="0.1")
     write(sender, line(0))
     eventually(lambda: stored(installation) == [0], sender.said)
@@ -130,9 +128,7 @@ def test_while_the_database_is_locked_the_writer_has_to_wait_and_nothing_is_lost
 
 
 @SQLITE
-def test_a_pipe_that_has_ended_is_not_waited_for_for_ever_and_what_it_brought_is_kept(
-    installation: Installation, tmp_path: Path
-):
+def test_a_closed_pipe_ends_send_and_its_lines_are_kept(installation: Installation, tmp_path: Path):
     rejected = tmp_path / "rejected"
     sender = installation.start(
         "send", "--reject", str(rejected), "-", input=subprocess.PIPE, DRILL_PATIENCE_S="0.1"

@@ -1,4 +1,4 @@
-"""The app gives the terminal back as it found it, and takes every key it was given."""
+"""The app restores the terminal, and handles every key."""
 
 import os
 import pty
@@ -28,14 +28,14 @@ def terminal(installation: Installation) -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_gives_the_terminal_back(terminal: Terminal, number: signal.Signals) -> None:
+def test_a_signal_restores_the_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.sees("Welcome to Tocsin")
     terminal.process.send_signal(number)
     assert terminal.exit_code() == 128 + number
     terminal.assert_restored()
 
 
-def test_a_terminal_that_goes_without_a_signal_ends_the_app(installation: Installation) -> None:
+def test_a_terminal_closed_without_a_signal_ends_the_app(installation: Installation) -> None:
     master, slave = pty.openpty()
     # Not the terminal that controls it: that one would send SIGHUP.
     app = subprocess.Popen(
@@ -59,7 +59,7 @@ def test_a_terminal_that_goes_without_a_signal_ends_the_app(installation: Instal
         app.wait()
 
 
-def test_keys_that_come_before_the_first_painting_are_taken(terminal: Terminal) -> None:
+def test_keys_typed_before_the_first_frame_are_handled(terminal: Terminal) -> None:
     terminal.press("2")
     terminal.sees("Destinations · 0")
     terminal.press("q")
@@ -67,7 +67,7 @@ def test_keys_that_come_before_the_first_painting_are_taken(terminal: Terminal) 
     terminal.assert_restored()
 
 
-def test_what_was_chosen_is_there_at_the_next_start(installation: Installation, terminal: Terminal) -> None:
+def test_choices_are_restored_at_the_next_start(installation: Installation, terminal: Terminal) -> None:
     terminal.sees("Welcome to Tocsin")
     terminal.press("4")
     terminal.sees("LAST 24 HOURS")
@@ -80,7 +80,7 @@ def test_what_was_chosen_is_there_at_the_next_start(installation: Installation, 
     again.close()
 
 
-def test_no_color_leaves_no_colour(installation: Installation) -> None:
+def test_no_color_disables_colours(installation: Installation) -> None:
     environment = installation.environment | {"NO_COLOR": "1", "COLORTERM": "truecolor"}
     terminal = Terminal([sys.executable, "-m", "tui"], environment, (100, 30))
     terminal.sees("Welcome to Tocsin")
@@ -108,7 +108,7 @@ main()
 """
 
 
-def test_a_crash_tells_no_values_and_gives_the_terminal_back(installation: Installation) -> None:
+def test_a_crash_shows_no_values_and_restores_the_terminal(installation: Installation) -> None:
     terminal = Terminal([sys.executable, "-c", CRASHING], installation.environment, (100, 30))
     terminal.sees("Welcome to Tocsin")
     terminal.press("?")

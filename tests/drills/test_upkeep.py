@@ -1,4 +1,4 @@
-"""Backup and prune beside dispatchers, and killed half way: nobody notices, and nothing is half done."""
+"""Backup and prune work beside dispatchers, and leave nothing half done when killed."""
 
 import signal
 from collections.abc import Callable
@@ -18,7 +18,7 @@ def stored(installation: Installation) -> set[str]:
     return {row[0] for row in installation.sql("SELECT alert_id FROM alert")}
 
 
-def test_a_prune_beside_dispatchers_takes_what_is_over_and_nothing_else(
+def test_a_prune_beside_dispatchers_deletes_only_old_alerts(
     installation: Installation, receiver: Receiver, report: Callable[[str], None]
 ):
     installation.add_destination("soc", receiver.url)
@@ -48,7 +48,7 @@ def test_a_prune_beside_dispatchers_takes_what_is_over_and_nothing_else(
     report(f"{len(old) + len(fresh)} alerts delivered, {removed} removed meanwhile")
 
 
-def test_a_prune_that_is_killed_has_removed_each_alert_whole_or_not_at_all(installation: Installation):
+def test_a_killed_prune_has_deleted_each_alert_completely_or_not_at_all(installation: Installation):
     installation.queue(names("old", 100), createdAt=LONG_AGO)
     prune = ("db", "prune", "--older-than", "1d", "--yes")
 
@@ -61,7 +61,7 @@ def test_a_prune_that_is_killed_has_removed_each_alert_whole_or_not_at_all(insta
     assert installation.damage() == []
 
 
-def test_a_prune_that_is_told_to_stop_ends_between_two_transactions(installation: Installation):
+def test_a_stopped_prune_ends_between_two_transactions(installation: Installation):
     installation.queue(names("old", 5_000), createdAt=LONG_AGO)
     prune = installation.start("db", "prune", "--older-than", "1d", "--yes")
     eventually(lambda: len(stored(installation)) < 5_000, prune.said)
@@ -71,7 +71,7 @@ def test_a_prune_that_is_told_to_stop_ends_between_two_transactions(installation
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_backup_beside_a_busy_dispatcher_is_whole(
+def test_a_backup_beside_a_busy_dispatcher_is_complete(
     installation: Installation, receiver: Receiver, tmp_path: Path
 ):
     installation.add_destination("soc", receiver.url)
@@ -96,9 +96,7 @@ def test_a_backup_beside_a_busy_dispatcher_is_whole(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])
-def test_a_backup_that_is_killed_leaves_none_and_is_made_the_next_time(
-    installation: Installation, tmp_path: Path
-):
+def test_a_killed_backup_leaves_no_file_and_can_be_repeated(installation: Installation, tmp_path: Path):
     installation.queue(names("some", 50))
     copied = tmp_path / "copy.db"
     assert installation.start("db", "backup", str(copied), crash_at="copying").exit_code() == KILLED

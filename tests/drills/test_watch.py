@@ -1,4 +1,4 @@
-"""A followed file, rotated while `tocsin watch` is killed and started again: each line is stored once."""
+"""A followed file is rotated while `tocsin watch` is killed and restarted: each line is stored once."""
 
 import gzip
 import json
@@ -187,9 +187,7 @@ def test_lines_that_cannot_be_read_become_an_alert(installation: Installation, t
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_a_file_that_is_not_there_yet_is_told_of_and_followed_when_it_comes(
-    installation: Installation, tmp_path: Path
-):
+def test_a_missing_file_is_reported_and_followed_once_it_exists(installation: Installation, tmp_path: Path):
     log = tmp_path / "eve.json"
     watch = installation.start("watch", str(log))
     watch.wait_until_said(f"following {log} (does not exist yet)")
@@ -198,7 +196,7 @@ def test_a_file_that_is_not_there_yet_is_told_of_and_followed_when_it_comes(
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_a_file_that_cannot_be_read_keeps_none_beside_it_waiting(installation: Installation, tmp_path: Path):
+def test_an_unreadable_file_does_not_delay_others(installation: Installation, tmp_path: Path):
     loop, log = tmp_path / "loop", tmp_path / "eve.json"
     loop.symlink_to(loop)
     append(log, 0, 1)
