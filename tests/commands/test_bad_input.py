@@ -1,4 +1,4 @@
-"""Bad input: one line that says what is wrong, the right exit code, no traceback, nothing stored."""
+"""Bad input gives one line with the error, the right exit code, no traceback, and stores nothing."""
 
 import os
 import sqlite3
@@ -36,12 +36,12 @@ URL = "http://localhost:8081"
         ),
     ],
 )
-def test_a_url_that_cannot_be_posted_to(tocsin: Tocsin, url: str, words: str) -> None:
+def test_an_invalid_url_is_refused(tocsin: Tocsin, url: str, words: str) -> None:
     assert words in complaint(tocsin("destination", "add", "soc", url), 2)
     assert tocsin.stored() == NOTHING
 
 
-def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
+def test_a_blocked_url_is_refused(tocsin: Tocsin) -> None:
     tocsin.add(destination(name="soc", url="https://hooks.example.com"))
     refused = "10.0.0.7 is a private address, blocked by the network policy public"
 
@@ -75,12 +75,12 @@ def test_a_url_that_the_network_policy_refuses(tocsin: Tocsin) -> None:
     ],
     ids=lambda value: " ".join(value[-2:])[:40] if isinstance(value, list) else "",
 )
-def test_a_destination_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+def test_an_invalid_destination_is_refused(tocsin: Tocsin, given: list[str], words: str) -> None:
     assert words in complaint(tocsin("destination", "add", *given), 2)
     assert tocsin.stored() == NOTHING
 
 
-def test_a_name_in_use_whatever_its_case(tocsin: Tocsin) -> None:
+def test_a_name_in_use_is_refused_in_any_case(tocsin: Tocsin) -> None:
     tocsin.add(destination(name="Über soc"))
     refusal = complaint(tocsin("destination", "add", "ÜBER SOC", URL), 2)
     assert refusal == "there is already a destination called 'Über soc'; choose another name"
@@ -103,13 +103,13 @@ def test_a_name_in_use_whatever_its_case(tocsin: Tocsin) -> None:
     ],
     ids=" ".join,
 )
-def test_an_unknown_destination_is_a_failure_wherever_it_is_named(tocsin: Tocsin, command: list[str]) -> None:
+def test_an_unknown_destination_is_an_error_in_every_command(tocsin: Tocsin, command: list[str]) -> None:
     tocsin.add(destination())
     assert complaint(tocsin(*command), 1) == "no destination is named 'sock'; choose from: soc"
     assert tocsin.stored()["alert"] == 0
 
 
-def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin) -> None:
+def test_deleted_destinations_are_named_as_deleted(tocsin: Tocsin) -> None:
     for _ in range(2):
         for name in ("old", "soc"):
             tocsin.add(destination(name=name))
@@ -134,7 +134,7 @@ def test_destinations_that_are_deleted_are_named_once_and_as_such(tocsin: Tocsin
     ],
     ids=lambda value: " ".join(value[-2:]) if isinstance(value, list) else "",
 )
-def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+def test_an_invalid_alert_is_refused(tocsin: Tocsin, given: list[str], words: str) -> None:
     assert words in complaint(tocsin("send", *given), 2)
     assert tocsin.stored() == NOTHING
 
@@ -154,12 +154,12 @@ def test_an_alert_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: s
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_a_document_that_holds_no_alert(tocsin: Tocsin, text: str | bytes, refusal: str) -> None:
+def test_a_document_without_an_alert_is_refused(tocsin: Tocsin, text: str | bytes, refusal: str) -> None:
     assert complaint(tocsin("send", "-", input=text), 2).startswith(refusal)
     assert tocsin.stored() == NOTHING
 
 
-def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
+def test_an_alert_with_the_id_of_another_is_refused(tocsin: Tocsin) -> None:
     done = tocsin("send", "-", input='[{"title": "x", "alertId": "a"}, {"title": "y", "alertId": "a"}]')
     assert done.returncode == 2
     assert done.stderr == "tocsin: item 2: an alert with the id 'a' is already stored with other content\n"
@@ -178,7 +178,7 @@ def test_an_alert_with_the_id_of_another(tocsin: Tocsin) -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_filter_that_makes_no_sense(tocsin: Tocsin, given: list[str], words: str) -> None:
+def test_an_invalid_filter_is_refused(tocsin: Tocsin, given: list[str], words: str) -> None:
     tocsin.add()
     assert words in complaint(tocsin("alert", "list", *given), 2)
 
@@ -214,12 +214,12 @@ class TestDatabase:
         assert refusal.startswith(f"there is no database {path}; choose another with --db")
         assert not path.parent.exists()
 
-    def test_that_is_an_empty_file_is_none(self, tocsin: Tocsin) -> None:
+    def test_an_empty_file_is_not_a_database(self, tocsin: Tocsin) -> None:
         tocsin.database.touch()
         assert "there is no database" in complaint(tocsin("alert", "list"), 3)
         assert tocsin.database.stat().st_size == 0
 
-    def test_on_a_server_where_nothing_of_tocsin_is_stays_so(self, tocsin: Tocsin) -> None:
+    def test_reading_commands_leave_an_empty_postgresql_database_empty(self, tocsin: Tocsin) -> None:
         url = create_database(postgres())
         refusal = complaint(tocsin("--db", url, "alert", "list"), 3)
         assert refusal.startswith("there are no Tocsin tables in postgresql://")
@@ -244,12 +244,12 @@ class TestDatabase:
         assert tocsin(*command).returncode == 0
         assert tocsin.json("alert", "list") is not None
 
-    def test_that_is_a_directory(self, tocsin: Tocsin) -> None:
+    def test_a_directory_is_refused(self, tocsin: Tocsin) -> None:
         tocsin.database.mkdir()
         refusal = f"{tocsin.database} is a directory; --db takes the path of a file"
         assert complaint(tocsin("alert", "list"), 3) == refusal
 
-    def test_whose_directory_is_a_file(self, tocsin: Tocsin, file: Callable[..., str]) -> None:
+    def test_a_path_below_a_file_is_refused(self, tocsin: Tocsin, file: Callable[..., str]) -> None:
         path = file("") + "/tocsin.db"
         assert "its directory is a file" in complaint(tocsin("--db", path, "alert", "list"), 3)
 
@@ -259,7 +259,7 @@ class TestDatabase:
         assert refusal == f"{tocsin.database} is not a database; choose another file with --db"
         assert tocsin.database.read_text() == "Dear diary, " * 500
 
-    def test_of_another_program(self, tocsin: Tocsin) -> None:
+    def test_a_database_of_another_program_is_refused(self, tocsin: Tocsin) -> None:
         with closing(sqlite3.connect(tocsin.database)) as db:
             db.execute("CREATE TABLE bookmark (url)")
         before = tocsin.database.read_bytes()
@@ -267,7 +267,7 @@ class TestDatabase:
         assert refusal == f"{tocsin.database} belongs to another program; choose another file with --db"
         assert tocsin.database.read_bytes() == before
 
-    def test_of_a_newer_tocsin(self, tocsin: Tocsin) -> None:
+    def test_a_database_of_a_newer_tocsin_is_refused(self, tocsin: Tocsin) -> None:
         tocsin.add()
         with closing(sqlite3.connect(tocsin.database)) as db, db:
             db.execute("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2050-01-01')")
@@ -284,14 +284,14 @@ class TestDatabase:
         assert "s3cret" not in refusal
 
 
-def test_a_log_that_cannot_be_written(tocsin: Tocsin) -> None:
+def test_an_unwritable_log_is_reported(tocsin: Tocsin) -> None:
     tocsin.log.mkdir()
     refusal = complaint(tocsin("send", "--title", "x"), 3)
     assert refusal == f"cannot write the log {tocsin.log}: Is a directory; choose another with --log"
     assert tocsin.stored() == NOTHING
 
 
-def test_a_home_that_cannot_be_made(tocsin: Tocsin) -> None:
+def test_a_home_that_cannot_be_created_is_reported(tocsin: Tocsin) -> None:
     nowhere = "/proc/nohome"  # where no directory can be made, though /proc is there
     tocsin.environment = {"PATH": os.environ["PATH"], "HOME": nowhere}
     refusal = complaint(tocsin("send", "--title", "x"), 3)
@@ -319,7 +319,7 @@ def test_a_home_that_cannot_be_made(tocsin: Tocsin) -> None:
         ("[network]\nallow = 10", "network.allow must be a list of networks"),
     ],
 )
-def test_a_configuration_that_makes_no_sense(
+def test_an_invalid_configuration_is_refused(
     tocsin: Tocsin, file: Callable[..., str], text: str, words: str
 ) -> None:
     assert words in complaint(tocsin("--config", file(text, "config.toml"), "alert", "list"), 2)
@@ -337,7 +337,7 @@ def test_a_missing_configuration_is_refused(tocsin: Tocsin) -> None:
         ("1,2,3,4,5,6,7,8,9,10,11", "at most 10 delays are allowed, one per retry; there are 11"),
     ],
 )
-def test_retry_delays_that_make_no_sense(tocsin: Tocsin, delays: str, words: str) -> None:
+def test_invalid_retry_delays_are_refused(tocsin: Tocsin, delays: str, words: str) -> None:
     assert words in complaint(tocsin("alert", "list", env={"TOCSIN_RETRY_DELAYS": delays}), 2)
 
 
@@ -348,14 +348,14 @@ def test_retry_delays_that_make_no_sense(tocsin: Tocsin, delays: str, words: str
         ("alert list", "TOCSIN_ALERT_LIST_LIMIT", "a whole number"),
     ],
 )
-def test_a_variable_that_makes_no_sense_is_named(
+def test_an_invalid_environment_variable_is_named(
     tocsin: Tocsin, command: str, variable: str, words: str
 ) -> None:
     told = complaint(tocsin(*command.split(), env={variable: "x"}), 2)
     assert told == f"Invalid value for {variable}: 'x' is not {words}; see `tocsin {command} --help`"
 
 
-def test_a_closed_standard_input(tocsin: Tocsin) -> None:
+def test_a_closed_standard_input_is_reported(tocsin: Tocsin) -> None:
     def run(*args: str) -> Completed:
         return subprocess.run(
             without_stdin(*args),
@@ -372,11 +372,11 @@ def test_a_closed_standard_input(tocsin: Tocsin) -> None:
     assert tocsin.stored() == NOTHING
 
 
-def test_a_command_without_its_verb(tocsin: Tocsin) -> None:
+def test_a_command_without_its_subcommand_is_refused(tocsin: Tocsin) -> None:
     assert complaint(tocsin("destination"), 2) == "Missing command; see `tocsin destination --help`"
 
 
-def test_the_app_without_a_terminal(tocsin: Tocsin) -> None:
+def test_the_app_needs_a_terminal(tocsin: Tocsin) -> None:
     refusal = complaint(tocsin(), 3)
     assert "`tocsin dispatch`" in refusal
     assert "`tocsin send`" in refusal

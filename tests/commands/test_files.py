@@ -1,4 +1,4 @@
-"""Files of Tocsin are their owner's, whatever the umask, and also where they were others' before."""
+"""Files of Tocsin are private, whatever the umask, even if others could read them before."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def mode(path: Path) -> int:
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
-def test_whatever_the_umask_files_and_directories_are_their_owners(tocsin: Tocsin, umask: int) -> None:
+def test_files_and_directories_are_private_whatever_the_umask(tocsin: Tocsin, umask: int) -> None:
     home = tocsin.home / "home"
     home.mkdir()
     tocsin.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "xterm-256color"}
@@ -54,9 +54,7 @@ def test_whatever_the_umask_files_and_directories_are_their_owners(tocsin: Tocsi
 @pytest.mark.parametrize(
     ("before", "after"), [(0o666, 0o660), (0o644, 0o640), (0o640, 0o640), (0o600, 0o600)]
 )
-def test_a_database_and_a_log_that_everybody_may_read_are_closed_to_them(
-    tocsin: Tocsin, before: int, after: int
-) -> None:
+def test_a_world_readable_database_or_log_is_made_private(tocsin: Tocsin, before: int, after: int) -> None:
     tocsin("destination", "add", "soc", "http://127.0.0.1:1")
     for path in (tocsin.database, tocsin.log):
         os.chmod(path, before)
@@ -66,16 +64,14 @@ def test_a_database_and_a_log_that_everybody_may_read_are_closed_to_them(
 
 @pytest.fixture
 def stranger() -> int:
-    """Somebody else's user id, and the right to make files theirs."""
+    """The id of another user. Needs the right to change the owner of files."""
     if os.geteuid() != 0:
         pytest.skip("only root can make a link somebody else's")
     return 65534
 
 
 @pytest.mark.parametrize("name", ["tocsin.db", "tocsin.log", "bad.jsonl"])
-def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
-    tocsin: Tocsin, stranger: int, name: str
-) -> None:
+def test_nothing_is_written_through_a_link_of_another_user(tocsin: Tocsin, stranger: int, name: str) -> None:
     link, aim = tocsin.home / name, tocsin.home / "aim"
     aim.touch()
     link.symlink_to(aim)
@@ -90,7 +86,7 @@ def test_nothing_is_written_through_a_link_that_somebody_else_has_put_there(
 
 
 def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
-    """What `tocsin ARGS` does where files of others are closed to it, as to everybody but root."""
+    """Run `tocsin ARGS` without root's right to open every file."""
     words = ["setpriv", "--bounding-set=-all", *TOCSIN, *args]
     return subprocess.run(
         words, env=tocsin.environment, capture_output=True, encoding="utf-8", timeout=PATIENCE_S
@@ -107,7 +103,7 @@ def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
     ],
     ids=" ".join,
 )
-def test_a_database_in_somebody_elses_directory_cannot_be_read(
+def test_a_database_in_a_directory_of_another_user_is_reported(
     tocsin: Tocsin, stranger: int, command: tuple[str, ...]
 ) -> None:
     theirs = tocsin.home / "theirs"
@@ -119,7 +115,7 @@ def test_a_database_in_somebody_elses_directory_cannot_be_read(
     assert told == f"the database {database} cannot be read: Permission denied; run as its owner"
 
 
-def test_a_database_that_may_only_be_read_is_not_drained(tocsin: Tocsin, stranger: int) -> None:
+def test_a_read_only_database_is_not_drained(tocsin: Tocsin, stranger: int) -> None:
     shared = tocsin.home / "shared"
     shared.mkdir()
     database = shared / "tocsin.db"
@@ -130,7 +126,7 @@ def test_a_database_that_may_only_be_read_is_not_drained(tocsin: Tocsin, strange
     assert told == f"cannot write to {database}: the database cannot be written"
 
 
-class TestAConfigurationThatEverybodyCanRead:
+class TestAWorldReadableConfiguration:
     @pytest.mark.parametrize(
         ("text", "named"),
         [
@@ -139,7 +135,7 @@ class TestAConfigurationThatEverybodyCanRead:
             ('db = "postgresql://127.0.0.1:1/tocsin?password=hunter2"', "db"),
         ],
     )
-    def test_is_told_of_where_there_is_a_secret_in_it(self, tocsin: Tocsin, text: str, named: str) -> None:
+    def test_with_a_secret_prints_a_warning(self, tocsin: Tocsin, text: str, named: str) -> None:
         tocsin.add()
         path = configured(tocsin, text, 0o644)
         done = tocsin("destination", "list")
@@ -156,7 +152,7 @@ class TestAConfigurationThatEverybodyCanRead:
     @pytest.mark.parametrize(
         "text", ['[listen]\ntoken = "env:TOKEN"', 'db = "postgresql:///tocsin"', "[retry]\ndelays = [1]"]
     )
-    def test_is_nobodys_concern_where_there_is_none(self, tocsin: Tocsin, text: str) -> None:
+    def test_without_a_secret_prints_no_warning(self, tocsin: Tocsin, text: str) -> None:
         tocsin.add()
         configured(tocsin, text, 0o644)
         assert "warning" not in tocsin("destination", "list").stderr

@@ -1,4 +1,4 @@
-"""What must not be seen is not seen: secrets in no output, control characters in no terminal."""
+"""Secrets appear in no output, and control characters reach no terminal."""
 
 import base64
 import json
@@ -36,7 +36,7 @@ PLANTED = (TOKEN, QUERY, PASSWORD, HEADER, BEARER, BASIC, KEY_PASSWORD, LISTEN, 
 
 
 def seen_in(text: str) -> list[str]:
-    """Which of the planted secrets are to be read in `text`, whatever it wraps them in."""
+    """Return the planted secrets that occur in `text`, whatever surrounds them."""
     return [secret for secret in PLANTED if secret in text or quote(secret, safe="") in text]
 
 
@@ -44,7 +44,7 @@ def secret_url(port: int) -> str:
     return f"http://soc:{PASSWORD}@127.0.0.1:{port}/services/{TOKEN}/in?key={QUERY}"
 
 
-def test_secrets_are_in_no_output_and_in_no_file_but_the_database(
+def test_secrets_appear_only_in_the_database(
     tocsin: Tocsin, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     url, down = secret_url(receiver.port), secret_url(1)
@@ -106,7 +106,7 @@ def test_secrets_are_in_no_output_and_in_no_file_but_the_database(
     assert "copy.db" in holding
 
 
-def test_a_token_is_shown_once_and_never_again(tocsin: Tocsin) -> None:
+def test_a_token_is_shown_only_once(tocsin: Tocsin) -> None:
     made = tocsin("token", "add", "ci").stdout.strip()
     ran = [tocsin("token", "list"), tocsin("token", "list", "--json"), tocsin("token", "add", "ci")]
     with tocsin.start("dispatch", "--listen", "127.0.0.1:0") as running:
@@ -151,7 +151,7 @@ def test_a_receiver_that_verifies_prints_no_secret(tocsin: Tocsin, secret: str) 
 
 
 def in_python(tocsin: Tocsin, before: str, *args: str) -> Completed:
-    """The command in a Python that was told something `before`."""
+    """Run the command in a Python that first runs `before`."""
     return subprocess.run(
         [sys.executable, "-c", f"{before}\nfrom tui.cli import main\nmain()", *args],
         env=tocsin.environment,
@@ -162,8 +162,8 @@ def in_python(tocsin: Tocsin, before: str, *args: str) -> Completed:
     )
 
 
-def test_a_log_of_everything_has_no_secret(tocsin: Tocsin, receiver: Receiver) -> None:
-    """Nobody can turn it on; a developer might."""
+def test_a_debug_log_contains_no_secret(tocsin: Tocsin, receiver: Receiver) -> None:
+    """Users cannot enable it, but a developer can."""
     headers = (Header("X-Key", Secret(HEADER)), bearer(BEARER))
     tocsin.add(
         destination(url=secret_url(receiver.port), headers=headers, secret=Secret(f"whsec_{KEY}")),
@@ -189,7 +189,7 @@ destinations.add = crash
 """
 
 
-def test_a_command_that_crashes_tells_where_and_no_values(tocsin: Tocsin) -> None:
+def test_a_crash_report_names_the_place_and_no_values(tocsin: Tocsin) -> None:
     url = secret_url(1)
     done = in_python(tocsin, CRASHING, "destination", "add", "soc", url, "--secret", f"whsec_{KEY}")
     told = complaint(done, 1)
@@ -203,7 +203,7 @@ def test_a_command_that_crashes_tells_where_and_no_values(tocsin: Tocsin) -> Non
 HOSTILE = "\x1b[31mred \x1b]52;c;AAAA\x07 \u202egnp.exe \x9b2J [bold]loud[/] [@click=app.quit]\r\x00"
 
 
-def test_text_from_outside_is_shown_and_not_obeyed(tocsin: Tocsin, receiver: Receiver) -> None:
+def test_text_from_outside_is_shown_inert(tocsin: Tocsin, receiver: Receiver) -> None:
     receiver.body, receiver.headers = HOSTILE.encode(), {"X-Echo": "\x1b[2J \u009b2J"}
     tocsin.add(destination(url=receiver.url), destination(name="[bold]down", url="http://127.0.0.1:1"))
     texts = dict.fromkeys(("title", "name", "id", "description", "runbook", "version", "link"), HOSTILE)
