@@ -1,4 +1,4 @@
-"""`c` withdraws what waits; many are worked through in batches that esc stops between."""
+"""`c` cancels pending deliveries. Many are handled in batches, and esc stops after one."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ def states(bench: Bench) -> list[str]:
 
 @pytest.fixture
 def waiting(bench: Bench) -> Bench:
-    """An alert delivered to one destination that waits for two."""
+    """An alert that is delivered to one destination and pending for two."""
     for name in ("pager", "soc", "vault"):
         bench.add(name=name)
     [first, *_] = bench.submit(title="Root login")
@@ -30,7 +30,7 @@ def waiting(bench: Bench) -> Bench:
     return bench
 
 
-async def test_c_on_an_alert_withdraws_what_waits_of_it_after_counting_it(
+async def test_c_on_an_alert_cancels_its_pending_deliveries_after_a_question(
     viewer: Opens, waiting: Bench
 ) -> None:
     async with viewer(VAST) as user:
@@ -49,7 +49,7 @@ async def test_c_on_an_alert_withdraws_what_waits_of_it_after_counting_it(
 
 
 @pytest.mark.parametrize("size", [NARROW, VAST], ids=["narrow", "wide"])
-async def test_c_on_a_delivery_withdraws_that_one(
+async def test_c_on_a_delivery_cancels_only_that_one(
     viewer: Opens, waiting: Bench, size: tuple[int, int]
 ) -> None:
     async with viewer(size) as user:
@@ -62,7 +62,7 @@ async def test_c_on_a_delivery_withdraws_that_one(
     assert states(waiting) == ["delivered", "scheduled", "cancelled"]
 
 
-async def test_c_with_a_selection_withdraws_all_in_it(viewer: Opens, bench: Bench) -> None:
+async def test_c_with_a_selection_cancels_all_selected(viewer: Opens, bench: Bench) -> None:
     bench.add()
     for number in range(3):
         bench.submit(title=f"Number {number}")
@@ -75,7 +75,7 @@ async def test_c_with_a_selection_withdraws_all_in_it(viewer: Opens, bench: Benc
     assert states(bench) == ["scheduled", "cancelled", "cancelled"]
 
 
-async def test_c_where_nothing_waits_says_why(viewer: Opens, bench: Bench) -> None:
+async def test_c_without_pending_deliveries_says_why(viewer: Opens, bench: Bench) -> None:
     bench.submit(title="nowhere")
     bench.add()
     for title, act in (("sent", deliver), ("failed", fail), ("in flight", Bench.claim)):
@@ -94,7 +94,7 @@ async def test_c_where_nothing_waits_says_why(viewer: Opens, bench: Bench) -> No
             await user.press("j")
 
 
-async def test_what_was_taken_up_meanwhile_is_refused_in_plain_words(viewer: Opens, waiting: Bench) -> None:
+async def test_an_action_that_came_too_late_is_explained(viewer: Opens, waiting: Bench) -> None:
     async with viewer(VAST) as user:
         await user.sees("✓ pager")
         await user.press("c")
@@ -108,7 +108,7 @@ async def test_what_was_taken_up_meanwhile_is_refused_in_plain_words(viewer: Ope
 
 
 class Steps:
-    """Work done a batch at a time, each batch when it is let through."""
+    """Work in batches, each of which the test lets through."""
 
     def __init__(self) -> None:
         self.done: list[int] = []
@@ -121,7 +121,7 @@ class Steps:
 
 
 async def begin(user: User, steps: Steps, count: int) -> list[Result]:
-    """Begin the work; its result comes into the list that is returned."""
+    """Start the work. Return a list that receives its result."""
     results: list[Result] = []
 
     async def work() -> None:
@@ -131,7 +131,7 @@ async def begin(user: User, steps: Steps, count: int) -> list[Result]:
     return results
 
 
-async def test_many_are_worked_through_in_batches_with_progress(viewer: Opens) -> None:
+async def test_many_alerts_are_handled_in_batches_with_progress(viewer: Opens) -> None:
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
@@ -146,7 +146,7 @@ async def test_many_are_worked_through_in_batches_with_progress(viewer: Opens) -
     assert steps.done == list(range(1_200))
 
 
-async def test_the_progress_tells_done_from_left_in_every_theme(viewer: Opens) -> None:
+async def test_the_progress_bar_is_readable_in_every_theme(viewer: Opens) -> None:
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)
@@ -163,7 +163,7 @@ async def test_the_progress_tells_done_from_left_in_every_theme(viewer: Opens) -
         await user.until(lambda: results)
 
 
-async def test_esc_stops_between_two_batches(viewer: Opens) -> None:
+async def test_esc_stops_after_the_current_batch(viewer: Opens) -> None:
     steps = Steps()
     async with viewer(NARROW) as user:
         results = await begin(user, steps, 1_200)

@@ -1,4 +1,4 @@
-"""`=`: an attempt beside the marked one, or beside the one before it."""
+"""`=` compares an attempt with the marked one, or with the previous one."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.store.bench import Bench
 
 @pytest.fixture
 def tried(bench: Bench) -> Bench:
-    """Two attempts of one delivery, the first rejected and the second too, in other words."""
+    """Two rejected attempts of one delivery with different answers."""
     bench.add()
     bench.submit()
     reject(bench, response_body=b'{"error":"overloaded","retry":5}')
@@ -33,7 +33,7 @@ async def test_an_attempt_is_compared_with_the_one_before_it(viewer: Opens, trie
         await user.is_at("deliveries")
 
 
-async def test_where_the_terminal_is_narrow_one_stands_below_the_other(viewer: Opens, tried: Bench) -> None:
+async def test_a_narrow_terminal_shows_one_attempt_below_the_other(viewer: Opens, tried: Bench) -> None:
     async with viewer(NARROW) as user:
         await user.press("enter")
         await user.sees("ATTEMPT 2")
@@ -44,7 +44,7 @@ async def test_where_the_terminal_is_narrow_one_stands_below_the_other(viewer: O
         await user.sees("~  outcome: delivered")
 
 
-async def test_what_is_equal_is_hidden_by_d_and_comes_back(viewer: Opens, tried: Bench) -> None:
+async def test_d_hides_and_shows_equal_lines(viewer: Opens, tried: Bench) -> None:
     async with viewer(WIDE) as user:
         await user.press("enter")
         await user.is_at("deliveries")
@@ -58,9 +58,7 @@ async def test_what_is_equal_is_hidden_by_d_and_comes_back(viewer: Opens, tried:
         await user.sees("took: 84 ms")
 
 
-async def test_a_marked_attempt_is_compared_whatever_its_delivery_and_esc_drops_the_mark(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_marked_attempt_is_compared_across_deliveries_until_esc(viewer: Opens, bench: Bench) -> None:
     for name in ("soc", "pager"):
         bench.add(name=name)
     bench.submit()
@@ -81,7 +79,7 @@ async def test_a_marked_attempt_is_compared_whatever_its_delivery_and_esc_drops_
         await user.is_at("alerts")
 
 
-async def test_the_first_attempt_alone_says_what_to_do(viewer: Opens, bench: Bench) -> None:
+async def test_a_comparison_of_a_single_attempt_says_what_to_do(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench)

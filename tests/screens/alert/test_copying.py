@@ -1,4 +1,4 @@
-"""`y`: the payload, the answer, the error, a curl command or the alert id goes to the clipboard."""
+"""`y` copies the payload, the answer, the error, a curl command or the alert id."""
 
 import json
 import shlex
@@ -21,7 +21,7 @@ SIGNING = "whsec_czNjcmV0LXNpZ25pbmcta2V5LW9mLWFsbA=="
 
 @pytest.fixture
 def guarded(bench: Bench) -> Bench:
-    """An alert delivered to a destination full of secrets."""
+    """An alert that was delivered to a destination with many secrets."""
     bench.add(
         url="https://user:pa55word@hooks.example.com/services/T0/s3cret-path",
         headers=(Header("X-Token", Secret("s3cret-token")),),
@@ -33,7 +33,7 @@ def guarded(bench: Bench) -> Bench:
 
 
 @pytest.mark.parametrize("size", [NARROW, VAST], ids=["narrow", "wide"])
-async def test_y_copies_the_payload_as_it_is_sent(
+async def test_y_copies_the_payload_as_sent(
     viewer: Opens, guarded: Bench, clipboard: list[str], size: tuple[int, int]
 ) -> None:
     async with viewer(size) as user:
@@ -62,9 +62,7 @@ async def test_y_copies_response_and_id_and_esc_copies_nothing(
     assert clipboard == ['{"ok": true}', "alert-to-copy"]
 
 
-async def test_the_list_is_walked_with_j_and_k_too(
-    viewer: Opens, guarded: Bench, clipboard: list[str]
-) -> None:
+async def test_j_and_k_move_in_the_menu(viewer: Opens, guarded: Bench, clipboard: list[str]) -> None:
     async with viewer() as user:
         await user.press("y")
         await user.sees("response body of this attempt")
@@ -98,9 +96,7 @@ async def test_the_error_of_an_attempt_is_copied(viewer: Opens, bench: Bench, cl
     assert clipboard == ["nothing is listening on 127.0.0.1:8081"]
 
 
-async def test_a_curl_command_has_no_secret_in_it(
-    viewer: Opens, guarded: Bench, clipboard: list[str]
-) -> None:
+async def test_a_curl_command_contains_no_secret(viewer: Opens, guarded: Bench, clipboard: list[str]) -> None:
     async with viewer() as user:
         await user.press("y")
         await user.sees("curl command, secrets masked")
@@ -114,7 +110,7 @@ async def test_a_curl_command_has_no_secret_in_it(
     assert not any(secret in command for secret in ("s3cret", "pa55word", "whsec", "czNjcmV0"))
 
 
-async def test_asked_for_with_secrets_it_is_signed_at_that_moment(
+async def test_a_curl_command_with_secrets_is_signed_when_copied(
     viewer: Opens, guarded: Bench, clipboard: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guarded.clock.advance(60_000)
@@ -139,7 +135,7 @@ def _any_time(_: Any, header: str) -> Any:
     return datetime.fromtimestamp(float(header), UTC)
 
 
-async def test_a_secret_that_cannot_be_read_is_told_and_nothing_is_copied(
+async def test_an_unreadable_secret_is_reported_and_nothing_is_copied(
     viewer: Opens, bench: Bench, clipboard: list[str]
 ) -> None:
     bench.add(secret=Secret("env:TOCSIN_TEST_NO_SUCH_SECRET"))
@@ -152,7 +148,7 @@ async def test_a_secret_that_cannot_be_read_is_told_and_nothing_is_copied(
     assert clipboard == []
 
 
-async def test_over_ssh_only_the_terminal_is_asked(
+async def test_over_ssh_the_terminal_copies(
     viewer: Opens, guarded: Bench, clipboard: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSH_CONNECTION", "203.0.113.9 1 198.51.100.1 22")
@@ -167,7 +163,7 @@ async def test_over_ssh_only_the_terminal_is_asked(
         assert (user.app.clipboard, clipboard) == ("alert-to-copy", [])
 
 
-async def test_a_clipboard_that_hangs_is_left_behind(
+async def test_a_hanging_clipboard_does_not_block(
     viewer: Opens, guarded: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hanging = threading.Event()
@@ -182,7 +178,7 @@ async def test_a_clipboard_that_hangs_is_left_behind(
     hanging.set()
 
 
-async def test_where_nothing_copies_the_text_is_shown(
+async def test_without_a_clipboard_the_text_is_shown(
     viewer: Opens, guarded: Bench, clipboard: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "linux")
@@ -196,7 +192,7 @@ async def test_where_nothing_copies_the_text_is_shown(
         await user.misses("esc close")
 
 
-async def test_a_text_can_be_asked_for_on_the_screen(
+async def test_a_text_can_be_shown_instead_of_copied(
     viewer: Opens, bench: Bench, clipboard: list[str]
 ) -> None:
     bench.add()
@@ -228,9 +224,7 @@ async def test_without_an_alert_there_is_nothing_to_copy(viewer: Opens) -> None:
         await user.hears("No alert is selected")
 
 
-async def test_text_to_select_by_hand_stands_alone_in_its_lines_with_the_hint_below(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_shown_text_stands_alone_on_its_lines(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit(title="Root login")
     deliver(bench, response_body="\n".join(f"line {number}" for number in range(300)).encode())

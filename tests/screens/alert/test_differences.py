@@ -1,4 +1,4 @@
-"""Two attempts beside each other, by signs."""
+"""The differences of two attempts."""
 
 from dataclasses import replace
 from typing import Any
@@ -36,7 +36,7 @@ def section(title: str, left: Side, right: Side) -> list[tuple[str, str, str]]:
     return [(pair.sign, pair.left, pair.right) for pair in found.pairs]
 
 
-def test_facts_that_differ_have_a_sign() -> None:
+def test_different_facts_are_marked() -> None:
     facts = section("ATTEMPT", side(1, b"x"), side(2, b"", status=None))
 
     assert ("~", "outcome: rejected", "outcome: timeout") in facts
@@ -45,7 +45,7 @@ def test_facts_that_differ_have_a_sign() -> None:
     assert not any("s3cret" in left + right for _, left, right in facts)
 
 
-def test_headers_are_compared_by_name_whatever_their_order_and_case() -> None:
+def test_headers_are_compared_by_name_in_any_order_and_case() -> None:
     left = side(1, b"", headers=(("A", "1"), ("b", "2"), ("set-cookie", "x"), ("Set-Cookie", "y")))
     right = side(2, b"", headers=(("B", "3"), ("a", "1"), ("c", "4")))
 
@@ -67,13 +67,13 @@ def test_json_bodies_are_compared_by_their_entries() -> None:
     ]
 
 
-def test_json_that_was_cut_off_is_compared_by_its_entries_too() -> None:
+def test_truncated_json_is_compared_by_its_entries() -> None:
     left, right = side(1, b'{"a":1,"b":2,"c":"x'), side(2, b'{"a":1,"b":3,"c":"x')
     cut = [replace(each, exchange=replace(each.exchange, response_truncated=True)) for each in (left, right)]
     assert ("~", '  "b": 2,', '  "b": 3,') in section("RESPONSE", *cut)
 
 
-def test_long_equal_stretches_are_counted_not_shown() -> None:
+def test_long_equal_parts_are_counted_instead_of_shown() -> None:
     lines = [f"line {number}" for number in range(100)]
     changed = [*lines[:50], "other", *lines[51:]]
     pairs = section("RESPONSE", side(1, "\n".join(lines).encode()), side(2, "\n".join(changed).encode()))

@@ -1,4 +1,4 @@
-"""One alert in full: how each delivery stands, every attempt, what was sent and what came back."""
+"""The details of an alert: deliveries, attempts, requests and answers."""
 
 import gc
 import json
@@ -23,7 +23,7 @@ from tui.store import prune
 TALL = (200, 90)
 
 
-async def test_every_field_of_the_alert_is_there(viewer: Opens, bench: Bench) -> None:
+async def test_every_field_of_the_alert_is_shown(viewer: Opens, bench: Bench) -> None:
     bench.submit(
         alert_id="alert-of-a-kind",
         rule_id="AWS.Root.Login",
@@ -58,7 +58,7 @@ async def test_a_repeat_that_queued_the_alert_again_is_shown(viewer: Opens, benc
         await user.sees("ATTEMPT 2", "rejected")
 
 
-async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: Bench) -> None:
+async def test_the_attempts_of_every_round_are_shown(viewer: Opens, bench: Bench) -> None:
     bench.add()
     [delivery] = bench.submit()
     reject(bench)
@@ -78,9 +78,7 @@ async def test_the_attempts_of_every_round_stay_readable(viewer: Opens, bench: B
         await user.sees("ATTEMPT 2", "overloaded", "New Alert: Root login from 203.0.113.9")
 
 
-async def test_the_cursor_begins_on_the_delivery_that_the_list_tells_of_first(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_the_cursor_starts_on_the_delivery_that_the_list_shows(viewer: Opens, bench: Bench) -> None:
     bench.add(name="archive")
     bench.add(name="soc")
     bench.submit()
@@ -122,7 +120,7 @@ async def test_the_cursor_begins_on_the_delivery_that_the_list_tells_of_first(
     ],
     ids=["json", "text", "in its charset", "hex", "nothing", "cut at the limit"],
 )
-async def test_what_the_receiver_answered_is_shown_as_it_reads_best(
+async def test_the_answer_is_formatted_by_its_content(
     viewer: Opens, bench: Bench, seen: dict[str, object], shown: list[str]
 ) -> None:
     bench.add()
@@ -132,9 +130,7 @@ async def test_what_the_receiver_answered_is_shown_as_it_reads_best(
         await user.sees("RESPONSE  503 Service Unavailable", *shown)
 
 
-async def test_a_proxy_that_it_went_through_is_not_taken_for_the_receiver(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_proxy_is_distinguished_from_the_receiver(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench, remote_address="through proxy 127.0.0.1:3128")
@@ -142,9 +138,7 @@ async def test_a_proxy_that_it_went_through_is_not_taken_for_the_receiver(
         await user.sees("answered through proxy 127.0.0.1:3128")
 
 
-async def test_a_receiver_that_did_not_answer_is_told_from_one_that_refused(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_silent_receiver_is_distinguished_from_a_rejecting_one(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     nothing = dict.fromkeys(("status_code", "reason", "remote_address"))
@@ -154,8 +148,8 @@ async def test_a_receiver_that_did_not_answer_is_told_from_one_that_refused(
         assert "RESPONSE" not in user.screen
 
 
-async def test_no_more_attempts_were_made_than_it_says_there_are(viewer: Opens, bench: Bench) -> None:
-    """Another dispatcher may retry more often than this app would."""
+async def test_the_number_of_attempts_is_never_below_those_made(viewer: Opens, bench: Bench) -> None:
+    """Another dispatcher may be configured with more retries than this app."""
     bench.add()
     bench.submit()
     often = replace(bench, policy=RetryPolicy((5_000, 5_000)))
@@ -167,7 +161,7 @@ async def test_no_more_attempts_were_made_than_it_says_there_are(viewer: Opens, 
 
 
 @pytest.mark.parametrize("size", [NARROW, (100, 30), WIDE])
-async def test_what_failed_last_of_many_is_in_sight_with_its_attempts(
+async def test_the_last_failure_of_many_is_visible_with_its_attempts(
     viewer: Opens, bench: Bench, size: tuple[int, int]
 ) -> None:
     last_of_many_fails(bench)
@@ -176,7 +170,7 @@ async def test_what_failed_last_of_many_is_in_sight_with_its_attempts(
         await user.sees("↻ d30  503  84 ms  1 of 2", "1  09:30:00  ✗ 503 Service Unavailable")
 
 
-async def test_the_cursor_is_in_sight_in_a_terminal_that_gets_lower(viewer: Opens, bench: Bench) -> None:
+async def test_the_cursor_stays_visible_when_the_terminal_shrinks(viewer: Opens, bench: Bench) -> None:
     last_of_many_fails(bench)
     async with viewer(NARROW) as user:
         await user.press("enter")
@@ -198,7 +192,7 @@ def last_of_many_fails(bench: Bench) -> None:
             bench.finish(claim, **OK)
 
 
-async def test_what_is_under_way_and_what_waits_say_so(viewer: Opens, bench: Bench) -> None:
+async def test_deliveries_in_flight_and_pending_are_marked(viewer: Opens, bench: Bench) -> None:
     bench.add(name="soc")
     bench.add(name="pager", paused=True)
     bench.submit()
@@ -208,7 +202,7 @@ async def test_what_is_under_way_and_what_waits_say_so(viewer: Opens, bench: Ben
         await user.sees("○ pager  waiting: the destination is paused")
 
 
-async def test_enter_folds_the_attempts_of_a_delivery_in_and_out(viewer: Opens, bench: Bench) -> None:
+async def test_enter_folds_and_unfolds_the_attempts_of_a_delivery(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench)
@@ -223,9 +217,7 @@ async def test_enter_folds_the_attempts_of_a_delivery_in_and_out(viewer: Opens, 
         await user.sees("▾ ↻ soc", "1  09:30:00  ✗")
 
 
-async def test_r_in_the_details_sends_the_delivery_under_the_cursor_again(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_r_in_the_details_resends_the_delivery_under_the_cursor(viewer: Opens, bench: Bench) -> None:
     for name in ("soc", "pager"):
         bench.add(name=name)
     bench.submit()
@@ -243,9 +235,7 @@ async def test_r_in_the_details_sends_the_delivery_under_the_cursor_again(
     assert [row[0] for row in bench.rows("SELECT round FROM delivery ORDER BY id")] == [1, 2]
 
 
-async def test_an_alert_sent_nowhere_can_be_read_to_its_end_by_the_keyboard(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_an_alert_that_was_not_routed_can_be_scrolled_to_its_end(viewer: Opens, bench: Bench) -> None:
     bench.submit(description="\n".join(f"line {number}" for number in range(100)))
     for size in (NARROW, VAST):
         async with viewer(size) as user:
@@ -270,7 +260,7 @@ async def test_secrets_of_the_destination_are_masked_in_the_request(viewer: Open
 LONG_CONTEXT = json.dumps({"sourceIp": "203.0.113.9", "events": [{"at": number} for number in range(30)]})
 
 
-async def test_what_is_big_in_the_context_is_folded_and_enter_or_a_click_unfolds_it(
+async def test_large_parts_of_the_context_are_folded_until_enter_or_a_click(
     viewer: Opens, bench: Bench
 ) -> None:
     bench.submit(context=LONG_CONTEXT)
@@ -287,7 +277,7 @@ async def test_what_is_big_in_the_context_is_folded_and_enter_or_a_click_unfolds
         await user.sees('▾ "events": [')
 
 
-async def test_headings_are_walked_and_fold(viewer: Opens, bench: Bench) -> None:
+async def test_brackets_move_between_headings_which_fold(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit(description="somebody signed in")
     reject(bench)
@@ -304,7 +294,7 @@ async def test_headings_are_walked_and_fold(viewer: Opens, bench: Bench) -> None
         await user.sees("▸ ATTEMPT 1")
 
 
-async def test_rounds_before_the_last_are_a_line_each_until_opened(viewer: Opens, bench: Bench) -> None:
+async def test_earlier_rounds_are_one_line_each_until_unfolded(viewer: Opens, bench: Bench) -> None:
     bench.add()
     [delivery] = bench.submit()
     for _ in range(50):
@@ -321,7 +311,7 @@ async def test_rounds_before_the_last_are_a_line_each_until_opened(viewer: Opens
         await user.sees("▾ round 50", "10  09:30:00  ? interrupted: shut down")
 
 
-async def test_tab_goes_to_the_document_and_back_and_esc_leaves_the_pane(viewer: Opens, bench: Bench) -> None:
+async def test_tab_moves_to_the_response_and_back_and_esc_leaves(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench)
@@ -336,7 +326,7 @@ async def test_tab_goes_to_the_document_and_back_and_esc_leaves_the_pane(viewer:
         await user.is_at("alerts")
 
 
-async def test_a_page_is_turned_and_the_cursor_stays_in_sight(viewer: Opens, bench: Bench) -> None:
+async def test_paging_keeps_the_cursor_visible(viewer: Opens, bench: Bench) -> None:
     bench.submit(description="\n".join(f"line {number}" for number in range(200)))
     async with viewer(NARROW) as user:
         await user.press("enter")
@@ -364,7 +354,7 @@ async def test_a_line_of_64_kib_is_clipped_and_the_rest_counted(viewer: Opens, b
 # --- what can be done
 
 
-async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer: Opens, bench: Bench) -> None:
+async def test_an_unavailable_action_is_dim_and_its_key_says_why(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer(NARROW) as user:
         await user.press("enter")
@@ -382,7 +372,9 @@ async def test_an_action_that_makes_no_sense_is_dim_and_its_key_says_why(viewer:
         assert enabled["y"]
 
 
-async def test_r_sends_what_went_nowhere_to_a_destination_that_is_chosen(viewer: Opens, bench: Bench) -> None:
+async def test_r_sends_an_alert_that_was_not_routed_to_a_chosen_destination(
+    viewer: Opens, bench: Bench
+) -> None:
     bench.submit()
     async with viewer(NARROW) as user:
         await user.press("enter")
@@ -400,7 +392,7 @@ async def test_r_sends_what_went_nowhere_to_a_destination_that_is_chosen(viewer:
     assert [claim.destination.name for claim in bench.claim().claims] == ["soc"]
 
 
-async def test_where_what_went_nowhere_would_wait_is_said_before_and_after(
+async def test_sending_to_a_paused_destination_says_that_it_stays_pending(
     viewer: Opens, bench: Bench
 ) -> None:
     bench.submit()
@@ -416,7 +408,7 @@ async def test_where_what_went_nowhere_would_wait_is_said_before_and_after(
         await user.sees("waiting: the destination is paused")
 
 
-async def test_what_is_in_flight_says_so_to_r_and_c(viewer: Opens, bench: Bench) -> None:
+async def test_r_and_c_explain_that_a_delivery_is_in_flight(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     bench.claim()
@@ -437,8 +429,8 @@ HOSTILE = (
 )
 
 
-async def test_hostile_text_is_laid_out_inert_wherever_it_is_shown(viewer: Opens, bench: Bench) -> None:
-    """In every strip of both columns, before the app's own filter could have mended it."""
+async def test_hostile_text_is_inert_in_every_strip(viewer: Opens, bench: Bench) -> None:
+    """Checks every strip of both columns before the app's last filter."""
     bench.add()
     bench.submit(
         title=HOSTILE,
@@ -480,7 +472,7 @@ async def test_hostile_text_is_laid_out_inert_wherever_it_is_shown(viewer: Opens
 # --- only what changed
 
 
-async def test_a_second_that_passes_lays_nothing_out_and_paints_the_lines_that_changed(
+async def test_each_second_repaints_only_the_changed_lines(
     viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("soc", "pager"):
@@ -500,7 +492,7 @@ async def test_a_second_that_passes_lays_nothing_out_and_paints_the_lines_that_c
         assert (layouts, sorted(painted)) == ([], [0, 1, 2])
 
 
-async def test_a_visit_of_the_details_leaves_nothing_behind(viewer: Opens, bench: Bench) -> None:
+async def test_opening_the_details_leaks_no_memory(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench)
@@ -525,8 +517,8 @@ async def test_a_visit_of_the_details_leaves_nothing_behind(viewer: Opens, bench
         await user.until(lambda: widgets() <= before)
 
 
-async def test_what_a_line_looks_like_after_the_filter_is_kept_with_the_line(viewer: Opens) -> None:
-    """By the identity of the filter: another at every painting would do the work anew and keep it all."""
+async def test_the_filtered_strip_of_a_line_is_cached(viewer: Opens) -> None:
+    """Textual caches by the identity of the filter. A new filter per frame would fill the cache."""
     async with viewer() as user:
         assert user.app.get_line_filters()[-1] is user.app.get_line_filters()[-1]
 
@@ -534,7 +526,7 @@ async def test_what_a_line_looks_like_after_the_filter_is_kept_with_the_line(vie
 # --- no longer stored
 
 
-async def test_an_alert_that_was_pruned_meanwhile_says_so_on_its_page(viewer: Opens, bench: Bench) -> None:
+async def test_a_pruned_alert_is_reported_on_its_page(viewer: Opens, bench: Bench) -> None:
     bench.submit(title="Old", created_at=NOW - 90 * 86_400_000)
     bench.submit(title="New")  # the newest is never pruned
     async with viewer(NARROW) as user:
@@ -553,7 +545,9 @@ async def test_an_alert_that_was_pruned_meanwhile_says_so_on_its_page(viewer: Op
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
-async def test_text_is_selected_by_the_mouse(viewer: Opens, bench: Bench, size: tuple[int, int]) -> None:
+async def test_text_can_be_selected_with_the_mouse(
+    viewer: Opens, bench: Bench, size: tuple[int, int]
+) -> None:
     bench.add()
     bench.submit(title="Root login")
     async with viewer(size) as user:

@@ -1,4 +1,4 @@
-"""What the details of an alert look like, as text; `pytest --snapshot-update` takes them anew."""
+"""Snapshots of the details of an alert, as text. `pytest --snapshot-update` updates them."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ CONTEXT = json.dumps(
 
 @pytest.fixture
 def context(context: Context) -> Context:
-    """With the retries people have."""
+    """A context with the default retries."""
     return replace(context, policy=RetryPolicy())
 
 
@@ -61,7 +61,7 @@ def submit(bench: Bench, **fields: Any) -> list[int]:
 
 
 def answered(bench: Bench, body: bytes, **seen: Any) -> None:
-    """An alert that one destination rejected with this body."""
+    """Add an alert that one destination rejected with this body."""
     bench.add()
     submit(bench)
     headers = {"request_headers": SENT, "response_headers": HEADERS}
@@ -121,7 +121,7 @@ def a_test_alert(bench: Bench) -> None:
 
 
 def storm(bench: Bench) -> None:
-    """The first of a storm, with the others above it in the list."""
+    """Select the first alert of a storm, below the others in the list."""
     bench.add(name="archive")
     bench.add(name="pager", fold_ms=600_000)
     submit(bench)
@@ -219,7 +219,7 @@ UNSENT: dict[str, Callable[[Bench], None]] = {
 
 
 @pytest.mark.parametrize("reason", UNSENT)
-async def test_why_it_was_not_sent(
+async def test_the_reason_why_an_alert_was_not_sent(
     viewer: Opens, bench: Bench, reason: str, snapshot: SnapshotAssertion
 ) -> None:
     UNSENT[reason](bench)

@@ -1,4 +1,4 @@
-"""What happens next to a delivery, in words with wall-clock times."""
+"""The next step of a delivery, with wall-clock times."""
 
 from dataclasses import replace
 from typing import Any

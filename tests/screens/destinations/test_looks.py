@@ -1,4 +1,4 @@
-"""What destinations and setting one up look like, as text; `pytest --snapshot-update` takes them anew."""
+"""Snapshots of the destinations and their form, as text. `pytest --snapshot-update` updates them."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ TOKEN_URL = "https://hooks.example.com/services/T000/s3cret-t0ken"
 
 @pytest.fixture
 def in_all_states(bench: Bench) -> None:
-    """One that fails, one that is paused with a delivery that waits, one unused, one in good health."""
+    """Add a failing, a paused (with a pending delivery), an unused and a healthy destination."""
     bench.add(name="pager", url=TOKEN_URL, severities=frozenset({Severity.CRITICAL, Severity.LOW}))
     bench.submit(title="Root login", destinations=("pager",))
     reject(bench, status_code=410, reason="Gone", ended_at=NOW - 3_600_000, duration_ms=231)
@@ -53,14 +53,14 @@ async def to_destinations(user: User, count: int) -> None:
 # --- the list
 
 
-async def test_none_yet(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+async def test_no_destinations(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await to_destinations(user, 0)
         await looks(user, snapshot, TINY, *EVERY_SIZE)
 
 
 @pytest.mark.usefixtures("in_all_states")
-async def test_a_few_in_all_states(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+async def test_destinations_in_all_states(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await to_destinations(user, 4)
         await user.sees("set it here.")
@@ -68,7 +68,7 @@ async def test_a_few_in_all_states(viewer: Opens, snapshot: SnapshotAssertion) -
 
 
 @pytest.mark.usefixtures("in_all_states")
-async def test_the_details_of_one(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+async def test_the_details_of_a_destination(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await to_destinations(user, 4)
         await user.press("j", "enter")
@@ -76,7 +76,7 @@ async def test_the_details_of_one(viewer: Opens, snapshot: SnapshotAssertion) ->
         await looks(user, snapshot, TINY, *EVERY_SIZE)
 
 
-async def test_two_hundred(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
+async def test_two_hundred_destinations(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
     for number in range(200):
         bench.add(
             name=f"receiver {number:03}", url=f"https://r{number}.example.com/services/t0ken{number:04}"
@@ -97,7 +97,7 @@ async def test_long_and_wide_names(viewer: Opens, bench: Bench, snapshot: Snapsh
 
 @pytest.mark.usefixtures("in_all_states")
 @pytest.mark.parametrize("size", EVERY_SIZE, ids=["narrow", "wide", "vast"])
-async def test_the_question_before_one_is_deleted(
+async def test_the_question_before_a_deletion(
     viewer: Opens, size: tuple[int, int], snapshot: SnapshotAssertion
 ) -> None:
     async with viewer(size) as user:
@@ -143,7 +143,7 @@ async def test_advanced_open_and_filled(viewer: Opens, snapshot: SnapshotAsserti
         await looks(user, snapshot, TINY, *EVERY_SIZE)
 
 
-async def test_everything_wrong(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+async def test_every_field_invalid(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer() as user:
         await begin(user)
         await user.press("tab")
@@ -164,7 +164,9 @@ async def test_everything_wrong(viewer: Opens, snapshot: SnapshotAssertion) -> N
         await looks(user, snapshot, *EVERY_SIZE)
 
 
-async def test_one_to_be_edited(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
+async def test_the_form_of_an_existing_destination(
+    viewer: Opens, bench: Bench, snapshot: SnapshotAssertion
+) -> None:
     bench.add(
         url=TOKEN_URL,
         headers=(Header("Authorization", Secret("s3cret")), Header("X-Key", Secret("env:TOCSIN_KEY"))),
@@ -178,7 +180,7 @@ async def test_one_to_be_edited(viewer: Opens, bench: Bench, snapshot: SnapshotA
         await looks(user, snapshot, NARROW, WIDE)
 
 
-async def test_the_question_before_a_form_is_left(viewer: Opens, snapshot: SnapshotAssertion) -> None:
+async def test_the_question_before_discarding_changes(viewer: Opens, snapshot: SnapshotAssertion) -> None:
     async with viewer(NARROW) as user:
         await begin(user)
         await user.press("x", "escape")
@@ -188,7 +190,7 @@ async def test_the_question_before_a_form_is_left(viewer: Opens, snapshot: Snaps
 
 
 async def to_test(user: User) -> None:
-    """To the test step of the one destination there is."""
+    """Open the test step of the only destination."""
     await to_destinations(user, 1)
     await user.press("e")
     await user.is_at("name")
@@ -196,7 +198,9 @@ async def to_test(user: User) -> None:
     await user.is_at("send-test")
 
 
-async def test_before_the_test(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
+async def test_the_test_step_before_the_test(
+    viewer: Opens, bench: Bench, snapshot: SnapshotAssertion
+) -> None:
     bench.add(secret=Secret("env:TOCSIN_SECRET"))
     async with viewer() as user:
         await to_test(user)
@@ -206,7 +210,9 @@ async def test_before_the_test(viewer: Opens, bench: Bench, snapshot: SnapshotAs
         await looks(user, snapshot, WIDE, VAST)
 
 
-async def test_the_test_of_a_paused_one(viewer: Opens, bench: Bench, snapshot: SnapshotAssertion) -> None:
+async def test_the_test_step_of_a_paused_destination(
+    viewer: Opens, bench: Bench, snapshot: SnapshotAssertion
+) -> None:
     bench.add(paused=True)
     async with viewer(NARROW) as user:
         await to_destinations(user, 1)
@@ -249,7 +255,9 @@ ENDS: dict[str, tuple[Ends, str]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-async def test_how_a_test_ended(viewer: Opens, bench: Bench, end: str, snapshot: SnapshotAssertion) -> None:
+async def test_the_result_of_a_test(
+    viewer: Opens, bench: Bench, end: str, snapshot: SnapshotAssertion
+) -> None:
     happens, seen = ENDS[end]
     bench.add()
     async with viewer() as user:

@@ -1,4 +1,4 @@
-"""The destinations, each with its health, and what can be done to one."""
+"""The list of destinations, their health, and the actions on one."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -28,7 +28,7 @@ async def at_destinations(opens: Opens, count: int) -> AsyncIterator[User]:
         yield user
 
 
-async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
+async def test_an_empty_list_says_which_key_to_press(viewer: Opens) -> None:
     async with at_destinations(viewer, 0) as user:
         await user.sees("No destinations yet. Press n to add one")
         await user.press("e", "t", "p", "d", "a", "enter")
@@ -37,9 +37,7 @@ async def test_without_any_it_says_which_key_to_press(viewer: Opens) -> None:
         await user.sees("Display name")
 
 
-async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_leaves(
-    viewer: Opens, store: Store
-) -> None:
+async def test_a_lost_database_is_reported_with_the_key_to_quit(viewer: Opens, store: Store) -> None:
     async with viewer(NARROW) as user:
         await user.sees("Welcome to Tocsin")
         write(store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
@@ -49,7 +47,7 @@ async def test_a_database_lost_before_the_first_reading_says_so_and_which_key_le
         await user.sees("No destinations yet. Press n to add one")
 
 
-async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever_modes_have_lost_it(
+async def test_an_outage_of_the_database_is_reported_once_for_all_screens(
     viewer: Opens, bench: Bench
 ) -> None:
     bench.add(name="pager")
@@ -74,9 +72,7 @@ async def test_that_the_database_is_lost_and_answers_again_is_told_once_whatever
         assert len([toast for toast in user.toasts if "available again" in toast]) == 1
 
 
-async def test_the_cursor_stays_in_sight_and_follows_the_mouse_where_each_takes_two_lines(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_the_cursor_works_with_two_lines_per_destination(viewer: Opens, bench: Bench) -> None:
     for number in range(30):
         bench.add(name=f"pager-{number:02d}")
     async with viewer(NARROW) as user:
@@ -93,7 +89,9 @@ async def test_the_cursor_stays_in_sight_and_follows_the_mouse_where_each_takes_
         await user.until(lambda: listed.cursor == 27)
 
 
-async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, bench: Bench) -> None:
+async def test_each_destination_shows_filters_health_and_pending_deliveries(
+    viewer: Opens, bench: Bench
+) -> None:
     bench.add(name="pager", severities=frozenset({Severity.HIGH, Severity.CRITICAL}))
     bench.submit()
     deliver(bench)
@@ -114,7 +112,7 @@ async def test_each_shows_its_filters_its_health_and_what_waits(viewer: Opens, b
         )
 
 
-async def test_p_holds_its_deliveries_and_lets_them_go(
+async def test_p_pauses_and_resumes_deliveries(
     tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
 ) -> None:
     bench.add(url=receive().url)
@@ -132,7 +130,7 @@ async def test_p_holds_its_deliveries_and_lets_them_go(
         await user.sees("● active", "✓ 200 OK")
 
 
-async def test_what_was_told_is_what_the_next_key_finds(
+async def test_the_next_key_acts_on_the_reported_state(
     tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
 ) -> None:
     bench.add(url=receive().url)
@@ -145,7 +143,9 @@ async def test_what_was_told_is_what_the_next_key_finds(
         await user.sees("✓ Delivered")
 
 
-async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, bench: Bench) -> None:
+async def test_d_asks_with_the_number_of_pending_deliveries_and_cancels_them(
+    viewer: Opens, bench: Bench
+) -> None:
     bench.add()
     for _ in range(2):
         bench.submit()
@@ -164,7 +164,7 @@ async def test_d_asks_with_the_number_that_wait_and_cancels_them(viewer: Opens, 
         await user.sees("⊘ soc")
 
 
-async def test_t_sends_a_test_alert_and_shows_in_place_what_came_of_it(
+async def test_t_sends_a_test_alert_and_shows_the_result(
     tocsin: Opens, bench: Bench, receive: Callable[..., Receiver]
 ) -> None:
     receiver = receive(delay_s=0.2)
@@ -178,9 +178,7 @@ async def test_t_sends_a_test_alert_and_shows_in_place_what_came_of_it(
     assert len(receiver.got) == 1
 
 
-async def test_a_test_that_is_not_delivered_is_explained_in_place(
-    tocsin: Opens, bench: Bench, nobody: str
-) -> None:
+async def test_a_failed_test_is_explained(tocsin: Opens, bench: Bench, nobody: str) -> None:
     bench.add(url=f"http://{nobody}/alerts")
     async with at_destinations(tocsin, 1) as user:
         await user.press("t")
@@ -191,9 +189,7 @@ async def test_a_test_that_is_not_delivered_is_explained_in_place(
         )
 
 
-async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_test_continues_while_the_cursor_is_elsewhere(viewer: Opens, bench: Bench) -> None:
     bench.add(name="first")
     bench.add(name="second")
     async with at_destinations(viewer, 2) as user:
@@ -209,9 +205,7 @@ async def test_a_test_goes_on_while_the_cursor_is_elsewhere_and_its_end_is_told(
         await user.sees("test     ✓ Delivered")
 
 
-async def test_in_a_terminal_without_room_for_a_pane_a_test_opens_the_details(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_test_opens_the_details_in_a_small_terminal(viewer: Opens, bench: Bench) -> None:
     bench.add()
     async with viewer((60, 15)) as user:
         await user.press("2")
@@ -225,7 +219,7 @@ async def test_in_a_terminal_without_room_for_a_pane_a_test_opens_the_details(
         await user.sees("Destinations · 1")
 
 
-async def test_e_edits_and_the_row_shows_the_change(viewer: Opens, bench: Bench) -> None:
+async def test_e_edits_and_the_list_shows_the_change(viewer: Opens, bench: Bench) -> None:
     bench.add(name="soc")
     async with at_destinations(viewer, 1) as user:
         await user.press("e")
@@ -248,9 +242,7 @@ async def test_a_lists_the_alerts_sent_to_it(viewer: Opens, bench: Bench, name: 
         await user.misses("To the other")
 
 
-async def test_enter_opens_its_details_and_its_attempts_and_enter_the_alert_of_one(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_enter_opens_the_details_and_then_the_alert_of_an_attempt(viewer: Opens, bench: Bench) -> None:
     bench.add(rate=5.0, headers=(Header("X-Team", Secret("s3cret")),))
     bench.submit(title="Root login")
     deliver(bench)
@@ -275,7 +267,7 @@ async def test_enter_opens_its_details_and_its_attempts_and_enter_the_alert_of_o
         await user.is_at("destinations")
 
 
-async def test_the_mouse_picks_a_destination_and_opens_it(viewer: Opens, bench: Bench) -> None:
+async def test_a_click_selects_and_opens_a_destination(viewer: Opens, bench: Bench) -> None:
     for name in ("a", "b", "c"):
         bench.add(name=name, url=f"https://{name}.example/hook")
     async with at_destinations(viewer, 3) as user:
@@ -327,7 +319,7 @@ async def test_a_destination_deleted_elsewhere_is_not_paused(viewer: Opens, benc
         await user.sees("Destinations · 0")
 
 
-async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench) -> None:
+async def test_a_failing_destination_shows_since_when(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit()
     reject(bench, status_code=410, reason="Gone")
@@ -339,9 +331,7 @@ async def test_one_that_fails_says_so_and_since_when(viewer: Opens, bench: Bench
         )
 
 
-async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_long_values_wrap_between_label_and_scrollbar(viewer: Opens, bench: Bench) -> None:
     for number in range(9):
         bench.add(name=f"{number}", filter=" ".join(["-title"] * 12), fold_ms=600_000)
     bench.submit()
@@ -357,7 +347,7 @@ async def test_what_is_long_stays_beside_its_label_and_ends_before_the_scrollbar
         assert "…" in user.screen.split("the name hooks.example", 1)[1].splitlines()[0]
 
 
-async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) -> None:
+async def test_a_message_is_no_larger_than_its_text(viewer: Opens, bench: Bench) -> None:
     bench.add()
     async with viewer(NARROW) as user:
         await user.press("2")
@@ -368,9 +358,7 @@ async def test_a_toast_covers_no_more_than_it_says(viewer: Opens, bench: Bench) 
         assert toast.region.height == 1
 
 
-async def test_one_that_was_set_up_is_found_again_however_its_test_was_left(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_a_new_destination_is_selected_however_its_test_was_left(viewer: Opens, bench: Bench) -> None:
     for name in ("a", "z"):
         bench.add(name=name)
     async with viewer() as user:

@@ -1,4 +1,4 @@
-"""A destination whose receiver is not verified says so wherever it is shown; its form keeps what is set."""
+"""A destination without certificate verification is marked everywhere, and its form keeps its settings."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def guarded(bench: Bench) -> Destination:
 
 
 @pytest.mark.parametrize("size", [NARROW, VAST])
-async def test_in_the_list_and_in_the_folded_form(
+async def test_the_list_and_the_collapsed_form_warn(
     viewer: Opens, guarded: Destination, size: tuple[int, int]
 ) -> None:
     async with viewer(size) as user:
@@ -37,14 +37,14 @@ async def test_in_the_list_and_in_the_folded_form(
         await user.sees(f"{WARNING} · Advanced")
 
 
-async def test_in_the_pane(viewer: Opens, guarded: Destination) -> None:
+async def test_the_pane_warns(viewer: Opens, guarded: Destination) -> None:
     async with viewer(VAST) as user:
         await user.press("2")
         await user.sees("tls      ⚠ not verified: anyone on the network path")
 
 
 @pytest.mark.usefixtures("guarded")
-async def test_in_the_details_of_an_alert(viewer: Opens, bench: Bench) -> None:
+async def test_the_details_of_an_alert_warn(viewer: Opens, bench: Bench) -> None:
     bench.submit()
     async with viewer(VAST) as user:
         await user.sees(f"soc  {WARNING}  waiting to be sent")

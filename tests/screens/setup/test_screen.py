@@ -1,4 +1,4 @@
-"""Setting a destination up: configure it, test it, done."""
+"""Adding a destination: configuration, test, done."""
 
 import json
 from collections.abc import Callable
@@ -38,13 +38,13 @@ def stored(bench: Bench) -> list[Destination]:
 
 
 async def begin(user: User) -> None:
-    """From anywhere to an empty form."""
+    """Open an empty form."""
     await user.press("n")
     await user.is_at("name")
 
 
 async def configure(user: User, name: str, url: str) -> None:
-    """Fill the form in and add the destination."""
+    """Fill in the form and add the destination."""
     await begin(user)
     await user.paste(name)
     await user.press("tab")
@@ -60,7 +60,7 @@ async def open_advanced(user: User) -> None:
 
 
 async def add_header(user: User, header: str) -> None:
-    """Under Advanced, which is open."""
+    """Add a header. Advanced must be open."""
     before = len(user.app.screen.query("HeaderRow"))
     await user.go_to("add-header")
     await user.press("enter")
@@ -72,7 +72,7 @@ async def add_header(user: User, header: str) -> None:
 # --- configure
 
 
-async def test_tab_walks_the_fields_in_their_order(viewer: Opens) -> None:
+async def test_tab_moves_through_the_fields_in_order(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         walked = [user.focused]
@@ -85,7 +85,7 @@ async def test_tab_walks_the_fields_in_their_order(viewer: Opens) -> None:
     assert walked == ["name", "url", *severities, *types, "filter", advanced, "save", "cancel"]
 
 
-async def test_advanced_opens_to_what_few_destinations_need(viewer: Opens) -> None:
+async def test_advanced_opens_the_rarely_used_fields(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         assert "Timeout" not in user.screen.replace("timeout", "")
@@ -123,8 +123,8 @@ async def test_a_header_is_a_row_that_can_be_added_and_removed(viewer: Opens, be
     assert stored(bench)[0].headers == (Header("X-Second", Secret("two")),)
 
 
-async def test_a_header_row_that_is_only_being_made_is_blank(viewer: Opens) -> None:
-    """A click on the button that adds it takes the focus from another, which is then looked at with all."""
+async def test_a_new_header_row_is_blank(viewer: Opens) -> None:
+    """The click takes the focus from another field, which validates the headers."""
     async with viewer() as user:
         await begin(user)
         await open_advanced(user)
@@ -134,7 +134,7 @@ async def test_a_header_row_that_is_only_being_made_is_blank(viewer: Opens) -> N
         rows.mask()
 
 
-async def test_jump_mode_has_a_letter_for_each_field_in_sight_and_for_no_other(viewer: Opens) -> None:
+async def test_jump_mode_has_a_letter_for_each_visible_field(viewer: Opens) -> None:
     async with viewer(NARROW) as user:
         await begin(user)
         await open_advanced(user)
@@ -184,7 +184,7 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
     ]
 
 
-async def test_a_toggle_that_is_off_differs_by_its_glyph(viewer: Opens) -> None:
+async def test_a_disabled_toggle_has_another_glyph(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         on = user.line_with("CRITICAL")
@@ -196,7 +196,7 @@ async def test_a_toggle_that_is_off_differs_by_its_glyph(viewer: Opens) -> None:
         await user.until(lambda: user.line_with("CRITICAL") == on)
 
 
-async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer: Opens) -> None:
+async def test_the_form_explains_an_empty_choice_of_severities_or_types(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.go_to("type-RULE")
@@ -206,9 +206,7 @@ async def test_with_no_severity_or_no_type_the_form_says_what_that_means(viewer:
         await user.sees("None selected: it receives only alerts that name it.")
 
 
-async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_the_form_counts_recent_alerts_that_match_the_filter(viewer: Opens, bench: Bench) -> None:
     titles = ("Root login", "Root login", "Bucket public")
     alerts = [alert(title=title, destinations=(), tags=("aws",)) for title in titles]
     write(bench.store, outbox.submit, [*alerts, alert(test=True), alert(severity=Severity.LOW)])
@@ -239,7 +237,7 @@ async def test_a_filter_tells_as_it_is_typed_what_it_would_have_let_through(
     assert stored(bench)[0].filter == "tag:aws"
 
 
-async def test_a_filter_is_completed_by_a_key_that_leaves_tab_to_the_form(viewer: Opens) -> None:
+async def test_right_completes_the_filter_and_tab_leaves_it(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.go_to("filter")
@@ -263,7 +261,7 @@ async def test_a_filter_is_completed_by_a_key_that_leaves_tab_to_the_form(viewer
         )  # nothing has a state yet that comes in: the list's `state:` is not for here
 
 
-async def test_before_any_alert_a_filter_has_nothing_to_tell(viewer: Opens) -> None:
+async def test_without_alerts_the_form_counts_no_matches(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.go_to("filter")
@@ -272,7 +270,7 @@ async def test_before_any_alert_a_filter_has_nothing_to_tell(viewer: Opens) -> N
         assert "would have matched" not in user.screen
 
 
-async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
+async def test_a_generated_secret_is_shown_until_it_is_saved(
     viewer: Opens, bench: Bench, clipboard: list[str]
 ) -> None:
     async with viewer(VAST) as user:
@@ -300,7 +298,7 @@ async def test_a_generated_secret_can_be_read_and_copied_until_it_is_saved(
     assert stored(bench)[0].secret == Secret(shown)
 
 
-async def test_a_generated_secret_is_seen_whole_where_there_is_little_room(viewer: Opens) -> None:
+async def test_a_generated_secret_fits_a_narrow_terminal(viewer: Opens) -> None:
     async with viewer(NARROW) as user:
         await begin(user)
         await open_advanced(user)
@@ -313,7 +311,7 @@ async def test_a_generated_secret_is_seen_whole_where_there_is_little_room(viewe
         await user.sees("Generate")
 
 
-async def test_what_is_wrong_with_tls_says_of_which_row(viewer: Opens) -> None:
+async def test_a_tls_error_names_its_row(viewer: Opens) -> None:
     async with viewer(VAST) as user:
         await begin(user)
         await open_advanced(user)
@@ -328,7 +326,7 @@ async def test_what_is_wrong_with_tls_says_of_which_row(viewer: Opens) -> None:
         await user.sees("Client cert: cannot read the file /nowhere/client.pem")
 
 
-async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Bench) -> None:
+async def test_a_stored_secret_can_be_removed(viewer: Opens, bench: Bench) -> None:
     bench.add(secret=Secret(SECRET))
     async with viewer() as user:
         await edit(user)
@@ -352,7 +350,7 @@ async def test_a_secret_that_is_stored_can_be_removed(viewer: Opens, bench: Benc
         ("env:", "env: has no name after it"),
     ],
 )
-async def test_a_secret_that_is_none_is_explained(viewer: Opens, typed: str, said: str) -> None:
+async def test_an_invalid_secret_is_explained(viewer: Opens, typed: str, said: str) -> None:
     async with viewer() as user:
         await begin(user)
         await open_advanced(user)
@@ -362,14 +360,14 @@ async def test_a_secret_that_is_none_is_explained(viewer: Opens, typed: str, sai
         await user.sees(said)
 
 
-async def test_when_an_alert_is_retried_is_shown_in_wall_clock_times(context: Context) -> None:
+async def test_the_retry_schedule_is_shown_in_wall_clock_times(context: Context) -> None:
     async with user_at(replace(context, policy=RetryPolicy())) as user:
         await begin(user)
         await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10")
         await user.sees("fails at about 11:48.")
 
 
-async def test_keys_that_are_faster_than_the_form_are_kept(viewer: Opens) -> None:
+async def test_keys_typed_before_the_form_opens_are_kept(viewer: Opens) -> None:
     async with viewer() as user:
         await user.press("n")
         for key in "Ops team":
@@ -379,7 +377,7 @@ async def test_keys_that_are_faster_than_the_form_are_kept(viewer: Opens) -> Non
 
 
 @pytest.mark.parametrize("opened", [False, True], ids=["with the form", "in the form"])
-async def test_keys_that_come_in_one_burst_land_in_their_fields(viewer: Opens, opened: bool) -> None:
+async def test_a_burst_of_keys_lands_in_the_right_fields(viewer: Opens, opened: bool) -> None:
     async with viewer() as user:
         if opened:
             await begin(user)
@@ -403,7 +401,7 @@ WRONG = {
 }
 
 
-async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then_as_one_types(
+async def test_an_error_is_shown_once_its_field_is_left_and_then_while_typing(
     viewer: Opens, bench: Bench
 ) -> None:
     async with viewer(VAST) as user:
@@ -440,7 +438,7 @@ async def test_what_is_wrong_is_said_under_its_field_once_that_was_left_and_then
         ("public", "http://127.0.0.1:8081", "is a loopback address, blocked by the network policy public"),
     ],
 )
-async def test_an_address_that_the_network_policy_refuses_is_said_as_it_is_typed(
+async def test_a_blocked_address_is_reported_while_typing(
     context: Context, bench: Bench, policy: str, url: str, refused: str
 ) -> None:
     guarded = replace(context, network=NetworkPolicy(PolicyName(policy)))
@@ -459,7 +457,7 @@ async def test_an_address_that_the_network_policy_refuses_is_said_as_it_is_typed
         assert stored(bench) == []
 
 
-async def test_saving_goes_to_the_first_field_that_is_wrong(viewer: Opens, bench: Bench) -> None:
+async def test_save_focuses_the_first_invalid_field(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await begin(user)
         await user.paste("soc")
@@ -470,7 +468,7 @@ async def test_saving_goes_to_the_first_field_that_is_wrong(viewer: Opens, bench
         assert stored(bench) == []
 
 
-async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
+async def test_save_opens_advanced_for_an_invalid_field(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.paste("soc")
@@ -494,9 +492,7 @@ async def test_a_wrong_field_under_advanced_is_opened_to(viewer: Opens) -> None:
         ("webhook-id: 1", "", "webhook-id is set by Tocsin and cannot be replaced"),
     ],
 )
-async def test_a_header_that_cannot_be_sent_is_explained(
-    viewer: Opens, first: str, second: str, said: str
-) -> None:
+async def test_an_invalid_header_is_explained(viewer: Opens, first: str, second: str, said: str) -> None:
     async with viewer() as user:
         await begin(user)
         await open_advanced(user)
@@ -506,7 +502,7 @@ async def test_a_header_that_cannot_be_sent_is_explained(
         await user.sees(said)
 
 
-async def test_a_name_in_use_is_said_under_the_name(viewer: Opens, bench: Bench) -> None:
+async def test_a_name_in_use_is_reported_under_the_name(viewer: Opens, bench: Bench) -> None:
     bench.add(name="soc")
     async with viewer() as user:
         await begin(user)
@@ -521,14 +517,14 @@ async def test_a_name_in_use_is_said_under_the_name(viewer: Opens, bench: Bench)
         await user.is_at("send-test")
 
 
-async def test_esc_leaves_a_form_that_nothing_was_typed_in(viewer: Opens) -> None:
+async def test_esc_leaves_an_unchanged_form(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.press("escape")
         await user.sees("Welcome to Tocsin")
 
 
-async def test_esc_asks_before_what_was_typed_is_lost(viewer: Opens, bench: Bench) -> None:
+async def test_esc_asks_before_discarding_changes(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await begin(user)
         await user.paste("soc")
@@ -548,7 +544,7 @@ async def test_esc_asks_before_what_was_typed_is_lost(viewer: Opens, bench: Benc
 # --- what must not be read over a shoulder
 
 
-async def test_a_url_that_holds_a_token_is_readable_only_at_its_field_or_revealed(viewer: Opens) -> None:
+async def test_a_url_with_a_token_is_masked_unless_focused_or_revealed(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.press("tab")
@@ -564,7 +560,7 @@ async def test_a_url_that_holds_a_token_is_readable_only_at_its_field_or_reveale
         await user.sees(TOKEN_URL)
 
 
-async def test_a_url_without_a_token_stays_readable(viewer: Opens) -> None:
+async def test_a_url_without_a_token_is_not_masked(viewer: Opens) -> None:
     async with viewer() as user:
         await begin(user)
         await user.press("tab")
@@ -575,7 +571,7 @@ async def test_a_url_without_a_token_stays_readable(viewer: Opens) -> None:
 
 @pytest.fixture
 def guarded(bench: Bench) -> Destination:
-    """A destination full of secrets."""
+    """A destination with many secrets."""
     return bench.add(
         url=TOKEN_URL,
         headers=(Header("X-Auth", Secret("s3cret")), Header("X-Key", Secret("env:TOCSIN_KEY"))),
@@ -584,14 +580,14 @@ def guarded(bench: Bench) -> Destination:
 
 
 async def edit(user: User) -> None:
-    """From anywhere to the form of the first destination."""
+    """Open the form of the first destination."""
     await user.press("2")
     await user.sees("Destinations · 1")
     await user.press("e")
     await user.is_at("name")
 
 
-async def test_editing_never_shows_a_secret_and_keeps_what_is_not_typed_anew(
+async def test_editing_shows_no_secret_and_keeps_unchanged_ones(
     viewer: Opens, bench: Bench, guarded: Destination
 ) -> None:
     async with viewer() as user:
@@ -605,7 +601,9 @@ async def test_editing_never_shows_a_secret_and_keeps_what_is_not_typed_anew(
     assert stored(bench) == [replace(guarded, name="soc 2")]
 
 
-async def test_editing_replaces_what_is_typed_anew(viewer: Opens, bench: Bench, guarded: Destination) -> None:
+async def test_editing_replaces_secrets_that_are_typed_again(
+    viewer: Opens, bench: Bench, guarded: Destination
+) -> None:
     async with viewer() as user:
         await edit(user)
         await open_advanced(user)
@@ -622,7 +620,7 @@ async def test_editing_replaces_what_is_typed_anew(viewer: Opens, bench: Bench, 
     assert stored(bench) == [expected]
 
 
-async def test_a_stored_value_goes_with_the_header_that_is_renamed(
+async def test_a_renamed_header_keeps_its_stored_value(
     viewer: Opens, bench: Bench, guarded: Destination
 ) -> None:
     async with viewer() as user:
@@ -640,7 +638,7 @@ async def test_a_stored_value_goes_with_the_header_that_is_renamed(
 # --- what somebody else does meanwhile
 
 
-async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench: Bench) -> None:
+async def test_changes_by_someone_else_are_shown_and_kept(viewer: Opens, bench: Bench) -> None:
     soc = bench.add()
     async with viewer() as user:
         await edit(user)
@@ -653,7 +651,7 @@ async def test_what_somebody_else_changed_is_said_and_left(viewer: Opens, bench:
     assert stored(bench) == [replace(theirs, name="soc-2")]
 
 
-async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens, bench: Bench) -> None:
+async def test_conflicting_changes_are_overwritten_only_by_a_second_save(viewer: Opens, bench: Bench) -> None:
     soc = bench.add()
     async with viewer() as user:
         await edit(user)
@@ -668,7 +666,7 @@ async def test_what_both_changed_is_replaced_only_when_saved_again(viewer: Opens
     assert stored(bench) == [replace(theirs, name="soc-2")]
 
 
-async def test_one_that_somebody_else_deleted_can_be_added_anew(
+async def test_a_destination_deleted_by_someone_else_can_be_added_again(
     viewer: Opens, bench: Bench, guarded: Destination, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It is saving that finds out: had the form looked before, this would be the second time.
@@ -709,7 +707,7 @@ async def test_a_new_destination_is_tested_and_then_selected_in_the_list(
     assert json.loads(receiver.got[0].body)["severity"] == "INFO"
 
 
-async def test_a_destination_where_nobody_listens_is_explained_and_stays_saved(
+async def test_an_unreachable_destination_is_explained_and_stays_saved(
     tocsin: Opens, bench: Bench, nobody: str
 ) -> None:
     async with tocsin() as user:
@@ -722,7 +720,9 @@ async def test_a_destination_where_nobody_listens_is_explained_and_stays_saved(
     assert [each.name for each in stored(bench)] == ["soc"]
 
 
-async def test_a_receiver_that_refuses_is_quoted(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
+async def test_the_answer_of_a_rejecting_receiver_is_shown(
+    tocsin: Opens, receive: Callable[..., Receiver]
+) -> None:
     async with tocsin() as user:
         await configure(user, "soc", receive(status=500, body="out of order").url)
         await user.press("enter")
@@ -730,7 +730,7 @@ async def test_a_receiver_that_refuses_is_quoted(tocsin: Opens, receive: Callabl
         await user.sees("500 Internal Server Error", "out of order")
 
 
-async def test_it_says_what_is_tested_and_what_was_kept_of_a_long_answer(
+async def test_the_test_names_the_destination_and_how_much_of_the_answer_was_kept(
     tocsin: Opens, receive: Callable[..., Receiver]
 ) -> None:
     body = json.dumps({"error": "overloaded", "log": "x" * 80 * 1024})
@@ -742,7 +742,7 @@ async def test_it_says_what_is_tested_and_what_was_kept_of_a_long_answer(
         await user.sees("Response body  kept 64 KiB of 80 KiB", '  "error": "overloaded",')
 
 
-async def test_nothing_moves_when_the_scrollbar_of_a_long_answer_comes(
+async def test_the_scrollbar_of_a_long_answer_does_not_move_the_text(
     tocsin: Opens, receive: Callable[..., Receiver]
 ) -> None:
     async with tocsin(WIDE) as user:
@@ -755,7 +755,7 @@ async def test_nothing_moves_when_the_scrollbar_of_a_long_answer_comes(
         assert user.line_with("✓ Delivered").index("✓") == before
 
 
-async def test_a_long_answer_is_read_with_the_keys_that_scroll(
+async def test_a_long_answer_can_be_scrolled_with_keys(
     tocsin: Opens, receive: Callable[..., Receiver]
 ) -> None:
     body = "\n".join(f"line {number}." for number in range(200))
@@ -778,7 +778,7 @@ async def test_a_long_answer_is_read_with_the_keys_that_scroll(
         assert user.focused == "finish"
 
 
-async def test_after_a_failure_it_can_be_sent_again(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
+async def test_a_failed_test_can_be_repeated(tocsin: Opens, receive: Callable[..., Receiver]) -> None:
     receiver = receive(fail_first=1)
     async with tocsin() as user:
         await configure(user, "soc", receiver.url)
@@ -791,7 +791,7 @@ async def test_after_a_failure_it_can_be_sent_again(tocsin: Opens, receive: Call
     assert len(receiver.got) == 2
 
 
-async def test_back_to_configuration_mends_the_same_destination(
+async def test_back_to_configuration_edits_the_same_destination(
     tocsin: Opens, bench: Bench, nobody: str, receive: Callable[..., Receiver]
 ) -> None:
     receiver = receive()
@@ -843,7 +843,7 @@ async def test_an_impatient_second_enter_does_not_leave_the_test(
         await user.sees("✓ Delivered")
 
 
-async def test_while_a_test_is_under_way_tab_leads_to_the_other_ways(viewer: Opens, bench: Bench) -> None:
+async def test_tab_reaches_the_other_buttons_during_a_test(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.press("enter", "enter")
@@ -857,9 +857,7 @@ async def test_while_a_test_is_under_way_tab_leads_to_the_other_ways(viewer: Ope
         await user.is_at("finish")
 
 
-async def test_going_back_while_the_test_is_under_way_leaves_the_form_alone(
-    viewer: Opens, bench: Bench
-) -> None:
+async def test_going_back_during_a_test_keeps_the_form(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.press("enter")
@@ -873,15 +871,15 @@ async def test_going_back_while_the_test_is_under_way_leaves_the_form_alone(
         assert "Finish Setup" not in user.screen
 
 
-async def test_which_keys_there_are_is_known_while_the_form_is_made_anew(viewer: Opens) -> None:
-    """Going back takes a moment, in which the footer may ask."""
+async def test_the_footer_works_while_the_form_is_rebuilt(viewer: Opens) -> None:
+    """While the form is rebuilt, the footer may ask for its keys."""
     async with viewer() as user:
         await configure(user, "soc", "https://hooks.example.com/alerts")
         await user.app.screen.query_one(DestinationForm).remove()
         assert not user.app.screen.check_action("save", ())
 
 
-async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, bench: Bench) -> None:
+async def test_leaving_during_a_test_is_no_error(viewer: Opens, bench: Bench) -> None:
     async with viewer() as user:
         for number in range(5):
             await configure(user, f"soc {number}", "https://hooks.example.com/alerts")
@@ -891,7 +889,7 @@ async def test_leaving_while_the_test_is_under_way_is_no_error(viewer: Opens, be
             await user.sees(f"Alerts · {number + 1}")
 
 
-async def test_a_viewer_says_when_nobody_takes_the_test_up(
+async def test_a_viewer_reports_that_no_dispatcher_runs_the_test(
     viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tui.screens.setup.sending_tests.PATIENCE_S", 0.0)
@@ -908,7 +906,7 @@ async def test_a_viewer_says_when_nobody_takes_the_test_up(
 
 @pytest.fixture
 def rotating(bench: Bench) -> Destination:
-    """The first of a rotation: it ends tomorrow."""
+    """A destination whose rotation ends tomorrow."""
     return bench.add(secret=Secret(SECRET), old_secret=OldSecret(Secret("env:OLD"), NOW + DAY_MS))
 
 
@@ -916,7 +914,7 @@ DAY_MS = 24 * 3600 * 1000
 TOMORROW = "01 Feb 09:30"
 
 
-async def test_a_secret_is_rotated_with_a_button_and_both_sign_for_a_day(
+async def test_rotate_makes_both_secrets_sign_for_a_day(
     viewer: Opens, bench: Bench, clipboard: list[str]
 ) -> None:
     soc = bench.add(secret=Secret(SECRET))
@@ -944,7 +942,7 @@ async def test_a_secret_is_rotated_with_a_button_and_both_sign_for_a_day(
     ]
 
 
-async def test_a_secret_that_is_pasted_takes_the_place_at_once_unless_it_is_rotated(
+async def test_a_pasted_secret_replaces_the_old_one_at_once_unless_rotated(
     viewer: Opens, bench: Bench
 ) -> None:
     soc = bench.add(secret=Secret(SECRET))
@@ -963,9 +961,7 @@ async def test_a_secret_that_is_pasted_takes_the_place_at_once_unless_it_is_rota
     assert stored(bench) == [replace(soc, secret=Secret("env:NEW"), old_secret=old)]
 
 
-async def test_an_edit_keeps_an_overlap_that_nobody_ends(
-    viewer: Opens, bench: Bench, rotating: Destination
-) -> None:
+async def test_an_edit_keeps_the_overlap(viewer: Opens, bench: Bench, rotating: Destination) -> None:
     async with viewer(VAST) as user:
         await edit(user)
         await user.press("end", *" 2", "ctrl+s")
@@ -973,7 +969,7 @@ async def test_an_edit_keeps_an_overlap_that_nobody_ends(
     assert stored(bench) == [replace(rotating, name="soc 2")]
 
 
-async def test_an_overlap_is_ended_with_a_button(viewer: Opens, bench: Bench, rotating: Destination) -> None:
+async def test_a_button_ends_the_overlap(viewer: Opens, bench: Bench, rotating: Destination) -> None:
     async with viewer(VAST) as user:
         await edit(user)
         await open_advanced(user)
@@ -987,9 +983,7 @@ async def test_an_overlap_is_ended_with_a_button(viewer: Opens, bench: Bench, ro
     assert stored(bench) == [replace(rotating, old_secret=None)]
 
 
-async def test_what_is_known_of_a_destination_says_until_when_the_old_secret_signs(
-    viewer: Opens, rotating: Destination
-) -> None:
+async def test_the_details_show_until_when_the_old_secret_signs(viewer: Opens, rotating: Destination) -> None:
     async with viewer(VAST) as user:
         await user.press("2")
         await user.sees(f"signed · old secret also signs until {TOMORROW}")
