@@ -88,7 +88,7 @@ class Dispatcher:
         """Leases of results in failed turns, which may have been committed nevertheless."""
         self._handed_out: list[Claim] = []
         """Claims of the current turn, kept in case its commit succeeds but the confirmation is lost."""
-        self._unheard: list[Claim] = []
+        self._unconfirmed: list[Claim] = []
         """Claims of failed turns. If they were committed nevertheless, this dispatcher must send them."""
         self._stopping = False
         self._stop_by: float | None = None
@@ -152,7 +152,7 @@ class Dispatcher:
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended, room)))
         except StoreUnavailable as error:
             self._in_doubt.update(finish.claim.lease for finish in ended)
-            self._unheard += self._handed_out
+            self._unconfirmed += self._handed_out
             self._back_off(str(error))
             return
         except NotStorable as error:
@@ -163,7 +163,7 @@ class Dispatcher:
         # Only after the commit. Attempts that ended during the turn were appended behind these.
         del self._ended[: len(ended)]
         self._in_doubt.clear()
-        self._unheard.clear()
+        self._unconfirmed.clear()
         self._outage.end()
         self._last_now = turn.now
         if turn.pulled_in:
@@ -216,7 +216,7 @@ class Dispatcher:
         # Whenever the clock goes back, and in the first turn, as it may have gone back before the start.
         went_back = self._last_now is None or tx.now < self._last_now
         pulled_in = outbox.pull_in(tx, self.policy) if went_back else 0
-        recovered = outbox.still_held(tx, self._unheard) if self._unheard else []
+        recovered = outbox.still_held(tx, self._unconfirmed) if self._unconfirmed else []
         busy = Counter(room.busy)
         busy.update(claim.destination.id for claim in recovered)
         claims = outbox.claim(
@@ -298,7 +298,7 @@ class Dispatcher:
 
     @property
     def _settled(self) -> bool:
-        return not (self._slots.held.total() or self._ended or self._unheard)
+        return not (self._slots.held.total() or self._ended or self._unconfirmed)
 
     @property
     def _late(self) -> bool:

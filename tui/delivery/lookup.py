@@ -26,15 +26,15 @@ async def look_up(host: str) -> Sequence[Address]:
         try:
             addresses = _ask(host)
         except Exception as error:
-            _tell(loop, found, found.set_exception, error)
+            _conclude(loop, found, found.set_exception, error)
         else:
-            _tell(loop, found, found.set_result, addresses)
+            _conclude(loop, found, found.set_result, addresses)
 
     threading.Thread(target=work, name=f"lookup of {host}", daemon=True).start()
     return await found
 
 
-def _tell(
+def _conclude(
     loop: asyncio.AbstractEventLoop,
     found: "asyncio.Future[Sequence[Address]]",
     conclude: Callable[..., None],
