@@ -61,7 +61,7 @@ _BY_CLASS = {
     5: "The receiver failed internally. Check its log.",
 }
 _BY_ERROR: tuple[tuple[str, str], ...] = (
-    # The first entry whose phrase, in lower case, occurs in the recorded error. A test holds that Tocsin can
+    # The first entry whose phrase, in lower case, occurs in the recorded error. A test checks that Tocsin can
     # report each phrase.
     ("metadata service", ""),
     (
