@@ -115,12 +115,23 @@ class Endpoint:
         return app
 
     async def post_alerts(self, request: Request) -> Response:
-        token = request.state.token = await self.access.identify(_credentials(request))
-        self.access.admit(token)
+        signed = None
+        if sender := request.query_params.get("sender"):
+            signed = await self.access.verify(sender, lambda name: request.headers.get(name, ""))
+        else:
+            self._admit(request, await self.access.identify(_credentials(request)))
         _check_type(request)
         await self._look_at_queue()
-        async with self.bodies.read(request) as body, self.bodies.turn(len(body)):
-            return await self._store(body, request)
+        async with self.bodies.read(request, signed and signed.check.update) as body:
+            if signed:
+                self._admit(request, signed.proven())
+            async with self.bodies.turn(len(body)):
+                return await self._store(body, request)
+
+    def _admit(self, request: Request, token: Token | None) -> None:
+        """Admit the request of a sender that has proven who it is. Raises Answered (401, 429)."""
+        request.state.token = token
+        self.access.admit(token)
 
     async def _store(self, body: bytes, request: Request) -> Response:
         # Parsing a large body takes a while; a thread keeps the loop free for other requests.
@@ -266,14 +277,15 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 def _key(request: Request) -> str | None:
     """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
-    for name in _KEY_HEADERS:
+    token: Token | None = request.state.token
+    # Of a signed request, no other header counts: whoever captured it could send it again under another key.
+    for name in (token.verify.key_header,) if token and token.verify else _KEY_HEADERS:
         key = request.headers.get(name)
         if key is None:
             continue
         if not 1 <= len(key) <= 255:
             raise Answered(422, f"{name.title()} must have 1 to 255 characters")
         # The key belongs to its token: one sender cannot swallow another's alert by using the same key.
-        token: Token | None = request.state.token
         return key if token is None else f"{key} of token {token.id}"
     return None
 

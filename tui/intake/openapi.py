@@ -98,7 +98,7 @@ _ERROR: dict[str, Any] = {
 _HEALTH: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _REFUSALS = {
     "400": "The request is not HTTP/1.1, or the connection closed before it was complete.",
-    "401": "The token is missing, not valid, expired or revoked.",
+    "401": "The token or the signature is missing, not valid, expired or revoked.",
     "403": "The request came from a web page.",
     "408": "The request took too long to arrive.",
     "409": "An alert with this alertId and other content is already stored. Nothing was stored.",
@@ -137,6 +137,12 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "description": "Which tool wrote the alerts. Default: detected for each document.",
                 "schema": {"enum": [*formats]},
             },
+            {
+                "name": "sender",
+                "in": "query",
+                "description": "Name of the token whose secret verifies the signature of this request.",
+                "schema": {"type": "string"},
+            },
         ],
         "requestBody": {
             "required": True,
@@ -174,6 +180,16 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "name": "token",
         "description": "For senders that can set only a URL.",
     }
+    for name, header, words in (
+        ("standard", "webhook-signature", "Standard Webhooks 1.0"),
+        ("github", "X-Hub-Signature-256", "GitHub"),
+    ):
+        schemes[name] = {
+            "type": "apiKey",
+            "in": "header",
+            "name": header,
+            "description": f"{words}: instead of a token, together with the query parameter `sender`.",
+        }
     either = {"security": [{name: []} for name in schemes]}
     return {
         "openapi": "3.1.0",
