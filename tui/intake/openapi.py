@@ -151,7 +151,25 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "application/x-ndjson": {"schema": {"type": "string", "description": "One alert per line."}},
             },
         },
-        "responses": {"202": _answer("All alerts are stored.", stored), **refusals},
+        "responses": {
+            "202": _answer("All alerts are stored.", stored),
+            "200": {"description": "The answer to a handshake, in the form that the tool expects."},
+            **refusals,
+        },
+    }
+    handshake = {
+        "200": {"description": "The answer that the tool expects. Nothing is stored."},
+        "401": refusals["401"],
+        "405": _answer("The request has no header of a handshake.", _ERROR),
+    }
+    parameters = [each for each in post["parameters"] if each["name"] == "sender"]
+    ask: dict[str, Any] = {
+        "get": {"summary": "Answer Okta's verification.", "parameters": parameters, "responses": handshake},
+        "options": {
+            "summary": "Answer the abuse protection of CloudEvents.",
+            "parameters": parameters,
+            "responses": handshake,
+        },
     }
     common = {status: refusals[status] for status in ("400", "403", "408", "421", "431")}
     health = {
@@ -195,7 +213,10 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "Tocsin", "version": __version__},
         "paths": {
-            "/alerts": {"post": post | (either if needs_token else {})},
+            "/alerts": {
+                method: operation | (either if needs_token else {})
+                for method, operation in ({"post": post} | ask).items()
+            },
             "/healthz": {"get": health},
             "/openapi.json": {"get": itself},
         },
