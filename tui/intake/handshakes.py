@@ -47,10 +47,6 @@ class Handshake:
     as_text: bool = False
     answer_headers: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
 
-    @property
-    def has_body(self) -> bool:
-        return self.method == "POST" and not self.query
-
     def is_announced(self, request: Request) -> bool:
         if self.header:
             given = request.headers.get(self.header)
@@ -109,6 +105,13 @@ HANDSHAKES = (
 )
 
 
+_BEFORE_BODY = tuple(shake for shake in HANDSHAKES if shake.method != "POST" or shake.query)
+_IN_BODY = tuple(shake for shake in HANDSHAKES if shake not in _BEFORE_BODY)
+_SNS = "x-amz-sns-message-type"
+_HEADERS = frozenset(name.encode() for name in (*(shake.header for shake in _IN_BODY if shake.header), _SNS))
+_MARKS = tuple(shake.mark for shake in _IN_BODY if shake.mark)
+
+
 @dataclass(frozen=True, slots=True)
 class Handshakes:
     topics: frozenset[str] = frozenset()
@@ -118,8 +121,10 @@ class Handshakes:
 
     def answer_before_body(self, request: Request) -> Response | None:
         """Return the answer to a handshake that method, headers and URL contain; None if this is none."""
-        for shake in HANDSHAKES:
-            if shake.method == request.method and not shake.has_body and shake.is_announced(request):
+        if request.method == "POST" and not request.scope["query_string"]:  # as good as all alerts
+            return None
+        for shake in _BEFORE_BODY:
+            if shake.method == request.method and shake.is_announced(request):
                 return _answer(shake, request, None)
         return None
 
@@ -127,16 +132,17 @@ class Handshakes:
         """Return the answer to a handshake in the body of a POST; None if this is none."""
         if len(body) > _LONGEST:
             return None
-        for shake in HANDSHAKES:
-            if (
-                shake.has_body
-                and shake.mark in body
-                and shake.is_announced(request)
-                and (answer := _answer(shake, request, _parsed(body)))
-            ):
-                return answer
-        if request.headers.get("x-amz-sns-message-type") == "SubscriptionConfirmation":
-            return await self._confirm(_parsed(body))
+        announced = not _HEADERS.isdisjoint([name for name, _ in request.scope["headers"]])
+        if not announced and not any(mark in body for mark in _MARKS):  # as good as all alerts
+            return None
+        parsed = _parsed(body)
+        for shake in _IN_BODY:
+            if shake.mark in body and shake.is_announced(request):
+                answer = _answer(shake, request, parsed)
+                if answer:
+                    return answer
+        if request.headers.get(_SNS) == "SubscriptionConfirmation":
+            return await self._confirm(parsed)
         return None
 
     async def _confirm(self, message: Any) -> Response | None:
