@@ -174,7 +174,7 @@ class Endpoint:
             raise refusal(409 if conflict else 422, errors)
         self.repeats.count(_sender(request), answer)
         for reading in readings:
-            if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
+            if isinstance(reading.result, Skipped):
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
         receipts = iter(answer)
         return Json(
