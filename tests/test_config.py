@@ -264,6 +264,15 @@ class TestTheEndpoint:
         with pytest.raises(Invalid, match=r"listen.rate: the rate must be 0.01 to 1000 requests per second"):
             load(f"[listen]\nrate = {rate}\n")
 
+    def test_confirms_the_sns_topics_of_the_file_or_the_environment(self) -> None:
+        first, second = (f"arn:aws:sns:eu-west-1:111122223333:{name}" for name in ("a", "b"))
+        assert load(f'[listen]\nsns_topics = ["{first}"]\n').sns_topics == {first}
+        given = {"TOCSIN_LISTEN_SNS_TOPICS": f"{first}, {second}"}
+        assert load(environment=given).sns_topics == {first, second}
+        for wrong in ('["findings"]', "[7]", "7", f'["{first}.*"]'):
+            with pytest.raises(Invalid, match=r"^listen.sns_topics"):
+                load(f"[listen]\nsns_topics = {wrong}\n")
+
     @pytest.mark.parametrize("hosts", ['["a b"]', '["http://a"]', '["a:80"]', '["*"]', "[7]", "7", '[""]'])
     def test_not_by_what_is_no_name(self, hosts: str) -> None:
         with pytest.raises(Invalid, match=r"listen.hosts must be a list of names"):

@@ -19,6 +19,7 @@ from tui.domain.proxy import Proxies, parse_proxies
 from tui.domain.repeats import DEFAULT_REVIVE_MS, parse_revive_after
 from tui.domain.retry import DEFAULT_DELAYS_MS, RetryPolicy, parse_delays
 from tui.domain.secret import Secret, check_reference
+from tui.domain.sns import parse_topic
 
 if TYPE_CHECKING:
     from tui.intake.formats import Formats
@@ -34,6 +35,7 @@ _VARIABLES = {
     "listen.token": "TOCSIN_LISTEN_TOKEN",
     "listen.rate": "TOCSIN_LISTEN_RATE",
     "listen.hosts": "TOCSIN_LISTEN_HOSTS",
+    "listen.sns_topics": "TOCSIN_LISTEN_SNS_TOPICS",
     "repeats.revive_after": "TOCSIN_REVIVE_AFTER",
     "network.policy": "TOCSIN_NETWORK_POLICY",
     "network.allow": "TOCSIN_NETWORK_ALLOW",
@@ -57,6 +59,8 @@ class Config:
     """The maximum of requests per second for each token without its own rate; None for no limit."""
     listen_hosts: frozenset[str] = frozenset()
     """Names of the endpoint, in lower case, in addition to addresses and `localhost`."""
+    sns_topics: frozenset[str] = frozenset()
+    """ARNs of the SNS topics whose subscriptions the endpoint confirms."""
     revive_after_ms: int | None = DEFAULT_REVIVE_MS
     """See `domain.repeats`; None if repeats never queue an alert again."""
     network: NetworkPolicy = field(default_factory=NetworkPolicy)
@@ -127,6 +131,7 @@ def load(
         listen_token=_token(_text(settings, "listen.token")),
         listen_rate=_rate(settings.get("listen.rate", 0)),
         listen_hosts=_hosts(settings.get("listen.hosts", [])),
+        sns_topics=_topics(settings.get("listen.sns_topics", [])),
         revive_after_ms=_revive_after(settings.get("repeats.revive_after", "15m")),
         network=_network(settings),
         environment=environment,
@@ -199,6 +204,17 @@ def _hosts(given: object) -> frozenset[str]:
         except Invalid:
             raise wrong from None
     return frozenset(name.lower().removesuffix(".") for name in given)
+
+
+def _topics(given: object) -> frozenset[str]:
+    if isinstance(given, str):
+        given = given.replace(",", " ").split()
+    if not isinstance(given, list):
+        raise Invalid("listen.sns_topics", "listen.sns_topics must be a list of ARNs")
+    try:
+        return frozenset(parse_topic(str(topic)) for topic in given)
+    except Invalid as error:
+        raise Invalid("listen.sns_topics", f"listen.sns_topics: {error.message}") from None
 
 
 def _path(settings: Mapping[str, Any], key: str, default: Path) -> Path:

@@ -27,6 +27,7 @@ _KEYS = (
     "listen.token",
     "listen.rate",
     "listen.hosts",
+    "listen.sns_topics",
     "repeats.revive_after",
     "network.policy",
     "network.allow",

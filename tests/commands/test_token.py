@@ -7,7 +7,7 @@ import pytest
 from tests.commands.conftest import Tocsin, complaint
 
 TOKEN = re.compile(r"tcs_[A-Za-z0-9_-]{43}")
-KEYS = {"name", "state", "ratePerSecond", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
+KEYS = {"name", "state", "verify", "ratePerSecond", "createdAt", "expiresAt", "lastUsedAt", "revokedAt"}
 
 
 def test_a_token_is_shown_once_alone_on_stdout(tocsin: Tocsin) -> None:
@@ -26,6 +26,24 @@ def test_a_token_is_shown_once_alone_on_stdout(tocsin: Tocsin) -> None:
     kept = tocsin.database.read_bytes() + tocsin.log.read_bytes()
     assert done.stdout.strip() not in elsewhere
     assert done.stdout.strip().encode() not in kept
+
+
+def test_a_sender_that_signs_gets_a_secret_shown_once_and_the_url(tocsin: Tocsin) -> None:
+    done = tocsin("token", "add", "Git Hub", "--verify", "github")
+    secret = done.stdout.strip()
+    assert re.fullmatch("whsec_[A-Za-z0-9+/]{43}=", secret)
+    assert "added Git Hub. The secret is shown only now. Let the sender post to /alerts?sender=Git%20Hub" in (
+        done.stderr
+    )
+    given = tocsin("token", "add", "b", "--verify", "standard", "--secret", "-", input=f"{secret}\n")
+    assert given.stdout == "added b\n"
+    named = tocsin.json("token", "add", "c", "--verify", "github", "--secret", "env:NOT_SET")
+    assert (named["verify"], "token" in named, "generatedSecret" in named) == ("github", False, False)
+    shown = tocsin("token", "list").stdout
+    assert re.findall(r"active +(\w+)", shown) == ["standard", "github", "github"]
+    elsewhere = given.stderr + shown + tocsin("token", "list", "--json").stdout
+    assert tocsin("token", "revoke", secret).returncode == 0
+    assert secret not in elsewhere + tocsin.log.read_text()
 
 
 def test_the_first_says_that_a_token_is_asked_for_from_now_on(tocsin: Tocsin) -> None:
@@ -54,8 +72,8 @@ def test_the_list_shows_those_that_let_somebody_in_and_on_request_all(tocsin: To
     assert set(tocsin.json("token", "list")[0]) == KEYS
     assert [row["name"] for row in tocsin.json("token", "list", "--all")] == ["a", "b", "gone"]
     heading, first, _ = tocsin("token", "list").stdout.splitlines()
-    assert heading.split() == ["NAME", "STATE", "RATE", "ADDED", "EXPIRES", "LAST", "USED"]
-    assert first.split()[:3] == ["a", "active", "5/s"]
+    assert heading.split() == ["NAME", "STATE", "VERIFIES", "RATE", "ADDED", "EXPIRES", "LAST", "USED"]
+    assert first.split()[:4] == ["a", "active", "token", "5/s"]
     assert first.split()[-2:] == ["never", "never"]
 
 
@@ -80,6 +98,13 @@ def test_a_token_found_somewhere_is_revoked_without_knowing_its_name(tocsin: Toc
         (["add", " "], "enter a name for the token"),
         (["add", "ci"], "there is already a token called 'ci'"),
         (["add", "x", "--rate", "fast"], "requests per second"),
+        (["add", "x", "--secret", "whsec_x"], "--secret needs --verify"),
+        (["add", "x", "--verify", "github", "--secret", "short"], "at least 16 characters"),
+        (
+            ["add", "x", "--verify", "standard", "--secret", "It's a Secret to Everybody"],
+            "must start with whsec_",
+        ),
+        (["add", "whsec_x"], "looks like a secret"),
         (["add", "x", "--expires", "never"], "--expires requires a time span like 30m, 2h or 7d"),
     ],
 )

@@ -15,11 +15,12 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.conftest import NOW, alert, destination
 from tui import __version__
-from tui.delivery.request import Request, build_request, curl, masked_request, payload, signature
+from tui.delivery.request import Request, build_request, curl, masked_request, payload
 from tui.domain.alert import AlertType, Severity, encode_context
 from tui.domain.destination import Destination
 from tui.domain.headers import Header
 from tui.domain.secret import MASK, Secret, format_secret
+from tui.domain.signature import signature
 
 SIGNING = format_secret(b"the signing key of this test")
 TEXT = st.text(st.characters(codec="utf-8"))

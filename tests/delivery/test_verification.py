@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
 from tests.conftest import NOW
-from tui.delivery.request import signature
 from tui.delivery.verification import Verifier
 from tui.domain.secret import format_secret
+from tui.domain.signature import signature
 
 SECRET = format_secret(b"the signing key of this test")
 OTHER = format_secret(b"the signing key of another one")

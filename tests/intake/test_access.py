@@ -125,6 +125,8 @@ class TestAToken:
             {"token": []},
             {"password": []},
             {"url": []},
+            {"standard": []},
+            {"github": []},
         ]
 
 

@@ -603,7 +603,10 @@ def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
         {"token": []},
         {"password": []},
         {"url": []},
+        {"standard": []},
+        {"github": []},
     ]
+    assert {"get", "options", "post"} == set(guarded["paths"]["/alerts"])
 
 
 def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:

@@ -18,7 +18,7 @@ from tui.store.errors import CannotOpen
 from tui.store.tables import models
 from tui.store.tables.rows import execute, fetch
 
-SHIPPED = ["0001_baseline", "0002_revived"]
+SHIPPED = ["0001_baseline", "0002_revived", "0004_signed_senders"]
 """The names of all migrations."""
 
 MADE_UP = """
@@ -76,11 +76,11 @@ def test_each_migration_is_applied_once_and_recorded(store: Store) -> None:
 def test_a_new_migration_is_applied_to_a_database_and_keeps_its_rows(
     engine: str, address: str, migrations: Path
 ) -> None:
-    (migrations / "0003_colour.py").write_text(MADE_UP)
+    (migrations / "9001_colour.py").write_text(MADE_UP)
     with Store(strategy(engine, address, Clock())) as store:
-        assert store.strategy.migrated == ["0003_colour"]
+        assert store.strategy.migrated == ["9001_colour"]
         assert store.read(fetch, "SELECT alert_id, colour FROM alert").result() == [("old", "red")]
-        assert store.read(migrate.applied).result() == [*SHIPPED, "0003_colour"]
+        assert store.read(migrate.applied).result() == [*SHIPPED, "9001_colour"]
     with Store(strategy(engine, address, Clock())) as again:
         assert again.strategy.migrated == []
 
@@ -88,12 +88,12 @@ def test_a_new_migration_is_applied_to_a_database_and_keeps_its_rows(
 def test_a_migration_that_fails_leaves_the_database_unchanged(
     engine: str, address: str, migrations: Path
 ) -> None:
-    (migrations / "0003_colour.py").write_text(MADE_UP)
-    (migrations / "0004_broken.py").write_text("def up(migrator, db):\n    raise ZeroDivisionError\n")
+    (migrations / "9001_colour.py").write_text(MADE_UP)
+    (migrations / "9002_broken.py").write_text("def up(migrator, db):\n    raise ZeroDivisionError\n")
     with pytest.raises(ZeroDivisionError):
         strategy(engine, address, Clock()).open()
-    (migrations / "0003_colour.py").unlink()
-    (migrations / "0004_broken.py").unlink()
+    (migrations / "9001_colour.py").unlink()
+    (migrations / "9002_broken.py").unlink()
     with Store(strategy(engine, address, Clock())) as store:
         assert store.read(migrate.applied).result() == SHIPPED
         read = sqlite_schema if engine == "sqlite" else postgres_schema
@@ -112,7 +112,13 @@ def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(store: Stor
 
 def test_a_database_at_the_last_development_migration_becomes_the_baseline(engine: str, address: str) -> None:
     with Store(strategy(engine, address, Clock())) as store:
-        write(store, lambda tx: execute(tx.db, "ALTER TABLE delivery DROP COLUMN revived_at"))
+        for table, column in (("delivery", "revived_at"), ("token", "secret"), ("token", "verify")):
+            write(
+                store,
+                lambda tx, *of: execute(tx.db, "ALTER TABLE {} DROP COLUMN {}".format(*of)),
+                table,
+                column,
+            )
         write(store, record, *migrate.BEFORE_BASELINE)
     with Store(strategy(engine, address, Clock())) as adopted:
         assert adopted.strategy.migrated == SHIPPED[1:]

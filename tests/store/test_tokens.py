@@ -7,12 +7,16 @@ import pytest
 from tests.conftest import NOW, Clock, write
 from tests.store.engine.test_database import noticed
 from tui.domain.errors import Invalid
+from tui.domain.secret import Secret
+from tui.domain.signature import Scheme
 from tui.domain.token import Token, digest_of
 from tui.store import tokens
 from tui.store.engine.database import Store
 from tui.store.tables.rows import fetch
 
 VALUE = "tcs_4OHi4-Tl5ufo6err7O3u7_Dx8vP09fb3-Pn6-_z9_v8"
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
 def add(store: Store, name: str = "ci", value: str = VALUE, **settings) -> Token:
@@ -26,7 +30,18 @@ def stored(store: Store) -> list[Token]:
 def test_a_token_comes_back_as_it_was_added(store: Store) -> None:
     added = add(store, "Zürich – CI", rate=2.5, expires_at=NOW + 1)
     assert (added.created_at, added.last_used_at, added.revoked_at) == (NOW, None, None)
-    assert stored(store) == [added]
+    signed = add(store, "github", verify=Scheme.GITHUB, secret=Secret(SECRET), value="other")
+    assert stored(store) == [signed, added]
+
+
+@pytest.mark.parametrize("reference", ["GitHub", f" {SECRET}"], ids=["by name", "by its secret"])
+def test_the_secret_of_a_revoked_sender_is_deleted(store: Store, reference: str) -> None:
+    add(store, "github", verify=Scheme.STANDARD, secret=Secret(SECRET))
+    revoked = write(store, tokens.revoke, reference)
+    assert (revoked.verify, revoked.secret, stored(store)) == (Scheme.STANDARD, None, [revoked])
+    with pytest.raises(Invalid, match="there is no token") as caught:
+        write(store, tokens.revoke, SECRET)
+    assert SECRET not in str(caught.value)
 
 
 def test_the_token_itself_is_not_in_the_database(store: Store) -> None:

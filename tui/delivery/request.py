@@ -2,8 +2,6 @@
 
 import base64
 import contextlib
-import hashlib
-import hmac
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +14,8 @@ from tui.domain.alert import Alert, AlertType, encode_json, format_time
 from tui.domain.attempt import Headers
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
-from tui.domain.secret import MASK, Secret, signing_key
+from tui.domain.secret import MASK, Secret
+from tui.domain.signature import signature
 
 # The placeholder for the context, which is inserted as stored: encoding it again could change it.
 _CONTEXT = '"alertContext":{}'
@@ -67,16 +66,6 @@ def payload(alert: Alert, round: int) -> bytes:
     )
     # A JSON string cannot contain the unescaped quotes of the placeholder, so the first match is the key.
     return text.replace(_CONTEXT, f'"alertContext":{alert.context}', 1).encode()
-
-
-def signature(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
-    """Return `v1,<base64>` by Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.body`.
-
-    Raises Invalid if `secret` is not a valid signing secret.
-    """
-    signed = f"{webhook_id}.{timestamp}.".encode() + body
-    digest = hmac.new(signing_key(secret), signed, hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
 
 
 def build_request(

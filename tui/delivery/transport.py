@@ -100,7 +100,8 @@ class Transport(httpx.AsyncBaseTransport):
 def _encode(request: httpx.Request, forwarder: Proxy | None) -> bytes:
     url, body = request.url, request.read()
     target = url.raw_path if forwarder is None else b"http://%b%b" % (url.netloc, url.raw_path)
-    head = [b"POST %b HTTP/1.1\r\nHost: %b\r\nContent-Length: %d\r\n" % (target, url.netloc, len(body))]
+    line = b"%b %b HTTP/1.1\r\n" % (request.method.encode(), target)
+    head = [line, b"Host: %b\r\nContent-Length: %d\r\n" % (url.netloc, len(body))]
     head += [b"%b: %b\r\n" % header for header in request.headers.raw]
     if forwarder is not None and forwarder.authorization:
         head.append(b"Proxy-Authorization: %b\r\n" % forwarder.authorization.encode())

@@ -5,24 +5,19 @@ yields the received signature is the cause.
 """
 
 import base64
-import binascii
 import contextlib
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-from tui.delivery.request import signature
 from tui.domain.alert import decode_json
 from tui.domain.secret import signing_key
+from tui.domain.signature import HEADERS, form_problem, lateness, signature, timestamp_problem
 
-TOLERANCE_S = 300
-"""Maximum difference between the sender's clock and ours, in seconds (Standard Webhooks)."""
-_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
 _REMEMBERED = 1000
 _LONGEST_REWRITTEN = 256 * 1024
 
@@ -50,15 +45,15 @@ class Verifier:
         `header` returns the value of a header, "" for none. `now` is in Unix seconds. Raises Invalid if
         `secret` is not a valid signing secret.
         """
-        webhook_id, timestamp, signatures = (header(name).strip() for name in _HEADERS)
-        missing = [name for name in _HEADERS if not header(name).strip()]
+        webhook_id, timestamp, signatures = (header(name).strip() for name in HEADERS)
+        missing = [name for name in HEADERS if not header(name).strip()]
         if missing:
             return f"not signed: missing {' and '.join(missing)}"
-        if problem := _timestamp_problem(timestamp) or _form_problem(signatures.split()):
+        if problem := timestamp_problem(timestamp) or form_problem(signatures.split()):
             return f"badly signed: {problem}"
         signed = Signed(webhook_id, int(timestamp), body)
         given = [each for each in signatures.split() if each.startswith("v1,")]
-        late = _lateness(signed.timestamp, now)
+        late = lateness(signed.timestamp, now)
         if not _matches(given, signature(self.secret, webhook_id, signed.timestamp, body)):
             return f"badly signed: {self._why(signed, given)}{f'; and {late}' if late else ''}"
         self._remember(signed, given)
@@ -82,46 +77,6 @@ class Verifier:
 
 def _matches(given: list[str], right: str) -> bool:
     return any(hmac.compare_digest(right.encode(), each.encode()) for each in given)
-
-
-def _timestamp_problem(timestamp: str) -> str:
-    if not re.fullmatch("[0-9]{1,16}", timestamp):
-        return "webhook-timestamp is not a number of seconds since 1970"
-    if len(timestamp) > 11:
-        return "webhook-timestamp is in milliseconds or smaller units; use seconds"
-    return ""
-
-
-def _form_problem(signatures: list[str]) -> str:
-    """Return what is wrong with the format of all signatures; empty if at least one is well formed."""
-    versions = [version for version, comma, _ in (each.partition(",") for each in signatures) if comma]
-    if not versions:
-        return "no signature starts with its version; write v1,<base64>"
-    values = [each.removeprefix("v1,") for each in signatures if each.startswith("v1,")]
-    if not values:
-        return f"the version {versions[0][:20]} is unknown; a whsec_ secret uses v1"
-    if any(_is_digest(value) for value in values):
-        return ""
-    if re.fullmatch("[0-9a-fA-F]{64}", values[0]):
-        return "the signature is in hex; use base64"
-    return "the signature is not the base64 of 32 bytes; was it cut off?"
-
-
-def _is_digest(value: str) -> bool:
-    try:
-        return len(base64.b64decode(value, validate=True)) == hashlib.sha256().digest_size
-    except (binascii.Error, ValueError):
-        return False
-
-
-def _lateness(timestamp: int, now: int) -> str:
-    late = now - timestamp
-    if abs(late) <= TOLERANCE_S:
-        return ""
-    return (
-        f"webhook-timestamp is {abs(late)} s in the {'past' if late > 0 else 'future'}, and at most "
-        f"{TOLERANCE_S} s are allowed: a clock is wrong, or the request was delayed or replayed"
-    )
 
 
 def _what_was_changed(signed: Signed, before_id: str, before_at: int) -> str:

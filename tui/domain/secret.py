@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tui.domain.errors import Invalid
 
 MASK = "••••••"
-_PREFIX = "whsec_"
+PREFIX = "whsec_"
 # After a scheme, as in an Authorization header: `Bearer env:TOKEN`, `Basic file:PATH`.
 _REFERENCE = re.compile(r"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+ +)?)((?:env|file):.*)", re.DOTALL)
 _PASSWORD = re.compile(r"(Basic +[^:]*:)((?:env|file):.*)", re.DOTALL | re.IGNORECASE)
@@ -78,10 +78,10 @@ def signing_key(secret: str) -> bytes:
     """
     if secret.startswith("v1,"):
         raise Invalid("secret", "remove the 'v1,' prefix: a signing secret starts with whsec_")
-    if not secret.startswith(_PREFIX):
+    if not secret.startswith(PREFIX):
         raise Invalid("secret", "a signing secret must start with whsec_, followed by base64")
     try:
-        key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
         raise Invalid(
             "secret", "the text after whsec_ is not valid base64; check that the secret is complete"
@@ -93,7 +93,7 @@ def signing_key(secret: str) -> bytes:
 
 def format_secret(key: bytes) -> str:
     """Return the signing secret for a key of random bytes, the reverse of `signing_key`."""
-    return _PREFIX + base64.b64encode(key).decode()
+    return PREFIX + base64.b64encode(key).decode()
 
 
 def parse_secret(value: str) -> Secret | None:

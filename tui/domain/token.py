@@ -3,6 +3,9 @@
 Only the SHA-256 of a token is stored. Passwords need a slow hash such as bcrypt because they can be guessed;
 256 random bits cannot be guessed, whatever the hash. A fast hash is cheap enough for every request, and
 reading the database still reveals no token.
+
+A sender that signs its requests presents no token. Verifying needs the secret itself, so it is stored as it
+is, like the secrets of destinations, until the token is revoked.
 """
 
 import base64
@@ -12,6 +15,9 @@ from enum import StrEnum
 
 from tui.domain.errors import Invalid
 from tui.domain.filter import time_span
+from tui.domain.secret import PREFIX as SECRET_PREFIX
+from tui.domain.secret import Secret
+from tui.domain.signature import Scheme
 
 PREFIX = "tcs_"
 """Identifies a token to users and to tools that scan repositories for secrets."""
@@ -33,7 +39,7 @@ class Token:
 
     name: str
     digest: str
-    """See `digest_of`."""
+    """See `digest_of`. For a sender that signs, the digest of a token that nobody has."""
     rate: float | None = None
     """The maximum of requests per second; None for the endpoint's default."""
     expires_at: int | None = None
@@ -42,6 +48,10 @@ class Token:
     """Accurate to about a minute."""
     revoked_at: int | None = None
     id: int = 0
+    verify: Scheme | None = None
+    """How its sender signs; None if it presents the token."""
+    secret: Secret | None = None
+    """The secret that verifies the signatures; None for other tokens, and once it is revoked."""
 
     def standing(self, now: int) -> Standing:
         if self.revoked_at is not None:
@@ -70,8 +80,9 @@ def parse_token_name(typed: str) -> str:
         raise Invalid("name", f"a token's name can have at most 80 characters; this one has {len(name)}")
     if not name.isprintable():
         raise Invalid("name", "a token's name can contain only printable characters")
-    if name.startswith(PREFIX):
-        raise Invalid("name", f"this looks like a token, not a name: it starts with {PREFIX}")
+    for prefix, kind in ((PREFIX, "token"), (SECRET_PREFIX, "secret")):
+        if name.startswith(prefix):
+            raise Invalid("name", f"this looks like a {kind}, not a name: it starts with {prefix}")
     return name
 
 

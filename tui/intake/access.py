@@ -8,9 +8,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tui.delivery.secrets import SecretUnavailable, reveal
+from tui.domain.errors import Invalid
 from tui.domain.pacing import Pace
+from tui.domain.signature import Check, NotSigned, check
 from tui.domain.token import Standing, Token, digest_of
-from tui.intake.answers import Answered
+from tui.intake.answers import RETRY_S, Answered
 from tui.serving.refusals import milliseconds
 from tui.store import tokens
 from tui.store.engine.database import SILENCE_S, ChangeNotice, Store
@@ -77,6 +80,34 @@ class Access:
             what = "the token is not valid" if authorization else "a token is required"
             raise _unauthorized(f"{what}; send Authorization: Bearer TOKEN")
         return token
+
+    async def verify(self, sender: str, header: Callable[[str], str]) -> "SignedRequest":
+        """Return the request of a sender that signs, to be proven by its body.
+
+        A named sender must always sign, even where no token is required. Raises Answered (401, 503).
+        """
+        await self._look()
+        named = [
+            token for token in self._tokens if token.verify and token.name.casefold() == sender.casefold()
+        ]
+        if not named:
+            raise _unauthorized("the URL names a sender for which no token verifies signatures")
+        token = named[0]  # active ones come first
+        if token.secret is None or token.verify is None:
+            raise _unauthorized("the token of this sender was revoked")
+        try:
+            return SignedRequest(
+                token, check(token.verify, reveal(token.secret), header, self.clock() // 1000)
+            )
+        except NotSigned as error:
+            raise _not_signed(token, error) from None
+        except (SecretUnavailable, Invalid) as error:
+            raise Answered(
+                503,
+                "the secret of this sender cannot be read; the log of Tocsin says why",
+                retry_s=RETRY_S,
+                log=f"the secret of sender {token.name!r} cannot be used: {error}",
+            ) from None
 
     def admit(self, token: Token | None) -> None:
         """Admit one request. Raises Answered (401, 429)."""
@@ -146,6 +177,22 @@ class Access:
             self.store.write(tokens.record_uses, uses)
 
 
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """A request in the name of `token`, not yet proven."""
+
+    token: Token
+    check: Check
+
+    def proven(self) -> Token:
+        """Return the token once the whole body was given to `check`. Raises Answered (401)."""
+        try:
+            self.check.finish()
+        except NotSigned as error:
+            raise _not_signed(self.token, error) from None
+        return self.token
+
+
 def _given(authorization: str) -> str | None:
     """Return the token in an Authorization header: Bearer, or the password of Basic with any user name.
 
@@ -163,6 +210,10 @@ def _given(authorization: str) -> str | None:
             return password if colon else None
         case _:
             return None
+
+
+def _not_signed(token: Token, error: NotSigned) -> Answered:
+    return _unauthorized(f"sender {token.name!r}: {error}")
 
 
 def _unauthorized(words: str) -> Answered:

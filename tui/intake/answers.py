@@ -21,7 +21,10 @@ class Json(JSONResponse):
 
 
 class Answered(Exception):
-    """Ends the request with this answer. Contains nothing that a sender keeps secret."""
+    """Ends the request with this answer. Contains nothing that a sender keeps secret.
+
+    `log` is for the log in place of `error`, where a stranger must not read the details.
+    """
 
     def __init__(
         self,
@@ -30,9 +33,10 @@ class Answered(Exception):
         *,
         retry_s: int | None = None,
         headers: dict[str, str] | None = None,
+        log: str = "",
         **more: Any,
     ) -> None:
-        super().__init__(error)
+        super().__init__(log or error)
         self.status = status
         if retry_s is not None:
             headers = {**(headers or {}), "Retry-After": str(retry_s)}

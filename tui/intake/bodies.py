@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect, Request
@@ -13,6 +13,8 @@ from tui.intake.answers import RETRY_S, Answered
 BODY_LIMIT = 16 * 1024 * 1024
 TOGETHER_LIMIT = 4 * BODY_LIMIT
 """Bytes of all bodies being read or stored. The objects parsed from them take more; see `Bodies.turn`."""
+SIGNED_LIMIT = 2 * BODY_LIMIT
+"""Bytes of the signed ones among them. A stranger can fill these: they are read before they are verified."""
 LARGE = 1024 * 1024
 _PART = 256 * 1024
 _GZIP = 16 + zlib.MAX_WBITS
@@ -21,7 +23,9 @@ _GZIP = 16 + zlib.MAX_WBITS
 @dataclass(slots=True)
 class Bodies:
     together_limit: int = TOGETHER_LIMIT
+    signed_limit: int = SIGNED_LIMIT
     _held: int = field(init=False, default=0)
+    _signed: int = field(init=False, default=0)
     _large: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
 
     @contextlib.asynccontextmanager
@@ -34,10 +38,13 @@ class Bodies:
             yield
 
     @contextlib.asynccontextmanager
-    async def read(self, request: Request) -> AsyncIterator[bytes]:
+    async def read(
+        self, request: Request, signed: Callable[[bytes], None] | None = None
+    ) -> AsyncIterator[bytes]:
         """Yield the body, and count it against the limit inside the block. Raises Answered (400, 413, 429).
 
-        A body that arrives too slowly ends the connection.
+        `signed` gets each part of a signed request as it was sent, before decompression. A body that arrives
+        too slowly ends the connection.
         """
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > BODY_LIMIT:
@@ -46,12 +53,15 @@ class Bodies:
         gzip = _Gzip() if _is_gzip(request) else None
         try:
             async for chunk in request.stream():
+                if signed:
+                    signed(chunk)
                 for part in gzip.inflate(chunk) if gzip else (chunk,):
                     body += part
                     self._held += len(part)
+                    self._signed += len(part) if signed else 0
                     if len(body) > BODY_LIMIT:
                         raise _too_long()
-                    if self._held > self.together_limit:
+                    if self._held > self.together_limit or self._signed > self.signed_limit:
                         raise Answered(429, "too many alerts are being stored right now", retry_s=RETRY_S)
                     if gzip:
                         await asyncio.sleep(0)  # a small chunk can inflate to megabytes
@@ -62,6 +72,7 @@ class Bodies:
             raise Answered(400, "the connection closed before the request was complete") from None
         finally:
             self._held -= len(body)
+            self._signed -= len(body) if signed else 0
 
 
 class _Gzip:

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,7 +27,7 @@ from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.domain.text import visible
 from tui.domain.token import Token
 from tui.intake import cloudevents
-from tui.intake.access import Access
+from tui.intake.access import Access, SignedRequest
 from tui.intake.answers import RETRY_S, Answered, Json, refusal
 from tui.intake.bodies import Bodies
 from tui.intake.browsers import check_not_a_page
@@ -42,6 +43,7 @@ from tui.intake.formats import (
     read,
 )
 from tui.intake.group_commit import GroupCommit
+from tui.intake.handshakes import Handshakes
 from tui.intake.openapi import document
 from tui.intake.repeats import Repeats
 from tui.serving import Refusals
@@ -92,6 +94,7 @@ class Endpoint:
     queue_limit: int = QUEUE_LIMIT
     new_id: Callable[[], str] = lambda: secrets.token_hex(16)
     bodies: Bodies = field(default_factory=Bodies)
+    handshakes: Handshakes = field(default_factory=Handshakes)
     _commits: GroupCommit = field(init=False)
     _looked: float = field(init=False, default=float("-inf"))
     _queue_full: bool = field(init=False, default=False)
@@ -104,6 +107,8 @@ class Endpoint:
             routes=[
                 Route("/alerts", self.post_alerts, methods=["POST"]),
                 Route("/alerts/", self.post_alerts, methods=["POST"]),
+                Route("/alerts", self.shake_hands, methods=["GET", "OPTIONS"]),
+                Route("/alerts/", self.shake_hands, methods=["GET", "OPTIONS"]),
                 Route("/healthz", self.health, methods=["GET"]),
                 Route("/openapi.json", self.openapi, methods=["GET"]),
             ],
@@ -115,12 +120,39 @@ class Endpoint:
         return app
 
     async def post_alerts(self, request: Request) -> Response:
-        token = request.state.token = await self.access.identify(_credentials(request))
-        self.access.admit(token)
+        signed = await self._identify(request)
+        if signed is None and (answer := self.handshakes.answer_before_body(request)):
+            return answer
         _check_type(request)
         await self._look_at_queue()
-        async with self.bodies.read(request) as body, self.bodies.turn(len(body)):
-            return await self._store(body, request)
+        async with self.bodies.read(request, signed and signed.check.update) as body:
+            if signed:
+                self._admit(request, signed.proven())
+            if answer := await self.handshakes.answer(request, body):
+                return answer
+            async with self.bodies.turn(len(body)):
+                return await self._store(body, request)
+
+    async def shake_hands(self, request: Request) -> Response:
+        """Answer a handshake without a body. Raises HTTPException (405) for any other request."""
+        answer = self.handshakes.answer_before_body(request)
+        if answer is None:
+            raise HTTPException(405, headers={"Allow": "POST"})
+        if signed := await self._identify(request):
+            self._admit(request, signed.proven())
+        return answer
+
+    async def _identify(self, request: Request) -> SignedRequest | None:
+        """Admit a request by its token. Return one that has yet to be proven by its signature."""
+        if sender := request.query_params.get("sender"):
+            return await self.access.verify(sender, lambda name: request.headers.get(name, ""))
+        self._admit(request, await self.access.identify(_credentials(request)))
+        return None
+
+    def _admit(self, request: Request, token: Token | None) -> None:
+        """Admit the request of a sender that has proven who it is. Raises Answered (401, 429)."""
+        request.state.token = token
+        self.access.admit(token)
 
     async def _store(self, body: bytes, request: Request) -> Response:
         # Parsing a large body takes a while; a thread keeps the loop free for other requests.
@@ -142,7 +174,7 @@ class Endpoint:
             raise refusal(409 if conflict else 422, errors)
         self.repeats.count(_sender(request), answer)
         for reading in readings:
-            if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
+            if isinstance(reading.result, Skipped):
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
         receipts = iter(answer)
         return Json(
@@ -266,14 +298,15 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 def _key(request: Request) -> str | None:
     """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
-    for name in _KEY_HEADERS:
+    token: Token | None = request.state.token
+    # Of a signed request, no other header counts: whoever captured it could send it again under another key.
+    for name in (token.verify.key_header,) if token and token.verify else _KEY_HEADERS:
         key = request.headers.get(name)
         if key is None:
             continue
         if not 1 <= len(key) <= 255:
             raise Answered(422, f"{name.title()} must have 1 to 255 characters")
         # The key belongs to its token: one sender cannot swallow another's alert by using the same key.
-        token: Token | None = request.state.token
         return key if token is None else f"{key} of token {token.id}"
     return None
 

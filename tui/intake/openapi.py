@@ -98,7 +98,7 @@ _ERROR: dict[str, Any] = {
 _HEALTH: dict[str, Any] = {"type": "object", "properties": {"status": {"const": "ok"}}}
 _REFUSALS = {
     "400": "The request is not HTTP/1.1, or the connection closed before it was complete.",
-    "401": "The token is missing, not valid, expired or revoked.",
+    "401": "The token or the signature is missing, not valid, expired or revoked.",
     "403": "The request came from a web page.",
     "408": "The request took too long to arrive.",
     "409": "An alert with this alertId and other content is already stored. Nothing was stored.",
@@ -137,6 +137,12 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "description": "Which tool wrote the alerts. Default: detected for each document.",
                 "schema": {"enum": [*formats]},
             },
+            {
+                "name": "sender",
+                "in": "query",
+                "description": "Name of the token whose secret verifies the signature of this request.",
+                "schema": {"type": "string"},
+            },
         ],
         "requestBody": {
             "required": True,
@@ -145,7 +151,25 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "application/x-ndjson": {"schema": {"type": "string", "description": "One alert per line."}},
             },
         },
-        "responses": {"202": _answer("All alerts are stored.", stored), **refusals},
+        "responses": {
+            "202": _answer("All alerts are stored.", stored),
+            "200": {"description": "The answer to a handshake, in the form that the tool expects."},
+            **refusals,
+        },
+    }
+    handshake = {
+        "200": {"description": "The answer that the tool expects. Nothing is stored."},
+        "401": refusals["401"],
+        "405": _answer("The request has no header of a handshake.", _ERROR),
+    }
+    parameters = [each for each in post["parameters"] if each["name"] == "sender"]
+    ask: dict[str, Any] = {
+        "get": {"summary": "Answer Okta's verification.", "parameters": parameters, "responses": handshake},
+        "options": {
+            "summary": "Answer the abuse protection of CloudEvents.",
+            "parameters": parameters,
+            "responses": handshake,
+        },
     }
     common = {status: refusals[status] for status in ("400", "403", "408", "421", "431")}
     health = {
@@ -174,12 +198,25 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "name": "token",
         "description": "For senders that can set only a URL.",
     }
+    for name, header, words in (
+        ("standard", "webhook-signature", "Standard Webhooks 1.0"),
+        ("github", "X-Hub-Signature-256", "GitHub"),
+    ):
+        schemes[name] = {
+            "type": "apiKey",
+            "in": "header",
+            "name": header,
+            "description": f"{words}: instead of a token, together with the query parameter `sender`.",
+        }
     either = {"security": [{name: []} for name in schemes]}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tocsin", "version": __version__},
         "paths": {
-            "/alerts": {"post": post | (either if needs_token else {})},
+            "/alerts": {
+                method: operation | (either if needs_token else {})
+                for method, operation in ({"post": post} | ask).items()
+            },
             "/healthz": {"get": health},
             "/openapi.json": {"get": itself},
         },

@@ -172,10 +172,11 @@ def _tls_json(tls: "TlsSettings") -> dict[str, Any]:
 
 
 def token_json(token: "Token", now: int) -> dict[str, Any]:
-    """Return a token as in `token list`, `add` and `revoke`, without its hash."""
+    """Return a token as in `token list`, `add` and `revoke`, without its hash or secret."""
     return {
         "name": token.name,
         "state": token.standing(now).value,
+        "verify": token.verify,
         "ratePerSecond": token.rate,
         "createdAt": format_time(token.created_at),
         "expiresAt": _time(token.expires_at),

@@ -5,6 +5,7 @@ import errno
 import ipaddress
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tui.config import Config
@@ -15,6 +16,7 @@ from tui.store.errors import CannotOpen
 if TYPE_CHECKING:
     from tui.intake.access import Access
     from tui.intake.endpoint import Endpoint
+    from tui.intake.handshakes import Handshakes
     from tui.serving import Refusals
     from tui.store.engine.database import ChangeNotice, Store
 
@@ -76,7 +78,18 @@ def _endpoint(
         formats=config.formats,
         refusals=refusals,
         revive_after_ms=config.revive_after_ms,
+        handshakes=_handshakes(config),
     )
+
+
+def _handshakes(config: Config) -> "Handshakes":
+    from tui.delivery.dialling import Dialler
+    from tui.delivery.fetch import fetch
+    from tui.intake.handshakes import Handshakes
+
+    if not config.sns_topics:
+        return Handshakes()
+    return Handshakes(config.sns_topics, partial(fetch, dialler=Dialler(config.network, config.proxies)))
 
 
 def _check_tokens(access: "Access", host: str) -> None:

@@ -2,14 +2,14 @@
 
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 
 from tui.commands.shared.console import say, tell
 from tui.domain.errors import Invalid
-from tui.domain.secret import format_secret, signing_key
+from tui.domain.secret import Secret, format_secret, signing_key
 from tui.domain.text import visible
 
 FROM_STDIN = "-"
@@ -53,19 +53,23 @@ def warn_of_unreadable(given: Mapping[str, Any]) -> None:
 
     Only a warning: the reference may be readable only for the service that delivers.
     """
-    from tui.delivery.secrets import SecretUnavailable, reveal
-
     values = {f"the value of {header.name}": header.value for header in given.get("headers", ())}
     values |= {"the signing secret": given.get("secret")}
     for what, secret in values.items():
-        if secret is None or not secret.is_reference:
-            continue
-        try:
-            value = reveal(secret)
-            if what == "the signing secret":
-                signing_key(value)
-        except (SecretUnavailable, Invalid) as error:
-            tell(f"warning: cannot read {what} now: {error}; make sure that `tocsin dispatch` can")
+        if secret is not None:
+            warn_if_unreadable(what, secret, signing_key if what == "the signing secret" else str)
+
+
+def warn_if_unreadable(what: str, secret: Secret, check: Callable[[str], object]) -> None:
+    """Warn if this process cannot read a reference, or if its value fails the check."""
+    from tui.delivery.secrets import SecretUnavailable, reveal
+
+    if not secret.is_reference:
+        return
+    try:
+        check(reveal(secret))
+    except (SecretUnavailable, Invalid) as error:
+        tell(f"warning: cannot read {what} now: {error}; make sure that `tocsin dispatch` can")
 
 
 def say_generated(secret: str | None) -> None:

@@ -287,6 +287,9 @@ class Token(Model):
     last_used_at = BigIntegerField(null=True)
     revoked_at = BigIntegerField(null=True)
     """A revoked token's row stays, so that it remains refused. Its name may be used again."""
+    verify = TextField(null=True)
+    """How its sender signs, see `domain.signature`; null if it presents the token."""
+    secret = TextField(null=True, constraints=[Check("secret IS NULL OR verify IS NOT NULL")])
 
     class Meta:
         table_name = "token"
