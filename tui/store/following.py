@@ -1,7 +1,7 @@
 """Store how far followed files were read, in the same transaction as the alerts read from them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import peewee
 
@@ -25,16 +25,20 @@ class Place:
     """SHA-256 of the first `head_size` bytes: an inode alone is soon reused for another file."""
     head_size: int
     modified: int = 0
-    """The file's mtime (ns) when it was read: unread rotated files are newer. 0 in rows of older versions."""
+    """The file's mtime (ns) when it was read: unread rotated files are newer. 0 if unknown."""
+    size: int = 0
+    """The file's size when it was read."""
+    gone: bool = False
+    """The file was removed, and whatever was not read of it is reported."""
 
 
-_COLUMNS = "device, inode, position, head, head_size"
+_COLUMNS = "device, inode, position, head, head_size, modified, size, gone"
 
 
 def place_of(db: peewee.Database, source: str) -> Place | None:
     """Return how far the file known as `source` was read; None if it was never followed."""
     rows = fetch(db, f"SELECT {_COLUMNS} FROM followed_file WHERE source = ?", (source,))
-    return _place(*rows[0]) if rows else None
+    return Place(*rows[0]) if rows else None
 
 
 def sources(db: peewee.Database) -> list[str]:
@@ -53,12 +57,7 @@ def places_elsewhere(db: peewee.Database, path: str) -> list[Place]:
         " ORDER BY id DESC",
         (path, len(ending), ending),
     )
-    return [_place(*row) for row in rows]
-
-
-def _place(device: int, inode: int, position: int, head: str, head_size: int) -> Place:
-    head, _, modified = head.partition("@")  # kept in one column, so that older databases need no change
-    return Place(device, inode, position, head, head_size, int(modified or 0))
+    return [Place(*row) for row in rows]
 
 
 def take(
@@ -91,17 +90,16 @@ def take(
 
 
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:
-    head = f"{after.head}@{after.modified}" if after.modified else after.head
-    values = (after.device, after.inode, after.position, head, after.head_size, source)
+    values = (*astuple(after), source)
     if before is None:
         query = (
-            f"INSERT INTO followed_file ({_COLUMNS}, source) VALUES (?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO followed_file ({_COLUMNS}, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (source) DO NOTHING RETURNING id"
         )
         moved = fetch(tx.db, query, values)
     else:
         query = (
-            "UPDATE followed_file SET device = ?, inode = ?, position = ?, head = ?, head_size = ?"
+            f"UPDATE followed_file SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?)"
             " WHERE source = ? AND inode = ? AND position = ? RETURNING id"
         )
         moved = fetch(tx.db, query, (*values, before.inode, before.position))
