@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.intake.following import SETTLED, Chunk, FollowedFile, Lost
+from tui.intake.following import SETTLED, Chunk, FollowedFile
 from tui.intake.lines import LONGEST_LINE
+from tui.intake.lost import Lost
 from tui.store.following import Place
 
 

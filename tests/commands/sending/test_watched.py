@@ -1,4 +1,4 @@
-"""`tocsin watch` where the word of a commit is lost; as a process: tests/drills/test_watch.py."""
+"""Each line of a followed file is stored or reported once; as a process: tests/drills/test_watch.py."""
 
 import json
 from collections.abc import Callable
@@ -10,18 +10,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.commands.test_still_firing import FIRING
 from tests.conftest import Clock, destination, write
+from tests.store.bench import Bench
 from tui.commands.sending.sources import Sources
-from tui.commands.watch import _Watched, new_id
+from tui.commands.sending.watched import Watched
+from tui.commands.watch import new_id
 from tui.domain.errors import Invalid, Refused
+from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
 from tui.intake.formats import Reading, built_in, read
 from tui.intake.json_text import is_blank
 from tui.intake.lines import LONGEST_LINE
+from tui.intake.lost import LostBytes
+from tui.intake.minutely import Minutely
 from tui.intake.repeats import Repeats
-from tui.intake.unreadable import RAW_LIMIT, RULE, Reporter
-from tui.store import destinations
+from tui.intake.reports import Reports
+from tui.intake.unreadable import RAW_LIMIT, RULE, UnreadableLines
+from tui.store import destinations, following
 from tui.store.engine.database import Store
 from tui.store.errors import StoreLocked, StoreUnavailable
 from tui.store.tables.rows import fetch
@@ -30,6 +37,11 @@ LINE = '{"title": "Root login", "id": "AWS.Root", "severity": "HIGH"}\n'
 FLOW = (
     '{"timestamp": "2026-01-31T09:30:00.000000+0000", "event_type": "flow", "flow_id": 1, "proto": "TCP"}\n'
 )
+
+
+@pytest.fixture
+def bench(store: Store, clock: Clock) -> Bench:
+    return Bench(store, clock)
 
 
 class WithoutAWord:
@@ -49,16 +61,38 @@ class WithoutAWord:
         return answer
 
 
-def watched(store: object, log: Path, *, clock: Callable[[], int] = lambda: 1) -> _Watched:
+def watched(store: object, log: Path, *, clock: Callable[[], int] = lambda: 1) -> Watched:
+    """`log` as `tocsin watch --from-start` follows it; after a restart, at its stored place."""
 
     def reading(item: Item) -> Any:
         if item.error is not None:
             return [Reading(item.place, Invalid("json", item.error), "")]
         return read(item.value, None, built_in(), now=1, new_id=new_id)
 
-    file = FollowedFile(log, None, from_start=True)
-    reporter = Reporter(str(log), clock, new_id)
-    return _Watched(cast("Store", store), file, f"host:{log}", None, reading, (), Repeats(), reporter, None)
+    source = f"host:{log}"
+    place = store.read(following.place_of, source).result() if isinstance(store, Store) else None
+    file = FollowedFile(log, place, from_start=True)
+    unreadable, lost = (Reports(str(log), clock, new_id) for _ in range(2))
+    one = Watched(
+        cast("Store", store),
+        file,
+        source,
+        place,
+        reading,
+        UnreadableLines(unreadable),
+        LostBytes(lost),
+        (),
+        Repeats(),
+        Minutely(),
+        DEFAULT_REVIVE_MS,
+    )
+    one.resume_report()
+    return one
+
+
+def append(log: Path, line: str | bytes) -> None:
+    with log.open("ab") as file:
+        file.write(line.encode() if isinstance(line, str) else line)
 
 
 @pytest.mark.parametrize("committed", [True, False])
@@ -75,8 +109,7 @@ def test_lines_are_stored_once_when_the_word_of_that_is_lost(
     with pytest.raises(StoreUnavailable):
         one.step()
     assert one.step()
-    with log.open("a") as file:
-        file.write(LINE)
+    append(log, LINE)
     assert one.step()
     one.file.close()
     assert alerts_in(store) == 3
@@ -90,12 +123,13 @@ def test_a_line_that_cannot_be_read_becomes_an_alert(store: Store, tmp_path: Pat
     one.file.close()
     assert alerts_in(store) == 3
     [(title, kind, context)] = unreadable_in(store)
-    assert (title, kind) == (f"Tocsin cannot read 2 lines of {log}", "RULE_ERROR")
+    assert (title, kind) == (f"Tocsin cannot read lines of {log}", "RULE_ERROR")
     assert (
         context.items()
         >= {
             "source": str(log),
             "position": f"byte {len(LINE)}",
+            "lastPosition": f"byte {len(LINE) + 21}",
             "lines": 2,
             "raw": '{"title": "half a li\nne\ufffd',
             "truncated": False,
@@ -140,24 +174,130 @@ def test_the_start_of_an_over_long_line_is_kept(store: Store, tmp_path: Path) ->
     assert context["truncated"]
 
 
-def test_one_report_a_minute_is_delivered(store: Store, tmp_path: Path, clock: Clock) -> None:
+def test_the_unreadable_lines_of_a_minute_are_one_alert_across_restarts(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
     soc = write(store, destinations.add, destination(name="soc"))
     log = tmp_path / "eve.json"
-    one = watched(store, log, clock=clock)
-    for _ in range(3):
-        with log.open("ab") as file:
-            file.write(b"oops\n" * 100)
+    for number in range(3):  # each time as after kill -9: only what was committed is left
+        append(log, f"oops {number}\n" * 100)
+        one = watched(store, log, clock=clock)
         assert one.step()
+        one.file.close()
         clock.advance(25_000)
-    with log.open("ab") as file:
-        file.write(b"oops\n")
+    append(log, "the next minute\n")
+    one = watched(store, log, clock=clock)
     assert one.step()
     one.file.close()
-    assert len(unreadable_in(store)) == 4
-    assert (
-        store.read(lambda db: fetch(db, "SELECT destination_id FROM delivery", ())).result()
-        == [(soc.id,)] * 2
-    )
+    (_, _, first), (_, _, second) = unreadable_in(store)
+    assert (first["lines"], first["position"], first["lastPosition"]) == (300, "byte 0", "byte 2093")
+    assert first["raw"].splitlines() == [f"oops {number}" for number in range(3) for _ in range(100)]
+    assert (second["lines"], second["raw"]) == (1, "the next minute")
+    sent = store.read(fetch, "SELECT destination_id FROM delivery").result()
+    assert sent == [(soc.id,)] * 2
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_unreadable_lines_are_counted_once_when_the_answer_of_a_commit_is_lost(
+    store: Store, tmp_path: Path, committed: bool
+) -> None:
+    def commit(*work: Any, **named: Any) -> None:
+        if committed:
+            store.write(*work, **named).result()
+
+    log = tmp_path / "eve.json"
+    log.write_text("a\n" * 3)
+    one = watched(WithoutAWord(store, StoreUnavailable("gone"), commit), log)
+    with pytest.raises(StoreUnavailable):
+        one.step()
+    assert one.step()
+    append(log, "b\n")
+    assert one.step()
+    one.file.close()
+    [(_, _, context)] = unreadable_in(store)
+    assert (context["lines"], context["raw"]) == (4, "a\na\na\nb")
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_unreadable_lines_that_do_not_fit_one_alert_are_counted(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_bytes(b"x" * (RAW_LIMIT - 3) + b"\nlong\nafter\n")
+    one = watched(store, log)
+    assert one.step()
+    append(log, "later\n")
+    assert one.step()
+    one.file.close()
+    [(_, _, context)] = unreadable_in(store)
+    assert context["raw"] == "x" * (RAW_LIMIT - 3) + "\nlo"
+    assert (context["lines"], context["lastPosition"]) == (4, f"byte {RAW_LIMIT + 9}")
+    assert context["truncated"]
+
+
+def test_a_line_with_the_id_of_the_report_is_reported(store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text("oops\n")
+    one = watched(store, log)
+    assert one.step()
+    forged = f'{{"title": "harmless", "alertId": "{one.unreadable.reports.alert_id}"}}'
+    append(log, f"{forged}\nagain\n")
+    assert one.step()
+    one.file.close()
+    [(_, _, context)] = unreadable_in(store)
+    assert sorted(context["raw"].splitlines()) == sorted(["oops", "again", forged])
+
+
+def test_a_report_that_nobody_received_is_queued_again_by_further_lines(
+    store: Store, tmp_path: Path, clock: Clock
+) -> None:
+    log = tmp_path / "eve.json"
+    log.write_text("oops\n")
+    one = watched(store, log, clock=clock)
+    assert one.step()
+    write(store, destinations.add, destination(name="soc"))
+    append(log, "again\n")
+    assert one.step()
+    one.file.close()
+    assert len(unreadable_in(store)) == 1
+    assert store.read(fetch, "SELECT state FROM delivery").result() == [("scheduled",)]
+
+
+def test_a_line_reported_again_while_its_alert_failed_starts_a_new_round(
+    bench: Bench, tmp_path: Path
+) -> None:
+    bench.add()
+    firing = json.dumps(FIRING) + "\n"
+    log = tmp_path / "alertmanager.json"
+    log.write_text(firing)
+    one = watched(bench.store, log)
+    assert one.step()
+    bench.fail_until_exhausted()
+    append(log, firing)
+    assert one.step()
+    one.file.close()
+    assert bench.rows("SELECT count(*) FROM alert") == [(1,)]
+    assert bench.rows("SELECT state, round FROM delivery") == [("scheduled", 2)]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_unreadable_lines_are_logged_once_a_minute(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log, ticks = tmp_path / "eve.json", Clock(0)
+    log.touch()
+    one = watched(store, log)
+    one.bad = Minutely(ticks)
+    for _ in range(3):
+        append(log, "oops\noops\n")
+        assert one.step()
+    ticks.advance(60_000)
+    append(log, "oops\n")
+    assert one.step()
+    one.file.close()
+    reason = "this is not JSON: expecting value at column 1"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"{log} at byte 0: {reason} (and 1 more)",
+        f"{log} at byte 30: {reason} (and 4 more)",
+    ]
 
 
 def test_a_report_is_delivered_though_the_destination_of_to_is_gone(store: Store, tmp_path: Path) -> None:
@@ -167,27 +307,49 @@ def test_a_report_is_delivered_though_the_destination_of_to_is_gone(store: Store
     one.to = ("gone",)
     assert one.step()
     one.file.close()
-    assert [context["raw"] for _, _, context in unreadable_in(store)] == ["oops", LINE.strip()]
+    assert [context["raw"] for _, _, context in unreadable_in(store)] == [f"oops\n{LINE.strip()}"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
-@given(lines=st.lists(st.binary() | st.sampled_from([b'{"a":', b"[", b"]", b"{}", b'"x"', b"\xff\xfe"])))
+@given(
+    lines=st.lists(
+        st.binary()
+        | st.sampled_from([b'{"a":', b"[", b"]", b"{}", b'"x"', b"\xff\xfe", b"y" * (RAW_LIMIT // 2)])
+    ),
+    restarts=st.sets(st.integers(0, 5)),
+)
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_every_line_is_in_an_alert_or_in_an_unreadable_one(
-    store: Store, tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
+    store: Store, tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], restarts: set[int]
 ) -> None:
     lines = [part for line in lines for part in line.split(b"\n")]
     log = tmp_path_factory.mktemp("watched") / "eve.json"
-    log.write_bytes(b"".join(b'{"title": "good"}\n' + line + b"\n" for line in lines))
-    before = alerts_in(store), len(unreadable_in(store))
+    log.touch()
+    before = alerts_in(store)
     one = watched(store, log)
+    one.step()
+    for number, line in enumerate(lines):
+        append(log, b'{"title": "good"}\n' + line + b"\n")
+        if number in restarts:
+            one.step()
+            one.file.close()
+            one = watched(store, log)
     while one.step():
         pass
     one.file.close()
-    traces = "".join(context["raw"] + "\n" for _, _, context in unreadable_in(store)[before[1] :])
-    good = alerts_in(store) - before[0] - (len(unreadable_in(store)) - before[1])
-    assert good == len(lines)
-    for line in lines:
-        assert is_blank(line) or line.removesuffix(b"\r").decode("utf-8", "replace") in traces
+    reports = [context for _, _, context in unreadable_in(store) if context["source"] == str(log)]
+    bad = [line for line in lines if not is_blank(line)]
+    assert len(reports) == (1 if bad else 0)  # the clock stands still
+    assert alerts_in(store) - before == len(lines) + len(reports)
+    if bad:
+        [report] = reports
+        assert report["lines"] == len(bad)
+        fitting = 0
+        for line in bad:
+            fitting += len(line.decode("utf-8", "replace").encode()) + 1
+            if fitting < RAW_LIMIT:
+                assert line.removesuffix(b"\r").decode("utf-8", "replace") in report["raw"]
+        assert report["truncated"] is (sum(len(line) + 1 for line in bad) > RAW_LIMIT) or fitting > RAW_LIMIT
 
 
 def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
@@ -207,7 +369,7 @@ def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
 def test_lines_that_are_no_alerts_are_counted(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "tui.commands.watch")
+    caplog.set_level("INFO", "tui.commands.sending.watched")
     log = tmp_path / "eve.json"
     log.write_text(f"{FLOW}{FLOW}{LINE}half a line\n")
     one = watched(store, log)
@@ -235,8 +397,8 @@ def test_lost_bytes_become_an_alert(store: Store, tmp_path: Path) -> None:
             "SELECT type, title, description FROM alert WHERE rule_id = 'Tocsin.Watch.Lost'"
         ).fetchall()
     ).result()
-    assert (alert_type, title) == ("RULE_ERROR", f"Tocsin did not read all of {log}")
-    assert f"{log} from byte {2 * len(LINE)} on" in description
+    assert (alert_type, title) == ("RULE_ERROR", f"Tocsin may not have read all of {log}")
+    assert f"Perhaps not read: {log} from byte {2 * len(LINE)} on" in description
     assert alerts_in(store) == 4
 
 
@@ -266,8 +428,7 @@ def test_a_file_known_under_another_source_is_continued(
     one.source = f"old-host:{log}"
     one.step()
     one.file.close()
-    with log.open("a") as file:
-        file.write(FLOW)
+    append(log, FLOW)
     followed, place = Sources(store, name, on_sqlite=on_sqlite).follow(log, [], from_start=False)
     chunk = followed.read()
     followed.close()
