@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.intake.following import SETTLED, Chunk, FollowedFile
+from tests.conftest import Clock
+from tui.intake.following import IDLE, SETTLED, Chunk, FollowedFile
 from tui.intake.lines import LONGEST_LINE
 from tui.intake.lost import Lost
 from tui.store.following import Place
@@ -27,16 +28,19 @@ class Reader:
 
     def __init__(self, path: Path, *, from_start: bool = True, rotated_to: tuple[Path, ...] = ()) -> None:
         self.path = path
+        self.file: FollowedFile | None = None
         self.lost: list[Lost] = []
         self._rotated_to = rotated_to
         self.lines: list[bytes | None] = []
         self.notes: list[str] = []
         self.place: Place | None = None
         self._from_start = from_start
-        self._file = FollowedFile(path, None, from_start=from_start, rotated_to=rotated_to)
+        self.clock = Clock(0)
+        self.restart()
 
     def look(self) -> Chunk | None:
-        chunk = self._file.read()
+        assert self.file is not None
+        chunk = self.file.read()
         if chunk is not None:
             self.lines += [line.raw for line in chunk.lines]
             self.notes += chunk.notes
@@ -52,13 +56,18 @@ class Reader:
 
     def restart(self) -> None:
         """Restart as after kill -9: only the stored place is left."""
-        self._file.close()
-        self._file = FollowedFile(
-            self.path, self.place, from_start=self._from_start, rotated_to=self._rotated_to
+        self.close()
+        self.file = FollowedFile(
+            self.path,
+            self.place,
+            from_start=self._from_start,
+            rotated_to=self._rotated_to,
+            ticks=lambda: self.clock() / 1000,
         )
 
     def close(self) -> None:
-        self._file.close()
+        if self.file is not None:
+            self.file.close()
 
 
 @pytest.fixture
@@ -395,6 +404,109 @@ def test_a_truncated_file_without_a_copy_is_lost_from_the_last_line_on(log: Path
     log.write_text("b\n")
     assert reader.catch_up() == [b"a", b"b"]
     assert reader.lost == [Lost(str(log), 2, "was truncated")]
+
+
+@pytest.mark.parametrize(
+    ("quiet_ms", "since_ms", "half", "lost"),
+    [
+        (1_000, 250, "", []),
+        (750, 250, "", [False]),  # it was just written: a line may have come after the last look
+        (1_000, 2_000, "", [False]),  # the last look was long ago, such as before an outage of the database
+        (1_000, 250, "hal", [True]),
+    ],
+    ids=["quiet", "busy", "not looked at", "half a line"],
+)
+def test_a_truncated_file_that_was_read_to_its_end_and_quiet_lost_nothing(
+    log: Path, follow: Follow, quiet_ms: int, since_ms: int, half: str, lost: list[bool]
+) -> None:
+    reader = follow()
+    append(log, f"a\n{half}")
+    reader.look()
+    reader.look()
+    reader.clock.advance(quiet_ms)
+    reader.look()
+    reader.clock.advance(since_ms)
+    log.write_text("b\n")
+    assert reader.catch_up() == [b"a", b"b"]
+    assert [one.certain for one in reader.lost] == lost
+
+
+@pytest.mark.parametrize("unread", ["", "b\n"])
+def test_a_file_truncated_while_watch_was_down_is_perhaps_lost(
+    log: Path, follow: Follow, unread: str
+) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    append(log, unread)  # that it is there is not known after the truncation
+    log.write_text("c\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"c"]
+    [lost] = reader.lost
+    assert (lost.first, lost.certain) == (2, False)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["all was read", "half a line was there"])
+def test_a_file_removed_while_watch_was_down_is_lost_once_though_no_other_comes(
+    log: Path, follow: Follow, known: bool
+) -> None:
+    reader = follow()
+    append(log, "a\nhal" if known else "a\n")
+    reader.look()
+    log.unlink()
+    for _ in range(2):
+        reader.restart()
+        reader.catch_up()
+        assert [(one.first, one.certain) for one in reader.lost] == [(2, known)]
+    append(log, "b\n")
+    assert reader.catch_up() == [b"a", b"b"]
+    assert len(reader.lost) == 1
+
+
+def test_a_removed_file_that_comes_back_is_continued(log: Path, follow: Follow) -> None:
+    reader = follow()
+    append(log, "a\n")
+    reader.look()
+    log.rename(log.with_name("elsewhere"))
+    reader.restart()
+    reader.catch_up()
+    log.with_name("elsewhere").rename(log)
+    append(log, "b\n")
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("end", ["\n", ""], ids=["whole line", "half a line"])
+def test_a_file_removed_while_it_is_followed_is_read_to_its_end(log: Path, follow: Follow, end: str) -> None:
+    reader = follow()
+    assert reader.file is not None
+    reader.file.closes_when_idle = True
+    append(log, "a\n")
+    reader.look()
+    append(log, f"b{end}")
+    log.unlink()
+    for _ in range(2 * IDLE):
+        reader.look()
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b"]
+    assert reader.lost == []
+    assert reader.place is not None
+    assert reader.place.gone
+
+
+def test_the_rest_of_the_file_that_a_symbolic_link_pointed_to_is_read(log: Path, follow: Follow) -> None:
+    days = [log.with_name(name) for name in ("monday", "tuesday")]
+    append(days[0], "a\n")
+    log.symlink_to(days[0])
+    reader = follow()
+    reader.look()
+    append(days[0], "b\n")
+    append(days[1], "c\n")
+    log.unlink()
+    log.symlink_to(days[1])
+    reader.restart()
+    assert reader.catch_up() == [b"a", b"b", b"c"]
+    assert (reader.notes, reader.lost) == ([], [])
 
 
 def test_a_compressed_file_is_read(tmp_path: Path) -> None:
