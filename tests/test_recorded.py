@@ -126,8 +126,8 @@ def _recorded_columns() -> dict[str, list[str]]:
         with closing(sqlite3.connect(copy.name)) as db:
             query = (
                 "SELECT master.name, info.name FROM sqlite_master AS master,"
-                " pragma_table_info(master.name) AS info WHERE master.type = 'table' AND master.name NOT LIKE 'alert_words%'"
-                " AND master.name <> 'schema_migration' ORDER BY master.name"
+                " pragma_table_info(master.name) AS info WHERE master.type = 'table'"
+                " AND master.name NOT LIKE 'alert_words%' AND master.name <> 'schema_migration'"
             )
             tables: dict[str, list[str]] = {}
             for table, column in db.execute(query):

@@ -197,7 +197,7 @@ def test_machines_that_share_a_database_keep_their_places_though_the_paths_are_e
         for watch in watches:
             watch.wait_until_said("following ")
         if not number:
-            eventually(lambda: installation.count("followed_file") == 2, watches[0].said)  # noqa: B023
+            eventually(lambda: installation.count("followed_file") == 2, watches[0].said)
         append(log, written, 20)
         written += 20
         eventually(lambda: installation.count("alert") == 2 * written, watches[0].said)  # noqa: B023

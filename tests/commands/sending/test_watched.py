@@ -369,7 +369,7 @@ def test_who_only_waits_for_a_lock_while_another_stores_them_stores_none(
 def test_lines_that_are_no_alerts_are_counted(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("INFO", "tui.commands.sending.watched")
+    caplog.set_level("INFO", "tui.commands.watch")
     log = tmp_path / "eve.json"
     log.write_text(f"{FLOW}{FLOW}{LINE}half a line\n")
     one = watched(store, log)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tui.store.following import Place
     from tui.store.outbox import Receipt
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("tui.commands.watch")  # the log names the command
 
 
 @dataclass
