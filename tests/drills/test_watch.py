@@ -80,6 +80,14 @@ def copytruncate(log: Path, number: int) -> None:
     log.write_text("")
 
 
+def repoint_link(log: Path, number: int) -> None:
+    """The path is a symbolic link; the first time, it becomes one."""
+    if not log.is_symlink():
+        log.rename(log.with_name("day-1"))
+    log.unlink(missing_ok=True)
+    log.symlink_to(f"day-{number + 1}")
+
+
 def wazuh_midnight(log: Path, number: int) -> None:
     month = log.parent / "2026" / "Nov"
     month.mkdir(parents=True, exist_ok=True)
@@ -106,6 +114,7 @@ def wazuh_midnight_compressed(log: Path, number: int) -> None:
         rename_into_olddir,
         compress,
         copytruncate,
+        repoint_link,
         wazuh_midnight,
         wazuh_midnight_compressed,
     ],
@@ -236,6 +245,30 @@ def test_lines_that_cannot_be_read_become_an_alert(installation: Installation, t
     assert watch.exit_code() == 0
     assert titles(installation) == ["good", "good, too", f"Tocsin cannot read lines of {log}"]
     assert f"{log} at byte 19: this is not JSON" in watch.said()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_unreadable_lines_are_counted_across_kills(installation: Installation, tmp_path: Path):
+    log = tmp_path / "eve.json"
+    log.touch()
+    counted = "SELECT coalesce(sum(json_extract(context, '$.lines')), 0) FROM alert"
+    written = 0
+    for number in range(5):
+        watch = installation.start("watch", str(log))
+        watch.wait_until_said("following ")
+        if not number:
+            eventually(lambda: installation.count("followed_file") == 1, watch.said)
+        with log.open("a") as file:
+            file.write("not JSON\n" * 20_000)
+        written += 20_000
+        eventually(lambda: installation.sql(counted)[0][0] > written - 20_000, watch.said)  # noqa: B023
+        watch.kill()
+    watch = installation.start("watch", str(log))
+    watch.wait_until_said("following ")
+    eventually(lambda: installation.sql(counted)[0][0] == written, watch.said)
+    assert installation.count("alert") <= 2, "one alert a minute"
+    watch.signal(signal.SIGTERM)
+    assert watch.exit_code() == 0
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

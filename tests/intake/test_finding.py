@@ -238,18 +238,25 @@ def test_copytruncate_of_a_file_that_was_empty_at_the_start_loses_nothing(
     assert reader.lost == []
 
 
-def test_the_rest_of_the_file_that_a_symbolic_link_pointed_to_is_read(log: Path, follow: Follow) -> None:
-    days = [log.with_name(name) for name in ("monday", "tuesday")]
-    append(days[0], "a\n")
+@pytest.mark.parametrize(
+    "names",
+    [["monday", "tuesday"], ["day-1", "day-2"], ["app-30.log", "app-31.log", "app-01.log", "app-02.log"]],
+    ids=["words", "numbers", "two came and went"],
+)
+def test_the_former_targets_of_a_symbolic_link_are_read(log: Path, follow: Follow, names: list[str]) -> None:
+    (log.parent / "logs").mkdir()
+    days = [log.parent / "logs" / name for name in names]
+    append(days[0], "start\n")
     log.symlink_to(days[0])
     reader = follow()
     reader.look()
-    append(days[0], "b\n")
-    append(days[1], "c\n")
+    for number, day in enumerate(days):
+        append(day, f"{number}\n")
+        os.utime(day, ns=((number + 2 * 10**9) * 10**9,) * 2)
     log.unlink()
-    log.symlink_to(days[1])
+    log.symlink_to(days[-1])
     reader.restart()
-    assert reader.catch_up() == [b"a", b"b", b"c"]
+    assert reader.catch_up() == [b"start", *(b"%d" % number for number in range(len(days)))]
     assert (reader.notes, reader.lost) == ([], [])
 
 

@@ -402,6 +402,24 @@ def test_lost_bytes_become_an_alert(store: Store, tmp_path: Path) -> None:
     assert alerts_in(store) == 4
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_the_losses_of_a_minute_are_one_alert(store: Store, tmp_path: Path, clock: Clock) -> None:
+    log = tmp_path / "eve.json"
+    log.touch()
+    one = watched(store, log, clock=clock)
+    for text in (LINE * 3, LINE * 2, LINE):
+        log.write_text(text)
+        assert one.step()
+    one.file.close()
+    [(description, context)] = store.read(
+        fetch, "SELECT description, context FROM alert WHERE rule_id = 'Tocsin.Watch.Lost'"
+    ).result()
+    assert description.endswith("1 more: see the context.")
+    context = json.loads(context)
+    assert (context["losses"], context["certain"]) == (2, False)
+    assert [one["firstUnreadByte"] for one in context["others"]] == [2 * len(LINE)]
+
+
 def test_machines_that_share_a_database_have_their_own_places(store: Store, tmp_path: Path) -> None:
     log, theirs = tmp_path / "eve.json", tmp_path / "theirs"
     log.write_text(LINE)
