@@ -80,6 +80,14 @@ def copytruncate(log: Path, number: int) -> None:
     log.write_text("")
 
 
+def repoint_link(log: Path, number: int) -> None:
+    """The path is a symbolic link; the first time, it becomes one."""
+    if not log.is_symlink():
+        log.rename(log.with_name("day-1"))
+    log.unlink(missing_ok=True)
+    log.symlink_to(f"day-{number + 1}")
+
+
 def wazuh_midnight(log: Path, number: int) -> None:
     month = log.parent / "2026" / "Nov"
     month.mkdir(parents=True, exist_ok=True)
@@ -106,6 +114,7 @@ def wazuh_midnight_compressed(log: Path, number: int) -> None:
         rename_into_olddir,
         compress,
         copytruncate,
+        repoint_link,
         wazuh_midnight,
         wazuh_midnight_compressed,
     ],
@@ -164,6 +173,58 @@ def test_new_files_of_a_pattern_are_read_from_their_start(installation: Installa
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_file_of_a_pattern_removed_while_watch_was_down_is_reported(
+    installation: Installation, tmp_path: Path
+):
+    pattern, log = str(tmp_path / "eve-*.json"), tmp_path / "eve-1.json"
+    log.touch()
+    watch = installation.start("watch", pattern)
+    watch.wait_until_said("following ")
+    append(log, 0, 2)
+    eventually(lambda: installation.count("alert") == 2, watch.said)
+    watch.kill()
+    append(log, 2, 2)
+    log.unlink()
+    watch = installation.start("watch", pattern)
+    eventually(lambda: installation.count("alert") == 3, watch.said)
+    assert titles(installation)[-1] == f"Tocsin may not have read all of {log}"
+    append(tmp_path / "eve-2.json", 4, 1)
+    eventually(lambda: titles(installation)[-1] == "line 4", watch.said)
+    watch.signal(signal.SIGTERM)
+    assert watch.exit_code() == 0
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_machines_that_share_a_database_keep_their_places_though_the_paths_are_equal(
+    installation: Installation, tmp_path: Path
+):
+    log = tmp_path / "eve.json"  # one file stands for a file of this path on each machine
+    log.touch()
+    names, written = ("web-1", "web-2"), 0
+    for number in range(4):
+        watches = [installation.start("watch", "--source", name, str(log)) for name in names]
+        for watch in watches:
+            watch.wait_until_said("following ")
+        if not number:
+            eventually(lambda: installation.count("followed_file") == 2, watches[0].said)
+        append(log, written, 20)
+        written += 20
+        eventually(lambda: installation.count("alert") == 2 * written, watches[0].said)  # noqa: B023
+        if number % 2:
+            log.rename(log.with_name(f"eve.json.{number}"))
+        append(log, written, 5)
+        written += 5
+        for watch in watches:
+            watch.kill()
+    watches = [installation.start("watch", "--source", name, str(log)) for name in names]
+    eventually(lambda: installation.count("alert") == 2 * written, watches[0].said)
+    assert sorted(titles(installation)) == sorted(2 * [f"line {number}" for number in range(written)])
+    for watch in watches:
+        watch.signal(signal.SIGTERM)
+        assert watch.exit_code() == 0
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_send_reads_a_compressed_file(installation: Installation, tmp_path: Path):
     packed = tmp_path / "alerts.json.gz"
     packed.write_bytes(gzip.compress(b'{"title": "line 0"}\n{"title": "line 1"}\n'))
@@ -182,8 +243,32 @@ def test_lines_that_cannot_be_read_become_an_alert(installation: Installation, t
     watch.signal(signal.SIGTERM)
 
     assert watch.exit_code() == 0
-    assert titles(installation) == ["good", "good, too", f"Tocsin cannot read 2 lines of {log}"]
+    assert titles(installation) == ["good", "good, too", f"Tocsin cannot read lines of {log}"]
     assert f"{log} at byte 19: this is not JSON" in watch.said()
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_unreadable_lines_are_counted_across_kills(installation: Installation, tmp_path: Path):
+    log = tmp_path / "eve.json"
+    log.touch()
+    counted = "SELECT coalesce(sum(json_extract(context, '$.lines')), 0) FROM alert"
+    written = 0
+    for number in range(5):
+        watch = installation.start("watch", str(log))
+        watch.wait_until_said("following ")
+        if not number:
+            eventually(lambda: installation.count("followed_file") == 1, watch.said)
+        with log.open("a") as file:
+            file.write("not JSON\n" * 20_000)
+        written += 20_000
+        eventually(lambda: installation.sql(counted)[0][0] > written - 20_000, watch.said)  # noqa: B023
+        watch.kill()
+    watch = installation.start("watch", str(log))
+    watch.wait_until_said("following ")
+    eventually(lambda: installation.sql(counted)[0][0] == written, watch.said)
+    assert installation.count("alert") <= 2, "one alert a minute"
+    watch.signal(signal.SIGTERM)
+    assert watch.exit_code() == 0
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)

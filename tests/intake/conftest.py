@@ -1,13 +1,15 @@
-"""Fixtures: an endpoint on a real socket, with the store of each engine, and clients for it."""
+"""Fixtures: an endpoint on a real socket with the store of each engine, its clients, and a followed file."""
 
 import contextlib
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import Clock
+from tests.intake.follower import Follow, Reader
 from tests.store.bench import Bench
 from tui.intake.access import Access
 from tui.intake.endpoint import Endpoint
@@ -65,3 +67,21 @@ def post(client: httpx.Client) -> Post:
 def stored(bench: Bench) -> list[str]:
     """Return the titles of the stored alerts in order."""
     return [title for (title,) in bench.rows("SELECT title FROM alert ORDER BY id")]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    return tmp_path / "eve.json"
+
+
+@pytest.fixture
+def follow(log: Path) -> Iterator[Follow]:
+    readers: list[Reader] = []
+
+    def follow(*, from_start: bool = True, rotated_to: tuple[Path, ...] = ()) -> Reader:
+        readers.append(Reader(log, from_start=from_start, rotated_to=rotated_to))
+        return readers[-1]
+
+    yield follow
+    for reader in readers:
+        reader.close()

@@ -5,6 +5,7 @@ import pytest
 from tests.conftest import Clock
 from tests.intake.conftest import Serve
 from tests.store.bench import Bench
+from tui.intake.minutely import Minutely
 from tui.intake.repeats import Repeats
 from tui.store.outbox import Receipt
 
@@ -19,7 +20,7 @@ def ticks() -> Clock:
 @pytest.fixture
 def repeats(ticks: Clock, caplog: pytest.LogCaptureFixture) -> Repeats:
     caplog.set_level("INFO", logger="tui.intake.repeats")
-    return Repeats(ticks)
+    return Repeats(Minutely(ticks))
 
 
 def test_one_line_per_source_and_minute(
@@ -51,7 +52,7 @@ def test_a_thousand_sources_are_remembered(
             repeats.count(f"{number}", [REPEATED])
     ticks.advance(60_000)
     repeats.count("new", [REPEATED])
-    assert len(repeats._logged) == 1  # pyright: ignore[reportPrivateUsage]
+    assert len(repeats.limit._logged) == 1  # pyright: ignore[reportPrivateUsage]
     assert "7: already stored, not stored again: 1 alerts" in caplog.messages
 
 

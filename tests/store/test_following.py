@@ -10,6 +10,7 @@ from tui.domain.errors import Invalid, Refused
 from tui.store import following
 from tui.store.following import Place
 from tui.store.outbox import Receipt
+from tui.store.tables.rows import execute
 
 START = Place(device=1, inode=7, position=0, head="", head_size=0)
 FURTHER = replace(START, position=100, head="ab", head_size=100)
@@ -70,6 +71,25 @@ def test_a_follower_in_doubt_that_is_behind_another_stores_nothing(bench: Bench)
     with pytest.raises(Refused):
         write(bench.store, following.take, "host:/eve.json", None, START, [alert()], in_doubt=True)
     assert bench.rows("SELECT count(*) FROM alert") == [(0,)]
+
+
+def test_a_stored_report_gets_its_new_content_and_is_still_one_alert(bench: Bench) -> None:
+    report = alert(context='{"lines": 1}', description="1 line")
+    grown = replace(report, context='{"lines": 2}', description="2 lines")
+    write(bench.store, following.take, "/eve.json", None, START, [], (), [report])
+    further = replace(FURTHER, report=report.alert_id)
+    for in_doubt in (False, True):
+        write(bench.store, following.take, "/eve.json", START, further, [], (), [grown], in_doubt=in_doubt)
+        assert bench.rows("SELECT context, description FROM alert") == [('{"lines": 2}', "2 lines")]
+    assert bench.store.read(following.last_report, further).result() == replace(grown, destinations=None)
+
+
+def test_a_deleted_report_is_stored_again(bench: Bench) -> None:
+    report = alert()
+    write(bench.store, following.take, "/eve.json", None, START, [], (), [report])
+    write(bench.store, lambda tx: execute(tx.db, "DELETE FROM alert"))
+    write(bench.store, following.take, "/eve.json", START, FURTHER, [], (), [report])
+    assert bench.rows("SELECT alert_id FROM alert") == [(report.alert_id,)]
 
 
 def test_places_of_a_path_are_found_under_any_source_name(bench: Bench) -> None:

@@ -3,23 +3,34 @@
 import gzip
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import peewee
 import pytest
 
-from tests.conftest import Clock, alert, new_database, strategy, write
+from tests.conftest import Clock, alert, create_database, new_database, postgres, strategy, write
 from tests.test_recorded import DATABASE, RECORDED, all_rows, postgres_schema, sqlite_schema
-from tui.store import migrate, outbox
+from tui.store import following, migrate, outbox
 from tui.store.engine.database import Store, Transaction
 from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen
+from tui.store.following import Place
 from tui.store.tables import models
 from tui.store.tables.rows import execute, fetch
 
-SHIPPED = ["0001_baseline", "0002_revived", "0004_signed_senders"]
+SHIPPED = sorted(path.stem for path in migrate.DIRECTORY.glob("[0-9]*.py"))
 """The names of all migrations."""
+
+OLD_ROWS = (
+    "INSERT INTO alert (alert_id, rule_id, severity, type, created_at, title, link, context, description,"
+    " runbook, tags, test) VALUES ('old', 'r', 'HIGH', 'RULE', 1, 'Old', '', '{}', '', '', '[]', FALSE)",
+    "INSERT INTO followed_file (source, device, inode, position, head, head_size)"
+    " VALUES ('/eve.json', 1, 7, 100, 'ab@17', 3)",
+    "INSERT INTO followed_file (source, device, inode, position, head, head_size)"
+    " VALUES ('/older.json', 1, 8, 9, 'cd', 3)",
+)
 
 MADE_UP = """
 from peewee import TextField
@@ -37,6 +48,26 @@ def address(engine: str, tmp_path: Path) -> str:
     address = new_database(engine, tmp_path)
     with Store(strategy(engine, address, Clock())) as store:
         write(store, outbox.submit, [alert(alert_id="old")])
+    return address
+
+
+@contextmanager
+def baseline_only(directory: Path) -> Iterator[None]:
+    """Meanwhile there is no migration but the baseline."""
+    (directory / "baseline").mkdir(exist_ok=True)
+    shutil.copy(migrate.DIRECTORY / f"{migrate.BASELINE}.py", directory / "baseline")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "DIRECTORY", directory / "baseline")
+        yield
+
+
+@pytest.fixture
+def at_baseline(engine: str, tmp_path: Path) -> str:
+    """The address of a database with one alert and two followed files, at the baseline."""
+    address = str(tmp_path / "old.db") if engine == "sqlite" else create_database(postgres())
+    with baseline_only(tmp_path), Store(strategy(engine, address, Clock())) as store:
+        assert store.strategy.migrated == [migrate.BASELINE]
+        write(store, lambda tx: [execute(tx.db, query) for query in OLD_ROWS])
     return address
 
 
@@ -110,17 +141,12 @@ def test_a_database_of_a_newer_version_is_refused_and_left_unchanged(store: Stor
     assert store.read(migrate.applied).result() == ["0001_baseline", "9999_telepathy"]
 
 
-def test_a_database_at_the_last_development_migration_becomes_the_baseline(engine: str, address: str) -> None:
-    with Store(strategy(engine, address, Clock())) as store:
-        for table, column in (("delivery", "revived_at"), ("token", "secret"), ("token", "verify")):
-            write(
-                store,
-                lambda tx, *of: execute(tx.db, "ALTER TABLE {} DROP COLUMN {}".format(*of)),
-                table,
-                column,
-            )
+def test_a_database_at_the_last_development_migration_becomes_the_baseline(
+    engine: str, at_baseline: str, tmp_path: Path
+) -> None:
+    with baseline_only(tmp_path), Store(strategy(engine, at_baseline, Clock())) as store:
         write(store, record, *migrate.BEFORE_BASELINE)
-    with Store(strategy(engine, address, Clock())) as adopted:
+    with Store(strategy(engine, at_baseline, Clock())) as adopted:
         assert adopted.strategy.migrated == SHIPPED[1:]
         assert adopted.read(migrate.applied).result() == SHIPPED
         assert adopted.read(fetch, "SELECT alert_id FROM alert").result() == [("old",)]
@@ -141,6 +167,16 @@ def test_a_database_at_an_earlier_development_migration_is_refused_and_left_unch
         " alerts, run `tocsin db migrate` with a version that has 0013_failed_tests; or deliver them with"
         " `tocsin dispatch --drain` of the version that made it and start a new database with --db"
     )
+
+
+def test_a_place_with_its_mtime_in_the_head_is_carried_over(engine: str, at_baseline: str) -> None:
+    with Store(strategy(engine, at_baseline, Clock())) as store:
+        assert store.strategy.migrated == SHIPPED[1:]
+        places = [store.read(following.place_of, source).result() for source in ("/eve.json", "/older.json")]
+    assert places == [
+        Place(1, 7, 100, "ab", 3, modified=17, size=100),
+        Place(1, 8, 9, "cd", 3, modified=0, size=9),
+    ]
 
 
 @pytest.fixture

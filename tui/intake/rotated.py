@@ -1,6 +1,7 @@
 """Open a file to follow, compressed or not, and find the files it may have been rotated to."""
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import lzma
@@ -16,6 +17,7 @@ READABLE = (".gz", ".bz2", ".xz")
 COMPRESSED = (*READABLE, ".zst")
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError)
 _ROTATION_MARK = re.compile(r"[-._]\d[\d\-_.T:]*")
+_NUMBER = re.compile(r"\d+")
 _WAZUH = {"alerts": "ossec-alerts", "archives": "ossec-archive"}
 """Wazuh moves `alerts.json` to `2026/Nov/ossec-alerts-29.json` at midnight."""
 
@@ -152,6 +154,18 @@ def rotated_files(path: Path, directories: Sequence[Path] = ()) -> Iterator[Path
             for month in sorted(months):
                 yield from sorted(month.glob(f"{prefix}-*{path.suffix}"))
                 yield from sorted(month.glob(f"{prefix}-*{path.suffix}.gz"))
+    if path.is_symlink():
+        yield from _other_targets(path)
+
+
+def _other_targets(link: Path) -> Iterator[Path]:
+    """Yield the files that a symbolic link may have pointed to: their names differ only in numbers."""
+    target = link.resolve()
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(target.parent)):
+            plain = name.removesuffix(Path(name).suffix) if Path(name).suffix in COMPRESSED else name
+            if name != target.name and _NUMBER.sub("", plain) == _NUMBER.sub("", target.name):
+                yield target.parent / name
 
 
 _DIRECTIVES = {

@@ -1,7 +1,7 @@
 """Store how far followed files were read, in the same transaction as the alerts read from them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import peewee
 
@@ -10,8 +10,8 @@ from tui.domain.errors import Invalid, Refused
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.store.engine.database import Transaction
 from tui.store.outbox.stored import Receipt
-from tui.store.outbox.submit import submit
-from tui.store.tables.rows import fetch
+from tui.store.outbox.submit import Group, Rejected, submit_groups
+from tui.store.tables.rows import ALERT_COLUMNS, execute, fetch, to_alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +26,28 @@ class Place:
     """SHA-256 of the first `head_size` bytes: an inode alone is soon reused for another file."""
     head_size: int
     modified: int = 0
-    """The file's mtime (ns) when it was read: unread rotated files are newer. 0 in rows of older versions."""
+    """The file's mtime (ns) when it was read: unread rotated files are newer. 0 if unknown."""
+    size: int = 0
+    """The file's size when it was read."""
+    gone: bool = False
+    """The file was removed, and whatever was not read of it is reported."""
+    report: str | None = None
+    """Id of the last alert about lines that could not be read."""
 
 
-_COLUMNS = "device, inode, position, head, head_size"
+_COLUMNS = "device, inode, position, head, head_size, modified, size, gone, report"
 
 
 def place_of(db: peewee.Database, source: str) -> Place | None:
     """Return how far the file known as `source` was read; None if it was never followed."""
     rows = fetch(db, f"SELECT {_COLUMNS} FROM followed_file WHERE source = ?", (source,))
-    return _place(*rows[0]) if rows else None
+    return Place(*rows[0]) if rows else None
 
 
-def sources(db: peewee.Database) -> list[str]:
-    return [source for (source,) in fetch(db, "SELECT source FROM followed_file ORDER BY id")]
+def places(db: peewee.Database) -> list[tuple[str, Place]]:
+    """Return every source with its place."""
+    rows = fetch(db, f"SELECT source, {_COLUMNS} FROM followed_file ORDER BY id")
+    return [(source, Place(*row)) for source, *row in rows]
 
 
 def places_elsewhere(db: peewee.Database, path: str) -> list[Place]:
@@ -54,12 +62,7 @@ def places_elsewhere(db: peewee.Database, path: str) -> list[Place]:
         " ORDER BY id DESC",
         (path, len(ending), ending),
     )
-    return [_place(*row) for row in rows]
-
-
-def _place(device: int, inode: int, position: int, head: str, head_size: int) -> Place:
-    head, _, modified = head.partition("@")  # kept in one column, so that older databases need no change
-    return Place(device, inode, position, head, head_size, int(modified or 0))
+    return [Place(*row) for row in rows]
 
 
 def take(
@@ -69,6 +72,7 @@ def take(
     after: Place,
     alerts: Sequence[Alert],
     by_id: Collection[str] = (),
+    reports: Sequence[Alert] = (),
     *,
     in_doubt: bool = False,
     instead: Callable[[Mapping[int, Invalid]], Sequence[Alert]] = lambda _: (),
@@ -77,32 +81,64 @@ def take(
     """Store the alerts between two places of a file together with the second place, or neither.
 
     So no line is lost or stored twice, whatever happens between two calls. `by_id` and `revive_after_ms`
-    are those of `submit`. With `in_doubt`, the same call may already have been committed with its answer
-    lost; the receipts are returned again. `instead` makes the alerts to store in place of those that are
-    refused, given by their index. Raises Refused if the stored place is not `before`: another process
-    follows the file.
+    are those of `submit`. `reports` are alerts of our own about the file; one that is stored already gets
+    the new content. With `in_doubt`, the same call may already have been committed with its answer
+    lost; the receipts are returned again. `instead` makes the reports to store in place of the alerts that
+    are refused, given by their index, where reports come after alerts. Returns the answers to alerts and
+    reports. Raises Refused if the stored place is not `before`: another process follows the file.
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    answers = submit(tx, alerts, by_id, revive_after_ms=revive_after_ms)
+    answers = _submit(tx, alerts, by_id, reports, revive_after_ms)
     refused = {place: answer for place, answer in enumerate(answers) if isinstance(answer, Invalid)}
     if refused:
-        submit(tx, instead(refused))
+        _submit(tx, (), (), instead(refused), revive_after_ms)
     return answers
 
 
+def _submit(
+    tx: Transaction,
+    alerts: Sequence[Alert],
+    by_id: Collection[str],
+    reports: Sequence[Alert],
+    revive_after_ms: int | None,
+) -> list[Receipt | Invalid]:
+    # Each report is its own group: an alert from the file that has its id is not a repeat of it.
+    groups = [Group([alert], by_id) for alert in alerts] + [Group([one], {one.alert_id}) for one in reports]
+    submitted = submit_groups(tx, groups, revive_after_ms=revive_after_ms)
+    answers = [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in submitted]
+    for report, answer in zip(reports, answers[len(alerts) :], strict=True):
+        if isinstance(answer, Receipt) and answer.repeated:
+            _amend(tx, report)
+    return answers
+
+
+def _amend(tx: Transaction, report: Alert) -> None:
+    """Give a stored report its present content. What the search index holds stays as it is."""
+    execute(
+        tx.db,
+        "UPDATE alert SET context = ?, description = ? WHERE alert_id = ?",
+        (report.context, report.description, report.alert_id),
+    )
+
+
+def last_report(db: peewee.Database, place: Place) -> Alert | None:
+    """Return the last report about lines before `place`; None if there was none or it was deleted."""
+    rows = fetch(db, f"SELECT {ALERT_COLUMNS} FROM alert WHERE alert_id = ?", (place.report,))
+    return to_alert(rows[0]) if rows else None
+
+
 def _move(tx: Transaction, source: str, before: Place | None, after: Place) -> None:
-    head = f"{after.head}@{after.modified}" if after.modified else after.head
-    values = (after.device, after.inode, after.position, head, after.head_size, source)
+    values = (*astuple(after), source)
     if before is None:
         query = (
-            f"INSERT INTO followed_file ({_COLUMNS}, source) VALUES (?, ?, ?, ?, ?, ?)"
+            f"INSERT INTO followed_file ({_COLUMNS}, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (source) DO NOTHING RETURNING id"
         )
         moved = fetch(tx.db, query, values)
     else:
         query = (
-            "UPDATE followed_file SET device = ?, inode = ?, position = ?, head = ?, head_size = ?"
+            f"UPDATE followed_file SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " WHERE source = ? AND inode = ? AND position = ? RETURNING id"
         )
         moved = fetch(tx.db, query, (*values, before.inode, before.position))

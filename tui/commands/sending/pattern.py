@@ -26,6 +26,8 @@ One = TypeVar("One", bound=Followed)
 
 _LOOK_S = 1.0
 """Pause between two looks for new files."""
+_OTHERS_GO_ON_NS = 3600 * 10**9
+"""A file that was read to its end is complete if another file was written this much later."""
 
 
 class Pattern(Generic[One]):
@@ -45,6 +47,8 @@ class Pattern(Generic[One]):
         self._from_start = from_start or self._marked
         """Without a place, a file is new if the pattern was followed before."""
         self.watched: dict[Path, One] = {}
+        self._missing: dict[Path, One] = {}
+        """Known files that were not found at the start. They are reported, and read if they come back."""
         self._passed_over: set[tuple[Path, int]] = set()
         self._looked_at = 0.0
         if self._marked:
@@ -55,7 +59,7 @@ class Pattern(Generic[One]):
         now = time.monotonic()
         if self._looked_at and now - self._looked_at < _LOOK_S:
             return []
-        found = list(self.watched.values()) if not self._looked_at else []
+        found = [] if self._looked_at else [*self.watched.values(), *self._missing.values()]
         for path in self._matches():
             one = self.watched[path] = self._follow(path, from_start=self._from_start)
             one.file.closes_when_idle = True
@@ -77,31 +81,46 @@ class Pattern(Generic[One]):
             self._marked = True
 
     def _follow_known(self) -> None:
-        """Follow files that were renamed or compressed while `watch` was down, so the pattern misses them."""
+        """Follow files that are missing now: renamed or compressed while `watch` was down, or removed."""
         from tui.store import following
 
+        known: dict[Path, following.Place] = {}
         prefix = self._sources.of("")
-        for source in self._store.read(following.sources).result():
-            path = Path(source.removeprefix(prefix))
-            known = source.startswith(prefix) and fnmatch.fnmatchcase(str(path), self._pattern)
-            if known and str(path) != self._pattern and not path.exists():
-                one = self._follow(path, from_start=True)
-                if one.file.is_found():
-                    one.file.closes_when_idle = True
-                    self.watched[path] = one
+        for source, place in self._store.read(following.places).result():
+            path = source.removeprefix(prefix)
+            if (
+                source.startswith(prefix)
+                and path != self._pattern
+                and fnmatch.fnmatchcase(path, self._pattern)
+            ):
+                known[Path(path)] = place
+        latest = max((place.modified for place in known.values()), default=0)
+        for path, place in known.items():
+            if place.gone or path.exists():
+                continue
+            one = self._follow(path, from_start=True)
+            one.file.closes_when_idle = True
+            if one.file.is_found():
+                self.watched[path] = one
+            else:
+                one.file.was_complete = (
+                    place.size <= place.position and latest - place.modified > _OTHERS_GO_ON_NS
+                )
+                self._missing[path] = one
 
     def _matches(self) -> "Iterator[Path]":
         from tui.intake.rotated import is_rotated_name
 
         paths = [Path(name) for name in sorted(glob.glob(self._pattern))]
         for path in paths:
-            if path in self.watched or not path.is_file():
+            if path in self.watched or path in self._missing or not path.is_file():
                 continue
             others = {other for other in (*paths, *self.watched) if other.parent == path.parent}
             if any(is_rotated_name(path.name, other.name) for other in others):
                 continue  # read by the follower of the other
             key = path, path.stat().st_ino
-            if key not in self._passed_over and any(one.file.owns(path) for one in self.watched.values()):
+            followed = (*self.watched.values(), *self._missing.values())
+            if key not in self._passed_over and any(one.file.owns(path) for one in followed):
                 self._passed_over.add(key)
             if key not in self._passed_over:
                 yield path

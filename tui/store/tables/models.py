@@ -268,6 +268,11 @@ class FollowedFile(Model):
     position = BigIntegerField()
     head = TextField()
     head_size = BigIntegerField()
+    modified = BigIntegerField(default=0)
+    size = BigIntegerField(default=0)
+    gone = BooleanField(default=False)
+    report = TextField(null=True)
+    """Id of the last alert about lines that could not be read; it takes further ones for a minute."""
 
     class Meta:
         table_name = "followed_file"
