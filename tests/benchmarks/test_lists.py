@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import alert, write
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.store import destinations, outbox
 from tui.store.engine.database import Store, wall_clock
 from tui.store.engine.sqlite import Sqlite

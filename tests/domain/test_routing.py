@@ -8,7 +8,7 @@ from tests.conftest import NOW, alert, destination
 from tui.domain.alert import Alert, AlertType, Severity, make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.routing import parse_destination_filter, route, taken_by
 
 

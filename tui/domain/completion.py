@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import FOLDED, STATES, TYPED_KEYS, UNROUTED, Key
+from tui.domain.filter import FOLDED, STATES, UNROUTED, Key
+from tui.domain.filter_language import TYPED_KEYS
+from tui.domain.lifecycle import Outcome
 
 _LAST = re.compile(r'-?(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$')
 _COMPARISON = re.compile(r"[<>]=?")
@@ -51,8 +53,12 @@ def _values(key: Key, names: Sequence[str]) -> list[str]:
             return [name for name in names if '"' not in name]
         case Key.TYPE:
             return [type.lower() for type in AlertType]
-        case Key.SINCE:
+        case Key.SINCE | Key.UNTIL:
             return list(_SPANS)
+        case Key.STATUS:
+            return ["4xx", "5xx", "401", "429"]
+        case Key.OUTCOME:
+            return list(Outcome)
         case Key.TEST:
             return ["yes", "no"]
         case _:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tui.domain.alert import Alert, Severity
 from tui.domain.errors import Invalid
-from tui.domain.filter import time_span
+from tui.domain.span import time_span
 
 _LONGEST_MS = 7 * 24 * 3_600_000
 

@@ -6,14 +6,16 @@ from functools import lru_cache
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Invalid
-from tui.domain.filter import TYPED_KEYS, Filter, Key, Term, parse_filter
+from tui.domain.filter import ABOUT_DELIVERIES, Filter, Key, Term, Terms
+from tui.domain.filter_language import TYPED_KEYS, parse_filter
 from tui.domain.matching import Matcher, matcher, words_text
 
 _LONGEST_FILTER = 500
 _NO_PLACE = {
-    Key.STATE: "a new alert has no delivery yet",
+    **dict.fromkeys(ABOUT_DELIVERIES, "a new alert has no delivery yet"),
     Key.TO: "this filter already belongs to a destination",
     Key.SINCE: "every new alert matches",
+    Key.UNTIL: "no new alert matches",
     Key.TEST: "a test alert ignores the filter of the destination it tests",
 }
 """Terms that are allowed in the list's filter but not in a destination's, and why."""
@@ -41,14 +43,14 @@ def parse_destination_filter(text: str) -> str:
 
 def taken_by(destination: Destination) -> Filter:
     """Return the list filter for the alerts that `destination` takes if they name no destinations."""
-    return Filter(
+    settings = Terms(
         (
             Term(Key.TEST, ("no",)),
             Term(Key.SEVERITY, tuple(s.value for s in Severity if s in destination.severities)),
             Term(Key.TYPE, tuple(t.value for t in AlertType if t in destination.alert_types)),
-            *_parsed(destination.filter).terms,
         )
     )
+    return Filter((settings,)) + _parsed(destination.filter)
 
 
 def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:

@@ -17,7 +17,7 @@ from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
 from tui.app import TocsinApp
 from tui.domain.alert import Severity
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.screens.alerts.list import AlertList
 from tui.screens.shared import live
 from tui.screens.shared.context import Context

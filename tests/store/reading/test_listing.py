@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NOW, alert, answer, write
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
 from tui.domain.search import words_of
