@@ -127,7 +127,12 @@ def test_a_completion_goes_on_with_what_was_typed(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "labels"),
     [
-        ("", [f"{key}:" for key in TYPED_KEYS]),
+        ("", [*(f"{key}:" for key in TYPED_KEYS), "context."]),
+        ("(c", ["cidr:", "context."]),
+        ("context.s", ["context.src.ip:", "context.src.port:"]),
+        ("context.src.ip:", []),
+        ("status:4", ["4xx", "401", "429"]),
+        ("outcome:t", ["timeout"]),
         ("root s", ["severity:", "state:", "since:", "status:"]),
         ("-st", ["state:", "status:"]),
         ("severity:", ["critical", "high", "medium", "low", "info"]),
@@ -146,7 +151,8 @@ def test_a_completion_goes_on_with_what_was_typed(text: str) -> None:
     ],
 )
 def test_what_is_offered(text: str, labels: list[str]) -> None:
-    assert [completion.label for completion in completions(text, NAMES)] == labels
+    found = completions(text, NAMES, paths=("src.ip", "src.port", "user"))
+    assert [completion.label for completion in found] == labels
 
 
 @pytest.mark.parametrize("text", ["to:", "to:o", "to:Ops", 'to:"', 'to:"Ops t', "to:soc,ops", "-to:ops"])

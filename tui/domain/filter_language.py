@@ -17,7 +17,8 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.search import words_of
 from tui.domain.span import parse_span
 
-_CONTEXT = f"{Key.CONTEXT}."
+CONTEXT = f"{Key.CONTEXT}."
+"""What begins the key of a term about the context, before the path."""
 TYPED_KEYS = tuple(key.value for key in Key if key not in (Key.WORD, Key.CONTEXT))
 """The keys that stand before a colon. `context.PATH:` is another."""
 
@@ -117,7 +118,7 @@ def _parse_term(match: re.Match[str]) -> Term:
     name, value = match["key"], match["value"].replace('"', "")
     negated = bool(match["minus"])
     if name is None:
-        if value.endswith(":") and (value[:-1].lower() in TYPED_KEYS or value.lower().startswith(_CONTEXT)):
+        if value.endswith(":") and (value[:-1].lower() in TYPED_KEYS or value.lower().startswith(CONTEXT)):
             raise Invalid("filter", f"{value} needs a value")
         return Term(Key.WORD, _word(value), negated)
     key, path = _key(name)
@@ -129,8 +130,8 @@ def _parse_term(match: re.Match[str]) -> Term:
 
 
 def _key(name: str) -> tuple[Key, str]:
-    if name.lower().startswith(_CONTEXT):
-        return Key.CONTEXT, name[len(_CONTEXT) :].replace('"', "").casefold()
+    if name.lower().startswith(CONTEXT):
+        return Key.CONTEXT, name[len(CONTEXT) :].replace('"', "").casefold()
     if name.lower() not in TYPED_KEYS:
         known = ", ".join(f"{key}:" for key in TYPED_KEYS)
         raise Invalid("filter", f"unknown filter {name}:; use {known} or context.PATH:")

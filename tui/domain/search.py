@@ -111,6 +111,11 @@ def _values(context: str) -> list[str]:
     return [f"{_VALUE}{f'{path}{_BEGINS_A_PATH}{value}'[:most]}" for path, value in _leaves(_object(folded))]
 
 
+def paths_of(context: str) -> list[str]:
+    """Return the paths to the values of a context, a JSON object as text."""
+    return list(dict.fromkeys(path for path, _ in _leaves(_object(context))))
+
+
 _object = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str).decode
 """Decodes objects to tuples of pairs, in which folded keys may repeat, and numbers as they are written."""
 _CONSTANTS = {None: "null", True: "true", False: "false"}
