@@ -104,7 +104,7 @@ def _values(context: str) -> list[str]:
     if context == "{}":
         return []
     if not context.isascii() or "\\" in context or "\x7f" in context:
-        return [value_word(path, value) for path, value in _leaves(_object(context))]
+        return [value_word(path, value) for path, value in values_of(context)]
     # The same for the plain texts that most contexts are: folded all at once.
     folded = context.lower().replace(" ", _SPACE)
     most = _LONGEST_VALUE
@@ -113,7 +113,15 @@ def _values(context: str) -> list[str]:
 
 def paths_of(context: str) -> list[str]:
     """Return the paths to the values of a context, a JSON object as text."""
-    return list(dict.fromkeys(path for path, _ in _leaves(_object(context))))
+    return list(dict.fromkeys(path for path, _ in values_of(context)))
+
+
+def values_of(context: str) -> Iterator[tuple[str, str]]:
+    """Return the path and the text of each value in a context, a JSON object as text.
+
+    A path is the names of the objects' keys, joined with dots. An array adds nothing to it.
+    """
+    return _leaves(_object(context))
 
 
 _object = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str).decode
@@ -122,10 +130,7 @@ _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def _leaves(context: Any) -> Iterator[tuple[str, str]]:
-    """Return the path and the text of each value in a context that is neither an object nor an array.
-
-    A path is the names of the objects' keys, joined with dots. An array adds nothing to it.
-    """
+    """Return the path and the text of each value that is neither an object nor an array."""
     waiting: list[tuple[str, Any]] = [("", context)]
     while waiting:
         path, value = waiting.pop()
