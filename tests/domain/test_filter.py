@@ -8,7 +8,7 @@ from tests.conftest import result_or_refusal
 from tui.domain.completion import completions
 from tui.domain.errors import Invalid
 from tui.domain.filter import Filter, Key, Term, Terms, unknown_names
-from tui.domain.filter_language import TYPED_KEYS, parse_filter, term
+from tui.domain.filter_language import TYPED_KEYS, parse_filter, term, written
 
 NAMES = ("soc", "Ops team", "pager")
 
@@ -179,6 +179,23 @@ def test_a_name_with_a_space_is_completed_as_the_language_wants_it(text: str) ->
 def test_alternatives_are_written_out(text: str, alternatives: list[str]) -> None:
     written_out = {parse_filter(one).alternatives[0] for one in alternatives}
     assert set(parse_filter(text).alternatives) == written_out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root",
+        '"root login"',
+        '-"or"',
+        'tag:"cloud team",aws',
+        "context.src.ip:10.*",
+        "cidr:10.0.0.0/8",
+        "-test:yes",
+    ],
+)
+def test_a_term_is_written_as_it_is_typed(text: str) -> None:
+    [term] = parse_filter(text).terms
+    assert written(term) == text
 
 
 def test_names_that_nobody_has_are_found_out() -> None:

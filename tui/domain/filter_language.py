@@ -23,6 +23,7 @@ TYPED_KEYS = tuple(key.value for key in Key if key not in (Key.WORD, Key.CONTEXT
 """The keys that stand before a colon. `context.PATH:` is another."""
 
 _DEEPEST = 20
+_SPECIAL = re.compile(r"[\s,()]|^(?i:or)$")
 _TOKEN = re.compile(
     r"(?P<open>-?\()|(?P<close>\))|(?P<or>(?i:or)(?=[\s()]|$))"
     r'|(?P<minus>-?)(?:(?P<key>(?i:context)\.(?:"[^"]*"|[^\s":])+|[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])+)'
@@ -43,6 +44,13 @@ def term(key: Key, *values: str, negated: bool = False, path: str = "") -> Filte
     return _filter(
         Term(key, tuple(value for given in values for value in _NORMAL[key](given)), negated, path)
     )
+
+
+def written(term: Term) -> str:
+    """Return a term that is about the alert itself as it can be typed."""
+    values = ",".join(f'"{value}"' if _SPECIAL.search(value) else value for value in term.values)
+    key = {Key.WORD: "", Key.CONTEXT: f"{CONTEXT}{term.path}:"}.get(term.key, f"{term.key}:")
+    return f"{'-' if term.negated else ''}{key}{values}"
 
 
 def _filter(term: Term) -> Filter:

@@ -1,13 +1,14 @@
 """Routing: an alert goes to the destinations it names, else to those whose filters match it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Invalid
 from tui.domain.filter import ABOUT_DELIVERIES, Filter, Key, Term, Terms
-from tui.domain.filter_language import TYPED_KEYS, parse_filter
+from tui.domain.filter_language import TYPED_KEYS, parse_filter, written
 from tui.domain.matching import Matcher, matcher, words_text
 
 _LONGEST_FILTER = 500
@@ -67,6 +68,44 @@ def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Desti
     words = words_text(alert) if any(d.filter for d in choosing) else ""
     matching = [d for d in choosing if not d.filter or _matcher(d.filter)(alert, words)]
     return matching, None if matching else _why_nowhere(alert, destinations, choosing)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    destination: Destination
+    reason: str | None
+    """Why the destination does not get the alert; None if it does."""
+
+
+def choices(alert: Alert, destinations: Sequence[Destination]) -> list[Choice]:
+    """Return for each destination whether `alert` goes there, as `route` decides it. Raises like `route`."""
+    chosen = {destination.id for destination in route(alert, destinations)[0]}
+    words = words_text(alert)
+    return [
+        Choice(destination, None if destination.id in chosen else _why_not(alert, destination, words))
+        for destination in destinations
+    ]
+
+
+def _why_not(alert: Alert, destination: Destination, words: str) -> str:
+    if alert.destinations is not None:
+        return (
+            "the alert names other destinations"
+            if alert.destinations
+            else "the alert asks for no destination"
+        )
+    if alert.severity not in destination.severities:
+        taken = ", ".join(s for s in Severity if s in destination.severities) or "none"
+        return f"severity {alert.severity}; it takes {taken}"
+    if alert.type not in destination.alert_types:
+        taken = ", ".join(t for t in AlertType if t in destination.alert_types) or "none"
+        return f"type {alert.type}; it takes {taken}"
+    alternatives = _parsed(destination.filter).alternatives
+    failed = [
+        next(term for term in one.terms if not matcher(Filter((Terms((term,)),)))(alert, words))
+        for one in alternatives
+    ]
+    return f"its filter: {' or '.join(dict.fromkeys(map(written, failed)))} does not match"
 
 
 def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Sequence[Destination]) -> str:
