@@ -11,7 +11,7 @@ import platformdirs
 
 from tui import config_file
 from tui.domain.errors import Invalid
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.host import check_host
 from tui.domain.network import NetworkPolicy, PolicyName, parse_allow, parse_policy
 from tui.domain.pacing import parse_rate

@@ -15,13 +15,13 @@ import pytest
 from tests.conftest import alert, write
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.store import destinations, outbox
 from tui.store.engine.database import Store, wall_clock
 from tui.store.engine.sqlite import Sqlite
 from tui.store.reading import listing
 
-SIZES = (100, 100_000, 1_000_000)
+SIZES = (1_000, 100_000, 1_000_000)
 ROWS = 100
 FILTERS = (
     "",
@@ -32,7 +32,21 @@ FILTERS = (
     "login",
     "tag:aws",
     "login -root",
+    "203.0.1.77",
+    "context.src.ip:203.0.1.77",
+    "context.user:zoe",
+    "cidr:203.0.1.0/28",
+    "state:failed context.user:zoe",
+    "state:failed context.user:ann",
+    "zebra or (state:failed context.user:zoe)",
+    "status:401",
 )
+
+
+def context(number: int) -> str:
+    address = f"203.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+    user = "ann" if number == 7 else ("zoe", "bob")[number % 2]
+    return f'{{"src":{{"ip":"{address}","port":{number % 60_000}}},"user":"{user}"}}'
 
 
 def fill(store: Store, count: int) -> None:
@@ -46,6 +60,7 @@ def fill(store: Store, count: int) -> None:
                 title=rare.get(number, titles[number % 3]),
                 severity=severities[number % 100],
                 tags=("aws",) if number % 2 else (),
+                context=context(number),
             )
             for number in range(start, min(start + 1_000, count))
         ]

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.conftest import NOW, alert
-from tui.domain.alert import Severity
+from tui.domain.alert import Severity, encode_context
 from tui.domain.errors import Invalid
 from tui.domain.folding import Window, fold_key, format_fold, parse_fold
 
@@ -51,6 +51,27 @@ def test_what_says_the_same_has_the_same_key() -> None:
     assert not same({"dedup_key": "vpn-3"}, {"dedup_key": "vpn-4"})
     assert not same({}, {"dedup_key": "AWS.Root.Login"})
     assert fold_key(alert(), 1) != fold_key(alert(), 2)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ({"labels": {"pod": "cart-1"}}, {"labels": {"pod": "cart-2"}}, False),
+        ({"labels": {"pod": "cart-1"}}, {"labels": {"pod": "cart-1"}}, True),
+        ({"labels": {"namespace": "a", "pod": "b"}}, {"labels": {"pod": "b", "namespace": "a"}}, True),
+        ({"k8s": {"ns.name": "a"}}, {"k8s": {"ns.name": "b"}}, False),
+        ({"k8s": {"pod": {"name": "a"}}}, {"k8s": {"pod": {"name": "b"}}}, False),
+        ({"host": "db-1"}, {"host": "db-2"}, False),
+        ({"detail": {"instanceId": "i-1"}}, {"detail": {"instanceId": "i-2"}}, False),
+        ({"container": {"id": "1f"}}, {"container": {"id": "2f"}}, True),
+        ({"src_ip": "10.0.0.1", "time": 1}, {"src_ip": "10.0.0.2", "time": 2}, True),
+        ({"hosts": ["a", "b"]}, {"hosts": ["b", "a"]}, True),
+        ({}, {"host": "db-1"}, False),
+    ],
+)
+def test_alerts_about_another_object_do_not_fold(one: object, other: object, same: bool) -> None:
+    keys = {fold_key(alert(context=encode_context(context)), 1) for context in (one, other)}
+    assert len(keys) == (1 if same else 2)
 
 
 @pytest.mark.parametrize(

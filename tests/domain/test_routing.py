@@ -8,8 +8,8 @@ from tests.conftest import NOW, alert, destination
 from tui.domain.alert import Alert, AlertType, Severity, make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
-from tui.domain.filter import parse_filter
-from tui.domain.routing import parse_destination_filter, route, taken_by
+from tui.domain.filter_language import parse_filter
+from tui.domain.routing import choices, parse_destination_filter, route, taken_by
 
 
 def names(destinations: list[Destination]) -> list[str]:
@@ -68,6 +68,24 @@ def test_an_alert_that_goes_nowhere_says_why(
     sent: Alert, destinations: list[Destination], reason: str
 ) -> None:
     assert route(sent, destinations) == ([], reason)
+
+
+def test_each_destination_says_why_it_does_not_get_an_alert() -> None:
+    filtered = destination(id=6, name="either", filter='(tag:gcp "my bucket") or -root')
+
+    def reasons(sent: Alert) -> dict[str, str | None]:
+        return {choice.destination.name: choice.reason for choice in choices(sent, [*ALL, filtered])}
+
+    assert reasons(alert(severity=Severity.HIGH, tags=("gcp",))) == {
+        "soc": None,
+        "Pager": "severity HIGH; it takes CRITICAL",
+        "policies": "type RULE; it takes POLICY",
+        "named only": "severity HIGH; it takes none",
+        "aws": "its filter: tag:aws does not match",
+        "either": 'its filter: "my bucket" or -root does not match',
+    }
+    assert set(reasons(alert(destinations=("soc",))).values()) == {None, "the alert names other destinations"}
+    assert set(reasons(alert(destinations=())).values()) == {"the alert asks for no destination"}
 
 
 def test_an_alert_that_names_an_unknown_destination_is_refused() -> None:

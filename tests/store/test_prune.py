@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NOW, Clock, alert, write
 from tests.store.bench import WAITING_FOR_A_LOCK, Bench
 from tui.domain.destination import Destination
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome
 from tui.store import outbox, prune
 from tui.store.engine.database import Store, Transaction

@@ -13,7 +13,7 @@ from tui.commands.shared.console import say, tell
 from tui.commands.shared.session import Session, patiently
 from tui.commands.stopping import stop_on_signals
 from tui.domain.errors import Refused
-from tui.domain.filter import time_span
+from tui.domain.span import time_span
 from tui.domain.text import visible
 
 if TYPE_CHECKING:

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import FOLDED, STATES, TYPED_KEYS, UNROUTED, Key
+from tui.domain.filter import FOLDED, STATES, UNROUTED, Key
+from tui.domain.filter_language import CONTEXT, TYPED_KEYS
+from tui.domain.lifecycle import Outcome
 
-_LAST = re.compile(r'-?(?:(?P<key>[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$')
+_LAST = re.compile(
+    r'[-(]*(?:(?P<key>(?i:context)\.[^\s":]+|[A-Za-z]+):)?(?P<value>(?:"[^"]*"|[^\s"])*(?:"[^"]*)?)$'
+)
 _COMPARISON = re.compile(r"[<>]=?")
 _USEFUL_FIRST = ("failed", "retrying", UNROUTED, "waiting", "sending", "delivered", "cancelled", FOLDED)
 _SPANS = ("15m", "1h", "24h", "7d")
@@ -21,13 +25,20 @@ class Completion:
     """The completed filter, which starts with the typed text."""
 
 
-def completions(text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEYS) -> list[Completion]:
-    """Return the completions of the last term of `text`; `names` are the destinations' names."""
+def completions(
+    text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEYS, paths: Sequence[str] = ()
+) -> list[Completion]:
+    """Return the completions of the last term of `text`.
+
+    `names` are the destinations' names, `paths` those to the values in the contexts of alerts.
+    """
     match = _LAST.search(text)
     assert match is not None  # it matches the empty text too
     key, value = match["key"], match["value"]
     if key is None:
-        return _going_on(text, value, [f"{name}:" for name in keys])
+        if value.lower().startswith(CONTEXT):
+            return _going_on(text, value, [f"{CONTEXT}{path}:" for path in paths])
+        return _going_on(text, value, [*(f"{name}:" for name in keys), CONTEXT])
     if key.lower() not in keys:
         return []
     typed = re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', value)[-1]
@@ -38,7 +49,8 @@ def completions(text: str, names: Sequence[str], keys: Sequence[str] = TYPED_KEY
 
 def begins_a_key(text: str) -> bool:
     """Return whether the last word of `text` can still become a key, as `sta` can become `state:`."""
-    return bool(text[-1:].strip()) and any(found.label.endswith(":") for found in completions(text, ()))
+    labels = [found.label for found in completions(text, ())]
+    return bool(text[-1:].strip()) and any(label.endswith((":", CONTEXT)) for label in labels)
 
 
 def _values(key: Key, names: Sequence[str]) -> list[str]:
@@ -51,8 +63,12 @@ def _values(key: Key, names: Sequence[str]) -> list[str]:
             return [name for name in names if '"' not in name]
         case Key.TYPE:
             return [type.lower() for type in AlertType]
-        case Key.SINCE:
+        case Key.SINCE | Key.UNTIL:
             return list(_SPANS)
+        case Key.STATUS:
+            return ["4xx", "5xx", "401", "429"]
+        case Key.OUTCOME:
+            return list(Outcome)
         case Key.TEST:
             return ["yes", "no"]
         case _:

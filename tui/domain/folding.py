@@ -6,11 +6,14 @@ unless they are more severe. Folding does not extend a window: an endless storm 
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tui.domain.alert import Alert, Severity
 from tui.domain.errors import Invalid
-from tui.domain.filter import time_span
+from tui.domain.search import values_of
+from tui.domain.span import time_span
 
 _LONGEST_MS = 7 * 24 * 3_600_000
 
@@ -31,10 +34,86 @@ class Window:
         return self.alive and in_time and severity.rank <= self.severity.rank
 
 
+_OBJECTS = frozenset(
+    [
+        "account",
+        "app",
+        "application",
+        "arn",
+        "bucket",
+        "cluster",
+        "component",
+        "container",
+        "database",
+        "daemonset",
+        "deployment",
+        "device",
+        "fingerprint",
+        "function",
+        "host",
+        "hostname",
+        "instance",
+        "interface",
+        "job",
+        "machine",
+        "namespace",
+        "node",
+        "ns",
+        "object",
+        "pod",
+        "project",
+        "queue",
+        "region",
+        "repository",
+        "resource",
+        "sensor",
+        "server",
+        "service",
+        "site",
+        "statefulset",
+        "subscription",
+        "topic",
+        "volume",
+    ]
+)
+"""Names of fields that say what an alert is about."""
+_LASTING = frozenset(
+    [
+        "account",
+        "device",
+        "instance",
+        "machine",
+        "project",
+        "repository",
+        "resource",
+        "sensor",
+        "subscription",
+    ]
+)
+"""Those of them whose id stays the same: a container's changes with every restart."""
+_PART = re.compile(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])")
+
+
 def fold_key(alert: Alert, destination_id: int) -> str:
-    """Return the key shared by alerts that fold into each other, short enough for an index."""
-    meant = [alert.dedup_key] if alert.dedup_key is not None else [alert.rule_id, alert.title]
+    """Return the key shared by alerts that fold into each other, short enough for an index.
+
+    Without a key of its own, it is the rule, the title, and what in the context names the object concerned:
+    the crash of another pod does not fold.
+    """
+    if alert.dedup_key is not None:
+        meant: list[object] = [alert.dedup_key]
+    else:
+        named = sorted({one for one in values_of(alert.context) if _names_an_object(one[0])})
+        meant = [alert.rule_id, alert.title, *named]
     return f"{destination_id}:{hashlib.sha256(json.dumps(meant).encode()).hexdigest()[:32]}"
+
+
+@lru_cache(maxsize=4096)
+def _names_an_object(path: str) -> bool:
+    """Whether a path ends like `labels.pod`, `k8s.pod.name` or `instanceId`."""
+    *before, last = ["", *(part.lower() for part in _PART.findall(path[-100:]))]
+    of = before[-1] if before else ""
+    return last in _OBJECTS or (last == "name" and of in _OBJECTS) or (last == "id" and of in _LASTING)
 
 
 def parse_fold(value: str) -> int | None:

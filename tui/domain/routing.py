@@ -1,19 +1,22 @@
 """Routing: an alert goes to the destinations it names, else to those whose filters match it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Invalid
-from tui.domain.filter import TYPED_KEYS, Filter, Key, Term, parse_filter
+from tui.domain.filter import ABOUT_DELIVERIES, Filter, Key, Term, Terms
+from tui.domain.filter_language import TYPED_KEYS, parse_filter, written
 from tui.domain.matching import Matcher, matcher, words_text
 
 _LONGEST_FILTER = 500
 _NO_PLACE = {
-    Key.STATE: "a new alert has no delivery yet",
+    **dict.fromkeys(ABOUT_DELIVERIES, "a new alert has no delivery yet"),
     Key.TO: "this filter already belongs to a destination",
     Key.SINCE: "every new alert matches",
+    Key.UNTIL: "no new alert matches",
     Key.TEST: "a test alert ignores the filter of the destination it tests",
 }
 """Terms that are allowed in the list's filter but not in a destination's, and why."""
@@ -41,14 +44,14 @@ def parse_destination_filter(text: str) -> str:
 
 def taken_by(destination: Destination) -> Filter:
     """Return the list filter for the alerts that `destination` takes if they name no destinations."""
-    return Filter(
+    settings = Terms(
         (
             Term(Key.TEST, ("no",)),
             Term(Key.SEVERITY, tuple(s.value for s in Severity if s in destination.severities)),
             Term(Key.TYPE, tuple(t.value for t in AlertType if t in destination.alert_types)),
-            *_parsed(destination.filter).terms,
         )
     )
+    return Filter((settings,)) + _parsed(destination.filter)
 
 
 def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:
@@ -67,6 +70,44 @@ def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Desti
     words = words_text(alert) if any(d.filter for d in choosing) else ""
     matching = [d for d in choosing if not d.filter or _matcher(d.filter)(alert, words)]
     return matching, None if matching else _why_nowhere(alert, destinations, choosing)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    destination: Destination
+    reason: str | None
+    """Why the destination does not get the alert; None if it does."""
+
+
+def choices(alert: Alert, destinations: Sequence[Destination]) -> list[Choice]:
+    """Return for each destination whether `alert` goes there, as `route` decides it. Raises like `route`."""
+    chosen = {destination.id for destination in route(alert, destinations)[0]}
+    words = words_text(alert)
+    return [
+        Choice(destination, None if destination.id in chosen else _why_not(alert, destination, words))
+        for destination in destinations
+    ]
+
+
+def _why_not(alert: Alert, destination: Destination, words: str) -> str:
+    if alert.destinations is not None:
+        return (
+            "the alert names other destinations"
+            if alert.destinations
+            else "the alert asks for no destination"
+        )
+    if alert.severity not in destination.severities:
+        taken = ", ".join(s for s in Severity if s in destination.severities) or "none"
+        return f"severity {alert.severity}; it takes {taken}"
+    if alert.type not in destination.alert_types:
+        taken = ", ".join(t for t in AlertType if t in destination.alert_types) or "none"
+        return f"type {alert.type}; it takes {taken}"
+    alternatives = _parsed(destination.filter).alternatives
+    failed = [
+        next(term for term in one.terms if not matcher(Filter((Terms((term,)),)))(alert, words))
+        for one in alternatives
+    ]
+    return f"its filter: {' or '.join(dict.fromkeys(map(written, failed)))} does not match"
 
 
 def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Sequence[Destination]) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from tui.domain.errors import Invalid
+
 _UNITS_MS = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
 
@@ -9,3 +11,14 @@ def parse_span(typed: str) -> int | None:
     """Parse a time span into milliseconds; None if it is not valid."""
     match = re.fullmatch(r"(\d{1,6})([smhdw])", typed.strip().lower(), re.ASCII)
     return int(match[1]) * _UNITS_MS[match[2]] if match else None
+
+
+def time_span(asked_by: str, value: str) -> int:
+    """Return a time span like 30m, 2h or 7d in milliseconds. Raises Invalid (`filter`).
+
+    `asked_by` names the option or term in the message.
+    """
+    span_ms = parse_span(value)
+    if span_ms is None:
+        raise Invalid("filter", f"{asked_by} requires a time span like 30m, 2h or 7d, not {value!r}")
+    return span_ms

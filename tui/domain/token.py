@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tui.domain.errors import Invalid
-from tui.domain.filter import time_span
 from tui.domain.secret import PREFIX as SECRET_PREFIX
 from tui.domain.secret import Secret
 from tui.domain.signature import Scheme
+from tui.domain.span import time_span
 
 PREFIX = "tcs_"
 """Identifies a token to users and to tools that scan repositories for secrets."""

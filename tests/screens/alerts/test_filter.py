@@ -17,7 +17,7 @@ from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
 from tui.app import TocsinApp
 from tui.domain.alert import Severity
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.screens.alerts.list import AlertList
 from tui.screens.shared import live
 from tui.screens.shared.context import Context
@@ -97,6 +97,17 @@ async def test_what_is_suggested_is_taken_with_tab_or_right(viewer: Opens, key: 
         await user.is_at("filter")
 
 
+async def test_paths_in_the_contexts_of_alerts_are_completed(viewer: Opens, bench: Bench) -> None:
+    bench.submit(context='{"src":{"ip":"203.0.113.9"}}', title="Login")
+    bench.submit(context='{"src":{"ip":"203.0.113.10"}}', title="Logout")
+    async with viewer() as user:
+        await user.filter("context.s")
+        await user.sees("tab context.src.ip:")
+        await user.press("tab")
+        await user.paste("203.0.113.9")
+        await user.sees("Alerts · 1", "Login")
+
+
 @pytest.mark.usefixtures("three")
 async def test_destinations_are_completed_by_name(viewer: Opens) -> None:
     async with viewer() as user:
@@ -111,7 +122,7 @@ async def test_an_empty_field_offers_what_there_is_to_ask_for(viewer: Opens, ben
     bench.submit()
     async with viewer() as user:
         await user.press("slash")
-        await user.sees("tab severity:  state:  to:  type:  tag:  since:  test:")
+        await user.sees("tab severity:  state:  to:  type:  tag:  since:  test:  cidr: …")
         await user.press("tab")
         assert filter_text(user) == ""
         await user.press("escape")

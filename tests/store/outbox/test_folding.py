@@ -15,7 +15,7 @@ from tests.conftest import NOW, Clock, alert, new_database, strategy, write
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.domain.destination import Destination
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome
 from tui.store import destinations, outbox, prune
 from tui.store.engine import database

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NOW, alert, answer, write
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
-from tui.domain.filter import parse_filter
+from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
 from tui.domain.search import words_of
@@ -94,6 +94,12 @@ FILTERS: dict[str, Matches] = {
     "type:policy": lambda row: row.type == "POLICY",
     "test:yes": lambda row: row.test,
     "since:2h": lambda row: row.created_at >= NOW - 2 * HOUR,
+    "until:2h": lambda row: row.created_at < NOW - 2 * HOUR,
+    "since:2026-01-30T09:30:00Z until:2026-01-31T09:00Z": lambda row: row.created_at == NOW - HOUR,
+    "state:failed to:soc or severity:critical": lambda row: (
+        Standing.FAILED in standings(row, "soc") or row.severity == "CRITICAL"
+    ),
+    "-(state:failed or test:yes)": lambda row: Standing.FAILED not in standings(row) and not row.test,
     "state:failed": lambda row: Standing.FAILED in standings(row),
     "state:retrying": lambda row: Standing.RETRYING in standings(row),
     "state:failed,retrying": lambda row: bool(standings(row) & {Standing.FAILED, Standing.RETRYING}),
@@ -164,16 +170,18 @@ def test_a_page_begins_at_any_key_and_goes_in_either_direction(history: Bench, t
         ("_disk_", ["_disk_"]),
         ("ogin", []),
         ("nowhere", []),
-        ("aws", ["aws.root.login"]),
+        ("aws", ["aws"]),
     ],
 )
-def test_a_word_is_found_by_its_prefix_in_title_name_rule_and_id(
+def test_a_word_is_found_by_its_prefix_in_texts_ids_and_tags(
     history: Bench, text: str, found: Sequence[str]
 ) -> None:
     names = dict(history.rows("SELECT id, coalesce(name, '') FROM alert"))
+    tags = dict(history.rows("SELECT id, tags FROM alert"))
     rows = all_rows(history)
     texts = {
-        row.key: f"{row.headline} {names[row.key]} {row.rule_id} {row.alert_id}".casefold() for row in rows
+        row.key: f"{row.headline} {names[row.key]} {row.rule_id} {row.alert_id} {tags[row.key]}".casefold()
+        for row in rows
     }
     wanted = [row for row in rows if any(part.casefold() in texts[row.key] for part in found)]
     assert page(history, text) == wanted
@@ -202,6 +210,49 @@ def test_a_tag_matches_as_a_whole_ignoring_case(history: Bench) -> None:
     assert page(history, "tag:cloud") == page(history, "tag:aw") == []
     assert page(history, "-tag:aws") == [row for row in rows if '"aws"' not in tagged[row.key]]
     assert page(history, "tag:nothing,aws") == page(history, "tag:aws")
+
+
+def test_terms_about_attempts_are_true_of_one_delivery(bench: Bench) -> None:
+    bench.add(name="soc")
+    bench.add(name="pager")
+
+    def attempt(title: str, *outcomes: tuple[Outcome, int | None, str | None], to: str = "soc") -> None:
+        bench.submit(title=title, alert_id=title, destinations=(to,))
+        for outcome, status, error in outcomes:
+            bench.finish(bench.claim_one(), outcome, status_code=status, error=error)
+            bench.clock.advance(60_000)
+
+    attempt(
+        "denied", (Outcome.REJECTED, 401, None), (Outcome.REJECTED, 401, None), (Outcome.DELIVERED, 200, None)
+    )
+    attempt("busy", (Outcome.REJECTED, 503, None), (Outcome.DELIVERED, 204, None), to="pager")
+    attempt("late", (Outcome.TIMEOUT, None, "no answer: 100% of 30 s"), (Outcome.DELIVERED, 200, None))
+    attempt("fine", (Outcome.DELIVERED, 200, None))
+    attempt("again", (Outcome.DELIVERED, 200, None))
+    bench.resend(bench.rows("SELECT max(id) FROM delivery")[0][0])
+
+    def titles(text: str) -> list[str]:
+        return sorted(row.title for row in page(bench, text))
+
+    assert titles("status:401") == ["denied"]
+    assert titles("status:4xx,503") == ["busy", "denied"]
+    assert titles("status:>=500") == titles("status:503 to:pager") == ["busy"]
+    assert titles("status:503 to:soc") == titles("status:503 status:204") == titles("status:<200") == []
+    assert titles("-status:>=400") == ["again", "fine", "late"]
+    assert titles("outcome:timeout,rejected") == ["busy", "denied", "late"]
+    assert titles('error:"100% OF"') == ["late"]
+    assert titles('error:"100_ of"') == titles("error:!") == []
+    assert titles("attempts:>2") == ["denied"]
+    assert titles("attempts:1 state:delivered") == ["fine"]
+    assert titles("round:>1") == ["again"]
+    assert titles("status:401 or (attempts:2 -busy)") == ["denied", "late"]
+    assert titles("-(status:401 or outcome:timeout)") == ["again", "busy", "fine"]
+
+    def meant(text: str) -> list[int]:
+        return bench.store.read(queries.matching_deliveries, parse_filter(text), NOW).result()
+
+    assert len(meant("status:401 or status:503")) == 2
+    assert meant("(state:delivered status:401) or (to:pager outcome:timeout)") == meant("status:401")
 
 
 def test_a_filter_selects_the_deliveries_of_the_alerts_it_lists(history: Bench) -> None:

@@ -1,5 +1,6 @@
 """A filter matches the same alerts in memory and on each engine."""
 
+import operator
 from typing import Any
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
-from tui.domain.alert import Alert, AlertType, Severity
-from tui.domain.filter import Filter, Key, Term, parse_filter, term
+from tui.domain.alert import Alert, AlertType, Severity, encode_context
+from tui.domain.filter import Filter, Key, Term, Terms
+from tui.domain.filter_language import parse_filter, term
 from tui.domain.matching import matcher, words_text
 from tui.domain.routing import route, taken_by
 from tui.domain.search import words_of
@@ -39,6 +41,18 @@ TAGS = ("aws", "AWS", "cloud team", "cloud", "team", "a/b", "a.b", "", "ﬁle", 
 
 spaced = st.lists(st.sampled_from(WORDS) | st.text(max_size=3).map(storable), max_size=5).map(" ".join)
 text = spaced | st.lists(st.sampled_from(WORDS), max_size=4).map("".join)
+PATHS = ("src.ip", "src", "ip", "a.b", "users")
+VALUES = (
+    *("10.1.2.3", "10.1.2.30", "10.9.0.1", "::1", "2001:db8::5", "Root Login", "root login now", "ünï"),
+    7,
+)
+leaf = st.sampled_from(VALUES) | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False)
+value = st.recursive(
+    leaf | text,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(("ip", "b", "IP")), inner),
+    max_leaves=4,
+)
+context_items = st.tuples(st.sampled_from(("src", "a", "users", "ip", "src.ip")), value)
 some_alerts = st.lists(
     st.fixed_dictionaries(
         {
@@ -51,6 +65,8 @@ some_alerts = st.lists(
                 tuple
             ),
             "test": st.booleans(),
+            "description": st.just("") | text,
+            "context": st.builds(lambda *some: encode_context(dict(some)), *[context_items] * 2),
         }
     ),
     min_size=1,
@@ -65,16 +81,31 @@ terms = st.one_of(
         st.booleans(),
     ),
     st.builds(
-        lambda key, values, negated: Filter((Term(key, tuple(values), negated),)),
+        lambda key, values, negated: Filter((Terms((Term(key, tuple(values), negated),)),)),
         st.just(Key.SEVERITY),
         st.lists(st.sampled_from(Severity), max_size=3),
         st.booleans(),
+    ),
+    st.builds(
+        lambda path, typed, star, negated: term(Key.CONTEXT, f"{typed}{star}", path=path, negated=negated),
+        st.sampled_from(PATHS),
+        st.sampled_from([str(one) for one in VALUES] + ["true", "null", "10.", ""]),
+        st.sampled_from(("", "*")),
+        st.booleans(),
+    ),
+    st.sampled_from(["10.0.0.0/8", "10.1.2.3", "10.1.2.0/27", "::/0", "0.0.0.0/0", "2001:db8::/33"]).map(
+        lambda network: term(Key.CIDR, network)
     ),
     st.sampled_from(
         ["severity:>critical", "-severity:>critical", "type:rule", "-type:rule,policy", "test:yes"]
     ).map(parse_filter),
 )
-some_filter = st.lists(terms, max_size=3).map(lambda found: sum(found, Filter()))
+all_of = st.lists(terms, max_size=3).map(lambda found: sum(found, Filter()))
+some_filter = st.recursive(
+    all_of,
+    lambda inner: inner.map(operator.invert) | st.builds(operator.or_, inner, inner),
+    max_leaves=3,
+)
 
 
 def listed(bench: Bench, filter: Filter, after: int) -> list[str]:

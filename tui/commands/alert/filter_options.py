@@ -8,7 +8,8 @@ from tui.commands.shared.options import ParsedOption, add_options, given_values,
 from tui.domain.alert import Severity
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Refused
-from tui.domain.filter import STATES, Filter, Key, Term, parse_filter, term, time_span
+from tui.domain.filter import STATES, Filter, Key, Term
+from tui.domain.filter_language import parse_filter, term
 
 if TYPE_CHECKING:
     from tui.store.engine.database import Store
@@ -16,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def _words(text: str) -> Filter:
-    return Filter(tuple(each for word in text.split() for each in term(Key.WORD, word).terms))
-
-
-def _since(span: str) -> Filter:
-    return Filter((Term(Key.SINCE, (str(time_span("--since", span)),)),))
+    return sum((term(Key.WORD, word) for word in text.split()), Filter())
 
 
 _FILTERS = (
@@ -53,14 +50,14 @@ _FILTERS = (
         "--search",
         _words,
         metavar="WORDS",
-        help="Match alerts with all these words in the title, name, rule or ID.",
+        help="Match alerts with all these words in their texts, IDs, tags or context.",
     ),
     ParsedOption(
         "since",
         "--since",
-        _since,
-        metavar="SPAN",
-        help="Match alerts no older than this, like 30m, 2h or 7d.",
+        lambda given: term(Key.SINCE, given),
+        metavar="TIME",
+        help="Match alerts no older than this, like 30m, 2h, 7d, 2026-11-28 or 2026-11-28T09:30.",
     ),
     ParsedOption(
         "text",
@@ -99,7 +96,7 @@ def _with_destination_names(store: "Store", filter: Filter) -> Filter:
         names = (resolve_destination(value, known, deleted).name.casefold() for value in wanted.values)
         return replace(wanted, values=tuple(names)) if wanted.key is Key.TO else wanted
 
-    return Filter(tuple(named(wanted) for wanted in filter.terms))
+    return filter.mapped(named)
 
 
 def details_of(store: "Store", reference: str) -> "AlertDetails":

@@ -238,7 +238,7 @@ def _tell_of_folds_included(store: "Store", rows: "list[DeliveryRow]") -> None:
 
 def _tell_of_folds_left_out(store: "Store", filter: Filter, rows: "list[DeliveryRow]") -> None:
     """Say which matching alerts are folded into failed deliveries that do not match the filter."""
-    if filter.states is None or Standing.FAILED not in filter.states:
+    if not any(Standing.FAILED in (one.states or ()) for one in filter.alternatives):
         return
     from tui.store.engine.database import wall_clock
     from tui.store.reading import queries

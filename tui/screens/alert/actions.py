@@ -8,7 +8,8 @@ from textual.screen import Screen
 
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
-from tui.domain.filter import Filter, Key, term, without_tests
+from tui.domain.filter import Filter, Key, without_tests
+from tui.domain.filter_language import term
 from tui.domain.lifecycle import Standing, State
 from tui.domain.text import visible
 from tui.screens.alert.batches import Result, in_batches

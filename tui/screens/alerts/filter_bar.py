@@ -12,7 +12,8 @@ from textual.widgets import Input
 
 from tui.domain.completion import begins_a_key
 from tui.domain.errors import Invalid
-from tui.domain.filter import Filter, parse_filter, unknown_names
+from tui.domain.filter import Filter, unknown_names
+from tui.domain.filter_language import parse_filter
 from tui.domain.text import visible
 from tui.screens.shared.filter_field import FilterField, FilterHint
 from tui.screens.shared.kept import Kept

@@ -27,6 +27,7 @@ from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
 from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
+from tui.store.reading import listing
 from tui.store.reading.views import AlertRow, DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
@@ -152,6 +153,10 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     def action_filter(self) -> None:
         self._filter_bar.enter()
+        self.begin(self._load_paths, "paths")
+
+    async def _load_paths(self) -> None:
+        self._filter_bar.field.paths = await self.context.read_aside(listing.latest_paths)
 
     def action_trouble(self) -> None:
         """Toggle a filter term for failed and retrying; other terms stay."""

@@ -23,10 +23,12 @@ class FilterField(Input):
         super().__init__(
             id="filter",
             placeholder="severity:>=high state:failed to:soc root login",
-            suggester=_Completing(lambda value: completions(value, self.names)),
+            suggester=_Completing(lambda value: completions(value, self.names, paths=self.paths)),
         )
         self.names: Sequence[str] = ()
         """The names of the destinations."""
+        self.paths: Sequence[str] = ()
+        """The paths in the contexts of recent alerts."""
         self._kept = kept
         self._back = 0
         """How many steps back in the history the filter shown is. 0: the text being typed."""
@@ -34,7 +36,7 @@ class FilterField(Input):
 
     @property
     def completions(self) -> list[Completion]:
-        return completions(self.value, self.names)
+        return completions(self.value, self.names, paths=self.paths)
 
     def keep(self) -> None:
         """Add the current filter to the history."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import peewee
 
-from tui.domain.filter import Key, Term
-from tui.domain.search import tag_word, words_of
+from tui.domain.filter import Term
+from tui.domain.matching import Phrase
 from tui.store.tables.rows import fetch
 from tui.store.tables.words import joined
 
@@ -43,6 +43,7 @@ class PostgresDialect:
         " words tsvector NOT NULL)",
         "CREATE INDEX alert_words_words ON alert_words USING gin (words)",
     )
+    word_index = ("TRUNCATE alert_words",)
     index_hints = False  # the planner knows how many rows there are of what
 
     def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:
@@ -60,17 +61,21 @@ class PostgresDialect:
 
     def words_value(self, words: Sequence[str]) -> str:
         """Return a tsvector as text."""
-        return " ".join(f"'{word}':{place}" for place, word in enumerate(words, 1))
+        return " ".join([f"{_quoted(word)}:{place}" for place, word in enumerate(words, 1)])
 
     def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        return "alert_words.words @@ ?::tsquery", joined(terms, _phrase, every=" & ", some=" | ")
+        return "alert_words.words @@ ?::tsquery", joined(terms, _written, every=" & ", some=" | ")
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         pass  # they are deleted with their alerts
 
 
-def _phrase(key: Key, value: str) -> str:
-    """The words stand side by side and the last may be the start of one. A tag matches as a whole."""
-    if key is Key.TAG:
-        return f"'{tag_word(value)}'"
-    return " <-> ".join(f"'{word}'" for word in words_of(value)) + ":*"
+def _written(phrase: Phrase) -> str:
+    words = " <-> ".join(map(_quoted, phrase.words))
+    return f"{words}:*" if phrase.begins else words
+
+
+def _quoted(word: str) -> str:
+    if not word.isalnum():
+        word = word.replace("\\", "\\\\").replace("'", "''")
+    return f"'{word}'"

@@ -5,13 +5,14 @@ deliveries of a destination, and only then the alerts, in an index with every co
 cost of a page depends on its length, not on the number of alerts.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import peewee
 
-from tui.domain.filter import Filter, Key, Term
+from tui.domain.filter import ABOUT_ATTEMPTS, ABOUT_DELIVERIES, ABOUT_WORDS, Filter, Key, Term, Terms
 from tui.domain.lifecycle import Standing
 from tui.store.reading.folds import NOT_SENT
 from tui.store.tables.dialect import dialect_of
@@ -29,6 +30,7 @@ _STANDING = {
     Standing.FAILED: "delivery.state = 'failed'",
     Standing.CANCELLED: "delivery.state = 'cancelled'",
 }
+_LIKE_SYNTAX, _ESCAPED = re.compile("([!%_])"), r"!\1"
 _FEW = 20_000
 """Up to this many due deliveries, sorting them is fast."""
 
@@ -47,17 +49,21 @@ class Source:
 
 def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
     """Return sources whose union is the matching alerts; empty if the filter contradicts itself."""
+    return [source for terms in filter.alternatives for source in _sources(db, terms, now)]
+
+
+def _sources(db: peewee.Database, terms: Terms, now: int) -> list[Source]:
     alert = dialect_of(db).using("alert", "alert_listed")
-    words = [term for term in filter.terms if term.key in (Key.WORD, Key.TAG) and not term.negated]
+    words = terms.asking(*ABOUT_WORDS)
     if words:
         found, wanted = dialect_of(db).contains(words)
-        rest, values = where(db, Filter(tuple(t for t in filter.terms if t not in words)), now)
+        rest, values = _where(db, terms.without(words), now)
         condition = f"{found} AND alert.id = alert_words.rowid AND {rest}"
         return [Source(f"alert_words CROSS JOIN {alert}", "alert_words.rowid", condition, (wanted, *values))]
-    if filter.states is None and not filter.names:
-        return [Source(alert, "alert.id", *where(db, filter, now))]
-    rest, values = where(db, filter.about_alerts, now)
-    named, names = _named(filter)
+    if not terms.about_deliveries:
+        return [Source(alert, "alert.id", *_where(db, terms, now))]
+    rest, values = _where(db, terms.about_alerts, now)
+    named, names = _delivery_clause(terms)
     walked = [
         Source(
             f"{_walk(db, standing)} CROSS JOIN {alert}",
@@ -66,10 +72,10 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
             (*names, *values),
             repeats=True,
         )
-        for standing, condition in _standings(filter)
+        for standing, condition in _standings(terms)
     ]
-    if filter.lets_folded_through:
-        fold, fold_values = matching_fold(filter)
+    if terms.lets_folded_through:
+        fold, fold_values = _fold_clause(terms)
         walked.append(
             Source(
                 f"{dialect_of(db).using('fold', 'fold_alert_id_destination_id')} CROSS JOIN {alert}",
@@ -79,15 +85,15 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
                 repeats=True,
             )
         )
-    if filter.lets_unrouted_through:
+    if terms.lets_unrouted_through:
         walked.append(Source(alert, "alert.id", f"alert.not_routed IS NOT NULL AND {rest}", values))
     return walked
 
 
-def _standings(filter: Filter) -> list[tuple[Standing | None, str]]:
-    if filter.states is None:
+def _standings(terms: Terms) -> list[tuple[Standing | None, str]]:
+    if terms.states is None:
         return [(None, "1 = 1")]
-    return [(standing, _STANDING[standing]) for standing in Standing if standing in filter.states]
+    return [(standing, _STANDING[standing]) for standing in Standing if standing in terms.states]
 
 
 def _walk(db: peewee.Database, standing: Standing | None) -> str:
@@ -109,41 +115,91 @@ def _few_are_due(db: peewee.Database) -> bool:
 
 def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
     """Return a condition on rows of `alert`, with its values, for `filter` at `now` (ms since 1970)."""
-    clauses = [_clause(db, term, now) for term in filter.about_alerts.terms]
-    if filter.states is not None or filter.names:
-        clauses.append(_some_delivery(filter))
-    if not clauses:
-        return "1 = 1", ()
-    return " AND ".join(f"({sql})" for sql, _ in clauses), tuple(v for _, values in clauses for v in values)
+    return _any_clause(_where(db, terms, now) for terms in filter.alternatives)
 
 
-def matching_delivery(filter: Filter) -> Clause:
-    """Return the condition that selects among an alert's deliveries, with its values."""
-    named, names = _named(filter)
-    return f"{_any(sql for _, sql in _standings(filter))} AND {named}", names
+def matching_delivery(db: peewee.Database, filter: Filter, now: int) -> Clause:
+    """Return the condition that selects among the deliveries of alerts, joined to them, with its values."""
+    return _any_clause(
+        _all_clauses([_state_clause(terms), _delivery_clause(terms), _where(db, terms.about_alerts, now)])
+        for terms in filter.alternatives
+    )
 
 
-def matching_fold(filter: Filter) -> Clause:
-    """Return the condition that selects among an alert's folds, with its values."""
-    named, names = _named(filter, "fold")
+def matching_fold(db: peewee.Database, filter: Filter, now: int, *, any_state: bool = False) -> Clause:
+    """Return the condition that selects among the folds of alerts, joined to them, with its values.
+
+    Only alternatives that let folded alerts through are considered, unless their states do not matter.
+    """
+    return _any_clause(
+        _all_clauses([_fold_clause(terms), _where(db, terms.about_alerts, now)])
+        for terms in filter.alternatives
+        if any_state or terms.lets_folded_through
+    )
+
+
+def _where(db: peewee.Database, terms: Terms, now: int) -> Clause:
+    clauses = [_clause(db, term, now) for term in terms.about_alerts.terms]
+    if terms.about_deliveries:
+        clauses.append(_some_delivery(terms))
+    return _all_clauses(clauses)
+
+
+def _some_delivery(terms: Terms) -> Clause:
+    """One delivery must satisfy all terms: `state:failed to:soc` means failed at soc."""
+    meant, values = _all_clauses([_state_clause(terms), _delivery_clause(terms)])
+    sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {meant})"
+    if terms.lets_folded_through:
+        fold, fold_values = _fold_clause(terms)
+        sql += f" OR EXISTS (SELECT 1 FROM fold WHERE fold.alert_id = alert.id AND {fold})"
+        values = (*values, *fold_values)
+    return (f"{sql} OR alert.not_routed IS NOT NULL" if terms.lets_unrouted_through else sql), values
+
+
+def _state_clause(terms: Terms) -> Clause:
+    return _any(sql for _, sql in _standings(terms)), ()
+
+
+def _delivery_clause(terms: Terms) -> Clause:
+    """What the terms require of a delivery, except for its state."""
+    clauses = [_named(terms)]
+    for column, key in (("delivery.attempts", Key.ATTEMPTS), ("delivery.round", Key.ROUND)):
+        clauses += [_in_range(column, term) for term in terms.asking(key)]
+    attempts = [_attempt_clause(term) for term in terms.asking(*ABOUT_ATTEMPTS)]
+    if attempts:
+        meant, values = _all_clauses(attempts)
+        known = "SELECT 1 FROM attempt WHERE attempt.delivery_id = delivery.id"
+        clauses.append((f"EXISTS ({known} AND {meant})", values))
+    return _all_clauses(clauses)
+
+
+def _attempt_clause(term: Term) -> Clause:
+    match term.key:
+        case Key.STATUS:
+            return _in_range("attempt.status_code", term)
+        case Key.OUTCOME:
+            return f"attempt.outcome IN ({marks(term.values)})", term.values
+        case _:
+            texts = "lower(coalesce(attempt.error, '') || ' ' || coalesce(attempt.reason, ''))"
+            sought = tuple(f"%{_LIKE_SYNTAX.sub(_ESCAPED, value)}%" for value in term.values)
+            return _any(f"{texts} LIKE ? ESCAPE '!'" for _ in sought), sought
+
+
+def _in_range(column: str, term: Term) -> Clause:
+    bounds = tuple(int(bound) for value in term.values for bound in value.split("-"))
+    return _any(f"{column} BETWEEN ? AND ?" for _ in term.values), bounds
+
+
+def _fold_clause(terms: Terms) -> Clause:
+    named, names = _named(terms, "fold")
     return f"{NOT_SENT} AND {named}", names
 
 
-def _some_delivery(filter: Filter) -> Clause:
-    """One delivery must satisfy all terms: `state:failed to:soc` means failed at soc."""
-    meant, values = matching_delivery(filter)
-    sql = f"EXISTS (SELECT 1 FROM delivery WHERE delivery.alert_id = alert.id AND {meant})"
-    if filter.lets_folded_through:
-        fold, fold_values = matching_fold(filter)
-        sql += f" OR EXISTS (SELECT 1 FROM fold WHERE fold.alert_id = alert.id AND {fold})"
-        values = (*values, *fold_values)
-    return (f"{sql} OR alert.not_routed IS NOT NULL" if filter.lets_unrouted_through else sql), values
-
-
-def _named(filter: Filter, table: str = "delivery") -> Clause:
+def _named(terms: Terms, table: str = "delivery") -> Clause:
     sql = f"{table}.destination_id IN (SELECT id FROM destination WHERE name_folded IN ({{}}))"
-    parts = [sql.format(marks(term.values)) for term in filter.names]
-    return " AND ".join(parts) or "1 = 1", tuple(value for term in filter.names for value in term.values)
+    asked = terms.asking(Key.TO)
+    parts = [sql.format(marks(term.values)) for term in asked]
+    return " AND ".join(parts) or "1 = 1", tuple(value for term in asked for value in term.values)
 
 
 def _clause(db: peewee.Database, term: Term, now: int) -> Clause:
@@ -152,22 +208,38 @@ def _clause(db: peewee.Database, term: Term, now: int) -> Clause:
 
 
 def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
+    if term.key in ABOUT_DELIVERIES:
+        return _some_delivery(Terms((replace(term, negated=False),)))
+    if term.key in ABOUT_WORDS:
+        found, wanted = dialect_of(db).contains((term,))
+        return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
     match term.key:
-        case Key.STATE | Key.TO:
-            return _some_delivery(Filter((Term(term.key, term.values),)))
         case Key.SEVERITY | Key.TYPE if not term.values:
             return "1 = 0", ()  # not `IN (NULL)`: its negation does not hold either
         case Key.SEVERITY | Key.TYPE:
             return f"alert.{term.key.value} IN ({marks(term.values)})", term.values
-        case Key.SINCE:
-            return "alert.created_at >= ?", (now - max(int(value) for value in term.values),)
-        case Key.TEST:
+        case Key.SINCE | Key.UNTIL:
+            moments = [int(value) if int(value) > 0 else now + int(value) for value in term.values]
+            if term.key is Key.SINCE:
+                return "alert.created_at >= ?", (min(moments),)
+            return "alert.created_at < ?", (max(moments),)
+        case _:
             return _any(f"alert.test = {'true' if v == 'yes' else 'false'}" for v in term.values), ()
-        case Key.WORD | Key.TAG:
-            found, wanted = dialect_of(db).contains((term,))
-            return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
 
 
 def _any(conditions: Iterable[str]) -> str:
     """Return the disjunction of `conditions`; false for none."""
     return "(" + (" OR ".join(f"({sql})" for sql in conditions) or "1 = 0") + ")"
+
+
+def _any_clause(clauses: Iterable[Clause]) -> Clause:
+    given = list(clauses)
+    return _any(sql for sql, _ in given), _values(given)
+
+
+def _all_clauses(clauses: Sequence[Clause]) -> Clause:
+    return " AND ".join(f"({sql})" for sql, _ in clauses) or "1 = 1", _values(clauses)
+
+
+def _values(clauses: Iterable[Clause]) -> tuple[Any, ...]:
+    return tuple(value for _, values in clauses for value in values)

@@ -4,6 +4,7 @@ An alert's key increases in order of arrival. A page begins at a key, not at an 
 an unloaded place), so every page costs the same.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ import peewee
 from tui.domain.alert import AlertType, Severity
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import State
+from tui.domain.search import paths_of
 from tui.store.reading.filtering import Source, sources
 from tui.store.reading.folds import folds_of
 from tui.store.reading.views import AlertRow, DeliveryRow
@@ -110,6 +112,12 @@ def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = L
     if not count:
         return 0, 0
     return count_alerts(db, filter, now, after=first - 1, up_to=last), count
+
+
+def latest_paths(db: peewee.Database, *, most: int = 200) -> list[str]:
+    """Return the paths in the contexts of the last `most` alerts, the most frequent first."""
+    rows = fetch(db, "SELECT context FROM alert ORDER BY id DESC LIMIT ?", (most,))
+    return [path for path, _ in Counter(path for row in rows for path in paths_of(row[0])).most_common()]
 
 
 def alerts_by_key(db: peewee.Database, keys: Collection[int]) -> list[AlertRow]:

@@ -11,7 +11,7 @@ from tui.domain.destination import Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import Outcome, State
-from tui.store.reading.filtering import matching_delivery, matching_fold, where
+from tui.store.reading.filtering import matching_delivery, matching_fold
 from tui.store.reading.folds import NOT_SENT, folded_into, folds_of
 from tui.store.reading.listing import DELIVERY_ROW, delivery_row
 from tui.store.reading.turns import turn_of
@@ -134,26 +134,21 @@ def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[i
 
     These are deliveries of matching alerts, in the filter's states, to its destinations.
     """
-    sql, values = where(db, filter, now)
-    meant, meant_values = matching_delivery(filter)
+    meant, values = matching_delivery(db, filter, now)
     query = (
         "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
-        f" WHERE {meant} AND {sql} ORDER BY delivery.id"
+        f" WHERE {meant} ORDER BY delivery.id"
     )
-    return [row[0] for row in fetch(db, query, (*meant_values, *values))]
+    return [row[0] for row in fetch(db, query, values)]
 
 
 def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
     """Return the ids of the folds that the filter selects, like `matching_deliveries`."""
     if not filter.lets_folded_through:
         return []
-    sql, values = where(db, filter, now)
-    meant, names = matching_fold(filter)
-    query = (
-        "SELECT fold.id FROM fold JOIN alert ON alert.id = fold.alert_id"
-        f" WHERE {meant} AND {sql} ORDER BY fold.id"
-    )
-    return [row[0] for row in fetch(db, query, (*names, *values))]
+    meant, values = matching_fold(db, filter, now)
+    query = f"SELECT fold.id FROM fold JOIN alert ON alert.id = fold.alert_id WHERE {meant} ORDER BY fold.id"
+    return [row[0] for row in fetch(db, query, values)]
 
 
 def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tuple[int, str]]:
@@ -161,16 +156,15 @@ def folds_into_failed(db: peewee.Database, filter: Filter, now: int) -> list[tup
 
     The filter's states are ignored, and so are deleted destinations.
     """
-    meant, names = matching_fold(filter)
-    sql, values = where(db, filter.about_alerts, now)
+    meant, values = matching_fold(db, filter, now, any_state=True)
     query = (
         "SELECT delivery.id, opener.alert_id FROM fold JOIN delivery ON delivery.id = fold.delivery_id"
         " JOIN alert AS opener ON opener.id = delivery.alert_id JOIN alert ON alert.id = fold.alert_id"
         " JOIN destination ON destination.id = fold.destination_id"
         " WHERE delivery.state = 'failed' AND destination.deleted_at IS NULL"
-        f" AND {meant} AND {sql} ORDER BY fold.id"
+        f" AND {meant} ORDER BY fold.id"
     )
-    return [(row[0], row[1]) for row in fetch(db, query, (*names, *values))]
+    return [(row[0], row[1]) for row in fetch(db, query, values)]
 
 
 def count_folds(db: peewee.Database, delivery_ids: Collection[int]) -> int:

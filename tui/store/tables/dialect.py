@@ -19,6 +19,8 @@ class Dialect(Protocol):
 
     Frozen like the migration itself.
     """
+    word_index: Sequence[str]
+    """The statements that make the word index empty, in its present form."""
     index_hints: bool
     """Whether queries must name the index to read."""
 
