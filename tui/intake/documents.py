@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from tui.domain.alert import encode_json
 from tui.intake.json_text import begins_like_json, is_blank, is_broken, strict_value, values_in
-from tui.intake.lines import TOO_LONG, Line, Lines
+from tui.intake.lines import KEPT, TOO_LONG, Line, Lines
 
 _CHUNK = 256 * 1024
 _UNDECIDED = 1024 * 1024
@@ -35,15 +35,20 @@ class Item:
     value: Any = None
     error: str | None = None
     raw: bytes | None = None
-    """The bytes of the line, if the item is a line."""
+    """The bytes of the line, if the item is a line, or of a document that cannot be read."""
     start: bytes = b""
-    """The first bytes of a line that was too long to keep."""
+    """The first bytes of a line or document that was too long to keep."""
 
-    def as_line(self) -> bytes | None:
-        """Return the item as a line that can be sent again, or None if it was not kept."""
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the first bytes were kept."""
+        return self.raw is None and self.start != b""
+
+    def as_bytes(self) -> bytes:
+        """Return the item as it was read, or encoded again. Empty if nothing of it was kept."""
         if self.raw is not None or self.error is not None:
-            return self.raw
-        return encode_line(self.value)
+            return self.raw or self.start
+        return encode_line(self.value) or b""
 
 
 def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
@@ -61,13 +66,13 @@ def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
             yield from _read_lines(bytes(head), stream, strict=strict)
             return
         if detection.is_broken_document(head):
-            if _are_lines(head):
+            if _are_lines(bytes(head)):
                 yield from _read_lines(bytes(head), stream, strict=strict)
             else:
                 yield list(_whole(bytes(head), strict=strict))
             return
         if len(head) > LARGEST_DOCUMENT:
-            yield [Item("", error="the document is larger than 256 MiB; write one alert per line instead")]
+            yield [_too_large(bytes(head[:KEPT]))]
             return
     if detection.is_lines(head + b"\n"):
         yield from _read_lines(bytes(head), io.BytesIO(), strict=strict)
@@ -198,7 +203,7 @@ def _whole(raw: bytes, *, strict: bool) -> Iterator[Item]:
         elif problem is None:
             yield from (Item(f"item {number}", each) for number, each in enumerate(values, start=1))
         else:
-            yield _refused(error)
+            yield _refused(error, raw)
         return
     if isinstance(value, list):
         yield from (Item(f"item {index}", entry) for index, entry in enumerate(value, start=1))
@@ -220,7 +225,7 @@ def _lenient_value(raw: bytes) -> Any:
     raise error or ValueError("there is more than one value")
 
 
-def _are_lines(raw: bytes | bytearray) -> bool:
+def _are_lines(raw: bytes) -> bool:
     """Whether input that is not JSON as a whole is JSON Lines with a bad first line.
 
     It is if two lines are complete objects. One is enough if it is not indented (so not inside another
@@ -232,9 +237,14 @@ def _are_lines(raw: bytes | bytearray) -> bool:
     return len(objects) > 1 or (not in_array and any(line.startswith(b"{") for line in objects))
 
 
-def _refused(error: ValueError) -> Item:
+def _refused(error: ValueError, raw: bytes) -> Item:
     place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-    return Item(place, error=_reason(error))
+    return Item(place, error=_reason(error), raw=raw)
+
+
+def _too_large(start: bytes) -> Item:
+    error = "the document is larger than 256 MiB; write one alert per line instead"
+    return Item("", error=error, start=start)
 
 
 def encode_line(value: Any) -> bytes | None:

@@ -93,6 +93,21 @@ def submit(
     return [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in answers]
 
 
+def submit_report(tx: Transaction, report: Alert) -> Receipt | Invalid:
+    """Store an alert of our own, or give the stored one its present content.
+
+    What the search index holds must not change.
+    """
+    [answer] = submit(tx, [report], {report.alert_id})
+    if isinstance(answer, Receipt) and answer.repeated:
+        execute(
+            tx.db,
+            "UPDATE alert SET context = ?, description = ? WHERE alert_id = ?",
+            (report.context, report.description, report.alert_id),
+        )
+    return answer
+
+
 def submit_groups(
     tx: Transaction, groups: Sequence[Group], *, revive_after_ms: int | None = DEFAULT_REVIVE_MS
 ) -> list[list[Receipt] | Rejected]:
