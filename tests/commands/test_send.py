@@ -469,3 +469,48 @@ class TestFormats:
             f"tocsin: {configuration}: formats.acme.alert.title: 'what[' is not JMESPath: "
             "incomplete expression\n",
         )
+
+
+EXPLAINED = """\
+line 1: plain
+  title     disk full
+            from message
+  severity  HIGH, from level
+  time      2026-01-31T09:15:00.000Z, from time
+  type      RULE
+  identity  generated: the document has no ID, so every send stores a new
+            alert
+  stored    yes
+  goes to   pager (paused); soc
+"""
+
+
+class TestDryRun:
+    DISK = '{"message": "disk full", "level": "error", "time": "2026-01-31T09:15:00Z"}'
+
+    def test_explains_each_item(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager", paused=True))
+        done = tocsin("send", "--dry-run", "-", input=f'{self.DISK}\n{{"oops": 1}}\n')
+        assert (done.returncode, done.stdout) == (2, EXPLAINED)
+        bad, told = done.stderr.splitlines()
+        assert bad.startswith("tocsin: line 2: no title: none of title, summary")
+        assert told == "dry run, nothing was stored: 1 new, 0 already stored, 0 skipped, 1 bad"
+        assert tocsin.stored()["alert"] == 0
+
+    def test_needs_no_database_and_makes_none(self, tocsin: Tocsin) -> None:
+        (explained,) = tocsin.json("send", "--dry-run", "-", input=self.DISK)
+        assert (explained["from"]["severity"], explained["notRouted"]) == (
+            ["level"],
+            "there was no destination yet",
+        )
+        assert not tocsin.database.exists()
+
+    def test_of_options_goes_where_to_says(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager"))
+        (explained,) = tocsin.json("send", "--dry-run", "--title", "x", "--to", "pager")
+        assert [to["destination"] for to in explained["destinations"]] == ["pager"]
+        done = tocsin("send", "--dry-run", "--title", "x", "--wait")
+        assert (done.returncode, done.stderr) == (
+            2,
+            "tocsin: --dry-run sends nothing; leave out --wait; see `tocsin send --help`\n",
+        )

@@ -48,6 +48,7 @@ _FOR_EVER = "for ever"
     help="Deliver now and wait until every delivery has ended, for at most SECONDS. Without SECONDS, retries "
     "can take more than two hours. Exit 1 if a delivery failed or the time ran out.",
 )
+@click.option("--dry-run", is_flag=True, help="Print what would be stored, and why. Store and send nothing.")
 @json_option
 @click.pass_obj
 def send(
@@ -56,6 +57,7 @@ def send(
     format_name: str,
     wait: str | None,
     to: tuple[str, ...],
+    dry_run: bool,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -65,6 +67,7 @@ def send(
     tocsin send --title "Root login" --severity CRITICAL
     tocsin send alerts.json
     tail -F /var/log/suricata/eve.json | tocsin send --format suricata -
+    tocsin send --dry-run alerts.json
 
     Give one alert as options, or many in a file or pipe: a JSON object, an array or JSON Lines, in
     Tocsin's own format or in that of Alertmanager, Falco, Suricata and other tools.
@@ -92,10 +95,16 @@ def send(
     if file is not None and given:
         raise click.UsageError("give alerts in a file or as options, not both")
     seconds = _seconds(wait)
+    if wait is not None and dry_run:
+        raise click.UsageError("--dry-run sends nothing; leave out --wait")
     if wait is not None:
         check_way_out(session.config)
-    read = reader(session, "tocsin" if file is None else format_name)
+    format_name = "tocsin" if file is None else format_name
+    read = reader(session, format_name)
     source = _source(file, given)
+    if dry_run:
+        _explain(session, source, format_name, to, as_json=as_json)
+        return
     with (
         contextlib.closing(source),
         session.store(create=True) as store,
@@ -116,13 +125,27 @@ def send(
             tell(f"stopped: {answer.count} stored, {unread.count} bad{rest}")
         elif wait is not None:
             answer.ended = _deliver(session, store, [*answer.receipts, *unread.receipts.values()], seconds)
-    if interrupted and source.stopping is not None:
-        raise click.exceptions.Exit(128 + source.stopping.signal)
+    if interrupted:
+        raise click.exceptions.Exit(source.stopped_code)
     if unread.count:
         raise click.exceptions.Exit(2)
     unsure = stopped and wait is not None
     if unsure or any(row.state is not State.DELIVERED for row in answer.ended.values()):
         raise click.exceptions.Exit(1)
+
+
+def _explain(
+    session: Session, source: Source, format_name: str, to: tuple[str, ...], *, as_json: bool
+) -> None:
+    from tui.commands.sending.dry_run import dry_run
+
+    with contextlib.closing(source):
+        try:
+            bad = dry_run(session, source, format_name, to, as_json=as_json)
+        except Interrupted:
+            raise click.exceptions.Exit(source.stopped_code) from None
+    if bad:
+        raise click.exceptions.Exit(2)
 
 
 def _source(file: str | None, given: dict[str, Any]) -> Source:

@@ -84,6 +84,38 @@ _SKIPPED: dict[str, Any] = {
         "skipped": {"type": "string", "description": "Why this item is not an alert. It was not stored."},
     },
 }
+_EXPLAINED: dict[str, Any] = {
+    "type": "object",
+    "required": ["item", "format", "title", "severity", "type", "createdAt", "alertId", "identity", "from"],
+    "properties": {
+        "item": _TEXT,
+        "format": _TEXT,
+        "title": _TEXT,
+        "severity": {"enum": list(Severity)},
+        "type": {"enum": list(AlertType)},
+        "createdAt": {"type": "string", "format": "date-time"},
+        "alertId": {"type": ["string", "null"], "description": "null: it would be generated."},
+        "identity": {"type": "string", "description": "Why the alert has this ID, and what a repeat is."},
+        "from": {
+            "type": "object",
+            "description": "The keys that a field came from. A field that is missing here has its default.",
+            "additionalProperties": {"type": "array", "items": _TEXT},
+        },
+        "destinations": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "destination": _TEXT,
+                    "destinationId": {"type": "integer"},
+                    "paused": {"type": "boolean"},
+                },
+            },
+        },
+        **{key: _RECEIPT["properties"][key] for key in ("repeated", "notRouted", "folded")},
+        "revived": {"type": "array", "items": _DELIVERY},
+    },
+}
 _ERROR: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -118,6 +150,7 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
     """Return the document of an endpoint that reads these formats."""
     alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 20_000}]}
     stored = {"type": "array", "items": {"oneOf": [_RECEIPT, _SKIPPED]}}
+    explained = {"type": "array", "items": {"oneOf": [_EXPLAINED, _SKIPPED]}}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
     for status in ("429", "503"):
         refusals[status]["headers"] = _RETRY
@@ -137,6 +170,12 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "description": "Which tool wrote the alerts. Default: detected for each document.",
                 "schema": {"enum": [*formats]},
             },
+            {
+                "name": "dryRun",
+                "in": "query",
+                "description": "Answer what would be stored, and why, for at most 100 alerts. Store nothing.",
+                "schema": {"type": "boolean", "default": False},
+            },
         ],
         "requestBody": {
             "required": True,
@@ -145,7 +184,11 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "application/x-ndjson": {"schema": {"type": "string", "description": "One alert per line."}},
             },
         },
-        "responses": {"202": _answer("All alerts are stored.", stored), **refusals},
+        "responses": {
+            "200": _answer("With dryRun: nothing is stored.", explained),
+            "202": _answer("All alerts are stored.", stored),
+            **refusals,
+        },
     }
     common = {status: refusals[status] for status in ("400", "403", "408", "421", "431")}
     health = {

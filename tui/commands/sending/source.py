@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import stat
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,11 @@ class Source:
     def close(self) -> None:
         if self.file is not None:
             self.file.close()
+
+    @property
+    def stopped_code(self) -> int:
+        """The exit code after the signal, as a shell has it: 130 for SIGINT."""
+        return 128 + (self.stopping.signal if self.stopping else signal.SIGINT)
 
     def check_interrupted(self) -> None:
         """Raise Interrupted after a signal. A pipe is never interrupted: it ends after what it holds."""

@@ -7,6 +7,7 @@ from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
+from tui.store.outbox.preview import preview
 from tui.store.outbox.submit import Group, Receipt, Rejected, Sent, submit, submit_groups, submit_report
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "cancel",
     "claim",
     "finish",
+    "preview",
     "pull_in",
     "resend",
     "send_folded",
