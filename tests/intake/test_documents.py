@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tui.intake import documents
 from tui.intake.documents import Item, read_items
-from tui.intake.json_text import begins_like_json, is_broken
+from tui.intake.json_text import begins_like_json, is_blank, is_broken
 from tui.intake.lines import LONGEST_LINE
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
@@ -276,6 +276,14 @@ def test_strict_reading_accepts_only_json_and_invalid_utf_8(raw: bytes, error: s
     assert error in (item.error or "")
     [item] = [item for batch in read_items(io.BytesIO(b'{"a": "\xff"}'), strict=True) for item in batch]
     assert item.value == {"a": "\ufffd"}
+
+
+@given(st.lists(st.binary() | NOT_JSON))
+def test_every_line_that_is_not_blank_has_an_item(lines: list[bytes]) -> None:
+    raw = b'{"a": 1}\n' + b"\n".join(lines) + b'\n{"a": 1}\n'
+    places = {item.place.partition(",")[0] for item in items(raw)}
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        assert is_blank(line) or f"line {number}" in places
 
 
 @given(st.binary() | st.text(alphabet='{}[]",:\n \\u0aeNtrue1').map(str.encode))
