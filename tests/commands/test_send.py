@@ -1,10 +1,10 @@
 """`tocsin send`: alerts from flags, a file or a pipe."""
 
 import json
-import stat
+import sqlite3
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from tests.commands.conftest import PATIENCE_S, Receiver, Tocsin
 from tests.conftest import destination
 from tui import cli, logs
-from tui.commands import send
+from tui.commands.sending import keeper
 from tui.store import outbox
 from tui.store.errors import StoreUnavailable
 
@@ -104,20 +104,71 @@ def test_reads_a_pipe_without_an_argument(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "place", "raw"),
     [
-        ('{"title": "one"}\n\n{oops}\n{"title": "two"}\n', "line 3"),
-        ('[{"title": "one"}, {"titel": "x"}, {"title": "two"}]', "item 2"),
+        ('{"title": "one"}\n\n{oops}\n{"title": "two"}\n', "line 3", "{oops}"),
+        ('[{"title": "one"}, {"titel": "ü"}, {"title": "two"}]', "item 2", '{"titel":"ü"}'),
+        ('{"title": "one"}\n{"title": "two"}\n[7, {}, "x"]', "line 3, item 1", '[7, {}, "x"]'),
     ],
-    ids=["JSON Lines", "an array"],
+    ids=["JSON Lines", "an array", "several errors in a line"],
 )
-def test_stores_good_items_and_reports_bad_ones(tocsin: Tocsin, text: str, place: str) -> None:
+def test_bad_items_among_good_ones_are_named_and_stored_in_one_alert(
+    tocsin: Tocsin, text: str, place: str, raw: str
+) -> None:
     done = tocsin("send", "-", input=text)
     assert done.returncode == 2
-    (complaint,) = done.stderr.splitlines()
-    assert complaint.startswith(f"tocsin: {place}: ")
+    *complaints, stored = done.stderr.splitlines()
+    assert complaints[0].startswith(f"tocsin: {place}: ")
+    assert stored.startswith("tocsin: stored what cannot be read in alert ")
     assert len(done.stdout.splitlines()) == 2
-    assert titles(tocsin) == ["one", "two"]
+    assert titles(tocsin) == ["one", "two", "Tocsin cannot read lines of standard input"]
+    (context,) = unreadable(tocsin)
+    assert context.items() >= {"position": place, "lines": 1, "raw": raw, "truncated": False}.items()
+
+
+def unreadable(tocsin: Tocsin) -> list[dict[str, Any]]:
+    """The contexts of the alerts about what cannot be read."""
+    with closing(sqlite3.connect(tocsin.database)) as db:
+        rows = db.execute("SELECT context FROM alert WHERE rule_id = 'Tocsin.Intake.Unreadable'").fetchall()
+    return [json.loads(context) for (context,) in rows]
+
+
+def test_a_file_of_another_kind_is_refused_as_a_whole(tocsin: Tocsin, file: Callable[..., str]) -> None:
+    notes = file("buy milk\n" * 1000, "notes.txt")
+    done = tocsin("send", notes)
+    told = done.stderr.splitlines()
+    assert (done.returncode, len(told), tocsin.stored()["alert"]) == (2, 21, 0)
+    assert told[0] == "tocsin: line 1: this is not JSON: expecting value at column 1"
+    assert told[-1] == f"tocsin: nothing stored: no alert in {notes} can be read (1,000 bad items)"
+
+
+def test_many_bad_lines_make_one_alert(tocsin: Tocsin, file: Callable[..., str]) -> None:
+    done = tocsin("send", file('{"title": "good"}\n' + f"{'x' * 99}\n" * 3000, "eve.json"))
+    told = done.stderr.splitlines()
+    assert (done.returncode, len(told), told[-1]) == (2, 22, "tocsin: 3,000 bad items in all")
+    (context,) = unreadable(tocsin)
+    assert (context["lines"], len(context["raw"]), context["truncated"]) == (3000, 64 * 1024, True)
+
+
+def test_text_in_a_pipe_is_noticed_at_once_and_stored(tocsin: Tocsin) -> None:
+    with tocsin.start("send", "-", stdin=-1) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write("[2026-01-31 09:15:00] ready\n")
+        process.stdin.flush()
+        assert process.stderr.readline().startswith("tocsin: line 1: this is not JSON")
+        process.communicate("done\n")
+    assert process.returncode == 2
+    (context,) = unreadable(tocsin)
+    assert context.items() >= {"raw": "[2026-01-31 09:15:00] ready\ndone", "lines": 2}.items()
+
+
+def test_a_report_of_bad_lines_is_delivered_like_the_alerts(tocsin: Tocsin, receiver: Receiver) -> None:
+    tocsin.add(destination(url=receiver.url), destination(name="pager", url=receiver.url))
+    done = tocsin("send", "-", "--to", "pager", "--wait", input='{"title": "good"}\n{oops}\n')
+    assert done.returncode == 2
+    assert len(receiver.requests) == 2
+    assert {to for _, to, _ in tocsin.deliveries()} == {"pager"}
 
 
 def test_stores_a_line_as_soon_as_it_comes(tocsin: Tocsin) -> None:
@@ -145,65 +196,23 @@ def test_a_bad_line_at_the_head_of_a_pipe_holds_nothing_up(tocsin: Tocsin, first
     assert complaint.startswith("tocsin: line 1: this is not JSON")
 
 
-class TestReject:
-    def test_keeps_bad_lines_as_they_came_to_be_mended_and_sent_again(
-        self, tocsin: Tocsin, tmp_path: Path
-    ) -> None:
-        bad = ['{"title": "oops', '{"titel": "slip"}', '{"title": "x", "severity": "loud"}']
-        text = "\n".join(['{"title": "good"}', *bad, '{"title": "too"}'])
-        rejected = tmp_path / "rejected"
-        for times in (1, 2):
-            done = tocsin("send", "--reject", str(rejected), "-", input=text)
-            assert done.returncode == 2
-            assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
-                "line 2",
-                "line 3",
-                "line 4",
-            ]
-            assert rejected.read_text().splitlines() == bad * times
-        assert stat.S_IMODE(rejected.stat().st_mode) == 0o600
-        rejected.write_text('{"title": "mended"}\n')
-        assert tocsin("send", str(rejected)).returncode == 0
-        assert titles(tocsin) == ["good", "too", "good", "too", "mended"]
+def test_takes_a_storm_on_one_line(tocsin: Tocsin, file: Callable[[str], str]) -> None:
+    alert = '{"title": "' + "x" * 2000 + '"}'
+    for text in (
+        "[" + ",".join([alert] * 900) + "]",
+        '{"title": "y", "description": "' + "x" * 2_000_000 + '"}',
+    ):
+        assert tocsin("send", file(text + "\n")).returncode == 0
+    assert titles(tocsin)[-1:] == ["y"]
 
-    def test_keeps_a_bad_entry_of_an_array_as_a_line(self, tocsin: Tocsin, tmp_path: Path) -> None:
-        text = '[{"title": "good"},\n {"titel":\n "slip ü"}]'
-        assert tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text).returncode == 2
-        assert (tmp_path / "rejected").read_text() == '{"titel":"slip ü"}\n'
 
-    def test_takes_a_storm_on_one_line(self, tocsin: Tocsin, file: Callable[[str], str]) -> None:
-        alert = '{"title": "' + "x" * 2000 + '"}'
-        for text in (
-            "[" + ",".join([alert] * 900) + "]",
-            '{"title": "y", "description": "' + "x" * 2_000_000 + '"}',
-        ):
-            assert tocsin("send", file(text + "\n")).returncode == 0
-        assert titles(tocsin)[-1:] == ["y"]
-
-    def test_a_line_that_is_too_long_is_named_and_not_kept(self, tocsin: Tocsin, tmp_path: Path) -> None:
-        long = '{"title": "' + "x" * 16 * 1024 * 1024 + '"}'
-        text = '{"title": "good"}\n' + long + '\n{"title": "too"}\n'
-        done = tocsin("send", "--reject", str(tmp_path / "rejected"), "-", input=text)
-        assert done.stderr == "tocsin: line 2: this line is longer than 16 MiB\n"
-        assert titles(tocsin) == ["good", "too"]
-        assert (tmp_path / "rejected").read_text() == ""
-
-    def test_is_another_file_than_the_alerts(self, tocsin: Tocsin, file: Callable[[str], str]) -> None:
-        given = file('{"title": "one"}\n')
-        done = tocsin("send", "--reject", given, given)
-        assert (done.returncode, done.stderr) == (
-            2,
-            f"tocsin: cannot write rejected lines to {given}: it is an input; give --reject another file\n",
-        )
-
-    def test_is_tried_before_anything_is_read(self, tocsin: Tocsin, tmp_path: Path) -> None:
-        done = tocsin("send", "--reject", str(tmp_path / "no" / "where"), "-", input='{"title": "one"}')
-        assert done.returncode == 2
-        assert (
-            done.stderr == f"tocsin: cannot write {tmp_path / 'no' / 'where'}: No such file or directory;"
-            " give --reject another file\n"
-        )
-        assert tocsin.stored()["alert"] == 0
+def test_of_a_line_that_is_too_long_the_start_is_stored(tocsin: Tocsin) -> None:
+    long = '{"title": "' + "x" * 16 * 1024 * 1024 + '"}'
+    done = tocsin("send", "-", input='{"title": "good"}\n' + long + '\n{"title": "too"}\n')
+    assert done.stderr.startswith("tocsin: line 2: this line is longer than 16 MiB\n")
+    assert titles(tocsin)[:2] == ["good", "too"]
+    (context,) = unreadable(tocsin)
+    assert (context["raw"], context["truncated"]) == (long[: 64 * 1024], True)
 
 
 def test_to_goes_to_those_it_names_and_no_others(tocsin: Tocsin) -> None:
@@ -265,7 +274,7 @@ def test_stored_alerts_are_reported_when_the_database_fails_half_way(
 
     monkeypatch.setattr(outbox, "submit", submit)
     monkeypatch.setattr(logs, "set_up", lambda *_, **__: None)  # it is for the whole process
-    monkeypatch.setattr(send, "_AT_ONCE", 1)
+    monkeypatch.setattr(keeper, "AT_ONCE", 1)
     given = file('{"title": "a"}\n{"title": "b"}')
     monkeypatch.setattr(sys, "argv", ["tocsin", "--db", str(tocsin.database), "send", given, "--json", *more])
     with pytest.raises(SystemExit) as ended:
@@ -374,11 +383,11 @@ class TestFormats:
         alerts = [{"labels": {"alertname": "a"}}, "b", {"labels": {"alertname": "c"}}]
         done = tocsin("send", "-", input=json.dumps({**group, "alerts": alerts}) + "\n{}")
         assert done.returncode == 2
-        assert done.stderr.splitlines() == [
+        assert [line for line in done.stderr.splitlines() if line.startswith("tocsin: line")] == [
             "tocsin: line 1, item 2: an alert must be a JSON object, not a string",
             "tocsin: line 2: an alert needs a title, a name or an id",
         ]
-        assert titles(tocsin) == ["a", "c"]
+        assert titles(tocsin)[:2] == ["a", "c"]
 
     def test_an_alert_that_a_tool_repeats_is_stored_once(self, tocsin: Tocsin) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
@@ -459,4 +468,49 @@ class TestFormats:
             2,
             f"tocsin: {configuration}: formats.acme.alert.title: 'what[' is not JMESPath: "
             "incomplete expression\n",
+        )
+
+
+EXPLAINED = """\
+line 1: plain
+  title     disk full
+            from message
+  severity  HIGH, from level
+  time      2026-01-31T09:15:00.000Z, from time
+  type      RULE
+  identity  generated: the document has no ID, so every send stores a new
+            alert
+  stored    yes
+  goes to   pager (paused); soc
+"""
+
+
+class TestDryRun:
+    DISK = '{"message": "disk full", "level": "error", "time": "2026-01-31T09:15:00Z"}'
+
+    def test_explains_each_item(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager", paused=True))
+        done = tocsin("send", "--dry-run", "-", input=f'{self.DISK}\n{{"oops": 1}}\n')
+        assert (done.returncode, done.stdout) == (2, EXPLAINED)
+        bad, told = done.stderr.splitlines()
+        assert bad.startswith("tocsin: line 2: no title: none of title, summary")
+        assert told == "dry run, nothing was stored: 1 new, 0 already stored, 0 skipped, 1 bad"
+        assert tocsin.stored()["alert"] == 0
+
+    def test_needs_no_database_and_makes_none(self, tocsin: Tocsin) -> None:
+        (explained,) = tocsin.json("send", "--dry-run", "-", input=self.DISK)
+        assert (explained["from"]["severity"], explained["notRouted"]) == (
+            ["level"],
+            "there was no destination yet",
+        )
+        assert not tocsin.database.exists()
+
+    def test_of_options_goes_where_to_says(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(), destination(name="pager"))
+        (explained,) = tocsin.json("send", "--dry-run", "--title", "x", "--to", "pager")
+        assert [to["destination"] for to in explained["destinations"]] == ["pager"]
+        done = tocsin("send", "--dry-run", "--title", "x", "--wait")
+        assert (done.returncode, done.stderr) == (
+            2,
+            "tocsin: --dry-run sends nothing; leave out --wait; see `tocsin send --help`\n",
         )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -92,11 +93,18 @@ class Installation:
 
     # --- processes
 
-    def start(self, *args: str, input: str | int = "", crash_at: str = "", **drilled: str) -> Program:
-        """Start `tocsin ARGS`, which may die at a point of crashing.py.
+    def start(
+        self,
+        *args: str,
+        input: str | int = "",
+        crash_at: str = "",
+        ignoring: signal.Signals | None = None,
+        **drilled: str,
+    ) -> Program:
+        """Start `tocsin ARGS`, to be killed at a point of crashing.py.
 
-        Its standard input is a file with this text, or an argument for `subprocess`. `drilled` are variables
-        of crashing.py.
+        Its standard input is a file with this text, or what `subprocess` takes; `drilled` are variables of
+        crashing.py. It inherits that the signal `ignoring` is ignored.
         """
         number = len(self._started)
         given = self.directory / f"{number}.stdin"
@@ -111,6 +119,7 @@ class Installation:
                 stdin=input if isinstance(input, int) else stdin,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
+                preexec_fn=partial(signal.signal, ignoring, signal.SIG_IGN) if ignoring else None,
             )
         program = Program(process, stderr)
         self._started.append(program)

@@ -325,8 +325,6 @@ COMMANDS = (
     ("send", "hostile.jsonl", "--wait", "--to", NAMES["takes"]),
     ("send", "hostile.jsonl", "--to", SEQUENCES[0]),
     ("send", "hostile.jsonl", "--format", SEQUENCES[0]),
-    ("send", "bad.jsonl", "--reject", f"hostile/{SEQUENCES[9]}"),
-    ("send", "bad.jsonl", "--reject", f"{SEQUENCES[9]}/x"),
     ("send", "--title", "x", "--wait", SEQUENCES[0]),
     ("send", "--title", "x", "--context", SEQUENCES[0]),
     ("watch", f"hostile/{SEQUENCES[0]}", "--to", SEQUENCES[1].replace("\0", "")),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tui.intake import documents
 from tui.intake.documents import Item, read_items
+from tui.intake.json_text import begins_like_json, is_blank, is_broken
 from tui.intake.lines import LONGEST_LINE
 
 OBJECTS = st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)
@@ -145,6 +146,55 @@ def test_a_document_over_the_size_limit_is_read_no_further(monkeypatch: pytest.M
     assert stream.given <= 10_000 + 100
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Starting falco\n",
+        b"[2026-01-31 09:15:00] ready\n",
+        b"{name} logged in\n",
+        b"\n\n7 alerts\n",
+        b"\x7fELF\x02\x01\x01\0\0\n",
+        "Starting\n".encode("utf-16"),
+    ],
+    ids=["a word", "a date in brackets", "braces", "after blank lines", "binary", "UTF-16"],
+)
+def test_input_that_cannot_be_a_document_is_recognized_at_its_first_line(text: bytes) -> None:
+    stream = Pieces(text, b'{"a": 1}\n', b"not read yet")
+    assert [item.error is None for item in next(read_items(stream))] == [False]
+    assert stream.given == len(text)
+
+
+def test_text_on_one_long_line_is_recognized_before_its_end() -> None:
+    stream = Pieces(b"[12:00] tick " * 6_000, b"tick", b"\n")
+    [[item]] = read_items(stream)
+    assert (item.place, item.error is None) == ("line 1", False)
+    assert documents._LinesDetection().is_lines(bytearray(b"[12:00] tick " * 6_000))
+
+
+def test_a_broken_document_is_read_no_further_than_a_mebibyte() -> None:
+    stream = Pieces(b'{\n "a": oops,\n', *[b' "b": "' + b"c" * 10_000 + b'",\n'] * 1_000)
+    [[item]] = read_items(stream)
+    assert (item.place, item.error) == ("line 2", "this is not JSON: expecting value at column 7")
+    assert stream.given < 1_100_000
+
+
+def test_a_long_document_in_small_pieces_is_read_to_its_end() -> None:
+    entry = b'{"a": "' + b"x" * 1000 + b'", "b": [-1.5e3, null, "\\ud83d\\ude00"]},\n '
+    text = b"[\n " + entry * 1500 + b"{}]\n"
+    stream = Pieces(*(text[at : at + 4099] for at in range(0, len(text), 4099)))
+    assert sum(len(batch) for batch in read_items(stream)) == 1501
+
+
+@given(st.lists(OBJECTS, min_size=1), st.sampled_from([None, 1]), st.integers(min_value=0))
+def test_no_start_of_a_document_is_taken_for_broken(
+    entries: list[dict[str, Any]], indent: int | None, cut: int
+) -> None:
+    raw = json.dumps(entries, indent=indent).encode()
+    start = raw[: cut % len(raw)]
+    assert begins_like_json(start)
+    assert not is_broken(start)
+
+
 def test_text_without_a_line_end_that_is_not_json_is_an_over_long_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -226,6 +276,14 @@ def test_strict_reading_accepts_only_json_and_invalid_utf_8(raw: bytes, error: s
     assert error in (item.error or "")
     [item] = [item for batch in read_items(io.BytesIO(b'{"a": "\xff"}'), strict=True) for item in batch]
     assert item.value == {"a": "\ufffd"}
+
+
+@given(st.lists(st.binary() | NOT_JSON))
+def test_every_line_that_is_not_blank_has_an_item(lines: list[bytes]) -> None:
+    raw = b'{"a": 1}\n' + b"\n".join(lines) + b'\n{"a": 1}\n'
+    places = {item.place.partition(",")[0] for item in items(raw)}
+    for number, line in enumerate(raw.split(b"\n"), start=1):
+        assert is_blank(line) or f"line {number}" in places
 
 
 @given(st.binary() | st.text(alphabet='{}[]",:\n \\u0aeNtrue1').map(str.encode))

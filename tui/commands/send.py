@@ -1,36 +1,28 @@
 """`tocsin send`: queue alerts from options, a file or a pipe."""
 
-import os
-import stat
+import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.commands.sending.format_option import LIST, format_option, list_formats, reader
-from tui.commands.sending.pipe import Pipe
+from tui.commands.sending.keeper import Keeper
 from tui.commands.sending.receipts import Receipts
-from tui.commands.sending.rejects import Rejects, reject_option
+from tui.commands.sending.source import Interrupted, Source, named, standard_input
 from tui.commands.shared.console import json_option, tell
-from tui.commands.shared.session import Session, check_way_out, destination_named, patiently, run_dispatcher
-from tui.commands.stopping import stop_on_signals
-from tui.domain.alert import Alert, AlertType, Severity, decode_json
+from tui.commands.shared.session import Session, check_way_out, destination_named, run_dispatcher
+from tui.domain.alert import AlertType, Severity, decode_json
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
-from tui.intake.documents import Input, Item, read_items
+from tui.intake.documents import Item
 
 if TYPE_CHECKING:
-    from tui.intake.formats import Reading
     from tui.store.engine.database import Store
     from tui.store.outbox import Receipt
     from tui.store.reading.views import DeliveryRow
 
 _FOR_EVER = "for ever"
-_AT_ONCE = 1_000
-"""Items stored in one transaction, few enough that a dispatcher never waits long for the lock."""
 
 
 @click.command()
@@ -56,7 +48,7 @@ _AT_ONCE = 1_000
     help="Deliver now and wait until every delivery has ended, for at most SECONDS. Without SECONDS, retries "
     "can take more than two hours. Exit 1 if a delivery failed or the time ran out.",
 )
-@reject_option
+@click.option("--dry-run", is_flag=True, help="Print what would be stored, and why. Store and send nothing.")
 @json_option
 @click.pass_obj
 def send(
@@ -65,7 +57,7 @@ def send(
     format_name: str,
     wait: str | None,
     to: tuple[str, ...],
-    reject: Path | None,
+    dry_run: bool,
     as_json: bool,
     **flags: Any,
 ) -> None:
@@ -75,6 +67,7 @@ def send(
     tocsin send --title "Root login" --severity CRITICAL
     tocsin send alerts.json
     tail -F /var/log/suricata/eve.json | tocsin send --format suricata -
+    tocsin send --dry-run alerts.json
 
     Give one alert as options, or many in a file or pipe: a JSON object, an array or JSON Lines, in
     Tocsin's own format or in that of Alertmanager, Falco, Suricata and other tools.
@@ -82,10 +75,14 @@ def send(
     The alert ID is printed only after the alert is on disk. An open app or `tocsin dispatch` delivers the
     alerts, or this command itself with --wait.
 
-    From a pipe, each line is stored as it arrives. A bad line is reported with its number and skipped, and
-    the command exits with 2 at the end. While the database is unavailable, the writer of the pipe has to
-    wait. Ctrl-C stores what was already written to the pipe, then exits. To follow a file and resume after
-    a restart, use `tocsin watch`.
+    Bad lines are reported with their numbers and stored together as an alert of the rule
+    Tocsin.Intake.Unreadable, at most one per minute; the command exits with 2 at the end. If nothing in a
+    file can be read, nothing is stored.
+
+    From a pipe, each line is stored as it arrives. While the database is unavailable, the writer of the
+    pipe has to wait. Ctrl-C stores what was already written to the pipe, then exits. In a file, Ctrl-C stops
+    between two transactions, and the command exits with 130. To follow a file and resume after a restart,
+    use `tocsin watch`.
     """
     if format_name == LIST:
         list_formats(session, as_json=as_json)
@@ -98,110 +95,63 @@ def send(
     if file is not None and given:
         raise click.UsageError("give alerts in a file or as options, not both")
     seconds = _seconds(wait)
+    if wait is not None and dry_run:
+        raise click.UsageError("--dry-run sends nothing; leave out --wait")
     if wait is not None:
         check_way_out(session.config)
-    read = reader(session, "tocsin" if file is None else format_name)
-    rejects = Rejects(reject, [Path(file)] if file not in (None, "-") else ())
-    pipe = None
-    if file == "-":
-        stream = _standard_input()
-        pipe, batches = stream if isinstance(stream, Pipe) else None, read_items(stream)
-    else:
-        batches = iter([[Item("", _from_flags(given))]]) if file is None else _from_file(file)
+    format_name = "tocsin" if file is None else format_name
+    read = reader(session, format_name)
+    source = _source(file, given)
+    if dry_run:
+        _explain(session, source, format_name, to, as_json=as_json)
+        return
     with (
+        contextlib.closing(source),
         session.store(create=True) as store,
         Receipts(as_json=as_json, at_the_end=wait is not None) as answer,
     ):
         for name in to:  # checked once, not for every line
             destination_named(store, name)
-        keeper = _Keeper(store, read, to, answer, rejects, pipe, session.config.revive_after_ms)
-        for batch in batches:
-            keeper.keep(batch)
-        stopped = pipe is not None and pipe.stopping.is_set()
+        keeper = Keeper(store, session.config, source, read, to, answer)
+        unread = keeper.unread
+        interrupted = False
+        try:
+            keeper.keep_all()
+        except Interrupted:
+            interrupted = True
+        stopped = source.stopping is not None and source.stopping.is_set()
         if stopped:
-            tell(f"stopped: {answer.count} stored, {keeper.bad} bad")
+            rest = f"; the rest of {source.name} is not stored" if interrupted else ""
+            tell(f"stopped: {answer.count} stored, {unread.count} bad{rest}")
         elif wait is not None:
-            answer.ended = _deliver(session, store, answer.receipts, seconds)
-    if keeper.bad:
+            answer.ended = _deliver(session, store, [*answer.receipts, *unread.receipts.values()], seconds)
+    if interrupted:
+        raise click.exceptions.Exit(source.stopped_code)
+    if unread.count:
         raise click.exceptions.Exit(2)
     unsure = stopped and wait is not None
     if unsure or any(row.state is not State.DELIVERED for row in answer.ended.values()):
         raise click.exceptions.Exit(1)
 
 
-@dataclass
-class _Keeper:
-    """Stores the items that were read and reports each."""
+def _explain(
+    session: Session, source: Source, format_name: str, to: tuple[str, ...], *, as_json: bool
+) -> None:
+    from tui.commands.sending.dry_run import dry_run
 
-    store: "Store"
-    read: "Callable[[Item], list[Reading]]"
-    to: tuple[str, ...]
-    answer: Receipts
-    rejects: Rejects
-    pipe: Pipe | None
-    revive_after_ms: int | None
-    bad: int = 0
-
-    def keep(self, batch: Sequence[Item]) -> None:
-        """Store `batch`. If that fails, say which items are not stored and raise StoreUnavailable."""
-        for start in range(0, len(batch), _AT_ONCE):
-            try:
-                self._keep(batch[start : start + _AT_ONCE])
-            except BaseException as error:
-                self._tell_of_unstored(batch[start:], error)
-                raise
-
-    def _keep(self, items: Sequence[Item]) -> None:
-        from tui.intake.formats import Skipped
-
-        read = [(item, reading) for item in items for reading in self.read(item)]
-        stored = self._submit([reading for _, reading in read])
-        bad: dict[str, Item] = {}
-        for item, reading in read:
-            result = next(stored) if isinstance(reading.result, Alert) else reading.result
-            match result:
-                case Invalid():
-                    self.bad += 1
-                    bad[item.place] = item
-                    tell(f"tocsin: {reading.place + ': ' if reading.place else ''}{result.message}")
-                case Skipped():
-                    self.answer.skip(result.reason)
-                case _:
-                    self.answer.stored(result)
-        self._reject(bad.values())
-
-    def _submit(self, readings: "Sequence[Reading]") -> "Iterator[Receipt | Invalid]":
-        """Store the alerts among `readings` in one transaction; return a result for each."""
-        from tui.intake.formats import ids_of_tools
-        from tui.store import outbox
-
-        alerts = [reading.result for reading in readings if isinstance(reading.result, Alert)]
-        if self.to:
-            alerts = [replace(alert, destinations=self.to) for alert in alerts]
-        by_id = ids_of_tools(readings)
-        return iter(
-            patiently(
-                lambda: self.store.write(
-                    outbox.submit, alerts, by_id, revive_after_ms=self.revive_after_ms
-                ).result(),
-                as_long_as=self.pipe.goes_on if self.pipe else lambda: False,
-            )
-        )
-
-    def _tell_of_unstored(self, items: Sequence[Item], error: BaseException) -> None:
-        if items[0].place:
-            sure = (
-                "" if isinstance(error, Exception) else "known to be "
-            )  # Ctrl-C may come between commit and report
-            tell(f"tocsin: not {sure}stored: {items[0].place} and everything after it")
-        if self.pipe is not None:  # the pipe no longer has them
-            self._reject(items)
-
-    def _reject(self, items: Iterable[Item]) -> None:
+    with contextlib.closing(source):
         try:
-            self.rejects.keep(item.as_line() for item in items)
-        except OSError as error:
-            tell(f"tocsin: cannot write {self.rejects.path}: {error.strerror}")
+            bad = dry_run(session, source, format_name, to, as_json=as_json)
+        except Interrupted:
+            raise click.exceptions.Exit(source.stopped_code) from None
+    if bad:
+        raise click.exceptions.Exit(2)
+
+
+def _source(file: str | None, given: dict[str, Any]) -> Source:
+    if file is None:
+        return Source("the options", iter([[Item("", _from_flags(given))]]))
+    return standard_input() if file == "-" else named(file)
 
 
 def _seconds(wait: str | None) -> float | None:
@@ -227,30 +177,6 @@ def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             raise Invalid("context", f"--context is not JSON: {error}") from None
     return value
-
-
-def _standard_input() -> Input:
-    if sys.stdin is None:
-        raise Invalid("file", "there is no standard input to read from")
-    descriptor = sys.stdin.fileno()
-    if stat.S_ISREG(
-        os.fstat(descriptor).st_mode
-    ):  # a redirected file keeps what we do not read, like a named file
-        return open(descriptor, "rb", closefd=False)
-    return Pipe(descriptor, stop_on_signals())
-
-
-def _from_file(name: str) -> Iterator[list[Item]]:
-    from tui.intake.rotated import DAMAGED, unpacked
-
-    try:
-        with open(name, "rb") as file:
-            yield from read_items(cast("Input", unpacked(file, Path(name).suffix)))
-    except DAMAGED:
-        raise Invalid("file", f"cannot read {name}: it is not a complete compressed file") from None
-    except OSError as error:
-        reason = error.strerror or "it is not a complete compressed file"
-        raise Invalid("file", f"cannot read {name}: {reason}") from None
 
 
 def _deliver(

@@ -13,6 +13,8 @@ class Stopping:
     """
 
     def __init__(self) -> None:
+        self.signal = signal.SIGINT
+        """The signal that set it."""
         self._set = False
         self._waker: SimpleQueue[None] = SimpleQueue()
 
@@ -33,13 +35,17 @@ class Stopping:
             return
 
 
-def stop_on_signals() -> Stopping:
-    """Return a flag that SIGTERM and SIGINT set. A second signal raises KeyboardInterrupt."""
-    stopping = Stopping()
+def stop_on_signals(stopping: Stopping | None = None) -> Stopping:
+    """Set `stopping` on the first SIGTERM or SIGINT. A second one raises KeyboardInterrupt.
+
+    Also if the parent ignores SIGINT, as a shell does for a background job.
+    """
+    stopping = stopping or Stopping()
 
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if stopping.is_set():
             raise KeyboardInterrupt
+        stopping.signal = signal.Signals(number)
         stopping.set()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-from tui.domain.errors import Invalid
+from tui.domain.errors import Conflict, Invalid
 from tui.domain.text import storable
 
 RETRY_S = 5
@@ -55,3 +55,10 @@ def refusal(status: int, errors: Iterable[tuple[str, Invalid]]) -> Answered:
     first = items[0]
     words = f"{first['item']}: {first['error']}" if first["item"] else first["error"]
     return Answered(status, f"nothing was stored: {words}", items=items[:_MOST_ERRORS], bad=len(items))
+
+
+def refused(errors: Iterable[tuple[str, Invalid]]) -> Answered:
+    """Return the answer for alerts that the store refused."""
+    errors = list(errors)
+    conflict = all(isinstance(error, Conflict) for _, error in errors)
+    return refusal(409 if conflict else 422, errors)

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tui.domain.alert import encode_json
-from tui.intake.json_text import is_blank, strict_value, values_in
-from tui.intake.lines import TOO_LONG, Line, Lines
+from tui.intake.json_text import begins_like_json, is_blank, is_broken, strict_value, values_in
+from tui.intake.lines import KEPT, TOO_LONG, Line, Lines
 
 _CHUNK = 256 * 1024
 _UNDECIDED = 1024 * 1024
-"""Input that begins like no JSON is taken for lines after this many bytes."""
+"""Input that is broken is read no further than this if no line in it shows that it is JSON Lines."""
+_LONG_LINE = 64 * 1024
+"""After this many bytes, a first line is examined before its end."""
 LARGEST_DOCUMENT = 256 * 1024 * 1024
 """In bytes. A single document must be in memory as a whole to be parsed."""
 
@@ -33,32 +35,44 @@ class Item:
     value: Any = None
     error: str | None = None
     raw: bytes | None = None
-    """The bytes of the line, if the item is a line."""
+    """The bytes of the line, if the item is a line, or of a document that cannot be read."""
     start: bytes = b""
-    """The first bytes of a line that was too long to keep."""
+    """The first bytes of a line or document that was too long to keep."""
 
-    def as_line(self) -> bytes | None:
-        """Return the item as a line that can be sent again, or None if it was not kept."""
+    @property
+    def is_cut(self) -> bool:
+        """Whether only the first bytes were kept."""
+        return self.raw is None and self.start != b""
+
+    def as_bytes(self) -> bytes:
+        """Return the item as it was read, or encoded again. Empty if nothing of it was kept."""
         if self.raw is not None or self.error is not None:
-            return self.raw
-        return encode_line(self.value)
+            return self.raw or self.start
+        return encode_line(self.value) or b""
 
 
 def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
     """Yield the items of `stream`, in batches of what one read returned.
 
-    JSON Lines are yielded as they arrive; they are recognized by lines that are complete objects.
-    Anything else is read to its end first. A bad line becomes an item with an error; reading goes on.
-    `strict` as in `tui.intake.json_text`.
+    JSON Lines are yielded as they arrive; they are recognized by lines that are complete objects, or by a
+    first line that cannot begin a document. Anything else is read to its end first, unless it turns out to
+    be broken. A bad line becomes an item with an error; reading goes on. `strict` as in
+    `tui.intake.json_text`.
     """
-    head, detection = bytearray(), _LinesDetection()
+    head, detection = bytearray(), _LinesDetection(strict=strict)
     while chunk := stream.read1(_CHUNK):
         head += chunk
         if detection.is_lines(head):
             yield from _read_lines(bytes(head), stream, strict=strict)
             return
+        if detection.is_broken_document(head):
+            if _are_lines(bytes(head)):
+                yield from _read_lines(bytes(head), stream, strict=strict)
+            else:
+                yield list(_whole(bytes(head), strict=strict))
+            return
         if len(head) > LARGEST_DOCUMENT:
-            yield [Item("", error="the document is larger than 256 MiB; write one alert per line instead")]
+            yield [_too_large(bytes(head[:KEPT]))]
             return
     if detection.is_lines(head + b"\n"):
         yield from _read_lines(bytes(head), io.BytesIO(), strict=strict)
@@ -80,9 +94,15 @@ def _read_lines(head: bytes, stream: Input, *, strict: bool) -> Iterator[list[It
 
 
 class _LinesDetection:
-    """Decides whether the input read so far can only be JSON Lines. Checks each line once."""
+    """Decides whether the input read so far can only be JSON Lines. Checks each line once.
 
-    def __init__(self) -> None:
+    With `strict` the input is complete, so only lines that are objects count.
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
+        self._examine_at = _LONG_LINE
+        """Examine the input again at this length: parsing it for every chunk would take too long."""
         self._seen = 0
         self._searched = 0
         """No line end was found before this offset, from `_seen` on."""
@@ -90,23 +110,41 @@ class _LinesDetection:
         self._after_object = False
 
     def is_lines(self, head: bytearray) -> bool:
+        if self._first is None and not self._strict and not begins_like_json(head):
+            return True
         while (end := head.find(b"\n", self._searched)) >= 0:
             line = bytes(head[self._seen : end]).removeprefix(codecs.BOM_UTF8)
             self._seen = self._searched = end + 1
             if line.strip() and self._is_proof(line):
                 return True
         self._searched = len(head)
-        return self._first is not None and self._first[:1] not in b"{[" and len(head) > _UNDECIDED
+        if self._strict:
+            return self._first is not None and self._first[:1] not in b"{[" and len(head) > _UNDECIDED
+        return self._first is None and self._is_due(head) and is_broken(bytes(head))
+
+    def is_broken_document(self, head: bytearray) -> bool:
+        """Whether a long input cannot become a document, however it goes on."""
+        long = not self._strict and len(head) > _UNDECIDED
+        return long and self._is_due(head) and is_broken(bytes(head))
+
+    def _is_due(self, head: bytearray) -> bool:
+        due = len(head) >= self._examine_at
+        if due:
+            self._examine_at = 2 * len(head)
+        return due
 
     def _is_proof(self, line: bytes) -> bool:
         """Whether this line proves JSON Lines: it is an object that cannot be part of a larger document.
 
         A line that is an object and is not indented cannot be inside another object. Directly after
-        another such line, without a comma, it cannot be inside an array either.
+        another such line, without a comma, it cannot be inside an array either. A first line that cannot
+        begin a document proves that there is none.
         """
         is_first = self._first is None
         if self._first is None:
             self._first = line.lstrip()
+            if not self._strict and is_broken(line + b"\n"):
+                return True
         is_object = (is_first or line.startswith(b"{")) and _is_object(line)
         in_array = self._first.startswith(b"[")
         proof = is_object and (not in_array or self._after_object)
@@ -165,7 +203,7 @@ def _whole(raw: bytes, *, strict: bool) -> Iterator[Item]:
         elif problem is None:
             yield from (Item(f"item {number}", each) for number, each in enumerate(values, start=1))
         else:
-            yield _refused(error)
+            yield _refused(error, raw)
         return
     if isinstance(value, list):
         yield from (Item(f"item {index}", entry) for index, entry in enumerate(value, start=1))
@@ -199,9 +237,14 @@ def _are_lines(raw: bytes) -> bool:
     return len(objects) > 1 or (not in_array and any(line.startswith(b"{") for line in objects))
 
 
-def _refused(error: ValueError) -> Item:
+def _refused(error: ValueError, raw: bytes) -> Item:
     place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-    return Item(place, error=_reason(error))
+    return Item(place, error=_reason(error), raw=raw)
+
+
+def _too_large(start: bytes) -> Item:
+    error = "the document is larger than 256 MiB; write one alert per line instead"
+    return Item("", error=error, start=start)
 
 
 def encode_line(value: Any) -> bytes | None:

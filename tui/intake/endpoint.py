@@ -22,16 +22,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tui.domain.alert import Alert
-from tui.domain.errors import Conflict, Invalid
+from tui.domain.errors import Invalid
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.domain.text import visible
 from tui.domain.token import Token
 from tui.intake import cloudevents
 from tui.intake.access import Access, SignedRequest
-from tui.intake.answers import RETRY_S, Answered, Json, refusal
+from tui.intake.answers import RETRY_S, Answered, Json, refusal, refused
 from tui.intake.bodies import Bodies
 from tui.intake.browsers import check_not_a_page
 from tui.intake.documents import read_items
+from tui.intake.dry_run import FROM_KEY, GENERATED, DryRun, answer, is_asked
 from tui.intake.formats import (
     AUTO,
     Formats,
@@ -155,6 +156,8 @@ class Endpoint:
         self.access.admit(token)
 
     async def _store(self, body: bytes, request: Request) -> Response:
+        if is_asked(request.query_params.get("dryRun")):
+            return Json(await asyncio.to_thread(self._explain, body, request), 200)
         # Parsing a large body takes a while; a thread keeps the loop free for other requests.
         large = len(body) > _LARGE
         readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
@@ -163,20 +166,18 @@ class Endpoint:
         ]
         group = Group([alert for _, alert in alerts], ids_of_tools(readings))
         try:
-            answer = await self._commits.submit(group)
+            stored = await self._commits.submit(group)
         except DiskFull as error:
             raise Answered(429, str(error), retry_s=RETRY_S) from None
         except StoreUnavailable as error:
             raise Answered(503, str(error), retry_s=RETRY_S) from None
-        if isinstance(answer, Rejected):
-            errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
-            conflict = all(isinstance(error, Conflict) for _, error in errors)
-            raise refusal(409 if conflict else 422, errors)
-        self.repeats.count(_sender(request), answer)
+        if isinstance(stored, Rejected):
+            raise refused((alerts[place][0], error) for place, error in stored.errors.items())
+        self.repeats.count(_sender(request), stored)
         for reading in readings:
             if isinstance(reading.result, Skipped):
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
-        receipts = iter(answer)
+        receipts = iter(stored)
         return Json(
             [
                 {"item": reading.place, "skipped": reading.result.reason}
@@ -198,9 +199,31 @@ class Endpoint:
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse(document([AUTO, *self.formats], needs_token=self.access.asks))
 
-    def _read(self, body: bytes, request: Request) -> list[Reading]:
-        """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid."""
-        key = _key(request)
+    def _explain(self, body: bytes, request: Request) -> list[dict[str, Any]]:
+        """Return what storing the alerts in a body would do. Raises Answered as storing them would."""
+        why = GENERATED if _key(request) is None else FROM_KEY
+        run = DryRun(self.store, self.formats, self._ids(request), self.revive_after_ms, why)
+        documents: list[object] = []
+        readings = self._read(body, request, run.id, documents)
+        return answer(run, documents, readings)
+
+    def _ids(self, request: Request) -> Callable[[], str]:
+        """Return what makes the IDs of alerts that have none."""
+        key, numbers = _key(request), count()
+        return self.new_id if key is None else lambda: _id_for(key, next(numbers))
+
+    def _read(
+        self,
+        body: bytes,
+        request: Request,
+        new_id: Callable[[], str] | None = None,
+        documents: list[object] | None = None,
+    ) -> list[Reading]:
+        """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid.
+
+        The document of each reading is added to `documents`.
+        """
+        new_id = new_id or self._ids(request)
         try:
             format = format_named(request.query_params.get("format", AUTO), self.formats)
         except Invalid as error:
@@ -213,7 +236,6 @@ class Endpoint:
                 items += batch  # each costs time: stop at the limit, not after the last
                 if len(items) > MOST_ALERTS:
                     raise _too_many()
-        numbers = count()
         readings: list[Reading] = []
         for item in items:
             if item.error is not None:
@@ -224,10 +246,12 @@ class Endpoint:
                 format,
                 self.formats,
                 now=self.clock(),
-                new_id=self.new_id if key is None else lambda: _id_for(key, next(numbers)),
+                new_id=new_id,
                 link_template=self.link_template,
                 place=item.place,
             )
+            if documents is not None:
+                documents += [item.value] * (len(readings) - len(documents))
             if len(readings) > MOST_ALERTS:
                 raise _too_many()
         errors = [

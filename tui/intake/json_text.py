@@ -14,6 +14,9 @@ from typing import Any
 from tui.domain.alert import decode_json
 
 _SPACE = " \t\r\n"
+_START = 64
+_LONGEST_TOKEN = 16
+"""Characters of the longest token that cannot be read before it is complete, such as `-Infinity`."""
 _BOMS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -32,6 +35,30 @@ def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[Any], str, Value
         if error is None and values:
             return values, rest, None
     return _values(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace"), commas=commas)
+
+
+def begins_like_json(raw: bytes | bytearray) -> bool:
+    """Whether `raw` may be the start of an object or array. True while there is too little to tell."""
+    start = bytes(raw[:_START])
+    if len(start) < len(codecs.BOM_UTF8) + 1 or is_blank(start):
+        return True
+    marked = ((codecs.BOM_UTF8, "utf-8"), *_BOMS)
+    texts = [start.removeprefix(bom).decode(encoding, "replace") for bom, encoding in marked]
+    return any(text.lstrip(_SPACE)[:1] in ("{", "[") for text in texts)
+
+
+def is_broken(raw: bytes) -> bool:
+    """Whether `raw` cannot be the start of JSON that `values_in` reads, whatever follows.
+
+    A token that is cut off at the end of `raw` does not count. UTF-16 is not examined.
+    """
+    if b"\0" in raw[:_START]:
+        return False
+    text = raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    _, _, error = _values(text, commas=True)
+    if not isinstance(error, json.JSONDecodeError) or error.msg.startswith("Unterminated string"):
+        return False
+    return error.pos < len(text) - (0 if text.endswith("\n") else _LONGEST_TOKEN)
 
 
 def is_blank(raw: bytes) -> bool:

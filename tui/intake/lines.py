@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 LONGEST_LINE = 16 * 1024 * 1024
 """As long as the longest body over HTTP: tools write all alerts of a storm on one line."""
-_KEPT = 64 * 1024
+KEPT = 64 * 1024
 """How much is kept of a line that is too long."""
 TOO_LONG = "this line is longer than 16 MiB"
 
@@ -44,7 +44,7 @@ class Lines:
         for raw in ended:
             yield self._line(raw, len(raw) + 1)
         if len(self._rest) > LONGEST_LINE:
-            self._start = self._start or bytes(self._rest[:_KEPT])
+            self._start = self._start or bytes(self._rest[:KEPT])
             self._dropped += len(self._rest)
             self._rest = bytearray()
 
@@ -58,7 +58,7 @@ class Lines:
 
     def _line(self, raw: bytes, size: int) -> Line:
         too_long = self._dropped or len(raw) > LONGEST_LINE
-        start, self._start = (self._start or raw[:_KEPT]) if too_long else b"", b""
+        start, self._start = (self._start or raw[:KEPT]) if too_long else b"", b""
         size, self._dropped = size + self._dropped, 0
         self._half_end = raw.endswith(b"\0")
         return Line(None if too_long else raw.removesuffix(b"\r"), size, start)

@@ -84,6 +84,38 @@ _SKIPPED: dict[str, Any] = {
         "skipped": {"type": "string", "description": "Why this item is not an alert. It was not stored."},
     },
 }
+_EXPLAINED: dict[str, Any] = {
+    "type": "object",
+    "required": ["item", "format", "title", "severity", "type", "createdAt", "alertId", "identity", "from"],
+    "properties": {
+        "item": _TEXT,
+        "format": _TEXT,
+        "title": _TEXT,
+        "severity": {"enum": list(Severity)},
+        "type": {"enum": list(AlertType)},
+        "createdAt": {"type": "string", "format": "date-time"},
+        "alertId": {"type": ["string", "null"], "description": "null: it would be generated."},
+        "identity": {"type": "string", "description": "Why the alert has this ID, and what a repeat is."},
+        "from": {
+            "type": "object",
+            "description": "The keys that a field came from. A field that is missing here has its default.",
+            "additionalProperties": {"type": "array", "items": _TEXT},
+        },
+        "destinations": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "destination": _TEXT,
+                    "destinationId": {"type": "integer"},
+                    "paused": {"type": "boolean"},
+                },
+            },
+        },
+        **{key: _RECEIPT["properties"][key] for key in ("repeated", "notRouted", "folded")},
+        "revived": {"type": "array", "items": _DELIVERY},
+    },
+}
 _ERROR: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -118,6 +150,7 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
     """Return the document of an endpoint that reads these formats."""
     alerts = {"oneOf": [_ALERT, {"type": "array", "items": _ALERT, "maxItems": 20_000}]}
     stored = {"type": "array", "items": {"oneOf": [_RECEIPT, _SKIPPED]}}
+    explained = {"type": "array", "items": {"oneOf": [_EXPLAINED, _SKIPPED]}}
     refusals = {status: _answer(words, _ERROR) for status, words in _REFUSALS.items()}
     for status in ("429", "503"):
         refusals[status]["headers"] = _RETRY
@@ -143,6 +176,12 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "description": "Name of the token whose secret verifies the signature of this request.",
                 "schema": {"type": "string"},
             },
+            {
+                "name": "dryRun",
+                "in": "query",
+                "description": "Answer what would be stored, and why, for at most 100 alerts. Store nothing.",
+                "schema": {"type": "boolean", "default": False},
+            },
         ],
         "requestBody": {
             "required": True,
@@ -153,7 +192,9 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         },
         "responses": {
             "202": _answer("All alerts are stored.", stored),
-            "200": {"description": "The answer to a handshake, in the form that the tool expects."},
+            "200": _answer(
+                "With dryRun, or a handshake: the answer that was asked for. Nothing is stored.", explained
+            ),
             **refusals,
         },
     }

@@ -10,8 +10,8 @@ from tui.domain.errors import Invalid, Refused
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.store.engine.database import Transaction
 from tui.store.outbox.stored import Receipt
-from tui.store.outbox.submit import Group, Rejected, submit_groups
-from tui.store.tables.rows import ALERT_COLUMNS, execute, fetch, to_alert
+from tui.store.outbox.submit import submit, submit_report
+from tui.store.tables.rows import ALERT_COLUMNS, fetch, to_alert
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,37 +89,13 @@ def take(
     """
     if not (in_doubt and place_of(tx.db, source) == after):
         _move(tx, source, before, after)
-    answers = _submit(tx, alerts, by_id, reports, revive_after_ms)
+    answers = submit(tx, alerts, by_id, revive_after_ms=revive_after_ms)
+    answers += [submit_report(tx, report, revive_after_ms=revive_after_ms) for report in reports]
     refused = {place: answer for place, answer in enumerate(answers) if isinstance(answer, Invalid)}
     if refused:
-        _submit(tx, (), (), instead(refused), revive_after_ms)
+        for report in instead(refused):
+            submit_report(tx, report, revive_after_ms=revive_after_ms)
     return answers
-
-
-def _submit(
-    tx: Transaction,
-    alerts: Sequence[Alert],
-    by_id: Collection[str],
-    reports: Sequence[Alert],
-    revive_after_ms: int | None,
-) -> list[Receipt | Invalid]:
-    # Each report is its own group: an alert from the file that has its id is not a repeat of it.
-    groups = [Group([alert], by_id) for alert in alerts] + [Group([one], {one.alert_id}) for one in reports]
-    submitted = submit_groups(tx, groups, revive_after_ms=revive_after_ms)
-    answers = [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in submitted]
-    for report, answer in zip(reports, answers[len(alerts) :], strict=True):
-        if isinstance(answer, Receipt) and answer.repeated:
-            _amend(tx, report)
-    return answers
-
-
-def _amend(tx: Transaction, report: Alert) -> None:
-    """Give a stored report its present content. What the search index holds stays as it is."""
-    execute(
-        tx.db,
-        "UPDATE alert SET context = ?, description = ? WHERE alert_id = ?",
-        (report.context, report.description, report.alert_id),
-    )
 
 
 def last_report(db: peewee.Database, place: Place) -> Alert | None:

@@ -21,14 +21,13 @@ def test_a_message_escapes_control_characters(capsys: pytest.CaptureFixture[str]
     ("command", "code"),
     [
         (("send", HOSTILE), 2),
-        (("send", "--title", "x", "--reject", f"/nowhere/{HOSTILE}"), 2),
         (("send", f"--{HOSTILE}"), 2),
         ((HOSTILE,), 2),
         (("--config", f"/nowhere/{HOSTILE}", "alert", "list"), 2),
         (("--db", f"/nowhere/{HOSTILE}", "alert", "list"), 3),
         (("--log", f"/dev/null/{HOSTILE}", "alert", "list"), 3),
     ],
-    ids=["a file", "a reject file", "an option", "a command", "a configuration", "a database", "a log"],
+    ids=["a file", "an option", "a command", "a configuration", "a database", "a log"],
 )
 def test_an_error_escapes_control_characters(tocsin: Tocsin, command: tuple[str, ...], code: int) -> None:
     done = tocsin(*command)

@@ -36,7 +36,13 @@ def list_formats(session: Session, *, as_json: bool) -> None:
         print_fields([("auto", "the first of these formats that fits"), *named])
 
 
-def reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
+def new_id() -> str:
+    return secrets.token_hex(16)
+
+
+def reader(
+    session: Session, name: str, new_id: Callable[[], str] = new_id
+) -> "Callable[[Item], list[Reading]]":
     """Return a function that reads an item in the named format; raises Invalid for an unknown name."""
     from tui.intake.formats import Reading, format_named, read
 
@@ -51,7 +57,7 @@ def reader(session: Session, name: str) -> "Callable[[Item], list[Reading]]":
             format,
             formats,
             now=time.time_ns() // 1_000_000,
-            new_id=lambda: secrets.token_hex(16),
+            new_id=new_id,
             link_template=session.config.link_template,
             place=item.place,
         )

@@ -1,6 +1,7 @@
 """JMESPath expressions for formats: validated when compiled, and never raising when applied."""
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,6 +12,7 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
+from tui.intake.formats.origins import alternatives
 from tui.intake.formats.values import as_texts, digest
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
@@ -69,6 +71,16 @@ class Expression:
             # The value comes from outside. JMESPath raises for argument types that a function rejects,
             # and lets Python's own errors through for deeply nested or mixed data.
             return None
+
+    def alternatives(self, value: object) -> list[tuple[list[str], Any]]:
+        """Return the values among which a format chooses, in order, each with the keys it was found in."""
+
+        def evaluate(node: Mapping[str, Any], value: object) -> Any:
+            part = copy(self)
+            part._parsed = node
+            return part.of(value)
+
+        return alternatives(self._parsed, value, evaluate)
 
     @property
     def keys(self) -> list[str]:

@@ -7,7 +7,7 @@ import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase
-from tui.store.tables.rows import fetch
+from tui.store.tables.rows import AMONG, among, execute, fetch
 from tui.store.tables.words import joined
 
 CHANNEL = "tocsin"
@@ -67,7 +67,7 @@ class PostgresDialect:
         return "alert_words.words @@ ?::tsquery", joined(terms, _written, every=" & ", some=" | ")
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
-        pass  # they are deleted with their alerts
+        execute(db, f"DELETE FROM alert_words WHERE rowid {AMONG}", (among(keys),))
 
 
 def _written(phrase: Phrase) -> str:

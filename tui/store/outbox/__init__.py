@@ -7,8 +7,9 @@ from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to
 from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
+from tui.store.outbox.preview import preview
 from tui.store.outbox.stored import Receipt, Sent
-from tui.store.outbox.submit import Group, Rejected, submit, submit_groups
+from tui.store.outbox.submit import Group, Rejected, submit, submit_groups, submit_report
 
 __all__ = [
     "LEASE_MARGIN_MS",
@@ -24,6 +25,7 @@ __all__ = [
     "cancel",
     "claim",
     "finish",
+    "preview",
     "pull_in",
     "resend",
     "send_folded",
@@ -31,4 +33,5 @@ __all__ = [
     "still_held",
     "submit",
     "submit_groups",
+    "submit_report",
 ]

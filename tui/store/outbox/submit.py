@@ -18,6 +18,8 @@ from tui.store.errors import StoreLocked
 from tui.store.outbox.reviving import note_revived, revive
 from tui.store.outbox.stored import Receipt, Sent, Stored, content, find_stored
 from tui.store.outbox.storing import Routed, store_alerts, store_deliveries
+from tui.store.tables.dialect import dialect_of
+from tui.store.tables.rows import ALERT_COLUMNS, execute, fetch, to_alert
 from tui.store.tables.words import index_words
 
 
@@ -51,6 +53,25 @@ def submit(
     groups = [Group([alert], by_id) for alert in alerts]
     answers = submit_groups(tx, groups, revive_after_ms=revive_after_ms)
     return [answer.errors[0] if isinstance(answer, Rejected) else answer[0] for answer in answers]
+
+
+def submit_report(
+    tx: Transaction, report: Alert, *, revive_after_ms: int | None = DEFAULT_REVIVE_MS
+) -> Receipt | Invalid:
+    """Store an alert of our own, or give the stored one its present context and description."""
+    [answer] = submit(tx, [report], {report.alert_id}, revive_after_ms=revive_after_ms)
+    if isinstance(answer, Receipt) and answer.repeated:
+        _amend(tx, report)
+    return answer
+
+
+def _amend(tx: Transaction, report: Alert) -> None:
+    [(key,)] = fetch(tx.db, "SELECT id FROM alert WHERE alert_id = ?", (report.alert_id,))
+    dialect_of(tx.db).forget_words(tx.db, [key])  # before the words that are to be forgotten are gone
+    changes = "UPDATE alert SET context = ?, description = ? WHERE id = ?"
+    execute(tx.db, changes, (report.context, report.description, key))
+    [row] = fetch(tx.db, f"SELECT {ALERT_COLUMNS} FROM alert WHERE id = ?", (key,))
+    index_words(tx.db, [(key, found_by(to_alert(row)))])
 
 
 def submit_groups(

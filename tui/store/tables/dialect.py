@@ -54,7 +54,7 @@ class Dialect(Protocol):
         ...
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
-        """Remove alerts, given by key, from the word index. Call it before they are deleted."""
+        """Remove alerts, given by key, from the word index. Call it before they are changed or deleted."""
         ...
 
 
