@@ -23,7 +23,7 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.engine.database import SILENCE_S, ChangeNotice, Store, Transaction
-from tui.store.errors import NotStorable, StoreUnavailable
+from tui.store.errors import NotStorable, Orphaned, StoreUnavailable
 from tui.store.outbox import Claim, Claims, Finish, Finished
 
 log = logging.getLogger(__name__)
@@ -149,6 +149,8 @@ class Dispatcher:
             room = self._room(ended)
             self._asked = time.monotonic()
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended, room)))
+        except Orphaned:
+            raise
         except StoreUnavailable as error:
             self._in_doubt.update(finish.claim.lease for finish in ended)
             self._unheard += self._handed_out

@@ -116,6 +116,15 @@ class Postgres:
         watched.register(db.connection().fileno(), select.POLLIN)
         return bool(watched.poll(0))
 
+    def lost_files(self) -> str:
+        return ""
+
+    def before_connect(self) -> None:
+        """Do nothing: a server looks after its files."""
+
+    def on_lost(self, let_go: Callable[[], object]) -> Callable[[], object]:  # noqa: ARG002
+        return lambda: None
+
     def break_off(self, connection: Any) -> None:
         with (
             contextlib.suppress(OSError, psycopg.Error),
