@@ -186,6 +186,7 @@ class Dispatcher:
                 recorded = self._store.write(outbox.finish, [finish], self.policy, in_doubt=self._in_doubt)
                 done = await asyncio.shield(asyncio.wrap_future(recorded))
             except StoreUnavailable:
+                self._in_doubt.add(finish.claim.lease)
                 left.append(finish)
             except NotStorable:
                 log.error("an answer to %s cannot be stored: %s", finish.claim.webhook_id, reason)
