@@ -534,6 +534,7 @@ def test_sqlite_versions_with_the_wal_reset_bug_are_reported(
         "postgresql://soc:hunter2@[db/tocsin",
         "postgresql://soc:hunter2/x@db/tocsin",
         "postgresql://soc:x@hunter2@db/tocsin",
+        "postgresql://db/tocsin password=hunter2",
     ],
 )
 def test_an_invalid_url_is_refused_without_quoting_its_password(url: str) -> None:

@@ -131,8 +131,9 @@ class Postgres:
         """Return the parts of the URL. Raises CannotOpen: libpq's own message would quote the password."""
         try:
             parts = conninfo_to_dict(self._url)
-            # An unescaped / or @ in the password puts the rest of it into the host or the name.
-            if "@" not in f"{parts.get('host', '')}{parts.get('dbname', '')}":
+            # An unescaped / or @ in the password puts the rest of it into the host or the name, and a
+            # connection string behind the URL puts all of it there.
+            if not any(sign in f"{parts.get('host', '')}{parts.get('dbname', '')}" for sign in "@= "):
                 return parts
         except psycopg.ProgrammingError:
             pass

@@ -23,7 +23,7 @@ from tui.store.engine.sqlite_dialect import SqliteDialect
 from tui.store.engine.sqlite_files import Files
 from tui.store.engine.sqlite_notice import DataVersion, uri_of
 from tui.store.errors import CannotOpen, OpenLocked, StoreLocked, StoreUnavailable
-from tui.store.private import close_to_others, make_directory, refuse_planted_link
+from tui.store.private import close_to_others, make_directory, refuse_foreign_file, refuse_planted_link
 
 _APPLICATION_ID = 0x746F6373  # "tocs": marks the file as Tocsin's (PRAGMA application_id)
 
@@ -175,11 +175,15 @@ class Sqlite:
                 self._refuse_to_create()
             make_directory(self.path.parent)
             refuse_planted_link(self.path)
+            refuse_foreign_file(self.path)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             regular = stat.S_ISREG(self.path.stat().st_mode)
         except (FileExistsError, NotADirectoryError):
             raise CannotOpen(f"cannot create the database {self.path}: its directory is a file") from None
+        except PermissionError as error:
+            verb = "open" if self.path.is_file() else "create"
+            raise CannotOpen(f"cannot {verb} the database {self.path}: {error.strerror}") from None
         except OSError as error:
             raise CannotOpen(f"cannot create the database {self.path}: {error.strerror}") from None
         if not regular:
