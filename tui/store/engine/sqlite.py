@@ -69,7 +69,8 @@ class Sqlite:
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
-            pragmas=(("synchronous", "full"), ("foreign_keys", 1)),
+            # cell_size_check: notice a damaged page when it is read, not by the wrong rows it would return.
+            pragmas=(("synchronous", "full"), ("foreign_keys", 1), ("cell_size_check", 1)),
         )
         try:
             self._adopt(db)
@@ -243,6 +244,8 @@ class Sqlite:
                 f"cannot write the database {self.path}; check the permissions of the file and its directory"
             )
         message = f"cannot open the database {self.path}: {text}"
+        if "unsupported file format" in text:
+            message += "; the file is damaged: restore a backup"
         log = self.path.with_name(f"{self.path.name}-wal")
         if "malformed" in text and log.exists():
             message += (
