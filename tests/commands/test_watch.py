@@ -1,9 +1,11 @@
 """`tocsin watch` where the word of a commit is lost; as a process: tests/drills/test_watch.py."""
 
+import errno
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import Clock, destination, write
 from tui.commands.sending.sources import Sources
-from tui.commands.watch import _Watched, new_id
+from tui.commands.stopping import Stopping
+from tui.commands.watch import _follow, _Watched, new_id
 from tui.domain.errors import Invalid, Refused
 from tui.intake.documents import Item
 from tui.intake.following import FollowedFile
@@ -278,3 +281,19 @@ def test_a_file_known_under_another_source_is_continued(
 
 def alerts_in(store: Store) -> int:
     return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()
+
+
+def test_an_error_of_a_read_names_the_file(caplog: pytest.LogCaptureFixture) -> None:
+    stopping = Stopping()
+
+    class Failing:
+        file = SimpleNamespace(path=Path("/var/log/eve.json"))
+
+        def step(self) -> bool:
+            stopping.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    _follow([cast("Any", Failing())], [], stopping)
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting: /var/log/eve.json: No space left on device"
+    ]

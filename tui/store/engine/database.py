@@ -223,7 +223,9 @@ class Store:
             raise CannotOpen(f"cannot write to {self.strategy.shown}: {error}") from None
 
     def watch(self) -> ChangeNotice:
-        return self.strategy.watch()
+        """Return a notice of commits from now on. Raises StoreUnavailable."""
+        with plain_errors():
+            return self.strategy.watch()
 
     def check(self) -> list[str]:
         """Run the integrity check, then check the records for consistency.
