@@ -40,7 +40,7 @@ class Files:
     """
 
     def __init__(self, path: Path, patience_s: Callable[[], float]) -> None:
-        self._paths = [path.with_name(path.name + suffix) for suffix in _SUFFIXES]
+        self._paths = [Path(f"{path}{suffix}") for suffix in _SUFFIXES]
         self._patience_s = patience_s
         self._lock = threading.Condition()
         self._connections = 0
