@@ -1,5 +1,6 @@
 """Flags go before the environment, that before the file, that before the defaults."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def test_a_relative_path_is_made_absolute() -> None:
     assert load(db="a.db").db == str(Path.cwd() / "a.db")
 
 
-@pytest.mark.parametrize("scheme", ["postgresql", "postgres"])
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "PostgreSQL"])
 def test_the_url_of_a_server_is_kept_as_it_is(scheme: str) -> None:
     assert load(db=f"{scheme}://soc@db.example.com/tocsin").db == "postgresql://soc@db.example.com/tocsin"
 
@@ -160,6 +161,9 @@ def test_no_delays_are_no_retries() -> None:
         ('log = "~nobody-of-that-name/a.log"', "log", "cannot find the home directory"),
         ('db = "https://example.com"', "db", "must be a file path or a postgresql:// URL"),
         ('db = "postgresql:/soc:pw@db/tocsin"', "db", "must be a file path or a postgresql:// URL"),
+        ('db = "host=db password=hunter2"', "db", "must be a file path or a postgresql:// URL"),
+        ('db = "password = hunter2"', "db", "must be a file path or a postgresql:// URL"),
+        ('db = "postgres//soc:hunter2@db/tocsin"', "db", "must be a file path or a postgresql:// URL"),
         ("keys = 5", "keys", "keys must be a table of strings"),
         ("[keys]\n'alerts.resend' = 5", "alerts.resend", "must be a string in quotation marks"),
         ("retry = 5", "config", "unknown setting retry; "),
@@ -185,11 +189,15 @@ def test_a_setting_that_makes_no_sense_is_named(text: str, field: str, words: st
         load(text)
     assert refused.value.field == field
     assert words in refused.value.message
+    assert "hunter2" not in refused.value.message
 
 
 def test_a_file_that_cannot_be_read_is_named(home: Path) -> None:
     with pytest.raises(Invalid, match=r"the configuration file .* does not exist"):
         load(file="/nowhere.toml")
+    os.mkfifo(home / "pipe")
+    with pytest.raises(Invalid, match="pipe is not a regular file"):
+        load(file=str(home / "pipe"))
     with pytest.raises(Invalid, match=r"cannot read .*: Is a directory"):
         load(file=str(home))
     (home / "latin.toml").write_bytes(b"db = '\xe9'")

@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import re
+import socket
 import stat
 import threading
 from collections.abc import Iterator
@@ -50,6 +51,22 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
     logs.set_up(path, to_stderr=False)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_pipe_or_a_socket_is_refused_as_a_log(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        for name in ("pipe", "socket"):
+            with pytest.raises(CannotOpen, match=f"{name}: it is not a regular file; choose another"):
+                logs.set_up(tmp_path / name, to_stderr=False)
+
+
+def test_a_log_to_dev_null_leaves_its_permissions_alone() -> None:
+    before = os.stat("/dev/null").st_mode
+    logs.set_up(Path("/dev/null"), to_stderr=False)
+    LOG.info("nothing is kept")
+    assert os.stat("/dev/null").st_mode == before
 
 
 def test_a_service_logs_to_stderr_as_well(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

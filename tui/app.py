@@ -6,10 +6,13 @@ import os
 import select
 import signal
 import sys
+import termios
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, ClassVar, cast
 
 from rich.segment import Segment
@@ -40,6 +43,9 @@ from tui.screens.shared.typed_ahead import TypedAhead
 from tui.store.engine.database import ChangeNotice
 
 _CHANGES_EVERY_S = 0.1
+_UNREAD_MS = 1000
+"""How long the terminal may take no output, in milliseconds, before the output is discarded."""
+_LOOK_S = 0.1
 _MODES = ("alerts", "destinations", "log", "activity")
 
 
@@ -47,6 +53,29 @@ def style_sheet() -> Path:
     """Return the path of `screens.tcss`: in the package when installed, at the top of a checkout."""
     packaged = Path(__file__).with_name("screens.tcss")
     return packaged if packaged.exists() else Path(__file__).parent.parent / "screens.tcss"
+
+
+def _stop_waiting_for_terminal(terminal: int, number: int) -> None:
+    """Until the process ends, notice when the terminal takes no output: after Ctrl-S, or over a stalled line.
+
+    Resume it. If that does not help, discard the output.
+    """
+    writable = select.poll()
+    writable.register(terminal, select.POLLOUT)
+    while True:
+        if writable.poll(_UNREAD_MS):
+            time.sleep(_LOOK_S)
+            continue
+        with contextlib.suppress(termios.error):
+            termios.tcflow(terminal, termios.TCOON)
+        if not writable.poll(_UNREAD_MS):
+            break
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        os.dup2(nowhere, output)
+    for thread in threading.enumerate():  # interrupted, Python writes again, to what is there now
+        if thread.name == "textual-output" and thread.ident is not None:
+            signal.pthread_kill(thread.ident, number)
 
 
 class InertFilter(LineFilter):
@@ -106,13 +135,23 @@ class TocsinApp(TypedAhead):
             await self.switch_mode(self.context.kept.screen)
         self.set_interval(_CHANGES_EVERY_S, self._look_for_changes)
         loop = asyncio.get_running_loop()
+        if threading.current_thread() is not threading.main_thread():
+            return  # a test runs the app
+        signals: SimpleQueue[int] = SimpleQueue()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            try:
-                loop.add_signal_handler(number, partial(self.exit, return_code=128 + number))
-            except (RuntimeError, ValueError):
-                return  # not in the main thread: a test runs the app
+            # Not the loop's handler: the loop does not run while it waits for the terminal.
+            signal.signal(number, lambda number, _: signals.put(number))
+        threading.Thread(target=self._end_on_signals, args=(loop, signals), daemon=True).start()
         if sys.stdin.isatty():
             threading.Thread(target=self._end_with_terminal, args=(loop,), daemon=True).start()
+
+    def _end_on_signals(self, loop: asyncio.AbstractEventLoop, signals: SimpleQueue[int]) -> None:
+        """Exit on a signal, also while nobody reads the terminal and every write to it blocks."""
+        number = signals.get()
+        with contextlib.suppress(RuntimeError):  # the loop has already ended
+            loop.call_soon_threadsafe(partial(self.exit, return_code=128 + number))
+        if sys.__stderr__ is not None and sys.__stderr__.isatty():
+            _stop_waiting_for_terminal(sys.__stderr__.fileno(), number)
 
     def _end_with_terminal(self, loop: asyncio.AbstractEventLoop) -> None:
         """Exit when the terminal is gone without SIGHUP; Textual would read end of file in a loop."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,14 +144,23 @@ def load(
     )
 
 
+_CONNECTION_STRING = re.compile(
+    r"(?:^|[\s'\"])(?:host|hostaddr|port|user|password|dbname|service|sslmode)\s*=|:[^\s/]*@", re.IGNORECASE
+)
+"""libpq's `host=… password=…`, or a URL without its scheme: not a path, which messages would show."""
+
+
 def _database(settings: Mapping[str, Any]) -> str:
     given = _text(settings, "db")
     scheme, separator, rest = given.partition("://")
-    if not separator and not given.startswith(("postgresql:", "postgres:")):  # a missing slash, not a path
-        return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
-    if not separator or scheme not in ("postgresql", "postgres"):
-        raise Invalid("db", "--db must be a file path or a postgresql:// URL")
-    return f"postgresql://{rest}"
+    if separator and scheme.lower() in ("postgresql", "postgres"):
+        return f"postgresql://{rest}"
+    wrong = given.startswith(("postgresql:", "postgres:"))  # a missing slash
+    if separator or wrong or _CONNECTION_STRING.search(given):
+        raise Invalid(
+            "db", "--db must be a file path or a postgresql:// URL, like postgresql://USER@HOST:PORT/NAME"
+        )
+    return str(_path(settings, "db", platformdirs.user_data_path("tocsin") / "tocsin.db").absolute())
 
 
 def parse_address(given: str) -> tuple[str, int]:

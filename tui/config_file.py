@@ -1,5 +1,6 @@
 """The configuration file: its allowed settings, and a check that its secrets are private."""
 
+import stat
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -48,6 +49,8 @@ def read(asked: Path | None) -> dict[str, Any]:
     """
     path = asked or default_path()
     try:
+        if stat.S_IFMT(path.stat().st_mode) not in (stat.S_IFREG, stat.S_IFDIR):  # a pipe may never end
+            raise Invalid("config", f"the configuration file {path} is not a regular file")
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if asked is None:

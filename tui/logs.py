@@ -1,20 +1,23 @@
 """The log: one line per event, without control characters and without secrets."""
 
 import contextlib
+import errno
 import fcntl
 import io
 import logging
 import logging.handlers
 import os
 import re
+import stat
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
 from tui.store.errors import CannotOpen
-from tui.store.private import close_to_others, make_directory, refuse_planted_link
+from tui.store.private import close_to_others, make_directory, refuse_foreign_file, refuse_planted_link
 
 _ROTATE_AT = 10 * 1024 * 1024
 _URL = re.compile(r"https?://[^\s\"'<>]+", re.IGNORECASE)
@@ -64,8 +67,26 @@ class _File(logging.handlers.WatchedFileHandler):
 
 
 def _open_privately(path: str, flags: int) -> int:
-    refuse_planted_link(Path(path))
+    _refuse(Path(path))
     return os.open(path, flags, 0o600)
+
+
+def _refuse(path: Path) -> None:
+    """Raise OSError if `path` is no file for a log: a pipe that nobody reads would block for ever."""
+    refuse_planted_link(path)
+    refuse_foreign_file(path)
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) and not any(os.path.samestat(found, one) for one in _outputs()):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def _outputs() -> Iterator[os.stat_result]:
+    """What a log may go to beside files: /dev/null, and what our output goes to, as /dev/stdout."""
+    yield os.stat(os.devnull)
+    for descriptor in (1, 2):
+        with contextlib.suppress(OSError):
+            yield os.fstat(descriptor)
 
 
 def _rotate_if_large(path: Path) -> None:
@@ -87,10 +108,11 @@ def set_up(path: Path, *, to_stderr: bool) -> None:
     """
     try:
         make_directory(path.parent)
-        refuse_planted_link(path)
+        _refuse(path)
         _rotate_if_large(path)
         file = _File(path)
-        close_to_others(path)
+        if path.is_file():
+            close_to_others(path)
     except OSError as error:
         raise CannotOpen(
             f"cannot write the log {path}: {error.strerror}; choose another with --log"

@@ -83,6 +83,23 @@ def test_nothing_is_written_through_a_link_of_another_user(tocsin: Tocsin, stran
     assert tocsin("send", "--title", "x").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["tocsin.db", "tocsin.log"])
+def test_a_file_that_another_user_put_there_is_refused(tocsin: Tocsin, stranger: int, name: str) -> None:
+    planted = tocsin.home / name
+    planted.touch()
+    for mode, group, reason in (
+        (0o600, stranger, f"it belongs to another user (uid {stranger})"),
+        (0o660, stranger, f"it belongs to another user (uid {stranger})"),
+        (0o666, os.getegid(), "every user can write to it"),
+    ):
+        planted.chmod(mode)
+        os.chown(planted, stranger, group)
+        assert reason in complaint(tocsin("send", "--title", "x"), 3)
+        assert planted.read_bytes() == b""
+    planted.chmod(0o660)  # shared by a group of ours
+    assert tocsin("send", "--title", "x").returncode == 0
+
+
 def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
     """Run `tocsin ARGS` without root's right to open every file."""
     words = ["setpriv", "--bounding-set=-all", *TOCSIN, *args]
@@ -113,13 +130,13 @@ def test_a_database_in_a_directory_of_another_user_is_reported(
     assert told == f"the database {database} cannot be read: Permission denied; run as its owner"
 
 
-def test_a_read_only_database_is_not_drained(tocsin: Tocsin, stranger: int) -> None:
+@pytest.mark.usefixtures("stranger")
+def test_a_read_only_database_is_not_drained(tocsin: Tocsin) -> None:
     shared = tocsin.home / "shared"
     shared.mkdir()
     database = shared / "tocsin.db"
     tocsin("--db", str(database), "destination", "add", "soc", "http://127.0.0.1:1")
-    database.chmod(0o644)
-    os.chown(database, stranger, stranger)
+    database.chmod(0o444)
     told = complaint(with_no_rights_of_root(tocsin, "--db", str(database), "dispatch", "--drain"), 3)
     assert told == f"cannot write to {database}: the database cannot be written"
 

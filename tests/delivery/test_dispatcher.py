@@ -32,7 +32,7 @@ from tui.serving import ServerThread, bind
 from tui.store import destinations, outbox
 from tui.store.engine import sqlite
 from tui.store.engine.database import Store, wall_clock
-from tui.store.errors import StoreUnavailable
+from tui.store.errors import NotStorable, StoreUnavailable
 from tui.store.outbox import LEASE_MARGIN_MS
 from tui.store.tables.rows import fetch
 
@@ -508,6 +508,34 @@ class TestACommitWithoutConfirmation:
 
         assert deliveries(store) == [("failed", 1, 1, 1)]
         assert caplog.text.count("delivery permanently failed alert=b3c1") == 1
+        assert "late answer ignored" not in caplog.text
+
+    async def test_of_an_answer_recorded_by_itself_is_not_a_late_answer(
+        self, store, receive, make, caplog, monkeypatch
+    ):
+        add(store, await receive(answering(REFUSAL)))
+        submit(store, alert())
+        dispatcher = make(policy=ONCE)
+        await dispatcher.step()
+        await eventually(lambda: not dispatcher.in_flight)
+        write = store.write
+
+        def refuse_the_turn_and_lose_the_word(
+            work: Callable[..., Any], *rest: Any, **more: Any
+        ) -> Future[Any]:
+            failed: Future[Any] = Future()
+            failed.set_exception(NotStorable("a value that no column can hold"))
+            if work is outbox.finish:
+                write(work, *rest, **more).result()
+                monkeypatch.undo()
+                failed = Future()
+                failed.set_exception(StoreUnavailable("the database server does not answer"))
+            return failed
+
+        monkeypatch.setattr(store, "write", refuse_the_turn_and_lose_the_word)
+        await settle(dispatcher)
+
+        assert deliveries(store) == [("failed", 1, 1, 1)]
         assert "late answer ignored" not in caplog.text
 
     async def test_has_its_claims_sent_exactly_once(self, store, receive, make, lose_the_word):

@@ -145,7 +145,7 @@ def _described(path: Path) -> str:
 
 
 def _follow(watched: list[Watched], patterns: list[Pattern[Watched]], stopping: Stopping) -> None:
-    from tui.store.errors import StoreUnavailable
+    from tui.store.errors import Orphaned, StoreUnavailable
 
     troubles: set[str] = set()
     while not stopping.is_set():
@@ -154,7 +154,10 @@ def _follow(watched: list[Watched], patterns: list[Pattern[Watched]], stopping: 
             try:
                 busy |= one.step()
             except OSError as error:  # concerns one file; go on with the others
-                _wait_for(str(error), troubles, before)
+                named = error.filename or one.file.path  # an error of a read names no file
+                _wait_for(f"{named}: {error.strerror or error}", troubles, before)
+            except Orphaned:
+                raise
             except StoreUnavailable as error:
                 _wait_for(str(error), troubles, before)
                 stopping.wait(_AGAIN_S)

@@ -24,7 +24,7 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
 from tui.store.engine.database import SILENCE_S, ChangeNotice, Store, Transaction
-from tui.store.errors import NotStorable, StoreUnavailable
+from tui.store.errors import NotStorable, Orphaned, StoreUnavailable
 from tui.store.outbox import Claim, Claims, Finish, Finished
 
 log = logging.getLogger(__name__)
@@ -150,6 +150,8 @@ class Dispatcher:
             room = self._slots.room(Counter(finish.claim.destination.id for finish in sent))
             self._turn_began = time.monotonic()
             turn = await asyncio.shield(asyncio.wrap_future(self._store.write(self._turn, ended, room)))
+        except Orphaned:
+            raise
         except StoreUnavailable as error:
             self._in_doubt.update(finish.claim.lease for finish in ended)
             self._unconfirmed += self._handed_out
@@ -183,6 +185,7 @@ class Dispatcher:
                 recorded = self._store.write(outbox.finish, [finish], self.policy, in_doubt=self._in_doubt)
                 done = await asyncio.shield(asyncio.wrap_future(recorded))
             except StoreUnavailable:
+                self._in_doubt.add(finish.claim.lease)
                 left.append(finish)
             except NotStorable:
                 log.error("cannot store the answer to %s: %s", finish.claim.webhook_id, reason)

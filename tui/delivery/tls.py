@@ -124,7 +124,11 @@ def _trusting(settings: TlsSettings) -> ssl.SSLContext:
 def _trusting_as_this_machine() -> ssl.SSLContext:
     file, directory = _trusted_here()
     try:
+        if file:
+            regular_file(file)
         return ssl.create_default_context(cafile=file, capath=directory)
+    except SecretUnavailable as error:
+        raise Invalid("ca_file", f"cannot read the trusted certificates: {error}") from None
     except (ssl.SSLError, OSError) as error:
         message = f"cannot read the trusted certificates from {file or directory}: {_why(error)}"
         raise Invalid("ca_file", message) from None

@@ -34,3 +34,7 @@ class NotStorable(Exception):
 
 class DiskFull(StoreUnavailable):
     """There is no space left for the data."""
+
+
+class Orphaned(StoreUnavailable):
+    """The files of the database were replaced under this process. Only a restart helps."""

@@ -42,6 +42,24 @@ def refuse_planted_link(path: Path) -> None:
         raise PermissionError(errno.EACCES, "it is a symbolic link that belongs to another user")
 
 
+def refuse_foreign_file(path: Path) -> None:
+    """Raise PermissionError if another user may have made the file `path`, to read what we write to it.
+
+    Files of ours and of root are taken, and files that a group of ours shares. A missing file is fine.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return
+    if found.st_uid == os.geteuid() or not stat.S_ISREG(found.st_mode):
+        return
+    if found.st_mode & stat.S_IWOTH:
+        raise PermissionError(errno.EACCES, "every user can write to it")
+    shared = found.st_mode & stat.S_IWGRP and found.st_gid in (os.getegid(), *os.getgroups())
+    if found.st_uid != 0 and not shared:
+        raise PermissionError(errno.EACCES, f"it belongs to another user (uid {found.st_uid})")
+
+
 def is_for_everybody(path: Path) -> bool:
     """Return whether every user of the machine may read the file `path`."""
     try:

@@ -1,9 +1,11 @@
 """Each line of a followed file is stored or reported once; as a process: tests/drills/test_watch.py."""
 
+import errno
 import json
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,7 +17,8 @@ from tests.conftest import Clock, destination, write
 from tests.store.bench import Bench
 from tui.commands.sending.sources import Sources
 from tui.commands.sending.watched import Watched
-from tui.commands.watch import new_id
+from tui.commands.stopping import Stopping
+from tui.commands.watch import _follow, new_id
 from tui.domain.errors import Invalid, Refused
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.intake.documents import Item
@@ -457,3 +460,19 @@ def test_a_file_known_under_another_source_is_continued(
 
 def alerts_in(store: Store) -> int:
     return store.read(lambda db: db.execute_sql("SELECT count(*) FROM alert").fetchone()[0]).result()
+
+
+def test_an_error_of_a_read_names_the_file(caplog: pytest.LogCaptureFixture) -> None:
+    stopping = Stopping()
+
+    class Failing:
+        file = SimpleNamespace(path=Path("/var/log/eve.json"))
+
+        def step(self) -> bool:
+            stopping.set()
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    _follow([cast("Any", Failing())], [], stopping)
+    assert [record.getMessage() for record in caplog.records] == [
+        "waiting: /var/log/eve.json: No space left on device"
+    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tui.config import Config
 from tui.domain.secret import Secret
 from tui.domain.token import Standing
-from tui.store.errors import CannotOpen
+from tui.store.errors import CannotOpen, StoreUnavailable
 
 if TYPE_CHECKING:
     from tui.intake.access import Access
@@ -39,11 +39,15 @@ def listening(store: "Store", config: Config, nudge: Callable[[], object]) -> It
     host, port = config.listen
     with contextlib.closing(store.watch()) as notice:
         refusals = Refusals()
-        endpoint = _endpoint(store, notice, config, nudge, refusals)
         try:
+            endpoint = _endpoint(store, notice, config, nudge, refusals)
             sock = bind(host, port)
         except OSError as error:
             raise CannotOpen(_explain(error, host, port)) from None
+        except StoreUnavailable as error:
+            raise CannotOpen(
+                f"cannot read the endpoint's tokens from {store.strategy.shown}: {error}"
+            ) from None
         with ServerThread(sock, endpoint.app(), name="endpoint", refusals=refusals) as server:
             shown = f"[{host}]" if ":" in host else host
             yield f"http://{shown}:{server.port}/alerts"

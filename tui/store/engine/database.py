@@ -97,6 +97,21 @@ class Strategy(Protocol):
         """Return whether this thread's connection, idle between two transactions, is dead."""
         ...
 
+    def lost_files(self) -> str:
+        """Return in words which open file was removed or replaced; "" if none was."""
+        ...
+
+    def before_connect(self) -> None:
+        """Wait until the database may be opened again. Raises StoreUnavailable."""
+        ...
+
+    def on_lost(self, let_go: Callable[[], object]) -> Callable[[], object]:
+        """Call `let_go`, which closes connections, from another thread when open files were removed.
+
+        Return a function that ends this.
+        """
+        ...
+
     def break_off(self, connection: Any) -> None:
         """Abort the wait of another thread's connection for a server that does not answer."""
         ...
@@ -139,9 +154,11 @@ class Store:
         self._writer = ThreadPoolExecutor(1, "store-writer")
         self._reader = ThreadPoolExecutor(1, "store-reader")
         self._aside = ThreadPoolExecutor(1, "store-aside")
+        self._pools = (self._writer, self._reader, self._aside)
         self._connections: dict[int, Any] = {}
         """The open connections by thread id."""
         self._closed = False
+        self._stop_watching = strategy.on_lost(self._let_go)
 
     def write(
         self, work: Callable[Concatenate[Transaction, Work], Result], *args: Work.args, **kwargs: Work.kwargs
@@ -154,8 +171,12 @@ class Store:
         """
 
         def run() -> Result:
-            with self._connected() as db, db.atomic():
-                return work(Transaction(db, self.strategy.now(db)), *args, **kwargs)
+            with self._connected() as db:
+                with db.atomic():
+                    result = work(Transaction(db, self.strategy.now(db)), *args, **kwargs)
+                if lost := self.strategy.lost_files():  # the commit may have gone to a removed file
+                    raise StoreUnavailable(lost)
+                return result
 
         def run_with_retries() -> Result:
             for _ in range(_DEADLOCKS):
@@ -202,7 +223,9 @@ class Store:
             raise CannotOpen(f"cannot write to {self.strategy.shown}: {error}") from None
 
     def watch(self) -> ChangeNotice:
-        return self.strategy.watch()
+        """Return a notice of commits from now on. Raises StoreUnavailable."""
+        with plain_errors():
+            return self.strategy.watch()
 
     def check(self) -> list[str]:
         """Run the integrity check, then check the records for consistency.
@@ -234,11 +257,15 @@ class Store:
         """Finish the running work, abort it if the server stays silent, and take no more work."""
         if not self._closed:
             self._closed = True
-            pools = (self._writer, self._reader, self._aside)
-            if wait([pool.submit(self._db.close) for pool in pools], SILENCE_S).not_done:
+            self._stop_watching()
+            if wait(self._let_go(), SILENCE_S).not_done:
                 self.break_off()
-            for pool in pools:
+            for pool in self._pools:
                 pool.shutdown(wait=True)
+
+    def _let_go(self) -> list[Future[None]]:
+        """Close every thread's connection once its running work ends."""
+        return [pool.submit(self._forget_connection) for pool in self._pools]
 
     def __enter__(self) -> "Store":
         return self
@@ -253,6 +280,8 @@ class Store:
                 # Checked before anything is sent: afterwards one cannot tell what was carried out.
                 if not self._db.is_closed() and self.strategy.is_lost(self._db):
                     self._forget_connection()
+                if self._db.is_closed():
+                    self.strategy.before_connect()
                 self._db.connect(reuse_if_open=True)
                 self._connections[threading.get_ident()] = self._db.connection()
                 yield self._db

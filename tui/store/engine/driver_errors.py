@@ -61,7 +61,9 @@ def reason(error: BaseException) -> str:
         ("read-only", "the database cannot be written"),
         ("unable to open", "the database file was removed or cannot be opened"),
         ("disk I/O error", "the disk failed (I/O error)"),
-        ("malformed", "the database is damaged"),
+        ("malformed", DAMAGED),
+        ("not a database", DAMAGED),  # its header was overwritten while it was open
+        ("unsupported file format", DAMAGED),
         ("starting up", _NO_ANSWER),
         ("shutting down", _NO_ANSWER),
         ("recovery", _NO_ANSWER),
@@ -76,6 +78,7 @@ def reason(error: BaseException) -> str:
 
 
 LOCKED = "the database is locked by another process"
+DAMAGED = "the database is damaged; run `tocsin db check`, and restore a backup"
 _DISK_FULL = "the disk is full"
 _NO_ANSWER = "the database server does not answer"
 _BY_REASON: dict[str, type[StoreUnavailable]] = {LOCKED: StoreLocked, _DISK_FULL: DiskFull}

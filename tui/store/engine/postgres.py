@@ -8,7 +8,7 @@ import select
 import shlex
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,19 @@ _SERVER_OPTIONS = (
     "-c idle_in_transaction_session_timeout=15000 -c tcp_keepalives_idle=10"
     " -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
+_DIRECT = "tocsin.direct"
+"""A setting of ours that arrives only where nothing between us and the server drops our options."""
 _RECONNECT_S = 1.0
+_POLL_S = 1.0
+"""How often commits of others are looked for behind a pooler, which does not pass notifications on."""
 _LOOK_S = 0.1
 _JOIN_S = 2.0
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+_LOCAL = (
+    f", set_config('lock_timeout', '{int(BUSY_TIMEOUT_S * 1000)}', true),"
+    " set_config('idle_in_transaction_session_timeout', '15000', true)"
+)
+"""The options that matter most, for one transaction."""
 
 
 class _Database(peewee.PostgresqlDatabase):
@@ -62,6 +71,9 @@ class Postgres:
         self._url = url
         self._clock = clock
         self._create = create
+        self._pooled = False
+        """Whether a pooler such as PgBouncer is between us and the server. It may give each transaction
+        another session, so nothing may depend on one: no options, prepared statements or LISTEN."""
 
     @property
     def shown(self) -> str:
@@ -69,31 +81,59 @@ class Postgres:
             parts = conninfo_to_dict(self._url)
         except psycopg.ProgrammingError:
             return "a PostgreSQL database"
-        return f"postgresql://{parts.get('host', 'localhost')}/{parts.get('dbname', '')}"
+        host, port = parts.get("host", "localhost"), parts.get("port")
+        return f"postgresql://{host}{f':{port}' if port else ''}/{parts.get('dbname', '')}"
 
     def open(self) -> peewee.Database:
-        asked = self._parts()
-        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_SERVER_OPTIONS} {asked.get('options') or ''}"
-        db = _Database(self._url, prefer_psycopg3=True, options=wait.strip(), **_defaults(asked))
         try:
-            with db.connection_context(), db.atomic():
-                # Held until the transaction ends: the next process finds the tables made.
-                db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
-                self._refuse_what_is_not_ours(db)
-                self._refuse_what_cannot_hold_every_text(db)
-                self.migrated = migrate.up(db)
-        except peewee.DatabaseError as error:
-            words = reason(error)
-            kind = OpenLocked if words == LOCKED else CannotOpen
-            raise kind(f"cannot open the database {self.shown}: {words}") from None
+            return self._open_directly() or self._open_pooled()
+        except (peewee.PeeweeException, psycopg.Error) as error:
+            raise self._cannot_open(error) from None
+
+    def _open_directly(self) -> peewee.Database | None:
+        """Return the database; None if a pooler refuses or drops our options."""
+        asked = self._parts()
+        wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_SERVER_OPTIONS} -c {_DIRECT}=on"
+        options = f"{wait} {asked.get('options') or ''}".strip()
+        db = _Database(self._url, prefer_psycopg3=True, options=options, **_defaults(asked))
+        try:
+            with db.connection_context():
+                setting = db.execute_sql("SELECT current_setting(%s, true)", (_DIRECT,)).fetchone()[0]
+                if setting == "on":
+                    self._adopt(db)
+                    return db
+        except peewee.OperationalError as error:
+            if "unsupported startup parameter" not in str(error):
+                raise
+        return None
+
+    def _open_pooled(self) -> peewee.Database:
+        self._pooled = True
+        db = _Database(self._url, prefer_psycopg3=True, prepare_threshold=None, **_defaults(self._parts()))
+        with db.connection_context():
+            self._adopt(db)
         return db
+
+    def _adopt(self, db: peewee.Database) -> None:
+        with db.atomic():
+            # Held until the transaction ends: the next process finds the tables made.
+            db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))
+            self._refuse_what_is_not_ours(db)
+            self._refuse_what_cannot_hold_every_text(db)
+            self.migrated = migrate.up(db)
+
+    def _cannot_open(self, error: BaseException) -> CannotOpen:
+        words = reason(error)
+        kind = OpenLocked if words == LOCKED else CannotOpen
+        return kind(f"cannot open the database {self.shown}: {words}")
 
     def _parts(self) -> dict[str, Any]:
         """Return the parts of the URL. Raises CannotOpen: libpq's own message would quote the password."""
         try:
             parts = conninfo_to_dict(self._url)
-            # An unescaped / or @ in the password puts the rest of it into the host or the name.
-            if "@" not in f"{parts.get('host', '')}{parts.get('dbname', '')}":
+            # An unescaped / or @ in the password puts the rest of it into the host or the name, and a
+            # connection string behind the URL puts all of it there.
+            if not any(sign in f"{parts.get('host', '')}{parts.get('dbname', '')}" for sign in "@= "):
                 return parts
         except psycopg.ProgrammingError:
             pass
@@ -105,16 +145,26 @@ class Postgres:
     def now(self, db: peewee.Database) -> int:
         if self._clock is not None:
             return self._clock()
-        return int(db.execute_sql(f"SELECT {_NOW}").fetchone()[0])
+        return int(db.execute_sql(f"SELECT {_NOW}{_LOCAL if self._pooled else ''}").fetchone()[0])
 
     def watch(self) -> ChangeNotice:
-        return _Listening(self._url, _defaults(self._parts()))
+        hearing = _poll if self._pooled else _listen
+        return _Listening(self._url, _defaults(self._parts()), hearing)
 
     def is_lost(self, db: peewee.Database) -> bool:
         # A server sends nothing to an idle connection except its end.
         watched = select.poll()
         watched.register(db.connection().fileno(), select.POLLIN)
         return bool(watched.poll(0))
+
+    def lost_files(self) -> str:
+        return ""
+
+    def before_connect(self) -> None:
+        """Do nothing: a server looks after its files."""
+
+    def on_lost(self, let_go: Callable[[], object]) -> Callable[[], object]:  # noqa: ARG002
+        return lambda: None
 
     def break_off(self, connection: Any) -> None:
         with (
@@ -174,14 +224,15 @@ def _defaults(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Listening:
-    """`LISTEN` on its own connection in a thread, so that `changed` never waits.
+    """Listens for commits on its own connection in a thread, so that `changed` never waits.
 
     Only a hint: a new connection counts as a change, because notifications may have been missed.
     """
 
-    def __init__(self, url: str, options: dict[str, Any]) -> None:
+    def __init__(self, url: str, options: dict[str, Any], hear: "_Hear") -> None:
         self._url = url
         self._options = options
+        self._hear = hear
         self._changed = threading.Event()
         self._stop = threading.Event()
         self._ready = threading.Event()
@@ -203,16 +254,38 @@ class _Listening:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with psycopg.connect(self._url, autocommit=True, **self._options) as connection:
-                    connection.execute(f"LISTEN {CHANNEL}")
+                with psycopg.connect(
+                    self._url, autocommit=True, prepare_threshold=None, **self._options
+                ) as connection:
                     self._changed.set()
-                    self._ready.set()
-                    self._listen(connection)
+                    for changed in self._hear(connection, self._stop):
+                        if changed:
+                            self._changed.set()
+                        self._ready.set()
             except psycopg.Error:
                 self._ready.set()
                 self._stop.wait(_RECONNECT_S)
 
-    def _listen(self, connection: psycopg.Connection[Any]) -> None:
-        while not self._stop.is_set():
-            for _ in connection.notifies(timeout=_LOOK_S, stop_after=1):
-                self._changed.set()
+
+_Hear = Callable[[psycopg.Connection[Any], threading.Event], Iterator[bool]]
+"""Yields, again and again until stopped, whether anyone committed since."""
+
+
+def _listen(connection: psycopg.Connection[Any], stop: threading.Event) -> Iterator[bool]:
+    connection.execute(f"LISTEN {CHANNEL}")
+    yield True
+    while not stop.is_set():
+        for _ in connection.notifies(timeout=_LOOK_S, stop_after=1):
+            yield True
+
+
+def _poll(connection: psycopg.Connection[Any], stop: threading.Event) -> Iterator[bool]:
+    """Compare the server's next transaction ID: every commit that wrote anything has taken one."""
+    before = None
+    while not stop.is_set():
+        [after] = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text").fetchone() or [
+            ""
+        ]
+        yield after != before
+        before = after
+        stop.wait(_POLL_S)

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import peewee
 
@@ -19,11 +20,10 @@ from tui.store.engine.backup import Progress, copy
 from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
 from tui.store.engine.driver_errors import first_of
 from tui.store.engine.sqlite_dialect import SqliteDialect
-from tui.store.errors import CannotOpen, OpenLocked
-from tui.store.private import close_to_others, make_directory, refuse_planted_link
-
-_File = tuple[int, int]
-"""Device and inode."""
+from tui.store.engine.sqlite_files import Files
+from tui.store.engine.sqlite_notice import DataVersion, uri_of
+from tui.store.errors import CannotOpen, OpenLocked, StoreLocked, StoreUnavailable
+from tui.store.private import close_to_others, make_directory, refuse_foreign_file, refuse_planted_link
 
 _APPLICATION_ID = 0x746F6373  # "tocs": marks the file as Tocsin's (PRAGMA application_id)
 
@@ -32,6 +32,16 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 class _Database(peewee.SqliteDatabase):
     dialect = SqliteDialect()
+
+    def __init__(self, files: Files, *args: Any, **kwargs: Any) -> None:
+        self._files = files
+        super().__init__(*args, **kwargs)
+
+    def _connect(self) -> sqlite3.Connection:
+        return self._files.connect(super()._connect)  # pyright: ignore[reportAttributeAccessIssue]
+
+    def _close(self, conn: sqlite3.Connection) -> None:
+        self._files.close(conn)
 
 
 class Sqlite:
@@ -45,9 +55,7 @@ class Sqlite:
         self._create = create
         self.migrated: Sequence[str] = ()
         self._clock = clock
-        self._connected = threading.local()
-        """The file this thread's connection has open, if it is not the one opened first."""
-        self._opened: _File | None = None
+        self._files = Files(path, lambda: BUSY_TIMEOUT_S)
 
     @property
     def shown(self) -> str:
@@ -56,14 +64,20 @@ class Sqlite:
     def open(self) -> peewee.Database:
         self._prepare_file()
         db = _Database(
-            _uri(self.path),
+            self._files,
+            uri_of(self.path),
             uri=True,
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
-            pragmas=(("synchronous", "full"), ("foreign_keys", 1)),
+            # cell_size_check: notice a damaged page when it is read, not by the wrong rows it would return.
+            pragmas=(("synchronous", "full"), ("foreign_keys", 1), ("cell_size_check", 1)),
         )
         try:
             self._adopt(db)
+        except StoreLocked as error:
+            raise OpenLocked(f"cannot open the database {self.path}: {error}") from None
+        except StoreUnavailable as error:
+            raise CannotOpen(f"cannot open the database {self.path}: {error}") from None
         except (peewee.OperationalError, peewee.DatabaseError, sqlite3.Error) as error:
             db.close()
             first = first_of(error)
@@ -75,21 +89,36 @@ class Sqlite:
         db.close()
         for end in ("", "-wal", "-shm"):  # also files that the user created
             close_to_others(self.path.with_name(self.path.name + end))
-        self._opened = _file_at(self.path)
         return db
 
     def now(self, db: peewee.Database) -> int:  # noqa: ARG002
         return self._clock()
 
     def watch(self) -> ChangeNotice:
-        return _DataVersion(self.path)
+        return DataVersion(self.path, self._files)
 
     def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
-        # Writes to a file that was removed or replaced by a backup would be lost.
-        found = _file_at(self.path)
-        before: _File | None = getattr(self._connected, "to", self._opened)
-        self._connected.to = found
-        return found != before
+        return bool(self._files.lost())
+
+    def lost_files(self) -> str:
+        return self._files.lost()
+
+    def before_connect(self) -> None:
+        self._files.wait_until_free()
+
+    def on_lost(self, let_go: Callable[[], object]) -> Callable[[], object]:
+        end, ended = self._files.add_holder(let_go), threading.Event()
+        watching = threading.Thread(
+            target=self._files.keep_watch, args=(ended,), name="store-files", daemon=True
+        )
+        watching.start()
+
+        def stop() -> None:
+            end()
+            ended.set()
+            watching.join()
+
+        return stop
 
     def break_off(self, connection: object) -> None:
         """Do nothing: there is no server, and waits for locks end after BUSY_TIMEOUT_S."""
@@ -147,11 +176,15 @@ class Sqlite:
                 self._refuse_to_create()
             make_directory(self.path.parent)
             refuse_planted_link(self.path)
+            refuse_foreign_file(self.path)
             with contextlib.suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
             regular = stat.S_ISREG(self.path.stat().st_mode)
         except (FileExistsError, NotADirectoryError):
             raise CannotOpen(f"cannot create the database {self.path}: its directory is a file") from None
+        except PermissionError as error:
+            verb = "open" if self.path.is_file() else "create"
+            raise CannotOpen(f"cannot {verb} the database {self.path}: {error.strerror}") from None
         except OSError as error:
             raise CannotOpen(f"cannot create the database {self.path}: {error.strerror}") from None
         if not regular:
@@ -183,6 +216,7 @@ class Sqlite:
                 raise self._missing()
             if pages and file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 raise CannotOpen(f"{self.path} belongs to another program; choose another file with --db")
+        self._files.wait_until_free()
         probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             probe.execute("BEGIN IMMEDIATE")  # fails here if the file is read-only
@@ -210,6 +244,8 @@ class Sqlite:
                 f"cannot write the database {self.path}; check the permissions of the file and its directory"
             )
         message = f"cannot open the database {self.path}: {text}"
+        if "unsupported file format" in text:
+            message += "; the file is damaged: restore a backup"
         log = self.path.with_name(f"{self.path.name}-wal")
         if "malformed" in text and log.exists():
             message += (
@@ -237,59 +273,3 @@ def _has_wal_reset_bug(version: tuple[int, ...]) -> bool:
     if fixed is not None:
         return version[2] < fixed
     return (3, 7) <= version[:2] < (3, 51)
-
-
-def _uri(path: Path) -> str:
-    """Return the URI that opens an existing file and never creates one."""
-    return f"{path.absolute().as_uri()}?mode=rw"
-
-
-def _file_at(path: Path) -> _File | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-class _DataVersion:
-    """`PRAGMA data_version` on its own connection: takes microseconds and never writes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection, self._file = self._connect(), _file_at(path)
-        self._seen = self._read()
-
-    def changed(self) -> bool:
-        if self._is_replaced():
-            return True
-        before, self._seen = self._seen, self._read()
-        return before != self._seen
-
-    def _is_replaced(self) -> bool:
-        """Return whether another file took the name since the last call. If so, watch that file."""
-        found = _file_at(self._path)
-        if found in (None, self._file):
-            return False
-        try:
-            connection = self._connect()
-        except sqlite3.OperationalError:
-            return False
-        self._connection.close()
-        self._connection, self._file = connection, found
-        self._seen = self._read()
-        return True
-
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            _uri(self._path), uri=True, timeout=0.05, isolation_level=None, check_same_thread=False
-        )
-
-    def close(self) -> None:
-        self._connection.close()
-
-    def _read(self) -> int:
-        try:
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.OperationalError:
-            return -1  # busy: another process is writing
