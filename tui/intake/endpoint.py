@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import hashlib
-import io
 import logging
 import secrets
 import time
@@ -28,9 +27,8 @@ from tui.domain.token import Token
 from tui.intake import cloudevents
 from tui.intake.access import Access
 from tui.intake.answers import RETRY_S, Answered, Json, refusal
-from tui.intake.bodies import Bodies
+from tui.intake.bodies import Bodies, is_light
 from tui.intake.browsers import check_not_a_page
-from tui.intake.documents import read_items
 from tui.intake.formats import (
     AUTO,
     Formats,
@@ -44,6 +42,7 @@ from tui.intake.formats import (
 from tui.intake.group_commit import GroupCommit
 from tui.intake.openapi import document
 from tui.intake.repeats import Repeats
+from tui.intake.strict import items_in
 from tui.serving import Refusals
 from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
@@ -56,7 +55,8 @@ MOST_ALERTS = 20_000
 """Limit per request. A body could hold millions of tiny ones."""
 QUEUE_LIMIT = 1_000_000
 """With this many pending deliveries, the endpoint refuses new alerts."""
-_LARGE = 16 * 1024
+_MOST_ERRORS = 1000
+"""With this many errors, the rest of a request is not read: it is refused anyway."""
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
 _GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
@@ -119,13 +119,12 @@ class Endpoint:
         self.access.admit(token)
         _check_type(request)
         await self._look_at_queue()
-        async with self.bodies.read(request) as body, self.bodies.turn(len(body)):
+        sender = token.id if token else None
+        async with self.bodies.read(request, sender) as body, self.bodies.alone(sender, len(body)):
             return await self._store(body, request)
 
     async def _store(self, body: bytes, request: Request) -> Response:
-        # Parsing a large body takes a while; a thread keeps the loop free for other requests.
-        large = len(body) > _LARGE
-        readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
+        readings = await self._readings(body, request)
         alerts = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Alert)
         ]
@@ -166,6 +165,14 @@ class Endpoint:
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse(document([AUTO, *self.formats], needs_token=self.access.asks))
 
+    async def _readings(self, body: bytes, request: Request) -> list[Reading]:
+        if is_light(body):
+            return self._read(body, request)
+        # Parsing takes a while; a thread keeps the loop free for other requests.
+        token: Token | None = request.state.token
+        async with self.bodies.turn(token.id if token else None):
+            return await asyncio.to_thread(self._read, body, request)
+
     def _read(self, body: bytes, request: Request) -> list[Reading]:
         """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid."""
         key = _key(request)
@@ -174,20 +181,19 @@ class Endpoint:
         except Invalid as error:
             raise Answered(422, error.message) from None
         if cloudevents.in_binary_mode(request.headers):
-            items = [cloudevents.structured(request.headers, body)]
+            items = iter([cloudevents.structured(request.headers, body)])
         else:
-            items = []
-            for batch in read_items(io.BytesIO(body), strict=True):
-                items += batch  # each costs time: stop at the limit, not after the last
-                if len(items) > MOST_ALERTS:
-                    raise _too_many()
+            items = items_in(body)
         numbers = count()
         readings: list[Reading] = []
+        errors: list[tuple[str, Invalid]] = []
         for item in items:
             if item.error is not None:
-                readings.append(Reading(item.place, Invalid("json", item.error), ""))
+                errors.append((item.place, Invalid("json", item.error)))
                 continue
-            readings += read(
+            if isinstance(item.value, list) and len(item.value) > MOST_ALERTS:
+                raise _too_many()
+            found = read(
                 item.value,
                 format,
                 self.formats,
@@ -196,11 +202,12 @@ class Endpoint:
                 link_template=self.link_template,
                 place=item.place,
             )
+            readings += found
+            errors += [(one.place, one.result) for one in found if isinstance(one.result, Invalid)]
             if len(readings) > MOST_ALERTS:
                 raise _too_many()
-        errors = [
-            (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
-        ]
+            if len(errors) >= _MOST_ERRORS:
+                break
         if errors:
             raise refusal(422, errors)
         return readings
