@@ -36,6 +36,7 @@ def test_a_tag_is_one_word_that_no_text_has() -> None:
 
 def test_a_document_for_a_title_is_indexed_by_its_first_words() -> None:
     assert len(alert_words(("word " * 100_000,), ())) == 1_000
+    assert alert_words(("-" * 100_000 + "late", "title"), ()) == ["title"]
 
 
 @given(st.text(max_size=200), st.text(max_size=50))

@@ -20,6 +20,12 @@ from tui.intake.endpoint import Endpoint
 from tui.intake.room import Room
 from tui.store.engine.database import Store
 
+
+@pytest.fixture
+def engine() -> str:
+    return "sqlite"
+
+
 HEAD = "POST /alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
 

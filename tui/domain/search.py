@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 _LONGEST_WORD, _MOST_WORDS = 100, 1_000
 """Limits for texts that are documents rather than titles: the length of a word, the number of words."""
+_MOST_CHARACTERS = _LONGEST_WORD * _MOST_WORDS
+"""Words after this many characters are not looked for: finding all words of 16 MiB takes seconds."""
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+")
 _IDEOGRAPHS = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -41,6 +43,7 @@ def alert_words(texts: Iterable[str | None], tags: Iterable[str]) -> list[str]:
     words: list[str] = []
     for text in texts:
         if text:
+            text = text[:_MOST_CHARACTERS]
             words += words_of(text)
             if not (text.islower() or text.isupper()):
                 parted = _INNER_CAPITAL.sub(" ", text)

@@ -188,20 +188,20 @@ class Endpoint:
         readings: list[Reading] = []
         errors: list[tuple[str, Invalid]] = []
         for item in items:
-            if item.error is not None:
-                errors.append((item.place, Invalid("json", item.error)))
-                continue
             if isinstance(item.value, list) and len(item.value) > MOST_ALERTS:
                 raise _too_many()
-            found = read(
-                item.value,
-                format,
-                self.formats,
-                now=self.clock(),
-                new_id=self.new_id if key is None else lambda: _id_for(key, next(numbers)),
-                link_template=self.link_template,
-                place=item.place,
-            )
+            if item.error is not None:
+                found = [Reading(item.place, Invalid("json", item.error), "")]
+            else:
+                found = read(
+                    item.value,
+                    format,
+                    self.formats,
+                    now=self.clock(),
+                    new_id=self.new_id if key is None else lambda: _id_for(key, next(numbers)),
+                    link_template=self.link_template,
+                    place=item.place,
+                )
             readings += found
             errors += [(one.place, one.result) for one in found if isinstance(one.result, Invalid)]
             if len(readings) > MOST_ALERTS:
