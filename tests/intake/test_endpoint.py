@@ -542,13 +542,22 @@ def until_gathered(client: httpx.Client) -> None:
 def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
     plain = serve().get("/openapi.json").json()
     guarded = serve(configured=TOKEN).get("/openapi.json").json()
-    assert set(plain["paths"]) == {"/alerts", "/healthz", "/openapi.json"}
+    assert set(plain["paths"]) == {"/alerts", "/alerts/", "/healthz", "/openapi.json"}
     assert "security" not in plain["paths"]["/alerts"]["post"]
     assert guarded["paths"]["/alerts"]["post"]["security"] == [
         {"token": []},
         {"password": []},
         {"url": []},
     ]
+
+
+def test_its_description_names_what_it_reads_and_answers(serve: Callable[..., httpx.Client]) -> None:
+    post = serve().get("/openapi.json").json()["paths"]["/alerts"]["post"]
+    headers = {each["name"].lower() for each in post["parameters"] if each["in"] == "header"}
+    assert headers == {*endpoint.KEY_HEADERS, "content-encoding"}
+    assert set(endpoint.TYPES) <= set(post["requestBody"]["content"])
+    with_retry = {status for status, answer in post["responses"].items() if "headers" in answer}
+    assert with_retry == {"429", "503"}
 
 
 def test_its_description_names_every_key_an_alert_may_have(serve: Callable[..., httpx.Client]) -> None:

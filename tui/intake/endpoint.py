@@ -60,7 +60,7 @@ _MOST_ERRORS = 1000
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
 _GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
-_TYPES = (
+TYPES = (
     "application/json",
     "application/x-ndjson",
     "application/jsonl",
@@ -70,7 +70,7 @@ _TYPES = (
 _LOOSE_TYPES = ("", "application/octet-stream")
 _ENCODINGS = ("identity", "gzip", "x-gzip", "")
 _IN_URL = "tocsin.given_in_url"
-_KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
+KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
 """Headers that name one request, so that it is recognized when it is sent again. The first one counts."""
 
 
@@ -245,7 +245,7 @@ def _check_type(request: Request) -> None:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
     loose = kind in _LOOSE_TYPES and not any(name.startswith("sec-fetch-") for name in request.headers)
-    if not (kind in _TYPES or kind.endswith("+json") or from_sns or loose):
+    if not (kind in TYPES or kind.endswith("+json") or from_sns or loose):
         raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
     if request.headers.get("content-encoding", "identity").strip().lower() not in _ENCODINGS:
         raise Answered(415, "the Content-Encoding is not supported; send gzip, or the body uncompressed")
@@ -273,7 +273,7 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
 
 def _key(request: Request) -> str | None:
     """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
-    for name in _KEY_HEADERS:
+    for name in KEY_HEADERS:
         key = request.headers.get(name)
         if key is None:
             continue
