@@ -15,6 +15,8 @@ from tui.domain.text import storable
 _Member = TypeVar("_Member", bound=StrEnum)
 
 DEFAULT_RULE_ID = "tocsin.manual"
+_MOST_DIGITS = 640
+"""Of an integer. Reading and writing one takes time with the square of its digits; Python allows 4,300."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -186,11 +188,7 @@ def decode_json_at(text: str, start: int) -> tuple[Any, int]:
 
 
 def _plain_error(error: Exception) -> Exception:
-    if isinstance(error, RecursionError):
-        return ValueError("the JSON is nested too deeply")
-    if "integer string conversion" in str(error):
-        return ValueError("a number in the JSON has too many digits")
-    return error
+    return ValueError("the JSON is nested too deeply") if isinstance(error, RecursionError) else error
 
 
 def _refuse_constant(constant: str) -> float:
@@ -204,8 +202,14 @@ def _finite(number: str) -> float:
     return value
 
 
+def _integer(number: str) -> int:
+    if len(number) > _MOST_DIGITS:
+        raise ValueError("a number in the JSON has too many digits")
+    return int(number)
+
+
 # json.loads and json.dumps would create a decoder and an encoder at every call.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
