@@ -74,14 +74,14 @@ def first_held(store: Store, client: httpx.Client, monkeypatch: pytest.MonkeyPat
         assert status(first) == 202
 
 
-BODY = json.dumps({"title": "x" * 90_000})
+BODY = json.dumps({"title": "x" * 4_000_000})
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip"])
 def test_a_body_that_waits_too_long_for_memory_is_answered_503(
     store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch, coding: str
 ) -> None:
-    client = serve(bodies=Bodies(room=Room(100_000, patience_s=0.01)))
+    client = serve(bodies=Bodies(room=Room(5_000_000, patience_s=0.01)))
     content = gzip.compress(BODY.encode()) if coding == "gzip" else BODY.encode()
     with first_held(store, client, monkeypatch):
         second = client.post("/alerts", content=content, headers={"Content-Encoding": coding})
@@ -92,7 +92,7 @@ def test_a_body_that_waits_too_long_for_memory_is_answered_503(
 def test_a_body_waits_for_memory_and_is_accepted(
     bench: Bench, store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = serve(bodies=Bodies(room=Room(100_000)))
+    client = serve(bodies=Bodies(room=Room(5_000_000)))
     with ThreadPoolExecutor(2) as threads:
         with first_held(store, client, monkeypatch):
             answers = [threads.submit(client.post, "/alerts", content=BODY) for _ in range(2)]
@@ -101,9 +101,9 @@ def test_a_body_waits_for_memory_and_is_accepted(
 
 
 def test_an_incomplete_body_releases_its_memory(serve: Serve) -> None:
-    client = serve(bodies=Bodies(room=Room(100_000)))
+    client = serve(bodies=Bodies(room=Room(5_000_000)))
     for _ in range(3):
-        send(client, f"{HEAD}Content-Length: 99000\r\n\r\n{' ' * 90_000}").close()
+        send(client, f"{HEAD}Content-Length: 4900000\r\n\r\n{' ' * 90_000}").close()
     assert client.post("/alerts", content=BODY).status_code == 202
 
 

@@ -25,8 +25,11 @@ class Limits:
     """Well below the 1,024 files a process may have open on most systems: a dispatcher needs some, too."""
     header_bytes: int = 32 * 1024
     """All the headers of a request with its first line; also what may stand around the parts of a body."""
-    drain_bytes: int = 1024 * 1024
-    """Read of a body that was answered before its end, so that the answer is seen and not a reset."""
+    drain_bytes: int = 17 * 1024 * 1024
+    """Read of a body that was answered before its end, so that the answer is seen and not a reset.
+
+    More than the largest body that is accepted: its sender must see that it should try again.
+    """
     pipelined: int = 32
     """Requests on one connection that wait for the answer to one before them."""
     header_s: float = 10.0
