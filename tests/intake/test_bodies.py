@@ -107,7 +107,7 @@ def test_an_incomplete_body_releases_its_memory(serve: Serve) -> None:
     assert client.post("/alerts", content=BODY).status_code == 202
 
 
-COUNTED = (b"{},", b"[],", b"1,", b"\n")
+COUNTED = (b"{}", b"[]", b"1,")
 
 
 @pytest.mark.parametrize("unit", COUNTED, ids=range(len(COUNTED)))
