@@ -10,14 +10,12 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Conflict, Invalid
@@ -28,7 +26,6 @@ from tui.intake import cloudevents
 from tui.intake.access import Access
 from tui.intake.answers import RETRY_S, Answered, Json, refusal
 from tui.intake.bodies import Bodies, is_light
-from tui.intake.browsers import check_not_a_page
 from tui.intake.formats import (
     AUTO,
     Formats,
@@ -40,6 +37,7 @@ from tui.intake.formats import (
     read,
 )
 from tui.intake.group_commit import GroupCommit
+from tui.intake.guard import IN_URL, Guarded, not_allowed, not_found, sender_of
 from tui.intake.openapi import document
 from tui.intake.repeats import Repeats
 from tui.intake.strict import items_in
@@ -59,7 +57,6 @@ _MOST_ERRORS = 1000
 """With this many errors, the rest of a request is not read: it is refused anyway."""
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
-_GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
 TYPES = (
     "application/json",
     "application/x-ndjson",
@@ -69,7 +66,6 @@ TYPES = (
 )
 _LOOSE_TYPES = ("", "application/octet-stream")
 _ENCODINGS = ("identity", "gzip", "x-gzip", "")
-_IN_URL = "tocsin.given_in_url"
 KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
 """Headers that name one request, so that it is recognized when it is sent again. The first one counts."""
 
@@ -107,8 +103,8 @@ class Endpoint:
                 Route("/healthz", self.health, methods=["GET"]),
                 Route("/openapi.json", self.openapi, methods=["GET"]),
             ],
-            middleware=[Middleware(_Guarded, self)],
-            exception_handlers={404: _not_found, 405: _not_allowed},
+            middleware=[Middleware(Guarded, self.hosts, self.refusals)],
+            exception_handlers={404: not_found, 405: not_allowed},
         )
         # `curl -f` takes a redirect for success, and behind a TLS proxy the Location would be plain http.
         app.router.redirect_slashes = False
@@ -139,7 +135,7 @@ class Endpoint:
             errors = [(alerts[place][0], error) for place, error in answer.errors.items()]
             conflict = all(isinstance(error, Conflict) for _, error in errors)
             raise refusal(409 if conflict else 422, errors)
-        self.repeats.count(_sender(request), answer)
+        self.repeats.count(sender_of(request), answer)
         for reading in readings:
             if isinstance(reading.result, Skipped):  # may hold the link that confirms a subscription
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
@@ -290,68 +286,8 @@ def _id_for(idempotency_key: str, index: int) -> str:
     return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
 
 
-class _Guarded:
-    """Middleware for every route: refuses web pages, answers errors, and logs them."""
-
-    def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
-        self._app = app
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _take_token_out(scope)
-        request = Request(scope, receive)
-        try:
-            check_not_a_page(request.headers, scope["http_version"], self._endpoint.hosts)
-            await self._app(scope, receive, send)
-            return
-        except Answered as end:
-            answer = end
-            if end.status == 429 and _gives_up_at_4xx(request):
-                end.turn_into(503)
-            self._endpoint.refusals.tell(_sender(request), end.status, str(end))
-        except Exception:
-            log.exception("internal error while answering %s", request.url.path)
-            answer = Answered(500, "internal error, see Tocsin's log; the alerts may not be stored")
-        await answer.response(scope, receive, send)
-
-
-def _take_token_out(scope: Scope) -> None:
-    """Move `?token=` out of the URL before anything can log or repeat the URL."""
-    query = scope["query_string"]
-    if b"token" not in query and b"%" not in query:  # a name may be percent-encoded
-        return
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogatepass")
-    given = [value for name, value in pairs if name == "token"]
-    if given:
-        rest = [(name, value) for name, value in pairs if name != "token"]
-        scope["query_string"] = urlencode(rest, errors="surrogatepass").encode()
-        scope[_IN_URL] = given[-1]
-
-
 def _credentials(request: Request) -> str:
     """Return the Authorization header. Without one, the token of the URL takes its place."""
     header = request.headers.get("authorization", "")
-    given = request.scope.get(_IN_URL)
+    given = request.scope.get(IN_URL)
     return header if header or not given else f"Bearer {given}"
-
-
-def _gives_up_at_4xx(request: Request) -> bool:
-    """Whether this sender treats any 4xx as a permanent failure and retries only after a 5xx."""
-    agent = request.headers.get("user-agent", "")
-    return agent.startswith(_GIVE_UP_AT_4XX) or "x-amz-sns-message-type" in request.headers
-
-
-def _sender(request: Request) -> str:
-    """Describe the sender, for the log."""
-    address = request.client.host if request.client else "a connection"
-    token: Token | None = getattr(request.state, "token", None)
-    return f"{address}, token {token.name!r}" if token else address
-
-
-async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return Answered(404, "not found; send alerts to /alerts").response
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    headers = dict(getattr(error, "headers", None) or {})
-    return Answered(405, "method not allowed; send alerts with POST", headers=headers).response
