@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 
@@ -61,6 +62,9 @@ class Sender:
         self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def post(self, body: bytes) -> int:
         packed = {"Content-Encoding": "gzip"} if body.startswith(b"\x1f\x8b") else {}
         try:
@@ -77,18 +81,19 @@ def waits_ms(port: int, honest: str, hostile: str, body: bytes | None) -> list[f
     end = time.monotonic() + SECONDS
 
     def attack() -> None:
-        sender = Sender(port, hostile)
-        while time.monotonic() < end and body is not None:
-            sender.post(body)
+        with closing(Sender(port, hostile)) as sender:
+            while time.monotonic() < end and body is not None:
+                sender.post(body)
 
     attackers = [threading.Thread(target=attack) for _ in range(CONNECTIONS)]
     for attacker in attackers:
         attacker.start()
-    sender, waits = Sender(port, honest), list[float]()
-    while time.monotonic() < end:
-        begun = time.perf_counter()
-        assert sender.post(json.dumps({"title": "honest"}).encode()) == 202
-        waits.append((time.perf_counter() - begun) * 1000)
+    waits: list[float] = []
+    with closing(Sender(port, honest)) as sender:
+        while time.monotonic() < end:
+            begun = time.perf_counter()
+            assert sender.post(json.dumps({"title": "honest"}).encode()) == 202
+            waits.append((time.perf_counter() - begun) * 1000)
     for attacker in attackers:
         attacker.join()
     return sorted(waits)
