@@ -64,7 +64,7 @@ class CommitEach(GroupCommit):
 def per_second(store: Store, commits: type[GroupCommit]) -> float:
     with contextlib.closing(store.watch()) as notice:
         endpoint = Endpoint(store, wall_clock, Access(store, notice, wall_clock, configured=TOKEN))
-        endpoint._commits = commits(store, lambda: None)
+        endpoint._commits = commits(store, lambda: None, None)
         return _measure(endpoint)
 
 

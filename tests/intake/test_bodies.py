@@ -1,9 +1,13 @@
 """The size limits of one body and of all bodies together."""
 
+import gzip
 import http.client
 import json
 import socket
-import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import httpx
@@ -11,8 +15,16 @@ import pytest
 
 from tests.intake.conftest import Serve, stored
 from tests.store.bench import Bench
-from tui.intake.bodies import BODY_LIMIT, Bodies
+from tui.intake.bodies import BODY_LIMIT, Bodies, is_light
+from tui.intake.endpoint import Endpoint
+from tui.intake.room import Room
 from tui.store.engine.database import Store
+
+
+@pytest.fixture
+def engine() -> str:
+    return "sqlite"
+
 
 HEAD = "POST /alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 
@@ -41,12 +53,10 @@ def test_reading_stops_when_a_body_exceeds_the_limit(bench: Bench, client: httpx
     assert stored(bench) == []
 
 
-def test_all_bodies_share_a_memory_limit_and_release_it(
-    bench: Bench, store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    bodies = Bodies(together_limit=1000)
-    client = serve(bodies=bodies)
-    begun, go_on, write_now = threading.Event(), threading.Event(), store.write
+@contextmanager
+def first_held(store: Store, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
+    """Send a large body and hold it while it is stored. The event lets it go on."""
+    begun, go_on, write_now = Event(), Event(), store.write
 
     def slow_write(work: Any, *args: Any, **named: Any) -> Any:
         def waiting(tx: Any) -> Any:
@@ -57,22 +67,81 @@ def test_all_bodies_share_a_memory_limit_and_release_it(
         return write_now(waiting)
 
     monkeypatch.setattr(store, "write", slow_write)
-    large = json.dumps({"title": "x" * 800})
-    with send(client, f"{HEAD}Content-Length: {len(large)}\r\n\r\n{large}") as first:
+    with send(client, f"{HEAD}Content-Length: {len(BODY)}\r\n\r\n{BODY}") as first:
         assert begun.wait(20)
-        second = client.post("/alerts", content=large)
+        yield go_on
         go_on.set()
         assert status(first) == 202
-    assert (second.status_code, second.headers["retry-after"]) == (429, "5")
-    assert [client.post("/alerts", content=large).status_code for _ in range(3)] == [202] * 3
+
+
+BODY = json.dumps({"title": "x" * 4_000_000})
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_body_that_waits_too_long_for_memory_is_answered_503(
+    store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch, coding: str
+) -> None:
+    client = serve(bodies=Bodies(room=Room(5_000_000, patience_s=0.01)))
+    content = gzip.compress(BODY.encode()) if coding == "gzip" else BODY.encode()
+    with first_held(store, client, monkeypatch):
+        second = client.post("/alerts", content=content, headers={"Content-Encoding": coding})
+    assert (second.status_code, second.headers["retry-after"]) == (503, "5")
+    assert [client.post("/alerts", content=BODY).status_code for _ in range(3)] == [202] * 3
+
+
+def test_a_body_waits_for_memory_and_is_accepted(
+    bench: Bench, store: Store, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = serve(bodies=Bodies(room=Room(5_000_000)))
+    with ThreadPoolExecutor(2) as threads:
+        with first_held(store, client, monkeypatch):
+            answers = [threads.submit(client.post, "/alerts", content=BODY) for _ in range(2)]
+        assert [answer.result().status_code for answer in answers] == [202] * 2
+    assert len(stored(bench)) == 3
 
 
 def test_an_incomplete_body_releases_its_memory(serve: Serve) -> None:
-    bodies = Bodies(together_limit=1000)
-    client = serve(bodies=bodies)
+    client = serve(bodies=Bodies(room=Room(5_000_000)))
     for _ in range(3):
-        send(client, f"{HEAD}Content-Length: 990\r\n\r\n{' ' * 900}").close()
-    for _ in range(1000):  # until the server has noticed
-        if client.post("/alerts", json={"title": "x" * 800}).status_code == 202:
-            return
-    pytest.fail("its memory was not released")
+        send(client, f"{HEAD}Content-Length: 4900000\r\n\r\n{' ' * 90_000}").close()
+    assert client.post("/alerts", content=BODY).status_code == 202
+
+
+COUNTED = (b"{}", b"[]", b"1,")
+
+
+@pytest.mark.parametrize("unit", COUNTED, ids=range(len(COUNTED)))
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_body_with_too_many_values_is_not_parsed(
+    bench: Bench, serve: Serve, monkeypatch: pytest.MonkeyPatch, unit: bytes, coding: str
+) -> None:
+    monkeypatch.setattr(Endpoint, "_read", lambda *_: pytest.fail("it was parsed"))
+    client = serve(bodies=Bodies(marks_limit=1_000))
+    content = unit * 1_001
+    content = gzip.compress(content) if coding == "gzip" else content
+    answer = client.post("/alerts", content=content, headers={"Content-Encoding": coding})
+    assert (answer.status_code, answer.json()) == (413, {"error": "the body has more than 1000 values"})
+    assert stored(bench) == []
+
+
+def test_a_body_with_too_many_gzip_members_is_refused(bench: Bench, client: httpx.Client) -> None:
+    content = gzip.compress(b"") * 20_001
+    answer = client.post("/alerts", content=content, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()) == (
+        413,
+        {"error": "the body has more than 20000 gzip members"},
+    )
+    assert stored(bench) == []
+
+
+LIGHT = (
+    (b'{"title": "x"}', True),
+    (b'{"title": "%s"}' % (b"x" * 16_000), True),
+    (b'{"title": "%s"}' % (b"x" * 17_000), False),
+    (b"{}\n" * 101, False),
+)
+
+
+@pytest.mark.parametrize(("body", "light"), LIGHT, ids=range(len(LIGHT)))
+def test_only_a_small_body_with_few_objects_is_light(body: bytes, light: bool) -> None:
+    assert is_light(body) is light

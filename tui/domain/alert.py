@@ -15,6 +15,8 @@ from tui.domain.text import storable
 _Member = TypeVar("_Member", bound=StrEnum)
 
 DEFAULT_RULE_ID = "tocsin.manual"
+_MOST_DIGITS = 640
+"""Of an integer. Reading and writing one takes time with the square of its digits; Python allows 4,300."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -171,29 +173,43 @@ def decode_json(text: str) -> Any:
 
     Raises ValueError with a message for users. A json.JSONDecodeError keeps its line and column.
     """
-
-    def refuse(constant: str) -> float:
-        raise ValueError(f"{constant} is not JSON; use a number, a string or null")
-
-    def finite(number: str) -> float:
-        value = float(number)
-        if not math.isfinite(value):
-            raise ValueError(f"the number {number[:20]} is too large")
-        return value
-
     try:
-        return json.loads(text, parse_constant=refuse, parse_float=finite)
-    except RecursionError:
-        raise ValueError("the JSON is nested too deeply") from None
-    except json.JSONDecodeError:
-        raise
-    except ValueError as error:
-        if "integer string conversion" in str(error):
-            raise ValueError("a number in the JSON has too many digits") from None
-        raise
+        return _DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise _plain_error(error) from None
 
 
-# json.dumps would create an encoder at every call, which happens for every delivery.
+def decode_json_at(text: str, start: int) -> tuple[Any, int]:
+    """Like `decode_json`, for the one value that begins at `start`. Return it and where it ends."""
+    try:
+        return _DECODER.raw_decode(text, start)
+    except (ValueError, RecursionError) as error:
+        raise _plain_error(error) from None
+
+
+def _plain_error(error: Exception) -> Exception:
+    return ValueError("the JSON is nested too deeply") if isinstance(error, RecursionError) else error
+
+
+def _refuse_constant(constant: str) -> float:
+    raise ValueError(f"{constant} is not JSON; use a number, a string or null")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"the number {number[:20]} is too large")
+    return value
+
+
+def _integer(number: str) -> int:
+    if len(number) > _MOST_DIGITS:
+        raise ValueError("a number in the JSON has too many digits")
+    return int(number)
+
+
+# json.loads and json.dumps would create a decoder and an encoder at every call.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_integer)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 

@@ -17,8 +17,9 @@ from itertools import accumulate
 from typing import Any, cast
 
 _LONGEST_WORD, _MOST_WORDS, _MOST_CHARACTERS = 100, 10_000, 200_000
-"""Limits for documents: the length of a word, the number of words, their length together.
+"""Limits for documents: the length of a word, the number of words, the characters that are looked at.
 
+Finding all words of 16 MiB would take seconds.
 PostgreSQL's `tsvector` takes 1 MB and 16,383 places.
 """
 _LONGEST_VALUE = 200
@@ -89,8 +90,8 @@ def alert_words(texts: Iterable[str | None], tags: Iterable[str], context: str =
     `texts` are its title, names, ids, description and runbook; `context` is a JSON object.
     """
     tags = list(tags)
-    given = "\n".join(text for text in (*texts, *tags) if text)
-    document = context if context != "{}" else ""
+    given = "\n".join(text for text in (*texts, *tags) if text)[:_MOST_CHARACTERS]
+    document = context[:_MOST_CHARACTERS] if context != "{}" else ""
     if "\\" in document:
         document = _JSON_ESCAPE.sub(" ", document)
     words = words_of(given) + words_of(document)
@@ -196,6 +197,7 @@ def _address_word(address: IPv4Address | IPv6Address) -> str:
 
 
 def _within_limits(words: list[str]) -> list[str]:
+    """Return the first words: whole words may be longer together than the text they come from."""
     words = words[:_MOST_WORDS]
     if len(words) * _LONGEST_VALUE <= _MOST_CHARACTERS or sum(map(len, words)) <= _MOST_CHARACTERS:
         return words

@@ -6,6 +6,7 @@ replace both with visible characters.
 """
 
 _REPLACEMENT = "\ufffd"
+_PART = 256 * 1024
 
 
 def _visible_forms() -> dict[int, str]:
@@ -54,5 +55,7 @@ def storable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        # Each lone surrogate costs time. In parts, other threads get their turn.
+        parts = (text[at : at + _PART] for at in range(0, len(text), _PART))
+        text = "".join(part.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for part in parts)
     return text

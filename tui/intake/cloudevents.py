@@ -7,7 +7,8 @@ the format `cloudevents`.
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from tui.intake.documents import Item, read_line
+from tui.intake.documents import Item
+from tui.intake.strict import only_item
 
 _PREFIX = "ce-"
 
@@ -18,7 +19,7 @@ def in_binary_mode(headers: Mapping[str, str]) -> bool:
 
 def structured(headers: Mapping[str, str], body: bytes) -> Item:
     """Return the event in structured mode. The names in `headers` are in lower case."""
-    [data] = read_line(body, "", strict=True) if body.strip() else [Item("")]
+    data = only_item(body) if body.strip() else Item("")
     if data.error is not None:
         return data
     attributes = {

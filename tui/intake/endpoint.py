@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import io
 import logging
 import secrets
 import time
@@ -11,7 +9,6 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,7 +16,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tui.domain.alert import Alert
 from tui.domain.errors import Invalid
@@ -29,9 +25,7 @@ from tui.domain.token import Token
 from tui.intake import cloudevents
 from tui.intake.access import Access, SignedRequest
 from tui.intake.answers import RETRY_S, Answered, Json, refusal, refused
-from tui.intake.bodies import Bodies
-from tui.intake.browsers import check_not_a_page
-from tui.intake.documents import read_items
+from tui.intake.bodies import Bodies, is_light
 from tui.intake.dry_run import FROM_KEY, GENERATED, DryRun, answer, is_asked
 from tui.intake.formats import (
     AUTO,
@@ -44,9 +38,13 @@ from tui.intake.formats import (
     read,
 )
 from tui.intake.group_commit import GroupCommit
+from tui.intake.guard import Guarded, not_allowed, not_found, sender_of
 from tui.intake.handshakes import Handshakes
 from tui.intake.openapi import document
 from tui.intake.repeats import Repeats
+from tui.intake.requests import check_type, credentials, id_for, key_of
+from tui.intake.room import UNPROVEN, Sender
+from tui.intake.strict import items_in
 from tui.serving import Refusals
 from tui.store.engine.database import Store
 from tui.store.errors import DiskFull, StoreUnavailable
@@ -59,22 +57,10 @@ MOST_ALERTS = 20_000
 """Limit per request. A body could hold millions of tiny ones."""
 QUEUE_LIMIT = 1_000_000
 """With this many pending deliveries, the endpoint refuses new alerts."""
-_LARGE = 16 * 1024
+_MOST_ERRORS = 1000
+"""With this many errors, the rest of a request is not read: it is refused anyway."""
 _LOOK_S = 5.0
 """How often the length of the queue is checked."""
-_GIVE_UP_AT_4XX = ("Alertmanager/", "Grafana")
-_TYPES = (
-    "application/json",
-    "application/x-ndjson",
-    "application/jsonl",
-    "application/json-lines",
-    "text/json",
-)
-_LOOSE_TYPES = ("", "application/octet-stream")
-_ENCODINGS = ("identity", "gzip", "x-gzip", "")
-_IN_URL = "tocsin.given_in_url"
-_KEY_HEADERS = ("idempotency-key", "webhook-id", "x-github-delivery")
-"""Headers that name one request, so that it is recognized when it is sent again. The first one counts."""
 
 
 @dataclass
@@ -113,8 +99,8 @@ class Endpoint:
                 Route("/healthz", self.health, methods=["GET"]),
                 Route("/openapi.json", self.openapi, methods=["GET"]),
             ],
-            middleware=[Middleware(_Guarded, self)],
-            exception_handlers={404: _not_found, 405: _not_allowed},
+            middleware=[Middleware(Guarded, self.hosts, self.refusals)],
+            exception_handlers={404: not_found, 405: not_allowed},
         )
         # `curl -f` takes a redirect for success, and behind a TLS proxy the Location would be plain http.
         app.router.redirect_slashes = False
@@ -124,14 +110,15 @@ class Endpoint:
         signed = await self._identify(request)
         if signed is None and (answer := self.handshakes.answer_before_body(request)):
             return answer
-        _check_type(request)
+        check_type(request)
         await self._look_at_queue()
-        async with self.bodies.read(request, signed and signed.check.update) as body:
+        reading = self.bodies.read(request, _sender(request, signed), signed and signed.check.update)
+        async with reading as body:
             if signed:
                 self._admit(request, signed.proven())
             if answer := await self.handshakes.answer(request, body):
                 return answer
-            async with self.bodies.turn(len(body)):
+            async with self.bodies.alone(_sender(request), len(body)):
                 return await self._store(body, request)
 
     async def shake_hands(self, request: Request) -> Response:
@@ -147,7 +134,7 @@ class Endpoint:
         """Admit a request by its token. Return one that has yet to be proven by its signature."""
         if sender := request.query_params.get("sender"):
             return await self.access.verify(sender, lambda name: request.headers.get(name, ""))
-        self._admit(request, await self.access.identify(_credentials(request)))
+        self._admit(request, await self.access.identify(credentials(request)))
         return None
 
     def _admit(self, request: Request, token: Token | None) -> None:
@@ -158,9 +145,7 @@ class Endpoint:
     async def _store(self, body: bytes, request: Request) -> Response:
         if is_asked(request.query_params.get("dryRun")):
             return Json(await asyncio.to_thread(self._explain, body, request), 200)
-        # Parsing a large body takes a while; a thread keeps the loop free for other requests.
-        large = len(body) > _LARGE
-        readings = await asyncio.to_thread(self._read, body, request) if large else self._read(body, request)
+        readings = await self._readings(body, request)
         alerts = [
             (reading.place, reading.result) for reading in readings if isinstance(reading.result, Alert)
         ]
@@ -173,7 +158,7 @@ class Endpoint:
             raise Answered(503, str(error), retry_s=RETRY_S) from None
         if isinstance(stored, Rejected):
             raise refused((alerts[place][0], error) for place, error in stored.errors.items())
-        self.repeats.count(_sender(request), stored)
+        self.repeats.count(sender_of(request), stored)
         for reading in readings:
             if isinstance(reading.result, Skipped):
                 log.info("skipped, %s: %s", reading.format, visible(reading.result.reason))
@@ -199,9 +184,16 @@ class Endpoint:
     async def openapi(self, request: Request) -> Response:  # noqa: ARG002
         return JSONResponse(document([AUTO, *self.formats], needs_token=self.access.asks))
 
+    async def _readings(self, body: bytes, request: Request) -> list[Reading]:
+        if is_light(body):
+            return self._read(body, request)
+        # Parsing takes a while; a thread keeps the loop free for other requests.
+        async with self.bodies.turn(_sender(request)):
+            return await asyncio.to_thread(self._read, body, request)
+
     def _explain(self, body: bytes, request: Request) -> list[dict[str, Any]]:
         """Return what storing the alerts in a body would do. Raises Answered as storing them would."""
-        why = GENERATED if _key(request) is None else FROM_KEY
+        why = GENERATED if key_of(request) is None else FROM_KEY
         run = DryRun(self.store, self.formats, self._ids(request), self.revive_after_ms, why)
         documents: list[object] = []
         readings = self._read(body, request, run.id, documents)
@@ -209,8 +201,8 @@ class Endpoint:
 
     def _ids(self, request: Request) -> Callable[[], str]:
         """Return what makes the IDs of alerts that have none."""
-        key, numbers = _key(request), count()
-        return self.new_id if key is None else lambda: _id_for(key, next(numbers))
+        key, numbers = key_of(request), count()
+        return self.new_id if key is None else lambda: id_for(key, next(numbers))
 
     def _read(
         self,
@@ -229,34 +221,34 @@ class Endpoint:
         except Invalid as error:
             raise Answered(422, error.message) from None
         if cloudevents.in_binary_mode(request.headers):
-            items = [cloudevents.structured(request.headers, body)]
+            items = iter([cloudevents.structured(request.headers, body)])
         else:
-            items = []
-            for batch in read_items(io.BytesIO(body), strict=True):
-                items += batch  # each costs time: stop at the limit, not after the last
-                if len(items) > MOST_ALERTS:
-                    raise _too_many()
+            items = items_in(body)
         readings: list[Reading] = []
+        errors: list[tuple[str, Invalid]] = []
         for item in items:
+            if isinstance(item.value, list) and len(item.value) > MOST_ALERTS:
+                raise _too_many()
             if item.error is not None:
-                readings.append(Reading(item.place, Invalid("json", item.error), ""))
-                continue
-            readings += read(
-                item.value,
-                format,
-                self.formats,
-                now=self.clock(),
-                new_id=new_id,
-                link_template=self.link_template,
-                place=item.place,
-            )
+                found = [Reading(item.place, Invalid("json", item.error), "")]
+            else:
+                found = read(
+                    item.value,
+                    format,
+                    self.formats,
+                    now=self.clock(),
+                    new_id=new_id,
+                    link_template=self.link_template,
+                    place=item.place,
+                )
+            readings += found
             if documents is not None:
-                documents += [item.value] * (len(readings) - len(documents))
+                documents += [item.value] * len(found)
+            errors += [(one.place, one.result) for one in found if isinstance(one.result, Invalid)]
             if len(readings) > MOST_ALERTS:
                 raise _too_many()
-        errors = [
-            (reading.place, reading.result) for reading in readings if isinstance(reading.result, Invalid)
-        ]
+            if len(errors) >= _MOST_ERRORS:
+                break
         if errors:
             raise refusal(422, errors)
         return readings
@@ -285,21 +277,6 @@ def _too_many() -> Answered:
     return Answered(413, f"the request has more than {MOST_ALERTS} alerts; send it in parts")
 
 
-def _check_type(request: Request) -> None:
-    """Raise Answered (415) unless the body may be JSON, plain or compressed with gzip.
-
-    Plain text is accepted only from SNS: web pages can send plain text without a preflight. A type that does
-    not say JSON is accepted from programs, which label JSON so, and never from a browser.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    from_sns = kind == "text/plain" and "x-amz-sns-message-type" in request.headers
-    loose = kind in _LOOSE_TYPES and not any(name.startswith("sec-fetch-") for name in request.headers)
-    if not (kind in _TYPES or kind.endswith("+json") or from_sns or loose):
-        raise Answered(415, f"alerts are JSON; send Content-Type: application/json, not {kind or 'none'}")
-    if request.headers.get("content-encoding", "identity").strip().lower() not in _ENCODINGS:
-        raise Answered(415, "the Content-Encoding is not supported; send gzip, or the body uncompressed")
-
-
 def receipt_json(receipt: Receipt) -> dict[str, Any]:
     def sent(deliveries: Iterable[Sent]) -> list[dict[str, Any]]:
         return [
@@ -320,88 +297,7 @@ def receipt_json(receipt: Receipt) -> dict[str, Any]:
     }
 
 
-def _key(request: Request) -> str | None:
-    """Return what names this request among those of its token. Raises Answered (422) for a bad key."""
-    token: Token | None = request.state.token
-    # Of a signed request, no other header counts: whoever captured it could send it again under another key.
-    for name in (token.verify.key_header,) if token and token.verify else _KEY_HEADERS:
-        key = request.headers.get(name)
-        if key is None:
-            continue
-        if not 1 <= len(key) <= 255:
-            raise Answered(422, f"{name.title()} must have 1 to 255 characters")
-        # The key belongs to its token: one sender cannot swallow another's alert by using the same key.
-        return key if token is None else f"{key} of token {token.id}"
-    return None
-
-
-def _id_for(idempotency_key: str, index: int) -> str:
-    """Derive an alert id from an idempotency key, so that a request sent again is recognized."""
-    return hashlib.sha256(f"{index} {idempotency_key}".encode()).hexdigest()[:32]
-
-
-class _Guarded:
-    """Middleware for every route: refuses web pages, answers errors, and logs them."""
-
-    def __init__(self, app: ASGIApp, endpoint: Endpoint) -> None:
-        self._app = app
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        _take_token_out(scope)
-        request = Request(scope, receive)
-        try:
-            check_not_a_page(request.headers, scope["http_version"], self._endpoint.hosts)
-            await self._app(scope, receive, send)
-            return
-        except Answered as end:
-            answer = end
-            if end.status == 429 and _gives_up_at_4xx(request):
-                end.turn_into(503)
-            self._endpoint.refusals.tell(_sender(request), end.status, str(end))
-        except Exception:
-            log.exception("internal error while answering %s", request.url.path)
-            answer = Answered(500, "internal error, see Tocsin's log; the alerts may not be stored")
-        await answer.response(scope, receive, send)
-
-
-def _take_token_out(scope: Scope) -> None:
-    """Move `?token=` out of the URL before anything can log or repeat the URL."""
-    query = scope["query_string"]
-    if b"token" not in query and b"%" not in query:  # a name may be percent-encoded
-        return
-    pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="surrogatepass")
-    given = [value for name, value in pairs if name == "token"]
-    if given:
-        rest = [(name, value) for name, value in pairs if name != "token"]
-        scope["query_string"] = urlencode(rest, errors="surrogatepass").encode()
-        scope[_IN_URL] = given[-1]
-
-
-def _credentials(request: Request) -> str:
-    """Return the Authorization header. Without one, the token of the URL takes its place."""
-    header = request.headers.get("authorization", "")
-    given = request.scope.get(_IN_URL)
-    return header if header or not given else f"Bearer {given}"
-
-
-def _gives_up_at_4xx(request: Request) -> bool:
-    """Whether this sender treats any 4xx as a permanent failure and retries only after a 5xx."""
-    agent = request.headers.get("user-agent", "")
-    return agent.startswith(_GIVE_UP_AT_4XX) or "x-amz-sns-message-type" in request.headers
-
-
-def _sender(request: Request) -> str:
-    """Describe the sender, for the log."""
-    address = request.client.host if request.client else "a connection"
-    token: Token | None = getattr(request.state, "token", None)
-    return f"{address}, token {token.name!r}" if token else address
-
-
-async def _not_found(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    return Answered(404, "not found; send alerts to /alerts").response
-
-
-async def _not_allowed(request: Request, error: Exception) -> Response:  # noqa: ARG001
-    headers = dict(getattr(error, "headers", None) or {})
-    return Answered(405, "method not allowed; send alerts with POST", headers=headers).response
+def _sender(request: Request, signed: SignedRequest | None = None) -> Sender:
+    """Return whose memory and turns a request takes. Anybody can send what is signed and not yet proven."""
+    token: Token | None = None if signed else request.state.token
+    return UNPROVEN if signed else token.id if token else None

@@ -9,7 +9,10 @@ from tui.store.errors import StoreUnavailable
 from tui.store.outbox import Group, Receipt, Rejected
 
 _MOST_ALERTS = 2_000
-"""Limit per transaction, so that a dispatcher in this process never waits long for the writer."""
+"""Limit per transaction, so that a dispatcher in this process never waits long for the writer.
+
+A larger group has a transaction of its own.
+"""
 
 
 class GroupCommit:
@@ -21,9 +24,17 @@ class GroupCommit:
         self._nudge = nudge
         self._waiting: list[tuple[Group, asyncio.Future[list[Receipt] | Rejected]]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._large = asyncio.Lock()
 
     async def submit(self, group: Group) -> list[Receipt] | Rejected:
         """Store the group, all of it or nothing, and return after the commit. Raises StoreUnavailable."""
+        if len(group.alerts) <= _MOST_ALERTS:
+            return await self._submit(group)
+        # One at a time: whoever arrives meanwhile is stored before the next, and waits for one of them only.
+        async with self._large:
+            return await self._submit(group)
+
+    async def _submit(self, group: Group) -> list[Receipt] | Rejected:
         answer = asyncio.get_running_loop().create_future()
         self._waiting.append((group, answer))
         if self._writing is None:

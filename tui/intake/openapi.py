@@ -120,7 +120,10 @@ _ERROR: dict[str, Any] = {
     "type": "object",
     "properties": {
         "error": _TEXT,
-        "bad": {"type": "integer"},
+        "bad": {
+            "type": "integer",
+            "description": "How many alerts are not valid. After 1,000 errors the rest is not read.",
+        },
         "items": {
             "type": "array",
             "items": {"type": "object", "properties": {"item": _TEXT, "field": _TEXT, "error": _TEXT}},
@@ -134,15 +137,25 @@ _REFUSALS = {
     "403": "The request came from a web page.",
     "408": "The request took too long to arrive.",
     "409": "An alert with this alertId and other content is already stored. Nothing was stored.",
-    "413": "More than 16 MiB, or more than 20,000 alerts.",
+    "413": "More than 16 MiB after decompression, 1,000,000 values, or 20,000 alerts.",
     "415": "The body is not JSON.",
     "421": "The Host header is not a name of this endpoint.",
     "422": "At least one alert is not valid; the answer names each. Nothing was stored.",
     "429": "The rate limit is reached, too many deliveries are pending, or the disk is full. Nothing was "
     "stored; see Retry-After.",
     "431": "The headers are too long.",
-    "503": "The database does not answer. Nothing was stored; see Retry-After.",
+    "503": "The database does not answer, or too many requests are being answered. Nothing was stored; see "
+    "Retry-After. Alertmanager, Grafana and SNS get it in place of 429.",
 }
+_LINES = {"type": "string", "description": "One alert per line."}
+_JSON_TYPES = ("application/json", "application/*+json", "text/json")
+_LINES_TYPES = ("application/x-ndjson", "application/jsonl", "application/json-lines")
+_KEY_HEADERS = {
+    "Idempotency-Key": "of any sender",
+    "webhook-id": "of Standard Webhooks",
+    "X-GitHub-Delivery": "of GitHub",
+}
+"""The first one that is sent counts. `tui.intake.endpoint` reads them."""
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
@@ -157,12 +170,12 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
     post = {
         "summary": "Store alerts. A 202 answer means that they are on disk.",
         "parameters": [
+            *(_key_header(name, whose) for name, whose in _KEY_HEADERS.items()),
             {
-                "name": "Idempotency-Key",
+                "name": "Content-Encoding",
                 "in": "header",
-                "description": "Alerts without an alertId get one derived from this key, so that a request "
-                "sent again is recognized and nothing is stored twice.",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "How the body is compressed. Default: not at all.",
+                "schema": {"enum": ["gzip", "identity"]},
             },
             {
                 "name": "format",
@@ -186,8 +199,8 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                "application/json": {"schema": alerts},
-                "application/x-ndjson": {"schema": {"type": "string", "description": "One alert per line."}},
+                **{kind: {"schema": alerts} for kind in _JSON_TYPES},
+                **{kind: {"schema": _LINES} for kind in _LINES_TYPES},
             },
         },
         "responses": {
@@ -218,7 +231,7 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "responses": {
             "200": _answer("It answers.", _HEALTH),
             **common,
-            "503": _answer("It does not answer.", _ERROR),
+            "503": _answer("It does not answer.", _ERROR) | {"headers": _RETRY},
         },
     }
     itself = {
@@ -258,10 +271,21 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 method: operation | (either if needs_token else {})
                 for method, operation in ({"post": post} | ask).items()
             },
+            "/alerts/": {"$ref": "#/paths/~1alerts", "summary": "The same as /alerts."},
             "/healthz": {"get": health},
             "/openapi.json": {"get": itself},
         },
         **({"components": {"securitySchemes": schemes}} if needs_token else {}),
+    }
+
+
+def _key_header(name: str, whose: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "description": f"The key {whose} for this request, unique for its token. Alerts without an alertId "
+        "get one derived from it, so that a request sent again is recognized and nothing is stored twice.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
     }
 
 

@@ -25,8 +25,11 @@ class Limits:
     """Well below the usual limit of 1,024 open files, because a dispatcher in the process needs files too."""
     header_bytes: int = 32 * 1024
     """For the request line and all headers; also for the framing around the parts of a body."""
-    drain_bytes: int = 1024 * 1024
-    """How much to read of a body that was answered early, so that the client gets the answer, not a reset."""
+    drain_bytes: int = 17 * 1024 * 1024
+    """How much to read of a body that was answered early, so that the client gets the answer, not a reset.
+
+    More than the largest body that is accepted: its sender must see that it should try again.
+    """
     pipelined: int = 32
     """Requests on one connection that wait for the answer to an earlier one."""
     header_s: float = 10.0
