@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 import jmespath
@@ -11,7 +12,10 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
-from tui.intake.formats.values import as_texts, digest
+from tui.intake.formats.detection import needed_keys
+from tui.intake.formats.embedded import embedded, from_base64
+from tui.intake.formats.severities import Scales, built_in_scales, marks
+from tui.intake.formats.values import as_text, as_texts, digest, scalar
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """The prefixes that Panther and Tocsin put before the title of an outgoing alert."""
@@ -21,7 +25,39 @@ _MOST_TYPOS = 3
 
 
 class _Functions(functions.Functions):
-    """The standard JMESPath functions, and four more that formats need."""
+    """The standard JMESPath functions, and those that formats need. `docs/formats.md` lists them."""
+
+    def __init__(self, scales: Scales) -> None:
+        self._scales = scales
+
+    @functions.signature({"types": ["string"]}, {"types": []})
+    def _func_scale(self, name: str, value: object) -> object:
+        return self._scales.read(name, value)
+
+    @functions.signature({"types": []})
+    def _func_marks(self, title: object) -> list[str]:
+        return marks(title) if isinstance(title, str) else []
+
+    @functions.signature({"types": ["string"]}, {"types": ["array"]})
+    def _func_joined(self, separator: str, parts: list[object]) -> str | None:
+        return separator.join(text for part in parts if (text := as_text(part).strip())) or None
+
+    @functions.signature({"types": ["array"]})
+    def _func_occurrence(self, parts: list[object]) -> str | None:
+        texts = [scalar(part) for part in parts]
+        return "-".join(texts) if all(texts) else None
+
+    @functions.signature({"types": []})
+    def _func_text(self, found: object) -> str | None:
+        return as_text(found) or None
+
+    @functions.signature({"types": []})
+    def _func_json(self, found: object) -> dict[str, Any] | None:
+        return embedded(found)
+
+    @functions.signature({"types": []})
+    def _func_base64(self, found: object) -> str | None:
+        return from_base64(found)
 
     @functions.signature({"types": ["string"]})
     def _func_without_prefix(self, title: str) -> str:
@@ -44,18 +80,27 @@ class _Functions(functions.Functions):
         return headed and len(unknown) <= _MOST_TYPOS and all(_is_typo(key, value) for key in unknown)
 
 
-# Shared, because search() creates one per call, which takes half of its time.
-_INTERPRETER = TreeInterpreter(jmespath.Options(custom_functions=_Functions()))
+@lru_cache(maxsize=4)
+def interpreter(scales: Scales) -> TreeInterpreter:
+    """Return a JMESPath interpreter whose function scale() knows these scales.
+
+    It is shared: jmespath.search() creates one per call, which takes half of its time.
+    """
+    return TreeInterpreter(jmespath.Options(custom_functions=_Functions(scales)))
+
+
 _KNOWN: Mapping[str, Any] = _Functions.FUNCTION_TABLE
 
 
 class Expression:
     """A compiled JMESPath expression. Raises Invalid with the reason if it is not valid."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, scales: Scales | None = None) -> None:
+        scales = scales or built_in_scales()
+        self._visit = interpreter(scales).visit
         try:
             self._parsed = jmespath.compile(text).parsed
-            _check_functions(self._parsed)
+            _check_functions(self._parsed, scales)
         except RecursionError:
             raise Invalid("expression", f"{_short(text)} is not JMESPath: nested too deeply") from None
         except JMESPathError as error:
@@ -64,7 +109,7 @@ class Expression:
     def of(self, value: object) -> Any:
         """Return what the expression finds in `value`, or None if it finds nothing or does not apply."""
         try:
-            return _INTERPRETER.visit(self._parsed, value)
+            return self._visit(self._parsed, value)
         except Exception:
             # The value comes from outside. JMESPath raises for argument types that a function rejects,
             # and lets Python's own errors through for deeply nested or mixed data.
@@ -78,13 +123,15 @@ class Expression:
         paths = [_path(child) for child in self._parsed["children"]]
         return [path for path in paths if path]
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """Keys of which a document has at least one if the expression holds. Empty if that is not known."""
+        return needed_keys(self._parsed)
+
     def holds(self, value: object) -> bool:
         """Whether the result is true in the sense of JMESPath, where 0 is true."""
-        return is_true(self.of(value))
-
-
-def is_true(value: object) -> bool:
-    return not (value is None or value is False or value in ("", [], {}))
+        result = self.of(value)
+        return not (result is None or result is False or result in ("", [], {}))
 
 
 def is_foreign(document: object) -> bool:
@@ -113,8 +160,8 @@ def _is_typo(key: str, value: Mapping[str, Any]) -> bool:
     return "_" not in key and bool(get_close_matches(key.lower(), missing, n=1, cutoff=0.9))
 
 
-def _check_functions(node: Mapping[str, Any]) -> None:
-    """Raise JMESPathError for an unknown function or a wrong number of arguments.
+def _check_functions(node: Mapping[str, Any], scales: Scales) -> None:
+    """Raise JMESPathError for an unknown function or scale, or a wrong number of arguments.
 
     JMESPath itself reports these only when the expression is applied.
     """
@@ -128,6 +175,8 @@ def _check_functions(node: Mapping[str, Any]) -> None:
             raise JMESPathError(
                 f"{name}() takes {len(signature)}{' or more' if open_ended else ''} arguments, not {given}"
             )
+        if name == "scale" and call["children"][0].get("value") not in scales.by_name:
+            raise JMESPathError(f"unknown scale {call['children'][0].get('value')}")
 
 
 def _calls(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
