@@ -244,9 +244,12 @@ class TestIdentity:
         assert [alert.alert_id for alert in results([test, test])] == ["new-1", "new-2"]
 
     def test_only_formats_with_a_source_identify_alerts_by_id(self) -> None:
-        assert [
+        foreign = {
             name for name, format in built_in().items() if "alertId" in format.alert and not format.identity
-        ] == ["plain"]
+        }
+        assert {"plain", "splunk", "librenms", "thehive"} <= foreign, "ids of searches, rows and objects"
+        assert not {"github", "falco", "alertmanager", "security-hub"} & foreign
+        assert [f.name for f in built_in().values() if f.identity and "https://" not in f.identity] == []
 
     def test_several_alerts_in_one_envelope_do_not_share_its_id(self) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
@@ -713,4 +716,6 @@ def test_the_examples_in_the_documentation_are_valid_formats() -> None:
     examples = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
     assert examples
     for text in examples:
-        assert formats(text)
+        tables = tomllib.loads(text)
+        assert tables.keys() <= {"formats", "severities", "recoveries"}
+        assert parse_formats(*(tables.get(name, {}) for name in ("formats", "severities", "recoveries")))

@@ -26,7 +26,6 @@ _SETTINGS = ("about", "identity", "scale", "whole", *_EXPRESSIONS, *_TABLES)
 
 FAMILIES = (
     "built_in",
-    "alerting",
     "incidents",
     "cloud",
     "endpoints",

@@ -9,7 +9,6 @@ from tui.domain.errors import Invalid
 from tui.intake.formats.embedded import embedded, unfolded
 from tui.intake.formats.expression import is_foreign
 from tui.intake.formats.format import Format, Formats
-from tui.intake.formats.severities import marks
 from tui.intake.formats.times import as_time, unread_time
 from tui.intake.formats.values import (
     alert_id_from,
@@ -278,7 +277,7 @@ def _resolve(fields: dict[str, Any], *, by_word: bool, formats: Formats) -> None
     fields["severity"] = Severity.INFO
     fields["tags"] = list(dict.fromkeys([RESOLVED, *fields.get("tags", ())]))
     title = fields.get("title") or fields.get("name", "")
-    if by_word and title and not formats.scales.resolved.intersection(marks(title)):
+    if by_word and title and not formats.scales.says_resolved(title):
         fields["title"], _ = title_line(f"Resolved: {title}")
 
 

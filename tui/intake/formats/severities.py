@@ -19,6 +19,8 @@ _NAMES = "severity"
 _DENIED = {"no", "not", "non", "un"}
 _MARK = re.compile(r"[^\w\[]*(?:\[([^\]]{1,80})\]|(\w{2,20})(?=:|\s+-\s|\s*\*\*))")
 _MOST_MARKS = 3
+_UNAMBIGUOUS = 8
+"""Letters of "resolved" and "recovery". Shorter words, such as "up" and "clear", mean other things too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Scales:
         said = {folded(value) for value in candidates(found) if isinstance(value, str) and len(value) < 40}
         flag = any(value is True for value in candidates(found))
         return flag or bool(said & self.resolved), bool(said & self.success)
+
+    def says_resolved(self, title: str) -> bool:
+        """Whether a title has a mark of recovery, or a word that has no other meaning."""
+        said = {*marks(title), *(word for word in words_in(title) if len(word) >= _UNAMBIGUOUS)}
+        return bool(said & self.resolved)
 
 
 def folded(name: str) -> str:
