@@ -138,6 +138,13 @@ class TestDetection:
         assert isinstance(found[2].result, Invalid)
 
 
+def test_every_expression_of_the_built_in_formats_is_valid() -> None:
+    for format in built_in().values():
+        for expression in (format.detect, format.items, format.skip, format.inside, format.resolved):
+            assert expression is None or expression.checked()
+        assert all(expression.checked() for expression in format.alert.values())
+
+
 class TestAFormatByName:
     def test_auto_means_detection(self) -> None:
         assert format_named("auto", built_in()) is None

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tui.domain.alert import encode_json
 from tui.intake.json_text import is_blank, strict_value, values_in
 from tui.intake.lines import TOO_LONG, Line, Lines
+from tui.intake.tables import START, Table
 
 _CHUNK = 256 * 1024
 _UNDECIDED = 1024 * 1024
@@ -54,7 +55,7 @@ def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
     head, detection = bytearray(), _LinesDetection()
     while chunk := stream.read1(_CHUNK):
         head += chunk
-        if detection.is_lines(head):
+        if head.startswith(START) or detection.is_lines(head):
             yield from _read_lines(bytes(head), stream, strict=strict)
             return
         if len(head) > LARGEST_DOCUMENT:
@@ -67,15 +68,15 @@ def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
 
 
 def _read_lines(head: bytes, stream: Input, *, strict: bool) -> Iterator[list[Item]]:
-    lines, number = Lines(), 0
+    lines, number, table = Lines(), 0, Table()
     chunk = head
     while chunk:
         cut = list(lines.cut(chunk))
-        if batch := list(_numbered(cut, number + 1, strict=strict)):
+        if batch := list(_numbered(cut, number + 1, table, strict=strict)):
             yield batch
         number += len(cut)
         chunk = stream.read1(_CHUNK)
-    if batch := list(_numbered(lines.end(), number + 1, strict=strict)):
+    if batch := list(_numbered(lines.end(), number + 1, table, strict=strict)):
         yield batch
 
 
@@ -120,9 +121,12 @@ def _is_object(line: bytes) -> bool:
     return error is None and all(isinstance(value, dict) for value in values)
 
 
-def _numbered(lines: Iterable[Line], first: int, *, strict: bool) -> Iterator[Item]:
+def _numbered(lines: Iterable[Line], first: int, table: Table, *, strict: bool) -> Iterator[Item]:
     for number, line in enumerate(lines, start=first):
-        if line.raw is None or not is_blank(line.raw):
+        if line.raw is not None and table.takes(line.raw):
+            if (row := table.row(line.raw)) is not None:
+                yield Item(f"line {number}", row, raw=encode_line(row))
+        elif line.raw is None or not is_blank(line.raw):
             yield from read_line(line.raw, f"line {number}", strict=strict, start=line.start)
 
 
@@ -161,7 +165,7 @@ def _whole(raw: bytes, *, strict: bool) -> Iterator[Item]:
         values, _, problem = values_in(raw) if not strict else ([], "", error)
         if _are_lines(raw):
             lines = Lines()
-            yield from _numbered([*lines.cut(raw), *lines.end()], 1, strict=strict)
+            yield from _numbered([*lines.cut(raw), *lines.end()], 1, Table(), strict=strict)
         elif problem is None:
             yield from (Item(f"item {number}", each) for number, each in enumerate(values, start=1))
         else:

@@ -8,6 +8,7 @@ could parse (as texts), UTF-16, several values in a row, and commas between and 
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,11 +16,23 @@ from tui.domain.alert import decode_json
 
 _SPACE = " \t\r\n"
 _BOMS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PREFIX = re.compile(
+    r"(?:<\d{1,3}>)?(?:1 )?"
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)|[A-Z][a-z]{2} [ \d]\d [\d:]{8})"
+    r" [^{\n]{1,200}(?=\{)"
+)
+"""What a container runtime or a syslog daemon writes before a tool's line: a time, and where it is from."""
+
+
+def unprefixed(text: str) -> str:
+    """Return a line without the prefix of a container runtime (CRI) or syslog, if an object may follow."""
+    start = None if text[:1] in "{[" else _PREFIX.match(text)
+    return text[start.end() :] if start else text
 
 
 def strict_value(raw: bytes) -> Any:
     """Return the one value in `raw`. Raises ValueError as `decode_json` does."""
-    return decode_json(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip(_SPACE))
+    return decode_json(unprefixed(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip(_SPACE)))
 
 
 def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[Any], str, ValueError | None]:
@@ -57,6 +70,7 @@ def _utf16(raw: bytes) -> Iterator[str]:
 
 
 def _values(text: str, *, commas: bool) -> tuple[list[Any], str, ValueError | None]:
+    text = unprefixed(text)
     between = _SPACE + "," * commas
     values: list[Any] = []
     error: ValueError | None = None

@@ -2,22 +2,18 @@
 
 import base64
 import binascii
-import re
 from typing import Any
 
 from tui.domain.alert import decode_json
+from tui.intake.json_text import unprefixed
 
-_CRI = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) F ")
-"""The start of a line that a Kubernetes container runtime writes (CRI logging)."""
 _DEEPEST = 10
 
 
 def embedded(found: object) -> dict[str, Any] | None:
     """Return the object that a text holds, or the object itself; None if it is neither."""
     if isinstance(found, str):
-        text = found.lstrip()
-        if start := _CRI.match(text):
-            text = text[start.end() :].lstrip()
+        text = unprefixed(found.lstrip())
         if not text.startswith("{"):
             return None
         try:

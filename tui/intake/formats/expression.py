@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jmespath
@@ -93,18 +93,28 @@ _KNOWN: Mapping[str, Any] = _Functions.FUNCTION_TABLE
 
 
 class Expression:
-    """A compiled JMESPath expression. Raises Invalid with the reason if it is not valid."""
+    """A JMESPath expression, compiled when it is first used."""
 
     def __init__(self, text: str, scales: Scales | None = None) -> None:
-        scales = scales or built_in_scales()
-        self._visit = interpreter(scales).visit
+        self._text = text
+        self._scales = scales or built_in_scales()
+        self._visit = interpreter(self._scales).visit
+
+    def checked(self) -> "Expression":
+        """Return the expression itself. Raises Invalid with the reason if it is not valid."""
+        _ = self._parsed
+        return self
+
+    @cached_property
+    def _parsed(self) -> Any:
         try:
-            self._parsed = jmespath.compile(text).parsed
-            _check_functions(self._parsed, scales)
+            parsed = jmespath.compile(self._text).parsed
+            _check_functions(parsed, self._scales)
         except RecursionError:
-            raise Invalid("expression", f"{_short(text)} is not JMESPath: nested too deeply") from None
+            raise Invalid("expression", f"{_short(self._text)} is not JMESPath: nested too deeply") from None
         except JMESPathError as error:
-            raise Invalid("expression", f"{_short(text)} is not JMESPath: {_reason(error)}") from None
+            raise Invalid("expression", f"{_short(self._text)} is not JMESPath: {_reason(error)}") from None
+        return parsed
 
     def of(self, value: object) -> Any:
         """Return what the expression finds in `value`, or None if it finds nothing or does not apply."""

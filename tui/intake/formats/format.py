@@ -103,7 +103,10 @@ def format_named(name: str, formats: Formats) -> Format | None:
 @cache
 def built_in() -> Formats:
     scales = built_in_scales()
-    return Formats({name: _format(name, table, scales) for name, table in _built_in_tables().items()}, scales)
+    return Formats(
+        {name: _format(name, table, scales, check=False) for name, table in _built_in_tables().items()},
+        scales,
+    )
 
 
 def parse_formats(tables: object, severities: object = None, recoveries: object = None) -> Formats:
@@ -120,7 +123,7 @@ def parse_formats(tables: object, severities: object = None, recoveries: object 
     own: dict[str, Format] = {}
     changed: dict[str, Format] = dict(built_in())
     if own_scales:
-        changed = {name: _format(name, table, scales) for name, table in known.items()}
+        changed = {name: _format(name, table, scales, check=False) for name, table in known.items()}
     for name, table in tables.items():
         if name in (AUTO, LIST) or not isinstance(table, dict):
             raise Invalid("formats", f"formats.{name} is not a format: write [formats.NAME] and its settings")
@@ -157,7 +160,8 @@ def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def _format(name: str, table: Mapping[str, Any], scales: Scales) -> Format:
+def _format(name: str, table: Mapping[str, Any], scales: Scales, *, check: bool = True) -> Format:
+    """Return the format of a table. `check` compiles its expressions now, to report a mistake at once."""
     place = f"formats.{name}"
     _check_keys(place, table, _SETTINGS)
     alert = _table(f"{place}.alert", table.get("alert", {}))
@@ -165,23 +169,26 @@ def _format(name: str, table: Mapping[str, Any], scales: Scales) -> Format:
     return Format(
         name=name,
         about=_text(f"{place}.about", table.get("about", "")),
-        **{key: _expression(f"{place}.{key}", table.get(key, ""), scales) for key in _EXPRESSIONS},
+        **{key: _expression(f"{place}.{key}", table.get(key, ""), scales, check) for key in _EXPRESSIONS},
         whole=table.get("whole") is True,
         alert={
             key: expression
             for key, text in alert.items()
-            if (expression := _expression(f"{place}.alert.{key}", text, scales)) is not None
+            if (expression := _expression(f"{place}.alert.{key}", text, scales, check)) is not None
         },
         severities=_severities(place, table, scales),
         identity=_text(f"{place}.identity", table.get("identity", "")).strip(),
     )
 
 
-def _expression(place: str, text: object, scales: Scales) -> Expression | None:
+def _expression(place: str, text: object, scales: Scales, check: bool) -> Expression | None:
     """Return None for an empty text, so that users can remove a built-in expression."""
     written = _text(place, text)
     try:
-        return Expression(written, scales) if written.strip() else None
+        if not written.strip():
+            return None
+        expression = Expression(written, scales)
+        return expression.checked() if check else expression
     except Invalid as error:
         raise Invalid("formats", f"{place}: {error.message}") from None
 
