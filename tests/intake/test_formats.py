@@ -85,7 +85,7 @@ class TestDetection:
         for name in (None, "plain"):
             (result,) = results(document, name=name)
             assert isinstance(result, Invalid)
-            assert result.message.startswith("no title: none of title, summary, message, ")
+            assert result.message.startswith("no title: none of title, summary, subject, message, ")
             assert "rule.name, rule.description, " in result.message
             assert "alertContext" not in result.message, "no advice about Tocsin's own keys"
 
@@ -181,6 +181,20 @@ class TestIdentity:
         assert ids("firing") == ids("firing", annotations={"summary": "worse"})
         assert ids("firing") != ids("resolved")
         assert ids("firing") != ids("firing", startsAt="2026-01-31T10:15:00Z")
+
+    def test_alerts_with_other_labels_do_not_fold(self) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        entries = [
+            {
+                "labels": {"alertname": "Crash", "pod": pod},
+                "annotations": {"summary": "A pod crashes."},
+                "fingerprint": pod,
+            }
+            for pod in ("a", "b")
+        ]
+        one, other = results({**group, "alerts": entries})
+        assert one.title == other.title
+        assert one.dedup_key != other.dedup_key
 
     def test_an_alert_without_an_id_gets_a_new_one(self) -> None:
         alerts = results([{"message": "x"}, {"message": "x"}])
@@ -494,6 +508,8 @@ class TestFields:
             "1/31/2026 9:15:00 AM",
             "Saturday, January 31, 2026 at 9:15 AM",
             "Jan 31 09:15:00",
+            "Jan 31, 2026, 9:15:00 AM",
+            "31 Jan 2026 9:15 AM",
             "01/31-09:15:00.000999",
             "20260131091500",
         ],
@@ -580,6 +596,26 @@ class TestFields:
         alert = alert_of({**envelope, "severitytext": "error", "data": {"title": "x", "severity": "LOW"}})
         assert (alert.title, alert.severity) == ("x", Severity.LOW)
         assert alert_of({**envelope, "data": {"name": "x"}}).headline == "x"
+
+    @pytest.mark.parametrize(
+        ("document", "title", "context"),
+        [
+            ({"data": {"title": "in", "severity": "low"}, "site": 1}, "in", None),
+            ({"message": "out", "data": {"title": "in"}}, "out", None),
+            ({"title": "out", "message": '{"title": "in", "host": 1}'}, "out", None),
+            ({"message": ' {"title": "in", "host": 1}\n'}, "in", {"title": "in", "host": 1}),
+            ({"log": '{"x": 1}', "message": "out"}, "out", None),
+            ({"log": '{"broken": ', "message": "out"}, "out", None),
+            ({"event": {"data": {"issue": {"name": "deep"}}}}, "deep", None),
+            ({"event.reason": "x", "rule.name": "dotted"}, "dotted", None),
+        ],
+        ids=str,
+    )
+    def test_plain_json_may_have_its_title_inside(
+        self, document: dict[str, Any], title: str, context: object
+    ) -> None:
+        alert = alert_of(document)
+        assert (alert.headline, json.loads(alert.context)) == (title, context or document)
 
     @pytest.mark.parametrize(
         ("document", "title", "description"),

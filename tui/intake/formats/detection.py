@@ -15,7 +15,7 @@ _OF_FIRST = {
 }
 """Nodes that find nothing if their first child finds nothing."""
 _ORDERED = {"lt", "lte", "gt", "gte"}
-_FAILING = {"starts_with", "ends_with", "length", "keys", "json", "without_prefix", "text"}
+_FAILING = {"starts_with", "ends_with", "length", "keys", "without_prefix", "text"}
 """Functions that fail or find nothing if their first argument is missing."""
 
 

@@ -13,7 +13,7 @@ from jmespath.visitor import TreeInterpreter
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
 from tui.intake.formats.detection import needed_keys
-from tui.intake.formats.embedded import embedded, from_base64
+from tui.intake.formats.embedded import from_base64
 from tui.intake.formats.severities import Scales, built_in_scales, marks
 from tui.intake.formats.values import as_text, as_texts, digest, scalar
 
@@ -52,10 +52,6 @@ class _Functions(functions.Functions):
         return as_text(found) or None
 
     @functions.signature({"types": []})
-    def _func_json(self, found: object) -> dict[str, Any] | None:
-        return embedded(found)
-
-    @functions.signature({"types": []})
     def _func_base64(self, found: object) -> str | None:
         return from_base64(found)
 
@@ -80,13 +76,48 @@ class _Functions(functions.Functions):
         return headed and len(unknown) <= _MOST_TYPOS and all(_is_typo(key, value) for key in unknown)
 
 
+class _Interpreter(TreeInterpreter):
+    """JMESPath's interpreter, faster for what formats mostly are: lists of paths such as `rule.name`."""
+
+    def visit_subexpression(self, node: Any, value: Any) -> Any:
+        path = node.get("path")
+        return _walked(value, path) if path else super().visit_subexpression(node, value)
+
+    def visit_multi_select_list(self, node: Any, value: Any) -> Any:
+        if value is None:
+            return None
+        return [
+            _walked(value, path) if (path := child.get("path")) else self.visit(child, value)
+            for child in node["children"]
+        ]
+
+
+def _walked(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _note_paths(node: Any) -> None:
+    """Note in each node that only walks along keys which these are."""
+    for child in node.get("children", ()):
+        if isinstance(child, dict):
+            _note_paths(child)
+    if node["type"] == "field":
+        node["path"] = (node["value"],)
+    elif node["type"] == "subexpression" and all(child.get("path") for child in node["children"]):
+        node["path"] = tuple(key for child in node["children"] for key in child["path"])
+
+
 @lru_cache(maxsize=4)
 def interpreter(scales: Scales) -> TreeInterpreter:
     """Return a JMESPath interpreter whose function scale() knows these scales.
 
     It is shared: jmespath.search() creates one per call, which takes half of its time.
     """
-    return TreeInterpreter(jmespath.Options(custom_functions=_Functions(scales)))
+    return _Interpreter(jmespath.Options(custom_functions=_Functions(scales)))
 
 
 _KNOWN: Mapping[str, Any] = _Functions.FUNCTION_TABLE
@@ -108,7 +139,8 @@ class Expression:
     @cached_property
     def _parsed(self) -> Any:
         try:
-            parsed = jmespath.compile(self._text).parsed
+            parsed: Any = jmespath.compile(self._text).parsed
+            _note_paths(parsed)
             _check_functions(parsed, self._scales)
         except RecursionError:
             raise Invalid("expression", f"{_short(self._text)} is not JMESPath: nested too deeply") from None

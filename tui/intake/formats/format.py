@@ -56,7 +56,7 @@ class Format:
     with no fields of its own passes the item on to the next format if there is nothing inside.
     """
     whole: bool = False
-    """The context of what is inside is the whole item."""
+    """If an object inside is read, the context is the whole item."""
     resolved: Expression | None = None
     """Finds the state of the item. A word of recovery, or true, marks the alert as resolved."""
     alert: Mapping[str, Expression] = field(default_factory=dict)

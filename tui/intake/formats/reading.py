@@ -158,7 +158,7 @@ class _Opening:
             return [_Draft(format.name, end=Skipped(reason))]
         if not isinstance(item, dict) or not (format.alert or format.inside):
             return [_Draft(format.name, item, own=True)]
-        inner = self._inside(view, format, deep)
+        inner, is_part = self._inside(view, format, deep)
         if inner is None and not format.alert:
             return None
         fields, notes = _fields(item, view, format, self.formats, self.now)
@@ -169,21 +169,24 @@ class _Opening:
             return [outer]
         # Fields that the document lacks come from its envelope. Not if it holds several alerts: they
         # must not share the envelope's id.
-        return [_filled(inner[0], outer, whole=format.whole)] if len(inner) == 1 else inner
+        return [_filled(inner[0], outer, whole=format.whole and is_part)] if len(inner) == 1 else inner
 
-    def _inside(self, view: object, format: Format, deep: int) -> list[_Draft] | None:
-        """Return the drafts of the first document inside that is in a known format, else None."""
+    def _inside(self, view: object, format: Format, deep: int) -> tuple[list[_Draft] | None, bool]:
+        """Return the drafts of the first document inside that is in a known format, else None.
+
+        Also return whether the document is an object in the item, not in a text.
+        """
         if format.inside is None or not deep:
-            return None
+            return None, False
         for found in candidates(format.inside.of(view)):
             inner = embedded(found)
-            fitting = self.formats.fitting(unfolded(inner)) if inner else ()
-            for each in fitting:
+            inner_view = unfolded(inner)
+            for each in self.formats.fitting(inner_view) if inner else ():
                 if not each.alert and each.inside is None and not _is_valid(inner):
                     continue  # Tocsin's own form allows no other severities; another format reads them
-                if inner and (drafts := self._in_format(inner, unfolded(inner), each, deep - 1)) is not None:
-                    return drafts
-        return None
+                if (drafts := self._in_format(inner, inner_view, each, deep - 1)) is not None:
+                    return drafts, found is inner
+        return None, False
 
 
 def _is_valid(fields: object) -> bool:

@@ -19,6 +19,8 @@ _NAMES = "severity"
 _DENIED = {"no", "not", "non", "un"}
 _MARK = re.compile(r"[^\w\[]*(?:\[([^\]]{1,80})\]|(\w{2,20})(?=:|\s+-\s|\s*\*\*))")
 _MOST_MARKS = 3
+_MARKED = 200
+"""Marks stand in this many characters at the start of a title."""
 _UNAMBIGUOUS = 8
 """Letters of "resolved" and "recovery". Shorter words, such as "up" and "clear", mean other things too."""
 
@@ -118,7 +120,7 @@ def marks(title: str) -> list[str]:
     """
     found: list[str] = []
     at = 0
-    while len(found) < _MOST_MARKS and (mark := _MARK.match(title, at)):
+    while len(found) < _MOST_MARKS and (mark := _MARK.match(title, at, _MARKED)):
         found += words_in(mark[1] or mark[2])[:1]
         at = mark.end()
         if mark[2]:

@@ -19,7 +19,8 @@ _LONGEST = 80
 _ZONE = re.compile(r"\s*(?:\[([\w/+-]+)\]|\(([^()]*)\)|\s([A-Z]\w+/[\w/+-]+))$")
 """A zone at the end, by name: `[Europe/Berlin]`, `(UTC)`."""
 _CAPITALS = re.compile(r"\s([A-Z]{2,5})(?=\s|$)")
-_WEEKDAY = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+|\s+at(?=\s)")
+_NEEDLESS = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+|\s+at(?=\s)|(?<=\d{4}),(?=\s)")
+"""The day of the week, "at" before the clock, a comma after the year."""
 _SPACED_OFFSET = re.compile(r"\s+(?:(?:UTC|GMT)\s*)?(?=[+-]\d\d:?\d\d$)")
 _OFFSET = re.compile(r"\s*(?:UTC|GMT)?([+-])(\d\d):?(\d\d)$")
 _ABBREVIATIONS = {
@@ -63,9 +64,18 @@ _BY_NAMES = (
     *(f"{day} {clock}" for day in ("%b %d, %Y", "%B %d, %Y", "%b %d %Y") for clock in _CLOCKS),
     *("%b %d, %Y", "%B %d, %Y"),
 )
+_PATTERNS = {
+    (by_name, colons): tuple(pattern for pattern in patterns if pattern.count(":") == colons)
+    for by_name, patterns in ((True, _BY_NAMES), (False, _BY_NUMBERS))
+    for colons in range(4)
+}
+"""The patterns for a text, by whether it begins with a letter, and by its colons: trying all takes long."""
 _WITHOUT_YEAR = ("%m/%d-%H:%M:%S", "%b %d %H:%M:%S")
 """Snort; syslog (RFC 3164)."""
+_DAY_FIRST = re.compile(r"(?:\d\d/\d\d-|[A-Z][a-z]{2} +\d\d? )\d\d:\d\d:\d\d$")
 _FRACTION = re.compile(r"(?<=:\d\d)[.,](\d{1,12})")
+_RFC2822 = re.compile(r"\d\d? [A-Za-z]{3} \d{4} [\d:]{5,8}(?! ?[AaPp][Mm])")
+_DIGITS = re.compile(r"\d.*\d")
 _COMPACT = re.compile(r"\d{14}|\d{8}")
 _YEAR_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
@@ -119,6 +129,8 @@ def _written(text: str, now: int) -> int | None:
 
 
 def _moment(text: str, now: int) -> datetime | None:
+    if not _DIGITS.search(text):
+        return None
     if (read := _iso(text, UTC)) is not None:
         return read
     zone: tzinfo | None = None
@@ -131,7 +143,7 @@ def _moment(text: str, now: int) -> datetime | None:
         text = text[: capitals.start()] + text[capitals.end() :]
     if (read := _iso(text, zone or UTC)) is not None:
         return read
-    plain = _WEEKDAY.sub("", text)
+    plain = _NEEDLESS.sub("", text)
     for without_offset, own in _offset_cut(plain):
         written, fraction = _fraction_cut(without_offset)
         for moment in _by_patterns(written, now):
@@ -173,13 +185,13 @@ def _fraction_cut(text: str) -> tuple[str, timedelta]:
 
 
 def _by_patterns(text: str, now: int) -> Iterator[datetime]:
-    for pattern in _BY_NAMES if text[:1].isalpha() else _BY_NUMBERS:
+    for pattern in _PATTERNS.get((text[:1].isalpha(), text.count(":")), ()):
         try:
             yield datetime.strptime(text, pattern)
         except ValueError:
             continue
     year = (_EPOCH + timedelta(milliseconds=now)).year
-    for pattern in _WITHOUT_YEAR:
+    for pattern in _WITHOUT_YEAR if _DAY_FIRST.match(text) else ():
         for each in (year, year - 1):
             try:
                 moment = datetime.strptime(f"{each} {text}", f"%Y {pattern}")
@@ -192,7 +204,7 @@ def _by_patterns(text: str, now: int) -> Iterator[datetime]:
 
 def _rfc2822(text: str, zone: tzinfo | None) -> datetime | None:
     try:
-        parts = parsedate_tz(text) if re.search(r"[A-Za-z]{3}", text) else None
+        parts = parsedate_tz(text) if _RFC2822.search(text) else None
         if parts is None:
             return None
         offset = timezone(timedelta(seconds=parts[9] or 0))
