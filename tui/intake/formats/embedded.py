@@ -10,14 +10,18 @@ from tui.intake.json_text import unprefixed
 _DEEPEST = 10
 
 
+def may_embed(text: str) -> bool:
+    """Whether a text begins like one that holds an object."""
+    return unprefixed(text.lstrip()).startswith("{")
+
+
 def embedded(found: object) -> dict[str, Any] | None:
     """Return the object that a text holds, or the object itself; None if it is neither."""
     if isinstance(found, str):
-        text = unprefixed(found.lstrip())
-        if not text.startswith("{"):
+        if not may_embed(found):
             return None
         try:
-            found = decode_json(text)
+            found = decode_json(unprefixed(found.lstrip()))
         except ValueError:
             return None
     return found if isinstance(found, dict) else None

@@ -13,7 +13,7 @@ from jmespath.visitor import TreeInterpreter
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
 from tui.intake.formats.detection import needed_keys
-from tui.intake.formats.embedded import from_base64
+from tui.intake.formats.embedded import from_base64, may_embed
 from tui.intake.formats.severities import Scales, built_in_scales, marks
 from tui.intake.formats.values import as_text, as_texts, digest, scalar
 
@@ -35,8 +35,8 @@ class _Functions(functions.Functions):
         return self._scales.read(name, value)
 
     @functions.signature({"types": []})
-    def _func_marks(self, title: object) -> list[str]:
-        return marks(title) if isinstance(title, str) else []
+    def _func_marks(self, found: object) -> list[str]:
+        return marks(as_text(found))
 
     @functions.signature({"types": ["string"]}, {"types": ["array"]})
     def _func_joined(self, separator: str, parts: list[object]) -> str | None:
@@ -50,6 +50,10 @@ class _Functions(functions.Functions):
     @functions.signature({"types": []})
     def _func_text(self, found: object) -> str | None:
         return as_text(found) or None
+
+    @functions.signature({"types": ["array"]})
+    def _func_object_text(self, texts: list[object]) -> str | None:
+        return next((text for text in texts if isinstance(text, str) and may_embed(text)), None)
 
     @functions.signature({"types": []})
     def _func_base64(self, found: object) -> str | None:
