@@ -95,8 +95,7 @@ class Scales:
         if isinstance(found, bool):
             return found, False
         said = {folded(value) for value in candidates(found) if isinstance(value, str) and len(value) < 40}
-        flag = any(value is True for value in candidates(found))
-        return flag or bool(said & self.resolved), bool(said & self.success)
+        return bool(said & self.resolved), bool(said & self.success)
 
     def says_resolved(self, title: str) -> bool:
         """Whether a title has a mark of recovery, or a word that has no other meaning."""
