@@ -378,6 +378,7 @@ class TestFields:
         [
             ({"title": "Disk full", "status": "resolved"}, "Resolved: Disk full"),
             ({"title": "[OK] Disk full", "status": "ok"}, "[OK] Disk full"),
+            ({"title": "h1 is up again", "status": "up"}, "h1 is up again"),
             ({"title": "Backup done", "type": "success"}, "Backup done"),
         ],
         ids=str,

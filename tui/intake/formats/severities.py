@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tui.intake.formats.values import as_number, candidates, scalar
 _SEPARATORS = re.compile(r"[\W_]+")
 _LONGEST_NAME = 40
 _NAMES = "severity"
+_VERBS = {"is", "are", "was", "were", "now"}
 _DENIED = {"no", "not", "non", "un"}
 _MARK = re.compile(r"[^\w\[]*(?:\[([^\]]{1,80})\]|(\w{2,20})(?=:|\s+-\s|\s*\*\*))")
 _MOST_MARKS = 3
@@ -99,8 +101,10 @@ class Scales:
 
     def says_resolved(self, title: str) -> bool:
         """Whether a title has a mark of recovery, or a word that has no other meaning."""
-        said = {*marks(title), *(word for word in words_in(title) if len(word) >= _UNAMBIGUOUS)}
-        return bool(said & self.resolved)
+        words = words_in(title)
+        said = {word for word in words if len(word) >= _UNAMBIGUOUS}
+        stated = {word for before, word in pairwise(words) if before in _VERBS}  # "h1 is up again"
+        return bool({*marks(title), *said, *stated} & self.resolved)
 
 
 def folded(name: str) -> str:
