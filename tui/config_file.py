@@ -36,6 +36,9 @@ _KEYS = (
     "filters",
 )
 
+_READING = ("formats", "severities", "recoveries")
+"""The tables that say how to read alerts."""
+
 
 def default_path() -> Path:
     return platformdirs.user_config_path("tocsin") / "config.toml"
@@ -61,8 +64,9 @@ def read(asked: Path | None) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("config", f"the configuration file {path} is not valid TOML: {error}") from None
     settings: dict[str, Any] = {}
-    if "formats" in tables:
-        settings["formats"] = _formats(path, tables.pop("formats"))
+    reading = [tables.pop(name, {}) for name in _READING] if any(name in tables for name in _READING) else []
+    if reading:
+        settings["formats"] = _formats(path, *reading)
     for name, value in tables.items():
         entries = (
             {f"{name}.{key}": inner for key, inner in value.items()}
@@ -70,7 +74,7 @@ def read(asked: Path | None) -> dict[str, Any]:
             else {name: value}
         )
         settings |= entries
-    known = (*_KEYS, "formats")
+    known = (*_KEYS, *_READING)
     for key in settings:
         if key not in known:
             close = get_close_matches(key, known, n=1)
@@ -109,10 +113,10 @@ def _is_written_out(token: str) -> bool:
     return bool(token) and not Secret(token).is_reference
 
 
-def _formats(path: Path, tables: object) -> "Formats":
+def _formats(path: Path, tables: object, severities: object, recoveries: object) -> "Formats":
     from tui.intake.formats import parse_formats
 
     try:
-        return parse_formats(tables)
+        return parse_formats(tables, severities, recoveries)
     except Invalid as error:
         raise Invalid("config", f"{path}: {error.message}") from None

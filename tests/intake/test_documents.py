@@ -259,25 +259,6 @@ def test_the_unreadable_rest_of_a_line_is_an_item_with_an_error() -> None:
     assert (good.value, bad.raw, bad.error is None) == ({"b": 2}, b"oops", False)
 
 
-@pytest.mark.parametrize(
-    ("raw", "error"),
-    [
-        (b"[NaN]", "NaN is not JSON"),
-        (b"[1e999]", "too large"),
-        (b"[" + b"9" * 5000 + b"]", "too many digits"),
-        (b'{"a": "\x01"}', "invalid control character"),
-        (b'{"a": 1} {"b": 2}', "extra data"),
-        ('{"a": 1}'.encode("utf-16"), "this is not JSON"),
-    ],
-    ids=str,
-)
-def test_strict_reading_accepts_only_json_and_invalid_utf_8(raw: bytes, error: str) -> None:
-    [item] = [item for batch in read_items(io.BytesIO(raw), strict=True) for item in batch]
-    assert error in (item.error or "")
-    [item] = [item for batch in read_items(io.BytesIO(b'{"a": "\xff"}'), strict=True) for item in batch]
-    assert item.value == {"a": "\ufffd"}
-
-
 @given(st.lists(st.binary() | NOT_JSON))
 def test_every_line_that_is_not_blank_has_an_item(lines: list[bytes]) -> None:
     raw = b'{"a": 1}\n' + b"\n".join(lines) + b'\n{"a": 1}\n'

@@ -85,7 +85,7 @@ class TestDetection:
         for name in (None, "plain"):
             (result,) = results(document, name=name)
             assert isinstance(result, Invalid)
-            assert result.message.startswith("no title: none of title, summary, message, ")
+            assert result.message.startswith("no title: none of title, summary, subject, message, ")
             assert "rule.name, rule.description, " in result.message
             assert "alertContext" not in result.message, "no advice about Tocsin's own keys"
 
@@ -138,6 +138,13 @@ class TestDetection:
         assert isinstance(found[2].result, Invalid)
 
 
+def test_every_expression_of_the_built_in_formats_is_valid() -> None:
+    for format in built_in().values():
+        for expression in (format.detect, format.items, format.skip, format.inside, format.resolved):
+            assert expression is None or expression.checked()
+        assert all(expression.checked() for expression in format.alert.values())
+
+
 class TestAFormatByName:
     def test_auto_means_detection(self) -> None:
         assert format_named("auto", built_in()) is None
@@ -174,6 +181,20 @@ class TestIdentity:
         assert ids("firing") == ids("firing", annotations={"summary": "worse"})
         assert ids("firing") != ids("resolved")
         assert ids("firing") != ids("firing", startsAt="2026-01-31T10:15:00Z")
+
+    def test_alerts_with_other_labels_do_not_fold(self) -> None:
+        group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
+        entries = [
+            {
+                "labels": {"alertname": "Crash", "pod": pod},
+                "annotations": {"summary": "A pod crashes."},
+                "fingerprint": pod,
+            }
+            for pod in ("a", "b")
+        ]
+        one, other = results({**group, "alerts": entries})
+        assert one.title == other.title
+        assert one.dedup_key != other.dedup_key
 
     def test_an_alert_without_an_id_gets_a_new_one(self) -> None:
         alerts = results([{"message": "x"}, {"message": "x"}])
@@ -244,9 +265,12 @@ class TestIdentity:
         assert [alert.alert_id for alert in results([test, test])] == ["new-1", "new-2"]
 
     def test_only_formats_with_a_source_identify_alerts_by_id(self) -> None:
-        assert [
+        foreign = {
             name for name, format in built_in().items() if "alertId" in format.alert and not format.identity
-        ] == ["plain"]
+        }
+        assert {"plain", "splunk", "librenms", "thehive"} <= foreign, "ids of searches, rows and objects"
+        assert not {"github", "falco", "alertmanager", "security-hub"} & foreign
+        assert [f.name for f in built_in().values() if f.identity and "https://" not in f.identity] == []
 
     def test_several_alerts_in_one_envelope_do_not_share_its_id(self) -> None:
         group = {"version": "4", "groupKey": "k", "receiver": "r", "status": "firing"}
@@ -265,19 +289,51 @@ class TestFields:
             ({"severity": "Fatal"}, Severity.CRITICAL),
             ({"severity": " error "}, Severity.HIGH),
             ({"level": "warning"}, Severity.MEDIUM),
-            ({"level": 5}, Severity.LOW),
-            ({"level": 50}, Severity.HIGH),
-            ({"priority": 1}, Severity.CRITICAL),
+            ({"level": 5}, Severity.MEDIUM),
+            ({"level": 50}, Severity.MEDIUM),
+            ({"priority": 1}, Severity.MEDIUM),
             ({"priority": "P4"}, Severity.LOW),
-            ({"severity": 0}, Severity.INFO),
-            ({"severity": 3.9}, Severity.LOW),
-            ({"severity": "7.0"}, Severity.HIGH),
-            ({"severity": 10}, Severity.CRITICAL),
+            ({"severity": 0}, Severity.MEDIUM),
+            ({"severity": 3.9}, Severity.MEDIUM),
+            ({"severity": "7.0"}, Severity.MEDIUM),
+            ({"severity": 10}, Severity.MEDIUM),
             ({"severity": 55}, Severity.MEDIUM),
             ({"severity": -1}, Severity.MEDIUM),
             ({"severity": True}, Severity.MEDIUM),
             ({"severity": "purple", "level": "error"}, Severity.HIGH),
             ({"severity": "purple"}, Severity.MEDIUM),
+            ({"severity": "page"}, Severity.CRITICAL),
+            ({"severity": "PAGER"}, Severity.CRITICAL),
+            ({"severity": "ticket"}, Severity.MEDIUM),
+            ({"severity": "SEV-1"}, Severity.CRITICAL),
+            ({"severity": "sev 2"}, Severity.HIGH),
+            ({"severity": "Sev_5"}, Severity.INFO),
+            ({"severity": "1"}, Severity.CRITICAL),
+            ({"severity": "4"}, Severity.LOW),
+            ({"severity": 1}, Severity.MEDIUM),
+            ({"severity": "1 - Critical"}, Severity.CRITICAL),
+            ({"severity": "🔴 High"}, Severity.HIGH),
+            ({"severity": "very-high"}, Severity.CRITICAL),
+            ({"severity": "not critical"}, Severity.MEDIUM),
+            ({"severity": "", "level": "error"}, Severity.HIGH),
+            ({"priority": "normal"}, Severity.MEDIUM),
+            ({"priority": "normal", "alert_type": "error"}, Severity.HIGH),
+            ({"priority": "P1 - urgent"}, Severity.CRITICAL),
+            ({"cvss": 9.8}, Severity.CRITICAL),
+            ({"cvss": {"baseScore": 5}}, Severity.MEDIUM),
+            ({"cvss_score": 11}, Severity.MEDIUM),
+            ({"severity": 3, "facility": 10}, Severity.HIGH),
+            ({"severityNumber": 17}, Severity.HIGH),
+            ({"levelno": 50}, Severity.CRITICAL),
+            ({"labels": {"severity": "critical"}}, Severity.CRITICAL),
+            ({"result": {"severity": "high"}}, Severity.HIGH),
+            ({"status": "CRITICAL"}, Severity.CRITICAL),
+            ({"status": "alert"}, Severity.MEDIUM),
+            ({"state": "firing"}, Severity.MEDIUM),
+            ({"type": "failure"}, Severity.HIGH),
+            ({"event": "down", "kind": 1}, Severity.HIGH),
+            ({"summary": "[FIRING:2] [Critical] disk"}, Severity.CRITICAL),
+            ({"summary": "[Alert] disk"}, Severity.MEDIUM),
             ({}, Severity.MEDIUM),
         ],
         ids=str,
@@ -288,6 +344,72 @@ class TestFields:
         alert = alert_of({"message": "x", **given})
         assert alert.severity == severity
         assert json.loads(alert.context) == {"message": "x", **given}
+        assert "resolved" not in alert.tags
+
+    @pytest.mark.parametrize(
+        ("given", "resolved"),
+        [
+            ({"status": "resolved", "severity": "critical"}, True),
+            ({"state": "OK"}, True),
+            ({"status": "Recovered"}, True),
+            ({"title": "[OK] disk"}, True),
+            ({"title": "[shop] [✅ Up] 200 - OK"}, True),
+            ({"title": "RECOVERY: disk"}, True),
+            ({"title": "** RECOVERY ** disk"}, True),
+            ({"type": "success"}, True),
+            ({"severity": "OK"}, True),
+            ({"severity": "normal"}, True),
+            ({"priority": "normal"}, False),
+            ({"type": "success", "severity": "high"}, False),
+            ({"status": "success", "title": "[Critical] login"}, False),
+            ({"status": "firing"}, False),
+            ({"title": "OK computer"}, False),
+            ({"title": "Closed ports scanned"}, False),
+            ({"status": {"a": 1}, "state": ["x", 5, None]}, False),
+        ],
+        ids=str,
+    )
+    def test_a_recovery_is_info_and_tagged(self, given: dict[str, Any], resolved: bool) -> None:
+        alert = alert_of({"title": "x", "host": "db1", **given})
+        assert (alert.severity == "INFO", "resolved" in alert.tags) == (resolved, resolved)
+
+    @pytest.mark.parametrize(
+        ("given", "title"),
+        [
+            ({"title": "Disk full", "status": "resolved"}, "Resolved: Disk full"),
+            ({"title": "[OK] Disk full", "status": "ok"}, "[OK] Disk full"),
+            ({"title": "h1 is up again", "status": "up"}, "h1 is up again"),
+            ({"title": "Backup done", "type": "success"}, "Backup done"),
+        ],
+        ids=str,
+    )
+    def test_the_title_of_a_resolved_alert_says_so_once(self, given: dict[str, Any], title: str) -> None:
+        assert alert_of({"host": "db1", **given}).title == title
+
+    @pytest.mark.parametrize(
+        ("given", "note"),
+        [
+            ({"severity": 3}, 'Tocsin did not understand the severity "3" and used MEDIUM.'),
+            ({"time": "soon"}, 'Tocsin did not understand the time "soon" and used the current time.'),
+            ({"severity": "high", "time": "0001-01-01T00:00:00Z"}, ""),
+            ({}, ""),
+        ],
+        ids=str,
+    )
+    def test_the_description_says_what_was_not_understood(self, given: dict[str, Any], note: str) -> None:
+        assert alert_of({"message": "x", **given}).description == note
+
+    def test_what_an_envelope_knows_needs_no_note(self) -> None:
+        envelope = {
+            "specversion": "1.0",
+            "id": "1",
+            "source": "s",
+            "type": "t",
+            "time": "2026-01-31T09:15:00Z",
+        }
+        alert = alert_of({**envelope, "severitytext": "high", "data": {"message": "x", "time": "soon"}})
+        assert (alert.severity, alert.description) == (Severity.HIGH, "")
+        assert format_time(alert.created_at) == "2026-01-31T09:15:00.000Z"
 
     def test_an_unknown_severity_is_kept_in_a_reduced_context(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "t"\nseverity = "s"\nalertContext = "c"')
@@ -296,6 +418,62 @@ class TestFields:
             Severity.MEDIUM,
             {"a": 1, "unknownSeverity": "purple"},
         )
+
+    def test_users_extend_the_table_of_severities(self) -> None:
+        text = """
+        [severities.severity]
+        CRITICAL = ["scarlet"]
+        [severities.wazuh]
+        HIGH = 10
+        [severities.acme]
+        LOW = 1
+        HIGH = ["loud", 5]
+        most = 9
+        [recoveries]
+        resolved = ["vorbei"]
+        [formats.acme]
+        scale = "acme"
+        resolved = "state"
+        [formats.acme.alert]
+        title = "t"
+        severity = "[s, scale('suricata', n)]"
+        """
+        tables = tomllib.loads(text)
+        known = parse_formats(tables["formats"], tables["severities"], tables["recoveries"])
+        given = [{"s": "Scarlet"}, {"s": 4}, {"s": 5}, {"s": 10}, {"n": 1}, {"s": "loud", "state": "Vorbei"}]
+        severities = [alert_of({"t": "x", **each}, known, "acme").severity for each in given]
+        assert severities == ["CRITICAL", "LOW", "HIGH", "MEDIUM", "HIGH", "INFO"]
+        assert (
+            alert_of({"rule": {"level": 10, "description": "x"}, "agent": {}, "manager": 1}, known).severity
+            == "HIGH"
+        )
+        assert (
+            alert_of({"rule": {"level": 10, "description": "x"}, "agent": {}, "manager": 1}).severity
+            == "MEDIUM"
+        )
+
+    @pytest.mark.parametrize(
+        ("severities", "recoveries", "complaint"),
+        [
+            (1, {}, "severities needs one table per scale"),
+            ({"a": {"HIHG": 1}}, {}, "severities.a: unknown setting HIHG; did you mean HIGH?"),
+            ({"a": {"HIGH": [True]}}, {}, "severities.a.HIGH must list names and numbers, not True"),
+            ({"a": {"most": "9"}}, {}, "severities.a.most must be a number, not '9'"),
+            ({}, {"fixed": ["x"]}, "recoveries takes two lists of words"),
+            ({}, {"resolved": "x"}, "recoveries.resolved must be a list of words, not 'x'"),
+        ],
+        ids=str,
+    )
+    def test_a_mistake_in_the_table_is_reported(
+        self, severities: object, recoveries: object, complaint: str
+    ) -> None:
+        with pytest.raises(Invalid) as refused:
+            parse_formats({}, severities, recoveries)
+        assert refused.value.message.startswith(complaint)
+
+    def test_every_scale_has_a_source(self) -> None:
+        tables = tomllib.loads(Path("tui/intake/formats/severities.toml").read_text(encoding="utf-8"))
+        assert [name for name, table in tables.items() if not table.get("source")] == []
 
     @pytest.mark.parametrize(
         ("level", "severity"),
@@ -319,6 +497,27 @@ class TestFields:
             1769850900000,
             1769850900000000,
             1769850900000000000,
+            "2026-01-31 09:15:00 (UTC)",
+            "2026-01-31 09:15:00 UTC",
+            "2026-01-31 10:15 +01:00",
+            "2026-01-31T10:15:00+01:00[Europe/Berlin]",
+            "2026-01-31 10:15:00 Europe/Berlin",
+            "2026-01-31 10:15:00.0 +0100 CET",
+            "2026-01-31 01:15:00 PST",
+            "Sat, 31 Jan 2026 09:15:00 GMT",
+            "Sat, 31 Jan 2026 04:15:00 -0500 (EST)",
+            "Sat Jan 31 09:15:00 2026",
+            "Sat Jan 31 10:15:00 CET 2026",
+            "31/Jan/2026:10:15:00 +0100",
+            "2026/01/31 09:15:00",
+            "31.01.2026 09:15:00",
+            "1/31/2026 9:15:00 AM",
+            "Saturday, January 31, 2026 at 9:15 AM",
+            "Jan 31 09:15:00",
+            "Jan 31, 2026, 9:15:00 AM",
+            "31 Jan 2026 9:15 AM",
+            "01/31-09:15:00.000999",
+            "20260131091500",
         ],
     )
     def test_a_time_is_read_in_any_common_form(self, time: object) -> None:
@@ -336,14 +535,30 @@ class TestFields:
             10**30,
             1e300,
             "0001-01-01T00:00:00Z",
+            "2026-01-31 09:15:00 XYZ",
+            "02/03/2026 09:15:00",
+            "2026-13-01",
             [],
             {"s": 1},
             "9" * 400,
         ],
         ids=lambda time: str(time)[:20],
     )
-    def test_an_invalid_time_becomes_now(self, time: object) -> None:
+    def test_an_unknown_time_becomes_now(self, time: object) -> None:
         assert alert_of({"message": "x", "time": time}).created_at == NOW
+
+    def test_a_time_without_a_year_is_of_the_last_twelve_months(self) -> None:
+        tomorrow, next_month = ("Feb  1 09:00:00", "Mar  1 09:30:00")
+        assert format_time(alert_of({"message": "x", "time": next_month}).created_at)[:10] == "2025-03-01"
+        assert (
+            format_time(alert_of({"message": "x", "time": tomorrow}).created_at)[:4] == format_time(NOW)[:4]
+        )
+
+    def test_a_date_alone_is_its_first_moment(self) -> None:
+        assert (
+            format_time(alert_of({"message": "x", "date": "2026-01-31"}).created_at)
+            == "2026-01-31T00:00:00.000Z"
+        )
 
     def test_the_first_usable_value_wins(self) -> None:
         own = formats('[formats.a.alert]\ntitle = "[a, b, c, d]"\ncreatedAt = "[a, e]"')
@@ -389,14 +604,36 @@ class TestFields:
         assert alert_of({**envelope, "data": {"name": "x"}}).headline == "x"
 
     @pytest.mark.parametrize(
+        ("document", "title", "context"),
+        [
+            ({"data": {"title": "in", "severity": "low"}, "site": 1}, "in", None),
+            ({"message": "out", "data": {"title": "in"}}, "out", None),
+            ({"title": "out", "message": '{"title": "in", "host": 1}'}, "out", None),
+            ({"message": ' {"title": "in", "host": 1}\n'}, "in", {"title": "in", "host": 1}),
+            ({"log": '{"x": 1}', "message": "out"}, "out", None),
+            ({"log": '{"broken": ', "message": "out"}, "out", None),
+            ({"event": {"data": {"issue": {"name": "deep"}}}}, "deep", None),
+            ({"event.reason": "x", "rule.name": "dotted"}, "dotted", None),
+        ],
+        ids=str,
+    )
+    def test_plain_json_may_have_its_title_inside(
+        self, document: dict[str, Any], title: str, context: object
+    ) -> None:
+        alert = alert_of(document)
+        assert (alert.headline, json.loads(alert.context)) == (title, context or document)
+
+    @pytest.mark.parametrize(
         ("document", "title", "description"),
         [
             ({"specversion": "1.0", "id": "1", "source": "s", "type": "t"}, "t", ""),
             ({"detail-type": "d", "source": "s", "detail": {}}, "d", ""),
-            ({"AlarmName": "a", "NewStateValue": "OK", "StateChangeTime": "t"}, "Resolved: a", ""),
-            ({"AlarmName": "a", "NewStateValue": "A", "StateChangeTime": 1, "NewStateReason": "r"}, "a", "r"),
-            ({"event_type": "alert", "timestamp": 1, "alert": {"signature": "s", "category": "c"}}, "s", "c"),
-            ({"rule": "r", "priority": "Alert", "output": "o", "time": "t"}, "r", "o"),
+            ({"AlarmName": "a", "NewStateValue": "OK", "StateChangeTime": "-"}, "Resolved: a", ""),
+            ({"AlarmName": "a", "NewStateValue": "A", "StateChangeTime": "-", "NewStateReason": "r"}, "a",
+             "r\n\nTocsin did not understand the severity \"A\" and used MEDIUM."),
+            ({"event_type": "alert", "timestamp": 0, "alert": {"signature": "s", "category": "c"}}, "s",
+             "c\n\nTocsin did not understand the time \"0\" and used the current time."),
+            ({"rule": "r", "priority": "Alert", "output": "o", "time": "-"}, "r", "o"),
         ],
         ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
     )  # fmt: skip
@@ -528,4 +765,6 @@ def test_the_examples_in_the_documentation_are_valid_formats() -> None:
     examples = [block.partition("```")[0] for block in page.split("```toml\n")[1:]]
     assert examples
     for text in examples:
-        assert formats(text)
+        tables = tomllib.loads(text)
+        assert tables.keys() <= {"formats", "severities", "recoveries"}
+        assert parse_formats(*(tables.get(name, {}) for name in ("formats", "severities", "recoveries")))

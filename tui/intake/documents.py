@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tui.domain.alert import encode_json
-from tui.intake.json_text import begins_like_json, is_blank, is_broken, strict_value, values_in
+from tui.intake.json_text import begins_like_json, is_blank, is_broken, values_in
 from tui.intake.lines import KEPT, TOO_LONG, Line, Lines
+from tui.intake.tables import START, Table
 
 _CHUNK = 256 * 1024
 _UNDECIDED = 1024 * 1024
@@ -51,56 +52,51 @@ class Item:
         return encode_line(self.value) or b""
 
 
-def read_items(stream: Input, *, strict: bool = False) -> Iterator[list[Item]]:
+def read_items(stream: Input) -> Iterator[list[Item]]:
     """Yield the items of `stream`, in batches of what one read returned.
 
     JSON Lines are yielded as they arrive; they are recognized by lines that are complete objects, or by a
     first line that cannot begin a document. Anything else is read to its end first, unless it turns out to
-    be broken. A bad line becomes an item with an error; reading goes on. `strict` as in
-    `tui.intake.json_text`.
+    be broken. A bad line becomes an item with an error; reading goes on.
     """
-    head, detection = bytearray(), _LinesDetection(strict=strict)
+    head, detection = bytearray(), _LinesDetection()
     while chunk := stream.read1(_CHUNK):
         head += chunk
-        if detection.is_lines(head):
-            yield from _read_lines(bytes(head), stream, strict=strict)
+        if head.startswith(START) or detection.is_lines(head):
+            yield from _read_lines(bytes(head), stream)
             return
         if detection.is_broken_document(head):
             if _are_lines(bytes(head)):
-                yield from _read_lines(bytes(head), stream, strict=strict)
+                yield from _read_lines(bytes(head), stream)
             else:
-                yield list(_whole(bytes(head), strict=strict))
+                yield list(_whole(bytes(head)))
             return
         if len(head) > LARGEST_DOCUMENT:
             yield [_too_large(bytes(head[:KEPT]))]
             return
     if detection.is_lines(head + b"\n"):
-        yield from _read_lines(bytes(head), io.BytesIO(), strict=strict)
+        yield from _read_lines(bytes(head), io.BytesIO())
     else:
-        yield list(_whole(bytes(head), strict=strict))
+        yield list(_whole(bytes(head)))
 
 
-def _read_lines(head: bytes, stream: Input, *, strict: bool) -> Iterator[list[Item]]:
-    lines, number = Lines(), 0
+def _read_lines(head: bytes, stream: Input) -> Iterator[list[Item]]:
+    lines, number, table = Lines(), 0, Table()
     chunk = head
     while chunk:
         cut = list(lines.cut(chunk))
-        if batch := list(_numbered(cut, number + 1, strict=strict)):
+        if batch := list(_numbered(cut, number + 1, table)):
             yield batch
         number += len(cut)
         chunk = stream.read1(_CHUNK)
-    if batch := list(_numbered(lines.end(), number + 1, strict=strict)):
+    if batch := list(_numbered(lines.end(), number + 1, table)):
         yield batch
 
 
 class _LinesDetection:
-    """Decides whether the input read so far can only be JSON Lines. Checks each line once.
+    """Decides whether the input read so far can only be JSON Lines. Checks each line once."""
 
-    With `strict` the input is complete, so only lines that are objects count.
-    """
-
-    def __init__(self, *, strict: bool = False) -> None:
-        self._strict = strict
+    def __init__(self) -> None:
         self._examine_at = _LONG_LINE
         """Examine the input again at this length: parsing it for every chunk would take too long."""
         self._seen = 0
@@ -110,7 +106,7 @@ class _LinesDetection:
         self._after_object = False
 
     def is_lines(self, head: bytearray) -> bool:
-        if self._first is None and not self._strict and not begins_like_json(head):
+        if self._first is None and not begins_like_json(head):
             return True
         while (end := head.find(b"\n", self._searched)) >= 0:
             line = bytes(head[self._seen : end]).removeprefix(codecs.BOM_UTF8)
@@ -118,14 +114,11 @@ class _LinesDetection:
             if line.strip() and self._is_proof(line):
                 return True
         self._searched = len(head)
-        if self._strict:
-            return self._first is not None and self._first[:1] not in b"{[" and len(head) > _UNDECIDED
         return self._first is None and self._is_due(head) and is_broken(bytes(head))
 
     def is_broken_document(self, head: bytearray) -> bool:
         """Whether a long input cannot become a document, however it goes on."""
-        long = not self._strict and len(head) > _UNDECIDED
-        return long and self._is_due(head) and is_broken(bytes(head))
+        return len(head) > _UNDECIDED and self._is_due(head) and is_broken(bytes(head))
 
     def _is_due(self, head: bytearray) -> bool:
         due = len(head) >= self._examine_at
@@ -143,7 +136,7 @@ class _LinesDetection:
         is_first = self._first is None
         if self._first is None:
             self._first = line.lstrip()
-            if not self._strict and is_broken(line + b"\n"):
+            if is_broken(line + b"\n"):
                 return True
         is_object = (is_first or line.startswith(b"{")) and _is_object(line)
         in_array = self._first.startswith(b"[")
@@ -158,13 +151,16 @@ def _is_object(line: bytes) -> bool:
     return error is None and all(isinstance(value, dict) for value in values)
 
 
-def _numbered(lines: Iterable[Line], first: int, *, strict: bool) -> Iterator[Item]:
+def _numbered(lines: Iterable[Line], first: int, table: Table) -> Iterator[Item]:
     for number, line in enumerate(lines, start=first):
-        if line.raw is None or not is_blank(line.raw):
-            yield from read_line(line.raw, f"line {number}", strict=strict, start=line.start)
+        if line.raw is not None and table.takes(line.raw):
+            if (row := table.row(line.raw)) is not None:
+                yield Item(f"line {number}", row, raw=encode_line(row))
+        elif line.raw is None or not is_blank(line.raw):
+            yield from read_line(line.raw, f"line {number}", start=line.start)
 
 
-def read_line(raw: bytes | None, place: str, *, strict: bool = False, start: bytes = b"") -> list[Item]:
+def read_line(raw: bytes | None, place: str, *, start: bytes = b"") -> list[Item]:
     """Return the items of one line of JSON Lines.
 
     `raw` is None for a line that is too long, and `start` then what was kept of it. What cannot be read
@@ -172,11 +168,6 @@ def read_line(raw: bytes | None, place: str, *, strict: bool = False, start: byt
     """
     if raw is None:
         return [Item(place, error=TOO_LONG, raw=None, start=start)]
-    if strict:
-        try:
-            return [Item(place, strict_value(raw), raw=raw)]
-        except ValueError as why:
-            return [Item(place, error=_reason(why), raw=raw)]
     values, rest, error = values_in(raw)
     if error is None and len(values) == 1:
         return [Item(place, values[0], raw=raw)]
@@ -185,21 +176,21 @@ def read_line(raw: bytes | None, place: str, *, strict: bool = False, start: byt
         for number, value in enumerate(values, start=1)
     ]
     if error is not None:
-        items.append(Item(place, error=_reason(error), raw=rest.encode() if values else raw))
+        items.append(Item(place, error=reason_of(error), raw=rest.encode() if values else raw))
     return items
 
 
-def _whole(raw: bytes, *, strict: bool) -> Iterator[Item]:
+def _whole(raw: bytes) -> Iterator[Item]:
     if is_blank(raw):
         yield Item("", error="the input is empty")
         return
     try:
-        value = strict_value(raw) if strict else _lenient_value(raw)
+        value = _lenient_value(raw)
     except ValueError as error:
-        values, _, problem = values_in(raw) if not strict else ([], "", error)
+        values, _, problem = values_in(raw)
         if _are_lines(raw):
             lines = Lines()
-            yield from _numbered([*lines.cut(raw), *lines.end()], 1, strict=strict)
+            yield from _numbered([*lines.cut(raw), *lines.end()], 1, Table())
         elif problem is None:
             yield from (Item(f"item {number}", each) for number, each in enumerate(values, start=1))
         else:
@@ -239,7 +230,7 @@ def _are_lines(raw: bytes) -> bool:
 
 def _refused(error: ValueError, raw: bytes) -> Item:
     place = f"line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-    return Item(place, error=_reason(error), raw=raw)
+    return Item(place, error=reason_of(error), raw=raw)
 
 
 def _too_large(start: bytes) -> Item:
@@ -255,7 +246,7 @@ def encode_line(value: Any) -> bytes | None:
         return None
 
 
-def _reason(error: ValueError) -> str:
+def reason_of(error: ValueError) -> str:
     if not isinstance(error, json.JSONDecodeError):
         return str(error)
     what = error.msg.removesuffix(" at")  # some messages end in "at", for Python to add its own position

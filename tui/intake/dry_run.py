@@ -9,6 +9,7 @@ from tui.domain.alert import Alert, format_time
 from tui.domain.errors import Invalid
 from tui.intake.answers import RETRY_S, Answered, refused
 from tui.intake.formats import Format, Formats, Reading, Skipped, ids_of_tools
+from tui.intake.formats.embedded import unfolded
 from tui.intake.formats.values import as_text, title_line
 from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable
@@ -167,13 +168,13 @@ class DryRun:
     def _sources(self, document: object, reading: Reading, alert: Alert) -> Iterator[tuple[Format, Any]]:
         """Yield where the fields of an alert may have been found: the format's item first, then envelopes."""
         format = self.formats[reading.format]
-        yield format, json.loads(alert.context)  # in most formats, the item itself
+        yield format, unfolded(json.loads(alert.context))  # in most formats, the item itself
         for item in _items(document, format):
-            yield format, item
+            yield format, unfolded(item)
         for envelope in self.formats.values():
             if envelope is not format and envelope.alert and envelope.fits(document):
                 for item in _items(document, envelope):
-                    yield envelope, item
+                    yield envelope, unfolded(item)
 
 
 def is_asked(given: str | None) -> bool:

@@ -17,7 +17,7 @@ from tui.domain.alert import decode_json
 from tui.domain.sns import confirmation_url
 from tui.domain.text import storable, visible
 from tui.intake.answers import Json
-from tui.intake.formats.expression import Expression, is_true
+from tui.intake.formats.expression import Expression
 
 log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def _answer(shake: Handshake, request: Request, body: Any) -> Response | None:
         "body": body,
     }
     found = shake.answer.of(asked)
-    if not (is_true(found) or found == ""):
+    if found is None or found is False or found in ([], {}):
         return None
     headers = {name: str(value.of(asked)) for name, value in shake.answer_headers.items()} | _INERT
     if shake.as_text:

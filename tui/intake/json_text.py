@@ -1,28 +1,39 @@
-"""Read JSON values from bytes: strictly, or as tools and broken disks really write them.
+"""Read JSON values from bytes as tools and broken disks really write them.
 
-Strict is for senders that get an answer: only invalid UTF-8 is accepted, and becomes U+FFFD. Lenient
-reading also accepts raw control characters, NaN and infinities (as texts), numbers that no receiver
-could parse (as texts), UTF-16, several values in a row, and commas between and after them.
+Invalid UTF-8 becomes U+FFFD. Accepted are also raw control characters, NaN and infinities (as texts), numbers
+that no receiver could parse (as texts), UTF-16, several values in a row, and commas between and after them.
+Requests are read strictly, by `tui.intake.strict`, because their sender gets an answer.
 """
 
 import codecs
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
-
-from tui.domain.alert import decode_json
 
 _SPACE = " \t\r\n"
 _START = 64
 _LONGEST_TOKEN = 16
 """Characters of the longest token that cannot be read before it is complete, such as `-Infinity`."""
 _BOMS = ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_PREFIX = re.compile(
+    r"(?:<\d{1,3}>)?(?:1 )?"
+    r"(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d)|[A-Z][a-z]{2} [ \d]\d [\d:]{8})"
+    r" [^{\n]{1,200}(?=\{)"
+)
+"""What a container runtime or a syslog daemon writes before a tool's line: a time, and where it is from."""
 
 
-def strict_value(raw: bytes) -> Any:
-    """Return the one value in `raw`. Raises ValueError as `decode_json` does."""
-    return decode_json(raw.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace").strip(_SPACE))
+def is_prefixed(text: str, start: int) -> bool:
+    """Whether the line that begins at `start` has the prefix that `unprefixed` removes."""
+    return text[start : start + 1] not in ("{", "[") and _PREFIX.match(text, start) is not None
+
+
+def unprefixed(text: str) -> str:
+    """Return a line without the prefix of a container runtime (CRI) or syslog, if an object may follow."""
+    start = None if text[:1] in "{[" else _PREFIX.match(text)
+    return text[start.end() :] if start else text
 
 
 def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[Any], str, ValueError | None]:
@@ -84,6 +95,7 @@ def _utf16(raw: bytes) -> Iterator[str]:
 
 
 def _values(text: str, *, commas: bool) -> tuple[list[Any], str, ValueError | None]:
+    text = unprefixed(text)
     between = _SPACE + "," * commas
     values: list[Any] = []
     error: ValueError | None = None

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator
 
 from tui.domain.alert import decode_json, decode_json_at
-from tui.intake.documents import Item
-from tui.intake.documents import _reason as reason
+from tui.intake.documents import Item, reason_of
+from tui.intake.json_text import is_prefixed, unprefixed
 
 _SPACES = re.compile(r"[ \t\r\n]*")
 _BLANKS = re.compile(r"[ \t\r\n\v\f]*")
@@ -29,6 +29,8 @@ def items_in(body: bytes) -> Iterator[Item]:
         yield Item("", error="the input is empty")
     elif text[start] == "[":
         yield from _entries(text, start)
+    elif is_prefixed(text, start):
+        yield from _lines(text)
     else:
         yield from _documents(text, start)
 
@@ -117,7 +119,7 @@ def _lines(text: str) -> Iterator[Item]:
 
 def _read(place: str, text: str) -> Item:
     try:
-        return Item(place, decode_json(text.removeprefix("\ufeff").strip(" \t\r\n")))
+        return Item(place, decode_json(unprefixed(text.removeprefix("\ufeff").strip(" \t\r\n"))))
     except ValueError as error:
         return _error(place, error)
 
@@ -125,7 +127,7 @@ def _read(place: str, text: str) -> Item:
 def _error(place: str, error: ValueError) -> Item:
     if not place and isinstance(error, json.JSONDecodeError):
         place = f"line {error.lineno}"
-    return Item(place, error=reason(error))
+    return Item(place, error=reason_of(error))
 
 
 def _end_of(pattern: re.Pattern[str], text: str, start: int) -> int:

@@ -1,7 +1,7 @@
 """Payload formats: how to recognize what other tools send, and how to read alerts from it.
 
 A format is data: JMESPath expressions that detect the format, find its alerts, and find each field in
-an alert. The built-in formats are in `built_in.toml`. Users write their own in the configuration, with
+an alert. The built-in formats are in `families/`. Users write their own in the configuration, with
 the same keys. `docs/formats.md` is the reference.
 """
 

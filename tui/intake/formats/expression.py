@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from copy import copy
 from difflib import get_close_matches
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jmespath
@@ -12,8 +13,11 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
+from tui.intake.formats.detection import needed_keys
+from tui.intake.formats.embedded import from_base64, may_embed
 from tui.intake.formats.origins import alternatives
-from tui.intake.formats.values import as_texts, digest
+from tui.intake.formats.severities import Scales, built_in_scales, marks
+from tui.intake.formats.values import as_text, as_texts, digest, scalar
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """The prefixes that Panther and Tocsin put before the title of an outgoing alert."""
@@ -23,7 +27,39 @@ _MOST_TYPOS = 3
 
 
 class _Functions(functions.Functions):
-    """The standard JMESPath functions, and four more that formats need."""
+    """The standard JMESPath functions, and those that formats need. `docs/formats.md` lists them."""
+
+    def __init__(self, scales: Scales) -> None:
+        self._scales = scales
+
+    @functions.signature({"types": ["string"]}, {"types": []})
+    def _func_scale(self, name: str, value: object) -> object:
+        return self._scales.read(name, value)
+
+    @functions.signature({"types": []})
+    def _func_marks(self, found: object) -> list[str]:
+        return marks(as_text(found))
+
+    @functions.signature({"types": ["string"]}, {"types": ["array"]})
+    def _func_joined(self, separator: str, parts: list[object]) -> str | None:
+        return separator.join(text for part in parts if (text := as_text(part).strip())) or None
+
+    @functions.signature({"types": ["array"]})
+    def _func_occurrence(self, parts: list[object]) -> str | None:
+        texts = [scalar(part) for part in parts]
+        return "-".join(texts) if all(texts) else None
+
+    @functions.signature({"types": []})
+    def _func_text(self, found: object) -> str | None:
+        return as_text(found) or None
+
+    @functions.signature({"types": ["array"]})
+    def _func_object_text(self, texts: list[object]) -> str | None:
+        return next((text for text in texts if isinstance(text, str) and may_embed(text)), None)
+
+    @functions.signature({"types": []})
+    def _func_base64(self, found: object) -> str | None:
+        return from_base64(found)
 
     @functions.signature({"types": ["string"]})
     def _func_without_prefix(self, title: str) -> str:
@@ -46,27 +82,82 @@ class _Functions(functions.Functions):
         return headed and len(unknown) <= _MOST_TYPOS and all(_is_typo(key, value) for key in unknown)
 
 
-# Shared, because search() creates one per call, which takes half of its time.
-_INTERPRETER = TreeInterpreter(jmespath.Options(custom_functions=_Functions()))
+class _Interpreter(TreeInterpreter):
+    """JMESPath's interpreter, faster for what formats mostly are: lists of paths such as `rule.name`."""
+
+    def visit_subexpression(self, node: Any, value: Any) -> Any:
+        path = node.get("path")
+        return _walked(value, path) if path else super().visit_subexpression(node, value)
+
+    def visit_multi_select_list(self, node: Any, value: Any) -> Any:
+        if value is None:
+            return None
+        return [
+            _walked(value, path) if (path := child.get("path")) else self.visit(child, value)
+            for child in node["children"]
+        ]
+
+
+def _walked(value: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _note_paths(node: Any) -> None:
+    """Note in each node that only walks along keys which these are."""
+    for child in node.get("children", ()):
+        if isinstance(child, dict):
+            _note_paths(child)
+    if node["type"] == "field":
+        node["path"] = (node["value"],)
+    elif node["type"] == "subexpression" and all(child.get("path") for child in node["children"]):
+        node["path"] = tuple(key for child in node["children"] for key in child["path"])
+
+
+@lru_cache(maxsize=4)
+def interpreter(scales: Scales) -> TreeInterpreter:
+    """Return a JMESPath interpreter whose function scale() knows these scales.
+
+    It is shared: jmespath.search() creates one per call, which takes half of its time.
+    """
+    return _Interpreter(jmespath.Options(custom_functions=_Functions(scales)))
+
+
 _KNOWN: Mapping[str, Any] = _Functions.FUNCTION_TABLE
 
 
 class Expression:
-    """A compiled JMESPath expression. Raises Invalid with the reason if it is not valid."""
+    """A JMESPath expression, compiled when it is first used."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, scales: Scales | None = None) -> None:
+        self._text = text
+        self._scales = scales or built_in_scales()
+        self._visit = interpreter(self._scales).visit
+
+    def checked(self) -> "Expression":
+        """Return the expression itself. Raises Invalid with the reason if it is not valid."""
+        _ = self._parsed
+        return self
+
+    @cached_property
+    def _parsed(self) -> Any:
         try:
-            self._parsed = jmespath.compile(text).parsed
-            _check_functions(self._parsed)
+            parsed: Any = jmespath.compile(self._text).parsed
+            _note_paths(parsed)
+            _check_functions(parsed, self._scales)
         except RecursionError:
-            raise Invalid("expression", f"{_short(text)} is not JMESPath: nested too deeply") from None
+            raise Invalid("expression", f"{_short(self._text)} is not JMESPath: nested too deeply") from None
         except JMESPathError as error:
-            raise Invalid("expression", f"{_short(text)} is not JMESPath: {_reason(error)}") from None
+            raise Invalid("expression", f"{_short(self._text)} is not JMESPath: {_reason(error)}") from None
+        return parsed
 
     def of(self, value: object) -> Any:
         """Return what the expression finds in `value`, or None if it finds nothing or does not apply."""
         try:
-            return _INTERPRETER.visit(self._parsed, value)
+            return self._visit(self._parsed, value)
         except Exception:
             # The value comes from outside. JMESPath raises for argument types that a function rejects,
             # and lets Python's own errors through for deeply nested or mixed data.
@@ -90,13 +181,15 @@ class Expression:
         paths = [_path(child) for child in self._parsed["children"]]
         return [path for path in paths if path]
 
+    @property
+    def needed(self) -> frozenset[str]:
+        """Keys of which a document has at least one if the expression holds. Empty if that is not known."""
+        return needed_keys(self._parsed)
+
     def holds(self, value: object) -> bool:
         """Whether the result is true in the sense of JMESPath, where 0 is true."""
-        return is_true(self.of(value))
-
-
-def is_true(value: object) -> bool:
-    return not (value is None or value is False or value in ("", [], {}))
+        result = self.of(value)
+        return not (result is None or result is False or result in ("", [], {}))
 
 
 def is_foreign(document: object) -> bool:
@@ -125,8 +218,8 @@ def _is_typo(key: str, value: Mapping[str, Any]) -> bool:
     return "_" not in key and bool(get_close_matches(key.lower(), missing, n=1, cutoff=0.9))
 
 
-def _check_functions(node: Mapping[str, Any]) -> None:
-    """Raise JMESPathError for an unknown function or a wrong number of arguments.
+def _check_functions(node: Mapping[str, Any], scales: Scales) -> None:
+    """Raise JMESPathError for an unknown function or scale, or a wrong number of arguments.
 
     JMESPath itself reports these only when the expression is applied.
     """
@@ -140,6 +233,8 @@ def _check_functions(node: Mapping[str, Any]) -> None:
             raise JMESPathError(
                 f"{name}() takes {len(signature)}{' or more' if open_ended else ''} arguments, not {given}"
             )
+        if name == "scale" and call["children"][0].get("value") not in scales.by_name:
+            raise JMESPathError(f"unknown scale {call['children'][0].get('value')}")
 
 
 def _calls(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

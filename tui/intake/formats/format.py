@@ -1,17 +1,18 @@
 """A format: how to detect it, where its alerts are, and where each field is. Parsed from TOML tables."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tui.domain.alert import KEYS, Severity
+from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
+from tui.intake.formats.detection import Index
 from tui.intake.formats.expression import Expression
-from tui.intake.formats.values import Severities
+from tui.intake.formats.severities import Scales, Severities, built_in_scales, parse_scales, parse_severities
 
 AUTO = "auto"
 """The name that stands for detection: the first format that fits."""
@@ -19,9 +20,23 @@ AUTO = "auto"
 LIST = "list"
 """Given instead of a name, prints all formats."""
 _TOCSIN = "tocsin"
-_EXPRESSIONS = ("detect", "items", "skip", "inside")
+_EXPRESSIONS = ("detect", "items", "skip", "inside", "resolved")
 _TABLES = ("alert", "severities")
-_SETTINGS = ("about", "identity", *_EXPRESSIONS, *_TABLES)
+_SETTINGS = ("about", "identity", "scale", "whole", *_EXPRESSIONS, *_TABLES)
+
+FAMILIES = (
+    "built_in",
+    "incidents",
+    "cloud",
+    "endpoints",
+    "siem",
+    "network",
+    "kubernetes",
+    "monitoring",
+    "logs",
+    "plain",
+)
+"""The files of the built-in formats, in the order of detection. The first format that fits is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +50,15 @@ class Format:
     skip: Expression | None = None
     """For an item that is not an alert, returns the reason."""
     inside: Expression | None = None
-    """Finds a document inside an item, which is then read as if it had come alone."""
+    """Finds a document inside an item, which is then read as if it had come alone.
+
+    An array lists places to look in: the first that holds a document in a known format is used. A format
+    with no fields of its own passes the item on to the next format if there is nothing inside.
+    """
+    whole: bool = False
+    """If an object inside is read, the context is the whole item."""
+    resolved: Expression | None = None
+    """Finds the state of the item. A word of recovery, or true, marks the alert as resolved."""
     alert: Mapping[str, Expression] = field(default_factory=dict)
     """Finds the fields of an alert in an item. Empty: an item is an alert in Tocsin's own form."""
     severities: Severities = field(default_factory=Severities)
@@ -50,8 +73,20 @@ class Format:
         return self.detect is not None and self.detect.holds(document)
 
 
-Formats = Mapping[str, Format]
-"""Formats by name, in the order in which detection tries them."""
+class Formats(dict[str, Format]):
+    """Formats by name, in the order in which detection tries them. Not changed once it is made."""
+
+    def __init__(self, formats: Mapping[str, Format], scales: Scales) -> None:
+        super().__init__(formats)
+        self.scales = scales
+        self._order = [format for format in formats.values() if format.detect is not None]
+        self._index = Index(format.detect.needed for format in self._order if format.detect is not None)
+
+    def fitting(self, document: object) -> Iterator[Format]:
+        """Yield the formats that fit a document, the one to use first."""
+        for number in self._index.candidates(document):
+            if self._order[number].fits(document):
+                yield self._order[number]
 
 
 def format_named(name: str, formats: Formats) -> Format | None:
@@ -67,41 +102,50 @@ def format_named(name: str, formats: Formats) -> Format | None:
 
 @cache
 def built_in() -> Formats:
-    names, tables = _built_in_tables()
-    return {name: _format(name, table, names) for name, table in tables.items()}
+    scales = built_in_scales()
+    return Formats(
+        {name: _format(name, table, scales, check=False) for name, table in _built_in_tables().items()},
+        scales,
+    )
 
 
-def parse_formats(tables: object) -> Formats:
-    """Return the built-in formats together with those of a configuration, `[formats.NAME]`.
+def parse_formats(tables: object, severities: object = None, recoveries: object = None) -> Formats:
+    """Return the built-in formats with those of a configuration, `[formats.NAME]`, and its scales.
 
     Detection tries a user's own formats first. A table with the name of a built-in format overrides only
     the settings it contains. Raises Invalid naming the format, the setting and the problem.
     """
     if not isinstance(tables, dict):
         raise Invalid("formats", "formats needs one table per format, like [formats.acme]")
-    names, known = _built_in_tables()
+    own_scales = bool(severities or recoveries)
+    scales = parse_scales(severities or {}, recoveries or {}) if own_scales else built_in_scales()
+    known = _built_in_tables()
     own: dict[str, Format] = {}
-    changed = dict(built_in())
+    changed: dict[str, Format] = dict(built_in())
+    if own_scales:
+        changed = {name: _format(name, table, scales, check=False) for name, table in known.items()}
     for name, table in tables.items():
         if name in (AUTO, LIST) or not isinstance(table, dict):
             raise Invalid("formats", f"formats.{name} is not a format: write [formats.NAME] and its settings")
         if name == _TOCSIN:
             raise Invalid("formats", f"formats.{name} is Tocsin's own form and cannot be changed")
         if name in known:
-            changed[name] = _format(name, _merged(known[name], table), names)
+            changed[name] = _format(name, _merged(known[name], table), scales)
         else:
-            own[name] = _format(name, table, names)
+            own[name] = _format(name, table, scales)
             if not own[name].alert and own[name].inside is None:
                 raise Invalid("formats", f"formats.{name} defines no fields; add [formats.{name}.alert]")
-    return own | changed
+    return Formats(own | changed, scales)
 
 
 @cache
-def _built_in_tables() -> tuple[Mapping[str, Severity], Mapping[str, dict[str, Any]]]:
-    """Return the severity names that all formats share, and the table of each format."""
-    text = Path(__file__).with_name("built_in.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    return _severities("severities", tables["severities"], {}).names, tables["formats"]
+def _built_in_tables() -> Mapping[str, dict[str, Any]]:
+    """Return the table of each built-in format, in the order of detection."""
+    tables: dict[str, dict[str, Any]] = {}
+    for family in FAMILIES:
+        text = (Path(__file__).parent / "families" / f"{family}.toml").read_text(encoding="utf-8")
+        tables |= tomllib.loads(text)["formats"]
+    return tables
 
 
 def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -116,7 +160,8 @@ def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     return merged
 
 
-def _format(name: str, table: Mapping[str, Any], names: Mapping[str, Severity]) -> Format:
+def _format(name: str, table: Mapping[str, Any], scales: Scales, *, check: bool = True) -> Format:
+    """Return the format of a table. `check` compiles its expressions now, to report a mistake at once."""
     place = f"formats.{name}"
     _check_keys(place, table, _SETTINGS)
     alert = _table(f"{place}.alert", table.get("alert", {}))
@@ -124,41 +169,40 @@ def _format(name: str, table: Mapping[str, Any], names: Mapping[str, Severity]) 
     return Format(
         name=name,
         about=_text(f"{place}.about", table.get("about", "")),
-        **{key: _expression(f"{place}.{key}", table.get(key, "")) for key in _EXPRESSIONS},
+        **{key: _expression(f"{place}.{key}", table.get(key, ""), scales, check) for key in _EXPRESSIONS},
+        whole=table.get("whole") is True,
         alert={
             key: expression
             for key, text in alert.items()
-            if (expression := _expression(f"{place}.alert.{key}", text)) is not None
+            if (expression := _expression(f"{place}.alert.{key}", text, scales, check)) is not None
         },
-        severities=_severities(f"{place}.severities", table.get("severities", {}), names),
+        severities=_severities(place, table, scales),
         identity=_text(f"{place}.identity", table.get("identity", "")).strip(),
     )
 
 
-def _expression(place: str, text: object) -> Expression | None:
+def _expression(place: str, text: object, scales: Scales, check: bool) -> Expression | None:
     """Return None for an empty text, so that users can remove a built-in expression."""
     written = _text(place, text)
     try:
-        return Expression(written) if written.strip() else None
+        if not written.strip():
+            return None
+        expression = Expression(written, scales)
+        return expression.checked() if check else expression
     except Invalid as error:
         raise Invalid("formats", f"{place}: {error.message}") from None
 
 
-def _severities(place: str, table: object, names: Mapping[str, Severity]) -> Severities:
-    """Parse `HIGH = ["error", 12]`: this name, and numbers from 12 up, are HIGH."""
-    rows = _table(place, table)
-    _check_keys(place, rows, tuple(Severity))
-    own: dict[str, Severity] = {}
-    steps: list[tuple[float, Severity]] = []
-    for key, listed in rows.items():
-        for value in listed if isinstance(listed, list) else [listed]:
-            if isinstance(value, str):
-                own[value.casefold()] = Severity(key)
-            elif isinstance(value, int | float) and not isinstance(value, bool):
-                steps.append((float(value), Severity(key)))
-            else:
-                raise Invalid("formats", f"{place}.{key} must list names and numbers, not {value!r}")
-    return Severities({**names, **own}, tuple(sorted(steps)))
+def _severities(place: str, table: Mapping[str, Any], scales: Scales) -> Severities:
+    """Return the common names, then the scale that the format uses, then its own names and numbers."""
+    own = parse_severities(f"{place}.severities", _table(f"{place}.severities", table.get("severities", {})))
+    scale = _text(f"{place}.scale", table.get("scale", ""))
+    if scale and scale not in scales.by_name:
+        close = get_close_matches(scale, scales.by_name, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known scales: {', '.join(scales.by_name)}"
+        raise Invalid("formats", f"{place}.scale: unknown scale {scale}; {hint}")
+    common = scales.names.with_more(scales.by_name[scale]) if scale else scales.names
+    return common.with_more(own)
 
 
 def _check_keys(place: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:

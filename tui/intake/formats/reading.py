@@ -1,22 +1,24 @@
 """Read a document in a format: each item becomes an alert, a skip with a reason, or an error."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tui.domain.alert import Alert, AlertType, Severity, decode_json, format_time, parse_alert
+from tui.domain.alert import Alert, AlertType, Severity, format_time, parse_alert
 from tui.domain.errors import Invalid
+from tui.intake.formats.embedded import embedded, unfolded
 from tui.intake.formats.expression import is_foreign
 from tui.intake.formats.format import Format, Formats
+from tui.intake.formats.times import as_time, unread_time
 from tui.intake.formats.values import (
     alert_id_from,
     as_alert_id,
     as_context,
-    as_severity,
     as_text,
     as_texts,
-    as_time,
+    candidates,
     digest_of_json,
+    scalar,
     title_line,
 )
 
@@ -26,6 +28,9 @@ UNKNOWN_SEVERITY = Severity.MEDIUM
 MOST_ITEMS = 50_000
 _DEEPEST = 5
 """How many nested envelopes are opened: SQS, SNS, EventBridge, and two to spare."""
+_QUOTED = 100
+RESOLVED = "resolved"
+"""The tag of an alert that says that something is well again."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
 
 
@@ -67,8 +72,9 @@ def read(
     """
     several = isinstance(document, list)
     drafts: list[_Draft] = []
+    opening = _Opening(formats, now)
     for number, entry in enumerate(document if several else [document], start=1):
-        found = _open(entry, format or _fitting(entry, formats), formats, _DEEPEST)
+        found = opening.document(entry, format, _DEEPEST)
         drafts += [draft.within(f"item {number}" if several else "").within(place) for draft in found]
     return [
         Reading(
@@ -102,6 +108,8 @@ class _Draft:
     """An id that the tool may give to several alerts: that of a rule, a monitor or a row."""
     item: Any = None
     """The item as it was received; with `foreign`, its content identifies the alert."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """What to say if a field stays empty because its value was not understood."""
 
     def within(self, place: str) -> "_Draft":
         if not place:
@@ -109,30 +117,84 @@ class _Draft:
         return replace(self, place=f"{place}, {self.place}" if self.place else place)
 
 
-def _fitting(document: object, formats: Formats) -> Format | None:
-    return next((format for format in formats.values() if format.fits(document)), None)
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Opens documents: finds their format, their items, and what is inside of them."""
 
+    formats: Formats
+    now: int
 
-def _open(document: object, format: Format | None, formats: Formats, deep: int) -> list[_Draft]:
-    if format is None:
-        if is_foreign(document) and "plain" in formats:
-            return [_Draft("plain", end=_no_title(formats["plain"]))]
+    def document(self, document: object, format: Format | None, deep: int) -> list[_Draft]:
+        """Return a draft for each item, in this format or the first that fits."""
+        view = unfolded(document)
+        for each in [format] if format is not None else self.formats.fitting(view):
+            if (drafts := self._in_format(document, view, each, deep)) is not None:
+                return drafts
+        if is_foreign(document) and "plain" in self.formats:
+            return [_Draft("plain", end=_no_title(self.formats["plain"]))]
         return [_Draft("tocsin", document, own=True)]
-    if format.items is None:
-        return _open_item(document, format, formats, deep)
-    items = format.items.of(document)
-    if not isinstance(items, list):
-        nothing = Invalid("format", f"the document has no alerts in the format {format.name}")
-        return [_Draft(format.name, end=nothing)]
-    if not items:
-        return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this document"))]
-    if len(items) > MOST_ITEMS:
-        many = f"the document has {len(items)} alerts; the limit is {MOST_ITEMS}"
-        return [_Draft(format.name, end=Invalid("format", many))]
-    drafts: list[_Draft] = []
-    for number, item in enumerate(items, start=1):
-        drafts += [draft.within(f"item {number}") for draft in _open_item(item, format, formats, deep)]
-    return drafts
+
+    def _in_format(self, document: object, view: Any, format: Format, deep: int) -> list[_Draft] | None:
+        """Return None if the format is for what is inside only, and there is nothing inside."""
+        if format.items is None:
+            return self._item(document, view, format, deep)
+        items = format.items.of(view)
+        if not isinstance(items, list):
+            nothing = Invalid("format", f"the document has no alerts in the format {format.name}")
+            return [_Draft(format.name, end=nothing)]
+        if not items:
+            return [_Draft(format.name, end=Skipped(f"{format.name} sent no alerts in this document"))]
+        if len(items) > MOST_ITEMS:
+            many = f"the document has {len(items)} alerts; the limit is {MOST_ITEMS}"
+            return [_Draft(format.name, end=Invalid("format", many))]
+        drafts: list[_Draft] = []
+        for number, item in enumerate(items, start=1):
+            found = self._item(item, unfolded(item), format, deep) or []
+            drafts += [draft.within(f"item {number}") if len(items) > 1 else draft for draft in found]
+        return drafts
+
+    def _item(self, item: object, view: Any, format: Format, deep: int) -> list[_Draft] | None:
+        if format.skip is not None and (reason := as_text(format.skip.of(view))):
+            return [_Draft(format.name, end=Skipped(reason))]
+        if not isinstance(item, dict) or not (format.alert or format.inside):
+            return [_Draft(format.name, item, own=True)]
+        inner, is_part = self._inside(view, format, deep)
+        if inner is None and not format.alert:
+            return None
+        fields, notes = _fields(item, view, format, self.formats, self.now)
+        own_id = format.alert.get("alertId")
+        foreign = as_text(own_id.of(view)) if own_id is not None and not format.identity else ""
+        outer = _Draft(format.name, fields, foreign=foreign, item=item, notes=notes)
+        if inner is None:
+            return [outer]
+        # Fields that the document lacks come from its envelope. Not if it holds several alerts: they
+        # must not share the envelope's id.
+        return [_filled(inner[0], outer, whole=format.whole and is_part)] if len(inner) == 1 else inner
+
+    def _inside(self, view: object, format: Format, deep: int) -> tuple[list[_Draft] | None, bool]:
+        """Return the drafts of the first document inside that is in a known format, else None.
+
+        Also return whether the document is an object in the item, not in a text.
+        """
+        if format.inside is None or not deep:
+            return None, False
+        for found in candidates(format.inside.of(view)):
+            inner = embedded(found)
+            inner_view = unfolded(inner)
+            for each in self.formats.fitting(inner_view) if inner else ():
+                if not each.alert and each.inside is None and not _is_valid(inner):
+                    continue  # Tocsin's own form allows no other severities; another format reads them
+                if (drafts := self._in_format(inner, inner_view, each, deep - 1)) is not None:
+                    return drafts, found is inner
+        return None, False
+
+
+def _is_valid(fields: object) -> bool:
+    try:
+        parse_alert(fields, now=0, alert_id="any")
+    except Invalid:
+        return False
+    return True
 
 
 def _no_title(format: Format) -> Invalid:
@@ -144,55 +206,85 @@ def _no_title(format: Format) -> Invalid:
     return Invalid("title", f"no title: none of {', '.join(looked)} is in it (format {format.name})")
 
 
-def _open_item(item: object, format: Format, formats: Formats, deep: int) -> list[_Draft]:
-    if format.skip is not None and (reason := as_text(format.skip.of(item))):
-        return [_Draft(format.name, end=Skipped(reason))]
-    if not isinstance(item, dict) or not (format.alert or format.inside):
-        return [_Draft(format.name, item, own=True)]
-    fields = _fields(item, format)
-    own_id = format.alert.get("alertId")
-    foreign = as_text(own_id.of(item)) if own_id is not None and not format.identity else ""
-    outer = _Draft(format.name, fields, foreign=foreign, item=item)
-    inner = _decoded(format.inside.of(item)) if format.inside is not None and deep else None
-    inner_format = _fitting(inner, formats) if inner else None
-    if inner_format is None:
-        return [outer]
-    drafts = _open(inner, inner_format, formats, deep - 1)
-    # Fields that the document lacks come from its envelope. Not if it holds several alerts: they
-    # must not share the envelope's id.
-    return [_filled(drafts[0], outer)] if len(drafts) == 1 else drafts
-
-
-def _decoded(found: object) -> dict[str, Any] | None:
-    if isinstance(found, str):
-        try:
-            found = decode_json(found)
-        except ValueError:
-            return None
-    return found if isinstance(found, dict) else None
-
-
-def _filled(draft: _Draft, outer: _Draft) -> _Draft:
+def _filled(draft: _Draft, outer: _Draft, *, whole: bool) -> _Draft:
     envelope: Mapping[str, Any] = outer.fields
     if draft.end is not None or not isinstance(draft.fields, dict):
         return draft
     headed = draft.fields.get("title") or draft.fields.get("name")
     kept = {"alertContext", "title", "name"} if headed else {"alertContext"}
     fields = {key: envelope[key] for key in envelope if key not in kept} | draft.fields
+    if whole:
+        fields["alertContext"] = envelope["alertContext"]
+    notes = {**outer.notes, **draft.notes}
     if "alertId" in draft.fields or draft.own:
-        return replace(draft, fields=fields)
+        return replace(draft, fields=fields, notes=notes)
     return replace(
-        draft, fields=fields, foreign=draft.foreign or outer.foreign, item=draft.item or outer.item
+        draft,
+        fields=fields,
+        notes=notes,
+        foreign=draft.foreign or outer.foreign,
+        item=draft.item or outer.item,
     )
 
 
-def _fields(item: object, format: Format) -> dict[str, Any]:
-    """Return the fields that the format finds, in the form of an alert. Missing ones are left out."""
-    return {key: value for key, value in _found(item, format) if value is not None and value != ""}
+def _fields(
+    item: dict[str, Any], view: object, format: Format, formats: Formats, now: int
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the fields that the format finds, in the form of an alert, and notes on what it could not read.
+
+    Missing fields are left out. `view` is the item with its dotted keys unfolded.
+    """
+    find = {key: expression.of(view) for key, expression in format.alert.items()}
+    created = as_time(find.get("createdAt"), now)
+    unread = unread_time(find.get("createdAt")) if created is None else ""
+    severity, unknown = _severity(find.get("severity"), format)
+    context = as_context(find["alertContext"]) if "alertContext" in find else item
+    if context is not item and isinstance(context, dict):
+        context = {
+            **context,
+            **({"unknownSeverity": unknown} if unknown is not None else {}),
+            **({"unknownTime": unread} if unread else {}),
+        }
+    fields = {
+        key: value
+        for key, value in (*_texts(find, format), ("severity", severity), ("alertContext", context))
+        if value is not None and value != ""
+    }
+    if created is not None:
+        fields["createdAt"] = format_time(created)
+    if format.resolved is not None:
+        said, success = formats.scales.recovery(format.resolved.of(view))
+        if said or (success and severity is None):
+            _resolve(fields, by_word=said, formats=formats)
+    notes = {}
+    if unread:
+        notes["createdAt"] = (
+            f'Tocsin did not understand the time "{unread[:_QUOTED]}" and used the current time.'
+        )
+    if unknown is not None:
+        notes["severity"] = (
+            f'Tocsin did not understand the severity "{str(unknown)[:_QUOTED]}" and used {UNKNOWN_SEVERITY}.'
+        )
+    return fields, notes
 
 
-def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
-    find = {key: expression.of(item) for key, expression in format.alert.items()}
+def _severity(found: object, format: Format) -> tuple[Severity | None, object]:
+    """Return the first known severity and None; or None and the first value given, if none is known."""
+    given = [value for value in candidates(found) if scalar(value)]
+    known = next((known for known in map(format.severities.of, given) if known is not None), None)
+    return known, given[0] if given and known is None else None
+
+
+def _resolve(fields: dict[str, Any], *, by_word: bool, formats: Formats) -> None:
+    """Mark an alert as resolved: INFO, tagged, and with a title that says so."""
+    fields["severity"] = Severity.INFO
+    fields["tags"] = list(dict.fromkeys([RESOLVED, *fields.get("tags", ())]))
+    title = fields.get("title") or fields.get("name", "")
+    if by_word and title and not formats.scales.says_resolved(title):
+        fields["title"], _ = title_line(f"Resolved: {title}")
+
+
+def _texts(find: Mapping[str, Any], format: Format) -> Iterator[tuple[str, Any]]:
     yield from ((key, as_text(find.get(key))) for key in _TEXTS)
     if format.identity:
         yield "alertId", as_alert_id(find.get("alertId"))
@@ -205,14 +297,6 @@ def _found(item: object, format: Format) -> Iterator[tuple[str, Any]]:
         yield "destinations", as_texts(find["destinations"])
     if (kind := as_text(find.get("type")).upper()) in tuple(AlertType):
         yield "type", kind
-    if (created := as_time(find.get("createdAt"))) is not None:
-        yield "createdAt", format_time(created)
-    context = as_context(find["alertContext"]) if "alertContext" in find else item
-    severity, unknown = as_severity(find.get("severity"), format.severities)
-    yield "severity", severity
-    if unknown is not None and context is not item and isinstance(context, dict):
-        context = {**context, "unknownSeverity": unknown}
-    yield "alertContext", context
 
 
 def _finish(draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str) -> Alert | Invalid:
@@ -225,6 +309,11 @@ def _finish(draft: _Draft, formats: Formats, now: int, new_id: str, link_templat
             # With an id of an envelope that identifies the message, else with the whole content.
             occurrence = fields.get("alertId") or digest_of_json(draft.item) or new_id
             fields["alertId"] = alert_id_from(draft.foreign, occurrence)
+        said = [
+            fields.get("description", ""),
+            *(note for key, note in draft.notes.items() if key not in draft.fields),
+        ]
+        fields["description"] = "\n\n".join(filter(None, said))
     try:
         return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
     except Invalid as error:
