@@ -1,22 +1,16 @@
 """The app gives the terminal back as it found it, and takes every key it was given."""
 
-import fcntl
-import itertools
 import os
 import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.drills.installation import ROOT, Installation, eventually
+from tests.drills.installation import ROOT, Installation
 from tests.drills.receiver import PATIENCE_S
 from tests.drills.terminal import Terminal
 
@@ -63,44 +57,6 @@ def test_a_terminal_that_goes_without_a_signal_ends_the_app(installation: Instal
     finally:
         app.kill()
         app.wait()
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_ends_the_app_while_nobody_reads_its_terminal(
-    installation: Installation, number: signal.Signals
-) -> None:
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
-    app = subprocess.Popen(
-        [sys.executable, "-m", "tui"],
-        env=installation.environment,
-        cwd=ROOT,
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        start_new_session=True,
-    )
-    written = b""
-    while b"Welcome" not in written:
-        written += os.read(master, 65536)
-    writable = select.poll()
-    writable.register(slave, select.POLLOUT)
-    keys = itertools.cycle([b"2", b"3", b"4", b"1"])  # each paints a screen that nobody reads
-
-    def is_full() -> bool:
-        os.write(master, next(keys))
-        return not writable.poll(0)
-
-    eventually(is_full, lambda: "the terminal takes everything")
-    app.send_signal(number)
-    try:
-        assert app.wait(20) == 128 + number
-    finally:
-        app.kill()
-        app.wait()
-        os.close(slave)
-        os.close(master)
-    assert not Path(installation.database + "-wal").exists(), "the database was closed"
 
 
 def test_keys_that_come_before_the_first_painting_are_taken(terminal: Terminal) -> None:
