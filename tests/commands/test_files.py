@@ -100,6 +100,17 @@ def test_a_file_that_another_user_put_there_is_refused(tocsin: Tocsin, stranger:
     assert tocsin("send", "--title", "x").returncode == 0
 
 
+def test_root_may_use_the_database_of_a_service(tocsin: Tocsin, stranger: int) -> None:
+    home = tocsin.home / "service"
+    home.mkdir(0o700)
+    assert tocsin("send", "--title", "x", TOCSIN_DB=str(home / "tocsin.db")).returncode == 0
+    for file in (home, *home.iterdir()):
+        os.chown(file, stranger, stranger)
+    done = tocsin("alert", "list", "--json", TOCSIN_DB=str(home / "tocsin.db"))
+    assert '"title": "x"' in done.stdout
+    assert {file.stat().st_uid for file in home.iterdir()} == {stranger}
+
+
 def with_no_rights_of_root(tocsin: Tocsin, *args: str) -> Completed:
     """Run `tocsin ARGS` without root's right to open every file."""
     words = ["setpriv", "--bounding-set=-all", *TOCSIN, *args]

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ENGINES, NOW, Clock, alert, write
 from tests.intake.conftest import Post, stored
 from tests.store.bench import Bench
-from tui.intake import endpoint
+from tui.intake import endpoint, requests
 from tui.intake.bodies import BODY_LIMIT
 from tui.store import outbox
 from tui.store.engine.database import Store
@@ -557,8 +557,8 @@ def test_it_describes_itself(serve: Callable[..., httpx.Client]) -> None:
 def test_its_description_names_what_it_reads_and_answers(serve: Callable[..., httpx.Client]) -> None:
     post = serve().get("/openapi.json").json()["paths"]["/alerts"]["post"]
     headers = {each["name"].lower() for each in post["parameters"] if each["in"] == "header"}
-    assert headers == {*endpoint.KEY_HEADERS, "content-encoding"}
-    assert set(endpoint.TYPES) <= set(post["requestBody"]["content"])
+    assert headers == {*requests.KEY_HEADERS, "content-encoding"}
+    assert set(requests.TYPES) <= set(post["requestBody"]["content"])
     with_retry = {status for status, answer in post["responses"].items() if "headers" in answer}
     assert with_retry == {"429", "503"}
 

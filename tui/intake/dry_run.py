@@ -10,7 +10,8 @@ from tui.domain.errors import Invalid
 from tui.intake.answers import RETRY_S, Answered, refused
 from tui.intake.formats import Format, Formats, Reading, Skipped, ids_of_tools
 from tui.intake.formats.embedded import unfolded
-from tui.intake.formats.values import as_text, title_line
+from tui.intake.formats.reading import RESOLVED
+from tui.intake.formats.values import as_text, candidates, title_line
 from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable
 from tui.store.outbox import Receipt, preview
@@ -146,14 +147,15 @@ class DryRun:
         looked_at: dict[str, list[str]] = {}
         for name, fits in (
             ("title", lambda found, _: _is_title(found, alert)),
-            ("severity", lambda found, format: format.severities.of(found) is alert.severity),
+            ("severity", lambda found, format: self._is_severity(found, alert, format)),
             ("createdAt", lambda found, _: bool(as_text(found))),
             ("alertId", lambda found, _: bool(as_text(found))),
         ):
             if name == "alertId" and alert.alert_id in self._made:
                 continue
             for format, item in self._sources(document, reading, alert):
-                expression = format.alert.get(name)
+                recovered = name == "severity" and RESOLVED in alert.tags
+                expression = format.resolved if recovered else format.alert.get(name)
                 if expression is None:
                     continue
                 looked_at.setdefault(name, expression.keys)
@@ -164,6 +166,11 @@ class DryRun:
                     origins[name] = keys
                     break
         return origins, looked_at
+
+    def _is_severity(self, found: object, alert: Alert, format: Format) -> bool:
+        if RESOLVED in alert.tags:
+            return any(self.formats.scales.recovery(found))
+        return any(format.severities.of(one) is alert.severity for one in candidates(found))
 
     def _sources(self, document: object, reading: Reading, alert: Alert) -> Iterator[tuple[Format, Any]]:
         """Yield where the fields of an alert may have been found: the format's item first, then envelopes."""

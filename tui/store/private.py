@@ -45,7 +45,8 @@ def refuse_planted_link(path: Path) -> None:
 def refuse_foreign_file(path: Path) -> None:
     """Raise PermissionError if another user may have made the file `path`, to read what we write to it.
 
-    Files of ours and of root are taken, and files that a group of ours shares. A missing file is fine.
+    Files of ours and of root are taken, files that a group of ours shares, and files of a user in that user's
+    own directory: root may look at the database of a service. A missing file is fine.
     """
     try:
         found = path.stat()
@@ -56,8 +57,14 @@ def refuse_foreign_file(path: Path) -> None:
     if found.st_mode & stat.S_IWOTH:
         raise PermissionError(errno.EACCES, "every user can write to it")
     shared = found.st_mode & stat.S_IWGRP and found.st_gid in (os.getegid(), *os.getgroups())
-    if found.st_uid != 0 and not shared:
+    if found.st_uid != 0 and not shared and not _is_in_directory_of(found.st_uid, path):
         raise PermissionError(errno.EACCES, f"it belongs to another user (uid {found.st_uid})")
+
+
+def _is_in_directory_of(owner: int, path: Path) -> bool:
+    """Return whether nobody but `owner` and root could have put the file `path` where it is."""
+    directory = path.resolve().parent.stat()
+    return directory.st_uid == owner and not directory.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def is_for_everybody(path: Path) -> bool:

@@ -15,6 +15,10 @@ def alternatives(node: Node, value: object, evaluate: Evaluate) -> list[tuple[li
     children = node.get("children", ())
     if node["type"] == "or_expression":
         return alternatives(_chosen(children, value, evaluate), value, evaluate)
+    if node["type"] == "projection" and children[0]["type"] == "flatten":
+        inner = children[0]["children"][0]
+        if inner["type"] == "multi_select_list" and children[1]["type"] == "identity":
+            return alternatives(inner, value, evaluate)
     if node["type"] == "multi_select_list":
         return [each for child in children for each in alternatives(child, value, evaluate)]
     return [(list(dict.fromkeys(_keys(node, value, evaluate))), evaluate(node, value))]

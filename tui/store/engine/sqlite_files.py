@@ -43,6 +43,8 @@ class Files:
         self._paths = [Path(f"{path}{suffix}") for suffix in _SUFFIXES]
         self._patience_s = patience_s
         self._lock = threading.Condition()
+        self._one_at_a_time = threading.Lock()
+        """Held while a connection is made or closed: only then do some of the files exist and others not."""
         self._connections = 0
         self._opened: list[_File] = []
         """The files that the open connections use; empty if there are none."""
@@ -78,12 +80,16 @@ class Files:
 
         Raises Orphaned, StoreUnavailable, sqlite3.Error.
         """
+        with self._one_at_a_time:
+            return self._connect(connect)
+
+    def _connect(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
         if lost := self.lost():
             raise StoreUnavailable(lost)
         if _file_at(self._paths[0]) in self._abandoned:
             raise Orphaned(f"another program removed and recreated {self._paths[1]}; restart Tocsin")
-        if still_used := self._still_used():
-            raise StoreLocked(still_used)
+        if not self._connections:
+            self._wait_for_others()
         connection = connect()
         try:
             connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()  # opens all three files
@@ -95,7 +101,7 @@ class Files:
                 self._opened = self._found()
             self._connections += 1
         if lost := self.lost():
-            self.close(connection)
+            self._close(connection)
             raise StoreUnavailable(lost)
         self._logged = False
         return connection
@@ -106,6 +112,10 @@ class Files:
         The last close of a process copies `-wal` into the main file and deletes `-wal` and `-shm` by name,
         whichever files have these names.
         """
+        with self._one_at_a_time:
+            self._close(connection)
+
+    def _close(self, connection: sqlite3.Connection | None) -> None:
         if (lost := self.lost()) and not self._logged:
             self._logged = True
             log.warning("%s; closing it to open it again", lost)
@@ -114,12 +124,13 @@ class Files:
             # Not closed even when Python ends. While it is open, no other close is the last.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
             self._abandoned.add(opened[0])
-        else:
-            connection.close()
+            connection = None
         with self._lock:
             self._connections -= 1
             if not self._connections:
-                self._opened = []
+                self._opened = []  # before the files go
+            if connection is not None:
+                connection.close()
             self._lock.notify_all()
 
     def wait_until_free(self) -> None:
@@ -127,11 +138,18 @@ class Files:
 
         Raises StoreUnavailable if this process, StoreLocked if another one still does.
         """
-        give_up = time.monotonic() + self._patience_s()
         if lost := self._let_go():
             with self._lock:
                 if not self._lock.wait_for(lambda: not self._connections, self._patience_s()):
                     raise StoreUnavailable(lost)
+        self._wait_for_others()
+
+    def _wait_for_others(self) -> None:
+        """Wait until no other process uses removed files.
+
+        It looks like this for a moment, too, while one opens or closes the database.
+        """
+        give_up = time.monotonic() + self._patience_s()
         while still_used := self._still_used():
             if time.monotonic() > give_up:
                 raise StoreLocked(still_used)
