@@ -9,7 +9,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from tests.conftest import NOW, Clock, write
+from tests.conftest import ENGINES, NOW, Clock, write
 from tests.intake.conftest import Serve, stored
 from tests.store.bench import Bench
 from tui.domain.token import Token, digest_of, format_token
@@ -23,6 +23,12 @@ CONFIGURED = "0123456789abcdef"
 VALUES = {name: format_token(name.encode().ljust(32)) for name in ("ci", "grafana")}
 A_WHILE_MS = 500
 """After this time, an endpoint checks whether the tokens have changed."""
+
+
+@pytest.fixture
+def engine() -> str:
+    """Access decides without SQL: one engine is enough, except where it watches or writes the database."""
+    return "sqlite"
 
 
 @pytest.fixture
@@ -130,6 +136,7 @@ class TestAToken:
         ]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 class TestWhileTheEndpointRuns:
     def test_a_revoked_token_is_refused_a_moment_later(
         self, store: Store, serve: Serve, add, ticks: Clock
@@ -279,6 +286,7 @@ class TestTheRate:
         assert send(client, VALUES["ci"]) == 202
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 class TestTheLastUse:
     def last_uses(self, store: Store) -> list[int | None]:
         return [token.last_used_at for token in store.read(tokens.every_token).result()]
@@ -414,6 +422,7 @@ class TestATokenInTheUrl:
         assert not [line for line in ours if any(value in line for value in VALUES.values())]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
 def test_a_key_belongs_to_its_token(bench: Bench, serve: Serve, add: Callable[..., Token]) -> None:
     add("ci")
     add("grafana")

@@ -12,6 +12,12 @@ from tui.intake.browsers import check_not_a_page
 HOSTS = frozenset({"alerts.example.com"})
 
 
+@pytest.fixture
+def engine() -> str:
+    """A refusal never reaches the database: one engine is enough."""
+    return "sqlite"
+
+
 def judge(*hosts: str, http_version: str = "1.1") -> int | None:
     """Return the status of the refusal of a request with these Host headers, or None."""
     headers = Headers(raw=[(b"host", host.encode()) for host in hosts])

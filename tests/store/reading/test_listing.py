@@ -1,12 +1,12 @@
 """Every filter lists the same alerts on each engine, wherever a page begins."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import Any
 
 import pytest
 
-from tests.conftest import NOW, alert, answer, write
+from tests.conftest import ENGINES, NOW, Clock, alert, answer, open_store, write
 from tests.store.bench import Bench
 from tui.domain.alert import AlertType, Severity
 from tui.domain.filter_language import parse_filter
@@ -30,9 +30,15 @@ TITLES = (
 )
 
 
-@pytest.fixture
-def history(bench: Bench) -> Bench:
-    """Alerts of every kind with deliveries in every state."""
+@pytest.fixture(scope="module", params=ENGINES)
+def history(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """Alerts of every kind with deliveries in every state, made once: the tests only read them."""
+    clock = Clock()
+    with open_store(request.param, tmp_path_factory.mktemp("history"), clock) as store:
+        yield filled(Bench(store, clock))
+
+
+def filled(bench: Bench) -> Bench:
     random = Random(7)
     soc, pager = bench.add(name="soc"), bench.add(name="Ops team")
     alerts = [
@@ -270,7 +276,7 @@ def test_a_filter_selects_the_deliveries_of_the_alerts_it_lists(history: Bench) 
 # --- what it costs
 
 
-@pytest.mark.parametrize("engine", ["sqlite"])  # whose query plan is text
+@pytest.mark.parametrize("history", ["sqlite"], indirect=True)  # whose query plan is text
 @pytest.mark.parametrize("text", [*FILTERS, "login", "-login", "tag:aws", "login state:failed"])
 def test_no_filter_reads_rows_of_the_alert_table(history: Bench, text: str) -> None:
     def plan(db: Any) -> list[str]:
