@@ -27,6 +27,7 @@ DONE, FAILED, USAGE, CANNOT_START = 0, 1, 2, 3
 _COMMANDS = {
     "demo": "demo.command",
     "send": "send",
+    "route": "route",
     "watch": "watch",
     "dispatch": "dispatch",
     "receive": "receive",

@@ -119,6 +119,8 @@ def _origin(one: "Explanation", name: str, before: str) -> str:
     if keys := one.origins.get(name):
         return f"{before}from {', '.join(keys)}"
     looked = one.looked_at.get(name)
+    if not (one.origins or looked):
+        return ""  # the document is inside another one
     if name == "createdAt":
         return f"{before}now: " + (f"none of {', '.join(looked)}" if looked else "the document has no time")
     if name == "severity":

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import AlertPane
+from tui.screens.alert.routes import show_routes
 from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts.box import AlertBox
 from tui.screens.alerts.filter_bar import FilterBar
@@ -270,6 +271,14 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
         await pane.show(current.key if current else None)  # the pane may be hidden or show the previous alert
         await copy_from(self, self.context, pane)
+
+    async def action_route(self) -> None:
+        await self.ask(self._show_routes)
+
+    async def _show_routes(self) -> None:
+        pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
+        await pane.show(current.key if current else None)  # as for copying
+        await show_routes(self, self.context, pane)
 
     def action_new_destination(self) -> None:
         self.app.push_screen(DestinationSetup(self.context))

@@ -35,6 +35,7 @@ ALERTS = Place(
         Key("alerts.filter", "slash", "filter", "filter", "Filter the list"),
         Key("alerts.trouble", "f", "trouble", "failed", "Show only failed or retrying, or all"),
         Key("alerts.copy", "y", "copy", "copy", "Copy payload, response, curl or ID"),
+        Key("alerts.route", "w", "route", "where to", "Show where the alert would go", footer=False),
         Key("alerts.cancel", "c", "cancel", "cancel", "Cancel pending deliveries", footer=False),
         Key("alerts.new", "n", "new_destination", "new", "Add a destination", footer=False),
         Key(
@@ -94,6 +95,7 @@ ALERT_DETAILS = Place(
         Key("details.resend", "r", "resend", "resend", "Resend this delivery"),
         Key("details.cancel", "c", "cancel", "cancel", "Cancel this delivery if pending", footer=False),
         Key("details.copy", "y", "copy", "copy", "Copy payload, response, curl, error or ID"),
+        Key("details.route", "w", "route", "where to", "Show where the alert would go", footer=False),
         Key("details.tab", "tab", "app.focus_next", "response", "To the response and back", footer=False),
     ),
 )

@@ -64,7 +64,9 @@ class PostgresDialect:
         return " ".join([f"{_quoted(word)}:{place}" for place, word in enumerate(words, 1)])
 
     def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        return "alert_words.words @@ ?::tsquery", joined(terms, _written, every=" & ", some=" | ")
+        return "alert_words.words @@ ?::tsquery", joined(
+            terms, _written, every=" & ", some=" | ", but_not=" & !"
+        )
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         execute(db, f"DELETE FROM alert_words WHERE rowid {AMONG}", (among(keys),))

@@ -44,7 +44,9 @@ class SqliteDialect:
         return " ".join(words)
 
     def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        return "alert_words.words MATCH ?", joined(terms, _written, every=" AND ", some=" OR ")
+        return "alert_words.words MATCH ?", joined(
+            terms, _written, every=" AND ", some=" OR ", but_not=" NOT "
+        )
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         # An index without the texts has to be given the words to forget, and does not check them. These are

@@ -32,7 +32,7 @@ _STANDING = {
 }
 _LIKE_SYNTAX, _ESCAPED = re.compile("([!%_])"), r"!\1"
 _FEW = 20_000
-"""Up to this many due deliveries, sorting them is fast."""
+"""Up to this many deliveries, sorting them is fast, and looking at each of their alerts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
 
 def _sources(db: peewee.Database, terms: Terms, now: int) -> list[Source]:
     alert = dialect_of(db).using("alert", "alert_listed")
-    words = terms.asking(*ABOUT_WORDS)
-    if words:
+    if terms.asking(*ABOUT_WORDS) and not _few_deliveries_match(db, terms):
+        words = [term for term in terms.terms if term.key in ABOUT_WORDS]
         found, wanted = dialect_of(db).contains(words)
         rest, values = _where(db, terms.without(words), now)
         condition = f"{found} AND alert.id = alert_words.rowid AND {rest}"
@@ -106,6 +106,15 @@ def _walk(db: peewee.Database, standing: Standing | None) -> str:
             return dialect_of(db).using("delivery", "delivery_lane")
         case _:
             return dialect_of(db).using("delivery", "delivery_alert_id_destination_id")
+
+
+def _few_deliveries_match(db: peewee.Database, terms: Terms) -> bool:
+    """Return whether the asked states have an index of their own, and few deliveries are in it."""
+    if not terms.states or not terms.states <= {Standing.FAILED, Standing.RETRYING}:
+        return False
+    states = _any(sql for _, sql in _standings(terms))
+    count = f"SELECT count(*) FROM (SELECT 1 FROM delivery WHERE {states} LIMIT ?) AS few"
+    return fetch(db, count, (_FEW,))[0][0] < _FEW
 
 
 def _few_are_due(db: peewee.Database) -> bool:
@@ -211,7 +220,7 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
     if term.key in ABOUT_DELIVERIES:
         return _some_delivery(Terms((replace(term, negated=False),)))
     if term.key in ABOUT_WORDS:
-        found, wanted = dialect_of(db).contains((term,))
+        found, wanted = dialect_of(db).contains((replace(term, negated=False),))
         return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
     match term.key:
         case Key.SEVERITY | Key.TYPE if not term.values:

@@ -50,7 +50,11 @@ class Dialect(Protocol):
         ...
 
     def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        """Return a condition on `alert_words` and its one value: every term is found in the alert's words."""
+        """Return a condition on `alert_words` and its one value: every term is found in the alert's words,
+        and no negated one.
+
+        At least one term is not negated.
+        """
         ...
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:

@@ -33,6 +33,14 @@ def rebuild_words(db: peewee.Database) -> None:
         last = rows[-1][0]
 
 
-def joined(terms: Iterable[Term], written: Callable[[Phrase], str], *, every: str, some: str) -> str:
-    """Return a search text that asks for every term, and of each term for one of its phrases."""
-    return every.join(f"({some.join(map(written, phrases(term)))})" for term in terms)
+def joined(
+    terms: Iterable[Term], written: Callable[[Phrase], str], *, every: str, some: str, but_not: str
+) -> str:
+    """Return a search text that asks for every term, and of each term for one of its phrases.
+
+    At least one term is not negated.
+    """
+    asked: dict[bool, list[str]] = {False: [], True: []}
+    for term in terms:
+        asked[term.negated].append(f"({some.join(map(written, phrases(term)))})")
+    return "".join((f"({every.join(asked[False])})", *(f"{but_not}{text}" for text in asked[True])))
