@@ -16,7 +16,7 @@ from tests.conftest import alert
 from tui.cli import cli, main
 
 HEAVY = ("peewee", "httpx", "httptools", "starlette", "uvicorn", "textual", "rich")
-COMMANDS = ("demo", "send", "watch", "dispatch", "receive", "destination", "alert", "token", "db")
+COMMANDS = ("demo", "send", "route", "watch", "dispatch", "receive", "destination", "alert", "token", "db")
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_bad_keys_stop_only_the_app(tocsin: Tocsin, tmp_path: Path) -> None:
     assert process.returncode == 3
     assert said == (
         "tocsin: [keys] in the configuration: there is no action 'alerts.resnd';"
-        " did you mean alerts.resend or alerts.resend-all or alerts.new?\n"
+        " did you mean alerts.resend or alerts.resend-all or alerts.route?\n"
     )
 
 

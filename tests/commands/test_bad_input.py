@@ -173,7 +173,10 @@ def test_an_alert_with_the_id_of_another_is_refused(tocsin: Tocsin) -> None:
     [
         (["--state", "lost"], "unknown state 'lost'; use one of waiting, retrying, "),
         (["--severity", "URGENT"], "unknown severity 'URGENT'"),
-        (["--since", "yesterday"], "--since requires a time span like 30m, 2h or 7d, not 'yesterday'"),
+        (
+            ["--since", "yesterday"],
+            "since: requires a time span like 30m, 2h or 7d, or a time like 2026-11-28 or",
+        ),
         (["--filter", "colour:red"], "unknown filter colour:"),
         (["--filter", 'to:"Ops'], "a quotation mark is not closed"),
         (["--limit", "0"], "--limit"),
@@ -282,14 +285,16 @@ class TestDatabase:
 
     def test_an_unreachable_server_is_reported(self, tocsin: Tocsin) -> None:
         refusal = complaint(tocsin("--db", "postgresql://soc:s3cret@127.0.0.1:1/tocsin", "alert", "list"), 3)
-        assert "cannot open the database postgresql://127.0.0.1/tocsin: " in refusal
+        assert "cannot open the database postgresql://127.0.0.1:1/tocsin: " in refusal
         assert "s3cret" not in refusal
 
 
 def test_an_unwritable_log_is_reported(tocsin: Tocsin) -> None:
     tocsin.log.mkdir()
     refusal = complaint(tocsin("send", "--title", "x"), 3)
-    assert refusal == f"cannot write the log {tocsin.log}: Is a directory; choose another with --log"
+    assert (
+        refusal == f"cannot write the log {tocsin.log}: it is not a regular file; choose another with --log"
+    )
     assert tocsin.stored() == NOTHING
 
 

@@ -135,7 +135,7 @@ class TestBackup:
         copied = tmp_path / "copy.db"
         done = tocsin("db", "backup", str(copied))
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{copied}: 0.1 MB of {tocsin.database} in ")
+        assert done.stdout.startswith(f"{copied}: 0.2 MB of {tocsin.database} in ")
         assert len(tocsin.json("--db", str(copied), "alert", "list")) == 1
 
     def test_backup_replaces_a_file_only_with_force(self, tocsin: Tocsin, tmp_path: Path) -> None:

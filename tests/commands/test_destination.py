@@ -298,7 +298,7 @@ class TestASecretThatCannotBeRead:
     @pytest.mark.parametrize(
         ("given", "words"),
         [
-            (["--secret", "file:/nonexistent"], "cannot read the signing secret now: the file "),
+            (["--secret", "file:/nonexistent"], "cannot read the signing secret now: cannot read the file "),
             (
                 ["--secret", "env:NOPE"],
                 "the environment variable NOPE is not set; make sure that `tocsin dispatch` can",

@@ -103,10 +103,11 @@ def test_a_file_that_another_user_put_there_is_refused(tocsin: Tocsin, stranger:
 def test_root_may_use_the_database_of_a_service(tocsin: Tocsin, stranger: int) -> None:
     home = tocsin.home / "service"
     home.mkdir(0o700)
-    assert tocsin("send", "--title", "x", TOCSIN_DB=str(home / "tocsin.db")).returncode == 0
+    env = {"TOCSIN_DB": str(home / "tocsin.db")}
+    assert tocsin("send", "--title", "x", env=env).returncode == 0
     for file in (home, *home.iterdir()):
         os.chown(file, stranger, stranger)
-    done = tocsin("alert", "list", "--json", TOCSIN_DB=str(home / "tocsin.db"))
+    done = tocsin("alert", "list", "--json", env=env)
     assert '"title": "x"' in done.stdout
     assert {file.stat().st_uid for file in home.iterdir()} == {stranger}
 

@@ -431,8 +431,9 @@ class TestFormats:
             "SubscribeURL": f"{receiver.url}/?Action=ConfirmSubscription",
         }
         done = tocsin("send", "-", input=json.dumps(notice))
-        assert (done.returncode, done.stdout) == (0, "")
-        assert notice["SubscribeURL"] in done.stderr
+        assert (done.returncode, done.stderr) == (0, "")
+        [stored] = tocsin.json("alert", "list")
+        assert notice["SubscribeURL"] in tocsin("alert", "show", stored["alertId"]).stdout
         assert not receiver.requests
 
     def test_one_of_ones_own_stands_in_the_configuration(

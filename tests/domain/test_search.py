@@ -54,6 +54,8 @@ def test_contexts_that_are_folded_at_once_and_value_by_value_give_the_same_words
     context = encode_json({"Src IP": {"A": "Root Login", "a": "x" * 300}, "list": [1, "two words"]})
     slowly = encode_json({**json.loads(context), "extra": extra})
     assert set(alert_words((), (), context)) - {"extra"} <= set(alert_words((), (), slowly))
+    with_spaces = json.dumps(json.loads(context))
+    assert alert_words((), (), with_spaces) == alert_words((), (), context)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tui.store.engine.database import Store
 
 
-@click.command()
+@click.command(short_help="Show where alerts go, and why.")
 @click.argument("source", metavar="FILE|-|ID")
 @click.option(
     "--expect", "expected", multiple=True, metavar="NAME", help="Exit 1 unless every alert goes to NAME."

@@ -125,7 +125,7 @@ def list_tokens(session: Session, revoked: bool, as_json: bool) -> None:
         tell("there are no tokens; create one with `tocsin token add NAME`")
 
 
-@token.command()
+@token.command(short_help="Revoke a token.")
 @click.argument("reference", metavar="NAME|TOKEN|SECRET")
 @json_option
 @click.pass_obj

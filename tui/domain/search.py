@@ -101,15 +101,27 @@ def alert_words(texts: Iterable[str | None], tags: Iterable[str], context: str =
 
 
 def _values(context: str) -> list[str]:
-    """Return the word of each value in a context, a JSON object as compact text."""
+    """Return the word of each value in a context, a JSON object as text."""
     if context == "{}":
         return []
-    if not context.isascii() or "\\" in context or "\x7f" in context:
+    found = _folded_at_once(context)
+    if found is None:
         return [value_word(path, value) for path, value in values_of(context)]
-    # The same for the plain texts that most contexts are: folded all at once.
-    folded = context.lower().replace(" ", _SPACE)
     most = _LONGEST_VALUE
-    return [f"{_VALUE}{f'{path}{_BEGINS_A_PATH}{value}'[:most]}" for path, value in _leaves(_object(folded))]
+    return [f"{_VALUE}{f'{path}{_BEGINS_A_PATH}{value}'[:most]}" for path, value in _leaves(found)]
+
+
+def _folded_at_once(context: str) -> Any:
+    """Return a context decoded and with all its texts folded; None if that takes more than one step.
+
+    It is several times faster than to fold each value.
+    """
+    if not context.isascii() or "\\" in context or "\x7f" in context:
+        return None
+    try:
+        return _object(context.lower().replace(" ", _SPACE))
+    except ValueError:  # spaces between the values: not written by `encode_json`
+        return None
 
 
 def paths_of(context: str) -> list[str]:

@@ -8,7 +8,7 @@ from tui.intake.answers import RETRY_S, Answered
 
 Sender = int | None
 """The id of a token; None for all senders without one."""
-UNPROVEN: Sender = 0
+UNPROVEN: Sender = -1
 """All senders of bodies whose signature is not verified yet. A stranger can fill their share."""
 
 

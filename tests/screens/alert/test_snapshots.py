@@ -128,7 +128,7 @@ def storm(bench: Bench) -> None:
     deliver(bench)
     for number in range(3):
         bench.clock.advance(4_000)
-        bench.submit(alert_id=f"again-{number}", destinations=("pager",))
+        bench.submit(alert_id=f"again-{number}", destinations=("pager",), context=CONTEXT)
 
 
 SCENES: dict[str, Callable[[Bench], None]] = {
