@@ -29,6 +29,7 @@ DESTINATION_KEYS = {
     "timeoutMs",
     "ratePerSecond",
     "foldMs",
+    "shape",
     "tls",
     "paused",
     "failingSince",
@@ -77,6 +78,7 @@ class TestAdd:
             "filter": "",
             "ratePerSecond": None,
             "foldMs": None,
+            "shape": "panther",
             "tls": {
                 "verify": True,
                 "caFile": None,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tui import logs
 from tui.commands.shared.console import tell
 from tui.config import Config
+from tui.delivery.shapes import library
 from tui.domain.network import PolicyName
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Session:
         config = self.load()
         if config.warning:
             tell(f"warning: {config.warning}")
+        library.use(config.shapes)
         return config
 
     @contextlib.contextmanager

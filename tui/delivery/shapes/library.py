@@ -1,6 +1,6 @@
 """The known shapes by name: the built-in ones, and your own in a directory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -86,6 +86,16 @@ def check(name: str) -> str:
     if name != PANTHER:
         find(name)
     return name
+
+
+def check_headers(name: str, headers: Iterable[str]) -> None:
+    """Raise Invalid if the shape needs a header that is not among `headers`."""
+    if name == PANTHER:
+        return
+    given = {header.lower() for header in headers}
+    for header in find(name).secrets.values():
+        if header.lower() not in given:
+            raise Invalid("shape", f"the shape {name} needs a header: add --header '{header}: …'")
 
 
 def proposal(url: str) -> str:
