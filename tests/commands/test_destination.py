@@ -269,6 +269,7 @@ class TestShow:
             "headers     X-Team: env:TEAM",
             "            X-Key: ••••••",
             "secret      file:/run/key",
+            "sends as    panther",
             "timeout     2.5 s",
             "rate        at most 5 requests per second",
             "folds       similar alerts for 10m",
