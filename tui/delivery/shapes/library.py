@@ -95,7 +95,9 @@ def check_headers(name: str, headers: Iterable[str]) -> None:
     given = {header.lower() for header in headers}
     for header in find(name).secrets.values():
         if header.lower() not in given:
-            raise Invalid("shape", f"the shape {name} needs a header: add --header '{header}: …'")
+            raise Invalid(
+                "shape", f"the shape {name} needs the header {header}; its value goes into the body"
+            )
 
 
 def proposal(url: str) -> str:
