@@ -16,7 +16,19 @@ from tests.conftest import alert
 from tui.cli import cli, main
 
 HEAVY = ("peewee", "httpx", "httptools", "starlette", "uvicorn", "textual", "rich")
-COMMANDS = ("demo", "send", "route", "watch", "dispatch", "receive", "destination", "alert", "token", "db")
+COMMANDS = (
+    "demo",
+    "send",
+    "route",
+    "watch",
+    "dispatch",
+    "receive",
+    "destination",
+    "alert",
+    "shape",
+    "token",
+    "db",
+)
 
 
 @pytest.fixture

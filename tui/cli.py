@@ -33,6 +33,7 @@ _COMMANDS = {
     "receive": "receive",
     "destination": "destination.command",
     "alert": "alert.command",
+    "shape": "shape",
     "token": "token",
     "db": "db",
 }

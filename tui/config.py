@@ -71,6 +71,8 @@ class Config:
     """The alert formats if the configuration defines any; None for the built-in ones."""
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     """The app's keys by the id of the action; the app defines the ids."""
+    shapes: Path | None = None
+    """The directory of your own shapes; it need not exist."""
     kept: Path = Path()
     """The file in which the app remembers its theme, screen and filter."""
     filters: tuple[tuple[str, str], ...] = ()
@@ -138,6 +140,7 @@ def load(
         environment=environment,
         own_formats=settings.get("formats"),
         keys=_keys(settings.get("keys", {})),
+        shapes=(path or config_file.default_path()).parent / "shapes",
         kept=platformdirs.user_state_path("tocsin") / "kept.json",
         filters=_filters(settings.get("filters", {})),
         warning=warning,

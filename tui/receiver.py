@@ -18,6 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from tui.domain.alert import decode_json
 from tui.domain.text import storable, visible, visible_lines
+from tui.serving.limits import Seen
+from tui.serving.vendors import VENDORS, Reply
 
 if TYPE_CHECKING:
     from tui.delivery.verification import Verifier
@@ -38,6 +40,8 @@ class Behaviour:
     """Answer all but every nth request with 503; 0 disables this."""
     retry_after: int | None = None
     """Seconds to send as `Retry-After` with every answer that is not 2xx."""
+    vendor: str = ""
+    """Check requests and answer like this vendor of `serving.vendors`, not with `status` and `body`."""
 
     def answer(self, count: int) -> tuple[int, str]:
         """Return status and body for request number `count`; the first is 1."""
@@ -96,12 +100,18 @@ class _Endpoint:
             body = await _read(request)
             verdict = self._verdict(request, body, at)
             behaviour, status, text = self._decide(request, body, verdict)
+            reply = _as_vendor(behaviour, request, body, status)
+            if reply is not None:
+                verdict = "; ".join(filter(None, (verdict, reply[0])))
+                status, text = reply[1].status, reply[1].body
             path = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
             headers = tuple(request.headers.items())
             self.on_request(Received(at, request.method, path, headers, body[:BODY_LIMIT], status, verdict))
             await asyncio.sleep(behaviour.delay_s)
             response = PlainTextResponse("" if status in (204, 304) else text, status)
-            if status >= 300 and behaviour.retry_after is not None:
+            if reply is not None:
+                response.headers.update(dict(reply[1].headers))
+            elif status >= 300 and behaviour.retry_after is not None:
                 response.headers["Retry-After"] = str(behaviour.retry_after)
             if status == 405:
                 response.headers["Allow"] = "POST"
@@ -125,6 +135,24 @@ class _Endpoint:
             return behaviour, 401, verdict
         self.counts[path] += 1
         return behaviour, *behaviour.answer(self.counts[path])
+
+
+def _as_vendor(behaviour: Behaviour, request: Request, body: bytes, status: int) -> tuple[str, Reply] | None:
+    """Return a verdict and the vendor's answer; None to answer as usual."""
+    vendor = VENDORS.get(behaviour.vendor)
+    if vendor is None or status in (401, 405, 413):
+        return None
+    if status == 503:
+        return f"{behaviour.vendor} limits the rate", vendor.limit(behaviour.retry_after or 1)
+    try:
+        decoded = json.loads(body)
+    except (ValueError, RecursionError):
+        return f"{behaviour.vendor}: the body is not JSON", vendor.refuse("invalid JSON")
+    seen = Seen(request.url.path, request.url.query, dict(request.headers), decoded, len(body))
+    wrong = list(vendor.check(seen))
+    if wrong:
+        return f"{behaviour.vendor} rejects it: {visible('; '.join(wrong))}", vendor.refuse(wrong[0])
+    return f"{behaviour.vendor} accepts it", vendor.accept(seen)
 
 
 async def _read(request: Request) -> bytes:

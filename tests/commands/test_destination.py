@@ -29,6 +29,7 @@ DESTINATION_KEYS = {
     "timeoutMs",
     "ratePerSecond",
     "foldMs",
+    "shape",
     "tls",
     "paused",
     "failingSince",
@@ -77,6 +78,7 @@ class TestAdd:
             "filter": "",
             "ratePerSecond": None,
             "foldMs": None,
+            "shape": "panther",
             "tls": {
                 "verify": True,
                 "caFile": None,
@@ -267,6 +269,7 @@ class TestShow:
             "headers     X-Team: env:TEAM",
             "            X-Key: ••••••",
             "secret      file:/run/key",
+            "sends as    panther",
             "timeout     2.5 s",
             "rate        at most 5 requests per second",
             "folds       similar alerts for 10m",

@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from tui.delivery.verification import Verifier
     from tui.receiver import Received
 
+_VENDORS = (
+    "slack",
+    "teams",
+    "discord",
+    "google-chat",
+    "mattermost",
+    "telegram",
+    "pagerduty",
+    "opsgenie",
+    "ntfy",
+    "cloudevents",
+    "splunk-hec",
+    "generic",
+    "grafana-irm",
+    "ocsf",
+)
+"""Written here, so that --help imports no server; a test compares them with `serving.vendors`."""
+
 
 @click.command()
 @click.option(
@@ -36,6 +54,14 @@ if TYPE_CHECKING:
     help="Respond with this status. Default: 200.",
 )
 @click.option("--body", default="success", help="Respond with this body. Default: success.")
+@click.option(
+    "--as",
+    "vendor",
+    type=click.Choice(_VENDORS),
+    metavar="VENDOR",
+    help="Check requests against the limits of a vendor and respond as it does: slack, teams, discord,"
+    " pagerduty, telegram or another shape. With --fail, respond 429 in its way.",
+)
 @click.option(
     "--delay",
     type=click.FloatRange(0, 3600),
@@ -67,6 +93,7 @@ def receive(
     host: str,
     status: int,
     body: str,
+    vendor: str | None,
     delay: float,
     fail: int,
     retry_after: int | None,
@@ -76,11 +103,14 @@ def receive(
 
     \b
     tocsin receive --fail 2 --retry-after 5
+    tocsin receive --as slack
     tocsin destination add try http://127.0.0.1:8081
     """
     from tui import receiver, serving
 
-    behaviour = receiver.Behaviour(status, body, delay, fail_first=fail, retry_after=retry_after)
+    behaviour = receiver.Behaviour(
+        status, body, delay, fail_first=fail, retry_after=retry_after, vendor=vendor or ""
+    )
     app = receiver.build_app({"/": behaviour}, _print, _verifier(secret))
     try:
         sock = serving.bind(host, port)

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.alert.filter_options import details_of
 from tui.commands.sending.format_option import format_option, reader
 from tui.commands.sending.source import named, standard_input
 from tui.commands.shared.console import JsonArray, json_option, say, tell
-from tui.commands.shared.session import Session
+from tui.commands.shared.session import Session, details_of
 from tui.domain.alert import Alert
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Invalid

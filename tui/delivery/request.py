@@ -10,11 +10,13 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from tui import __version__
 from tui.delivery.secrets import SecretUnavailable
+from tui.delivery.shapes import library
+from tui.delivery.shapes.judging import Judge
 from tui.domain.alert import Alert, AlertType, encode_json, format_time
 from tui.domain.attempt import Headers
-from tui.domain.destination import Destination
+from tui.domain.destination import PANTHER, Destination
 from tui.domain.errors import Invalid
-from tui.domain.secret import MASK, Secret
+from tui.domain.secret import MASK, Secret, mask_url
 from tui.domain.signature import signature
 
 # The placeholder for the context, which is inserted as stored: encoding it again could change it.
@@ -30,6 +32,9 @@ class Request:
     shown_headers: Headers
     """The same with secrets masked, to be stored and shown."""
     body: bytes
+    method: str = "POST"
+    judge: Judge | None = None
+    """Judges the answer; None if every 2xx acknowledges and every other answer is retried."""
 
 
 def wire_title(alert: Alert, round: int) -> str:
@@ -76,13 +81,31 @@ def build_request(
     round: int,
     timestamp: int,
     reveal: Callable[[Secret], str],
+    masked: bool = False,
 ) -> Request:
     """Return the request of one attempt that starts at `timestamp` (Unix seconds).
 
-    `reveal` returns a secret's value. Raises what `reveal` raises, and Invalid for an invalid signing secret.
+    `reveal` returns a secret's value. With `masked`, the parts of the URL that a body repeats are masked.
+    Raises what `reveal` raises, and Invalid for an invalid signing secret or a shape that cannot be rendered.
     """
     url, credentials = _split_credentials(destination.url)
-    body = payload(alert, round)
+    headers, method, shaped, judge = destination.headers, "POST", (), None
+    if destination.shape == PANTHER:
+        body = payload(alert, round)
+    else:
+        shape = library.find(destination.shape)
+        values = {header.name.lower(): header.value for header in headers}
+        rendered = shape.render(
+            alert,
+            url,
+            webhook_id=webhook_id,
+            round=round,
+            secret=lambda name: reveal(values[name.lower()]) if name.lower() in values else "",
+            masked=masked,
+        )
+        url, method, shaped, body = rendered.url, rendered.method, rendered.headers, rendered.body
+        headers = [header for header in headers if not shape.consumes(header.name)]
+        judge = shape.judge
     common = {
         "Content-Type": "application/json",
         "Accept": "application/json",
@@ -91,9 +114,11 @@ def build_request(
         "webhook-id": webhook_id,
         "webhook-timestamp": str(timestamp),
     }
-    own = {header.name.lower() for header in destination.headers}
+    for name, value in shaped:
+        common[name] = value
+    own = {header.name.lower() for header in headers}
     hidden = {"Authorization": credentials} if credentials and "authorization" not in own else {}
-    hidden |= {header.name: reveal(header.value) for header in destination.headers}
+    hidden |= {header.name: reveal(header.value) for header in headers}
     if destination.secret is not None:
         signed = partial(signature, webhook_id=webhook_id, timestamp=timestamp, body=body)
         hidden["webhook-signature"] = " ".join(_signatures(destination, timestamp, signed, reveal))
@@ -102,6 +127,8 @@ def build_request(
         headers=(*common.items(), *hidden.items()),
         shown_headers=(*common.items(), *((name, MASK) for name in hidden)),
         body=body,
+        method=method,
+        judge=judge,
     )
 
 
@@ -125,12 +152,42 @@ def masked_request(
     alert: Alert, destination: Destination, *, webhook_id: str, round: int, timestamp: int
 ) -> Request:
     """Return the request with every secret masked, to be shown. Resolves no secret and cannot fail."""
+
+    def build(unsigned: Destination) -> Request:
+        return build_request(
+            alert,
+            unsigned,
+            webhook_id=webhook_id,
+            round=round,
+            timestamp=timestamp,
+            reveal=lambda _: MASK,
+            masked=True,
+        )
+
     unsigned = replace(destination, secret=None)
-    request = build_request(
-        alert, unsigned, webhook_id=webhook_id, round=round, timestamp=timestamp, reveal=lambda _: MASK
-    )
+    try:
+        request = build(unsigned)
+    except Invalid as error:
+        request = replace(build(replace(unsigned, shape=PANTHER)), body=_unshown(error))
     signed = (("webhook-signature", MASK),) if destination.secret else ()
-    return replace(request, url=destination.masked_url, headers=(*request.shown_headers, *signed))
+    return replace(request, url=mask_url(request.url), headers=(*request.shown_headers, *signed))
+
+
+def shown_body(alert: Alert, shape: str, url: str, *, webhook_id: str, round: int) -> bytes:
+    """Return the body of an attempt, with secrets masked, to be shown. Cannot fail."""
+    if shape == PANTHER:
+        return payload(alert, round)
+    try:
+        rendered = library.find(shape).render(
+            alert, url, webhook_id=webhook_id, round=round, secret=lambda _: MASK, masked=True
+        )
+    except Invalid as error:
+        return _unshown(error)
+    return rendered.body
+
+
+def _unshown(error: Invalid) -> bytes:
+    return f"The body cannot be shown: {error.message}".encode()
 
 
 def curl(request: Request) -> str:
@@ -138,7 +195,7 @@ def curl(request: Request) -> str:
     body = shlex.quote(request.body.decode())
     # -g, because curl expands {a,b} and [1-9] in a URL.
     start = "curl -g" if set(request.url) & set("[]{}") else "curl"
-    lines = [f"{start} -X POST {shlex.quote(request.url)}"]
+    lines = [f"{start} -X {request.method} {shlex.quote(request.url)}"]
     lines += [f"-H {shlex.quote(_curl_header(name, value))}" for name, value in request.headers]
     if len(body.encode()) <= _LONGEST_ARGUMENT:
         return _CONTINUED.join([*lines, f"--data-binary {body}"])

@@ -16,6 +16,7 @@ from tui.delivery.dialling import Dialler
 from tui.delivery.failures import AnswerTooLong, Blocked, describe, place
 from tui.delivery.request import Request, build_request
 from tui.delivery.secrets import SecretUnavailable, reveal
+from tui.delivery.shapes.judging import Judge
 from tui.delivery.tls import Contexts
 from tui.delivery.transport import Transport, decode_header
 from tui.domain.attempt import BODY_LIMIT, Answer, Headers
@@ -80,6 +81,8 @@ class Sender:
             connected = exchange.peer is not None
             reason = self._describe(error, request.url, connected=connected, tls=destination.tls)
             return exchange.answer(Outcome.UNREACHABLE, reason)
+        if request.judge is not None:
+            return exchange.judged(request.judge, self._answerer(request.url))
         if exchange.acknowledged:
             return exchange.answer(Outcome.DELIVERED, None)
         return exchange.answer(Outcome.REJECTED, exchange.describe_rejection(self._answerer(request.url)))
@@ -89,7 +92,7 @@ class Sender:
         body = httpx.ByteStream(request.body)
         response = await self._transport.handle_async_request(
             httpx.Request(
-                "POST",
+                request.method,
                 _url(request.url),
                 headers=list(request.headers),
                 stream=body,
@@ -227,7 +230,22 @@ class _Exchange:
             return f"no answer within {seconds}"
         return f"the answer began ({self._status}) but did not end within {seconds}"
 
-    def answer(self, outcome: Outcome, error: str | None) -> Answer:
+    def judged(self, judge: Judge, answerer: str) -> Answer:
+        """Return the answer as the destination's shape judges it. Call it only after a complete exchange."""
+        assert self._status is not None
+        objection = judge.objection(self._status, bytes(self._body))
+        if objection is None:
+            return self.answer(Outcome.DELIVERED, None)
+        if self.acknowledged:
+            return self.answer(Outcome.REJECTED, f"{answerer} {objection}")
+        reason = self.describe_rejection(answerer)
+        if not judge.is_permanent(self._status):
+            return self.answer(Outcome.REJECTED, reason)
+        said = " ".join(bytes(self._body).decode(errors="replace").split())[:200]
+        reason = f"{reason}: {said}" if said else reason
+        return self.answer(Outcome.REJECTED, f"{reason}; not retried: permanent", permanent=True)
+
+    def answer(self, outcome: Outcome, error: str | None, *, permanent: bool = False) -> Answer:
         # `started_at` may come from the database server's clock, so only the duration is measured here.
         duration_ms = round((time.monotonic() - self._begun) * 1000)
         ended_at = self._started_at + duration_ms
@@ -244,6 +262,7 @@ class _Exchange:
             response_body=bytes(self._body),
             response_length=len(self._body) if self.complete else self._declared,
             response_truncated=self._truncated,
+            permanent=permanent,
             retry_after_ms=None if outcome is Outcome.DELIVERED else self._retry_after(ended_at),
         )
 

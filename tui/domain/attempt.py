@@ -29,6 +29,8 @@ class Answer:
     response_length: int | None = None
     response_truncated: bool = False
     retry_after_ms: int | None = None
+    permanent: bool = False
+    """Sending the same request again cannot succeed, so the round ends."""
 
     @property
     def summary(self) -> str:
@@ -37,6 +39,8 @@ class Answer:
 
 def summarise(outcome: Outcome | None, status_code: int | None, reason: str | None, error: str | None) -> str:
     """Return `503 Service Unavailable`, or the error if no complete answer came; empty while in flight."""
+    if outcome is Outcome.REJECTED and status_code is not None and 200 <= status_code <= 299 and error:
+        return error  # a shape rejected the answer's content
     if status_code is not None and outcome in (Outcome.DELIVERED, Outcome.REJECTED):
         return f"{status_code} {reason or ''}".rstrip()
     return error or str(outcome or "")

@@ -14,6 +14,8 @@ from tui.domain.secret import Secret, mask_url, parse_secret
 from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 DEFAULT_TIMEOUT_MS = 30_000
+PANTHER = "panther"
+"""The default shape: the 13 keys of `delivery.request.payload`."""
 ALL_SEVERITIES = frozenset(Severity)
 ALL_TYPES = frozenset(AlertType)
 
@@ -41,6 +43,8 @@ class Destination:
     fold_ms: int | None = None
     """How long similar alerts fold into the first (see `domain.folding`); None disables folding."""
     tls: TlsSettings = DEFAULT_TLS
+    shape: str = PANTHER
+    """The name of the shape in which alerts are sent (see `delivery.shapes`)."""
     paused: bool = False
 
     @property
@@ -61,6 +65,7 @@ SETTINGS = {
     "rate": "rate",
     "fold_ms": "folding",
     "tls": "TLS",
+    "shape": "shape",
 }
 """The fields that users set, with their display names. Pausing is not a setting."""
 

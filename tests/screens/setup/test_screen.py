@@ -81,8 +81,9 @@ async def test_tab_moves_through_the_fields_in_order(viewer: Opens) -> None:
             walked.append(user.focused)
     severities = [f"severity-{severity}" for severity in reversed(Severity)]
     types = [f"type-{kind}" for kind in AlertType]
-    advanced = None
-    assert walked == ["name", "url", *severities, *types, "filter", advanced, "save", "cancel"]
+    preview = advanced = None
+    order = ["name", "url", "shape", preview, *severities, *types, "filter", advanced, "save", "cancel"]
+    assert walked == order
 
 
 async def test_advanced_opens_the_rarely_used_fields(viewer: Opens) -> None:
@@ -385,7 +386,7 @@ async def test_a_burst_of_keys_lands_in_the_right_fields(viewer: Opens, opened: 
             await user.press("n")
         for key in "soc\thttp\t":
             user.app.post_message(events.Key("tab", key) if key == "\t" else events.Key(key, key))
-        await user.is_at("severity-CRITICAL")
+        await user.is_at("shape")
         name, url = (user.app.screen.query_one(id, Input) for id in ("#name", "#url"))
         await user.until(lambda: name.value == "soc")
         await user.until(lambda: url.value == "http")

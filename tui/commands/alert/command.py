@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
-from tui.commands.alert.filter_options import details_of, filter_of, filter_options
+from tui.commands.alert.filter_options import filter_of, filter_options
 from tui.commands.alert.resend import cancel, resend
 from tui.commands.shared import json_output, output
 from tui.commands.shared.console import json_option, say_json, tell
-from tui.commands.shared.session import Session
+from tui.commands.shared.session import Session, details_of
 
 
 @click.group(no_args_is_help=False)

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 from tui.commands.shared.options import ParsedOption, add_options, given_values, split_list
 from tui.domain.alert import Severity
 from tui.domain.destination import resolve_destination
-from tui.domain.errors import Refused
 from tui.domain.filter import STATES, Filter, Key, Term
 from tui.domain.filter_language import parse_filter, term
 
 if TYPE_CHECKING:
     from tui.store.engine.database import Store
-    from tui.store.reading.views import AlertDetails
 
 
 def _words(text: str) -> Filter:
@@ -97,16 +95,3 @@ def _with_destination_names(store: "Store", filter: Filter) -> Filter:
         return replace(wanted, values=tuple(names)) if wanted.key is Key.TO else wanted
 
     return filter.mapped(named)
-
-
-def details_of(store: "Store", reference: str) -> "AlertDetails":
-    """Return the alert with this alert ID, prefix of one, or webhook ID.
-
-    Raises Refused if there is none or the prefix is ambiguous.
-    """
-    from tui.store.reading import queries
-
-    details = store.read(queries.alert_details, store.read(queries.find_alert, reference).result()).result()
-    if details is None:
-        raise Refused(f"alert {reference!r} no longer exists")
-    return details

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.alert.filter_options import details_of, filter_of, filter_options
+from tui.commands.alert.filter_options import filter_of, filter_options
 from tui.commands.shared import output
 from tui.commands.shared.console import say, tell
-from tui.commands.shared.session import Session
+from tui.commands.shared.session import Session, details_of
 from tui.domain.destination import resolve_destination
 from tui.domain.errors import Refused, Unknown
 from tui.domain.filter import Filter, without_tests

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.commands.destination.options import apply, destination_options, parse_settings
+from tui.commands.destination.options import apply, check_shape, destination_options, parse_settings
 from tui.commands.destination.rotate import rotate
 from tui.commands.destination.send_test import conclude, send_test
 from tui.commands.destination.tls_options import check_tls, lines
@@ -14,7 +14,7 @@ from tui.commands.shared.console import json_option, say, say_json, tell
 from tui.commands.shared.secret_input import GENERATE, read_unseen, say_generated, warn_of_unreadable
 from tui.commands.shared.session import Session, check_way_out, destination_named
 from tui.domain.alert import AlertType
-from tui.domain.destination import Destination, parse_name, parse_url, resolve_destination
+from tui.domain.destination import PANTHER, Destination, parse_name, parse_url, resolve_destination
 from tui.domain.errors import Refused
 from tui.domain.folding import format_fold
 from tui.domain.routing import taken_by
@@ -57,6 +57,7 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
     wanted = parse_settings(**given)
     new = apply(wanted, Destination(name=parse_name(name), url=address))
     check_tls(new)
+    check_shape(new)
     generated = new.secret.value if new.secret and given["secret"] == GENERATE else None
     if tested:
         check_way_out(session.config)
@@ -68,6 +69,7 @@ def add(session: Session, name: str, url: str, tested: bool, as_json: bool, **gi
             say(f"added {visible(added.name)}: {visible(added.masked_url)}")
             say_generated(generated)
         _warn(added)
+        _propose_shape(added)
         warn_of_unreadable(wanted)
         test = send_test(session, store, added) if tested else None
         row = _row(store, added.name)
@@ -130,6 +132,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),
             ("secret", shown.secret.shown if shown.secret else ""),
             ("old secret", f"also signs until {output.moment(old.until)}" if old else ""),
+            ("sends as", shown.shape),
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
             ("tls", "\n".join(lines(shown.tls))),
             ("rate", f"at most {shown.rate:g} requests per second" if shown.rate else ""),
@@ -179,9 +182,13 @@ def edit(session: Session, reference: str, name: str | None, url: str | None, **
     with session.store() as store:
         if changes.keys() & {"url", "tls"}:  # outside the transaction: reading files may be slow
             check_tls(apply(changes, destination_named(store, reference)))
+        if changes.keys() & {"shape", "headers"}:
+            check_shape(apply(changes, destination_named(store, reference)))
         edited = store.write(change).result()
     say(f"changed {visible(edited.name)}")
     _warn(edited)
+    if url is not None:
+        _propose_shape(edited)
     warn_of_unreadable(changes)
     say_generated(changes["secret"].value if given["secret"] == GENERATE else None)
 
@@ -294,6 +301,15 @@ def _would_have_matched(store: "Store", destination: Destination) -> tuple[int, 
 def _warn(destination: Destination) -> None:
     if not destination.tls.verify:
         tell(f"{UNVERIFIED}: {UNVERIFIED_MEANS}")
+
+
+def _propose_shape(destination: Destination) -> None:
+    from tui.delivery.shapes import library
+
+    proposed = library.proposal(destination.url)
+    if destination.shape == PANTHER and proposed:
+        edit = output.command_for("edit", destination).rstrip("`")
+        tell(f"{proposed} expects its own format; to send it, run {edit} --shape {proposed}`")
 
 
 def _counted(waiting: int) -> str:

@@ -122,6 +122,14 @@ _OPTIONS = (
         shown_default="0",
     ),
     ParsedOption(
+        "shape",
+        "--shape",
+        lambda given: given.strip().lower(),
+        metavar="NAME",
+        help="Send alerts in this shape, such as slack, teams or pagerduty (see `tocsin shape list`).",
+        shown_default="panther",
+    ),
+    ParsedOption(
         "secret",
         "--secret",
         lambda given: parse_secret(read_secret(given)),
@@ -166,6 +174,17 @@ def apply(changes: Mapping[str, Any], destination: Destination) -> Destination:
         "tls": tls_options.merge(changes.get("tls", {}), destination.tls),
     }
     return replace(destination, **{**changes, **merged})
+
+
+def check_shape(destination: Destination) -> None:
+    """Raise Invalid unless the destination's shape exists and has the headers that it needs.
+
+    Call it once the configuration is loaded, which says where your own shapes are.
+    """
+    from tui.delivery.shapes import library
+
+    library.check(destination.shape)
+    library.check_headers(destination.shape, (header.name for header in destination.headers))
 
 
 def _merge_headers(current: Sequence[Header], given: Sequence[Header]) -> tuple[Header, ...]:

@@ -141,6 +141,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "timeoutMs": shown.timeout_ms,
         "ratePerSecond": shown.rate,
         "foldMs": shown.fold_ms,
+        "shape": shown.shape,
         "tls": _tls_json(shown.tls),
         "paused": shown.paused,
         "failingSince": _time(row.health.failing_since),

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from tui import logs
 from tui.commands.shared.console import tell
 from tui.config import Config
+from tui.delivery.shapes import library
+from tui.domain.errors import Refused
 from tui.domain.network import PolicyName
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tui.delivery.dispatcher import Dispatcher
     from tui.domain.destination import Destination
     from tui.store.engine.database import Store
+    from tui.store.reading.views import AlertDetails
 
 
 Result = TypeVar("Result")
@@ -42,6 +45,7 @@ class Session:
         config = self.load()
         if config.warning:
             tell(f"warning: {config.warning}")
+        library.use(config.shapes)
         return config
 
     @contextlib.contextmanager
@@ -92,6 +96,19 @@ def destination_named(store: "Store", reference: str) -> "Destination":
     from tui.store.destinations import all_destinations
 
     return resolve_destination(reference, store.read(all_destinations).result())
+
+
+def details_of(store: "Store", reference: str) -> "AlertDetails":
+    """Return the alert with this alert ID, prefix of one, or webhook ID.
+
+    Raises Refused if there is none or the prefix is ambiguous.
+    """
+    from tui.store.reading import queries
+
+    details = store.read(queries.alert_details, store.read(queries.find_alert, reference).result()).result()
+    if details is None:
+        raise Refused(f"alert {reference!r} no longer exists")
+    return details
 
 
 def run_dispatcher(

@@ -5,7 +5,7 @@ from typing import Any
 
 from textual.screen import Screen
 
-from tui.delivery.request import build_request, curl, masked_request, payload
+from tui.delivery.request import build_request, curl, masked_request, payload, shown_body
 from tui.delivery.secrets import SecretUnavailable, reveal
 from tui.domain.errors import Invalid
 from tui.screens.alert.delivery_status import Chosen
@@ -81,7 +81,21 @@ async def _text_of(
         case "id":
             return details.alert.alert_id, "the alert id"
         case _:
-            return payload(details.alert, _round(chosen)).decode(), "the payload"
+            return _payload(details, chosen).decode(), "the payload"
+
+
+def _payload(details: AlertDetails, chosen: Chosen | None) -> bytes:
+    """Return the body of the attempt under the cursor, else the one that the delivery would send."""
+    if chosen is None:
+        return payload(details.alert, 1)
+    attempt, delivery = chosen.attempt, chosen.delivery
+    return shown_body(
+        details.alert,
+        attempt.shape if attempt else delivery.destination.shape,
+        attempt.url if attempt else delivery.destination.url,
+        webhook_id=delivery.row.webhook_id,
+        round=_round(chosen),
+    )
 
 
 def _round(chosen: Chosen | None) -> int:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import zip_longest
 
-from tui.delivery.request import payload
 from tui.domain.alert import Alert
 from tui.domain.attempt import Headers
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
-from tui.screens.alert.exchange import size_of
+from tui.screens.alert.exchange import body_of, size_of
 from tui.screens.shared import bodies, words
 from tui.store.reading.views import AttemptRow, DeliveryRow, Exchange
 
@@ -99,7 +98,7 @@ def _response(side: Side) -> list[str]:
 
 
 def _request(alert: Alert, side: Side) -> list[str]:
-    return bodies.plain_lines(payload(alert, side.attempt.round))
+    return bodies.plain_lines(body_of(alert, side.attempt, side.exchange))
 
 
 def _named(left: dict[str, str], right: dict[str, str]) -> list[Pair]:

@@ -2,7 +2,7 @@
 
 from textual.content import Content
 
-from tui.delivery.request import payload
+from tui.delivery.request import shown_body
 from tui.domain.alert import Alert
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
@@ -32,7 +32,7 @@ def exchange_lines(alert: Alert, attempt: AttemptRow, exchange: Exchange | None,
         lines += heading(
             "RESPONSE HEADERS", "response-headers", bodies.header_lines(exchange.response_headers)
         )
-    body = payload(alert, attempt.round)
+    body = body_of(alert, attempt, exchange)
     lines += heading(
         f"REQUEST  {words.size(len(body))}",
         REQUEST,
@@ -41,6 +41,13 @@ def exchange_lines(alert: Alert, attempt: AttemptRow, exchange: Exchange | None,
     if exchange is not None and exchange.request_headers:
         lines += heading("REQUEST HEADERS", "request-headers", bodies.header_lines(exchange.request_headers))
     return lines
+
+
+def body_of(alert: Alert, attempt: AttemptRow, exchange: Exchange | None) -> bytes:
+    """Return the body that an attempt sent, with secrets masked."""
+    sent = exchange.request_headers if exchange is not None else ()
+    webhook_id = next((value for name, value in sent if name == "webhook-id"), "…")
+    return shown_body(alert, attempt.shape, attempt.url, webhook_id=webhook_id, round=attempt.round)
 
 
 def size_of(exchange: Exchange) -> str:

@@ -24,7 +24,7 @@ from tui.screens.alert.delivery_status import (
     links,
     opening,
 )
-from tui.screens.alert.exchange import REQUEST, exchange_lines
+from tui.screens.alert.exchange import REQUEST, body_of, exchange_lines
 from tui.screens.alert.overview import CONTEXT, header, not_sent, overview
 from tui.screens.alert.what_next import what_next
 from tui.screens.shared import bodies, key_table, pager, words
@@ -302,5 +302,5 @@ class AlertPane(Reasons, Vertical):
         is_payload = self._exchange_view.has_focus and section == REQUEST
         exchange = await self.context.read(queries.exchange, attempt.id) if attempt else None
         if exchange is None or not exchange.response_body or is_payload:
-            return payload(details.alert, attempt.round if attempt else 1), ()
+            return body_of(details.alert, attempt, exchange) if attempt else payload(details.alert, 1), ()
         return exchange.response_body, exchange.response_headers

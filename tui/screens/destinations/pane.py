@@ -13,7 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from tui.domain.activity import percent
-from tui.domain.destination import ALL_SEVERITIES, Destination
+from tui.domain.destination import ALL_SEVERITIES, PANTHER, Destination
 from tui.domain.explain import advise
 from tui.domain.folding import format_fold
 from tui.domain.text import visible
@@ -226,6 +226,8 @@ def _settings(row: DestinationRow, now: int) -> str:
     parts = [f"timeout {destination.timeout_ms / 1000:g} s"]
     if destination.rate:
         parts.append(f"max {destination.rate:g}/s")
+    if destination.shape != PANTHER:
+        parts.append(f"sends as {destination.shape}")
     if destination.fold_ms:
         parts.append(f"fold window {format_fold(destination.fold_ms)}")
     parts.append("signed" if destination.secret else "not signed")

@@ -7,7 +7,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Collapsible, Input, Static
+from textual.widgets import Collapsible, Input, Select, Static
 
 from tui.domain.alert import AlertType, Severity
 from tui.domain.authorization import join, split
@@ -30,8 +30,10 @@ from tui.screens.setup.authorization_field import AuthorizationField
 from tui.screens.setup.field import Field, field_of
 from tui.screens.setup.header_rows import HeaderRows
 from tui.screens.setup.secret_field import SecretField
+from tui.screens.setup.shape_field import ShapeField, ShapePreview
 from tui.screens.setup.tls_field import TlsField
 from tui.screens.setup.toggle import Toggle
+from tui.screens.setup.typed_early import type_early
 from tui.screens.setup.url_field import UrlField
 from tui.screens.setup.would_match import WouldMatch
 from tui.screens.shared.context import Context
@@ -39,7 +41,7 @@ from tui.screens.shared.filter_field import RoutingField
 
 _ONLY_NAMED = "None selected: it receives only alerts that name it."
 _ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
-_DEPEND_ON = {"tls": ("url",), "authorization": ("header",)}
+_DEPEND_ON = {"tls": ("url",), "authorization": ("header", "shape"), "header": ("shape",)}
 _ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "tls")
 
 
@@ -58,6 +60,8 @@ class DestinationForm(Vertical):
         name, url = (given.name, given.url) if given else ("", "")
         yield Field("name", "Display name", Input(name, id="name", placeholder="SOC on-call"))
         yield Field("url", "URL", UrlField(url))
+        shape = ShapeField(given.shape if given else None)
+        yield Field("shape", "Sends as", shape, below=ShapePreview(self.context))
         severities = given.severities if given else ALL_SEVERITIES
         toggles = [Toggle(s, s in severities, id=f"severity-{s}") for s in reversed(Severity)]
         yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
@@ -87,6 +91,7 @@ class DestinationForm(Vertical):
         self._mask()
         self._hint_at_none()
         self._warn()
+        self._preview()
         self._untouched = self._state()
         self._count_matching()
 
@@ -109,27 +114,8 @@ class DestinationForm(Vertical):
         self.query_one("#name", Input).focus()
 
     def type_early(self, text: str) -> None:
-        """Insert text typed before the first field had the focus. After a tab, fill the second.
-
-        Later fields are not supported: nobody types that far ahead.
-        """
-        name, *more = text.split("\t")
-        self._put_in_front("name", name)
-        if more:
-            url = self.query_one("#url", Input)
-            self.screen.set_focus(url)
-            url.call_later(self._put_in_front, "url", more[0])  # after the focus has selected its value
-            if more[1:]:
-                url.call_later(self.screen.focus_next)
-
-    def _put_in_front(self, id: str, text: str) -> None:
-        """Insert text before what was typed since. The original value was selected, so typing replaced it."""
-        field = self.query_one(f"#{id}", Input)
-        before = getattr(self._original, id, "")
-        since = field.value if field.value != before else ""
-        if text:
-            field.value = text + since
-            field.cursor_position = len(field.value)
+        """Insert text typed before the first field had the focus."""
+        type_early(self, self._original, text)
 
     def toggle_reveal(self) -> None:
         self.query_one(UrlField).toggle_reveal()
@@ -162,6 +148,7 @@ class DestinationForm(Vertical):
             rate=values["rate"],
             fold_ms=values["fold"],
             tls=values["tls"],
+            shape=values["shape"],
         )
 
     def show_error(self, field: str, message: str) -> None:
@@ -183,6 +170,7 @@ class DestinationForm(Vertical):
         return {
             "name": lambda: parse_name(self.query_one("#name", Input).value),
             "url": self._url,
+            "shape": self._shape,
             "filter": lambda: parse_destination_filter(self.query_one("#filter", Input).value),
             "header": self._headers,
             "authorization": lambda: self.query_one(AuthorizationField).read(),
@@ -202,6 +190,13 @@ class DestinationForm(Vertical):
         check_scheme(url, settings)
         return url
 
+    def _shape(self) -> str:
+        try:
+            headers = self._headers()
+        except Invalid:  # shown under its own field
+            headers = ()
+        return self.query_one(ShapeField).read(headers)
+
     def _headers(self) -> tuple[Header, ...]:
         others = self.query_one(HeaderRows).read()
         try:
@@ -217,7 +212,7 @@ class DestinationForm(Vertical):
         )
         parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
         written = (self.query_one(part).state() for part in parts)
-        return (*typed, self._severities, self._alert_types, *written)
+        return (*typed, self.query_one(ShapeField).chosen, self._severities, self._alert_types, *written)
 
     # --- while typing
 
@@ -237,6 +232,8 @@ class DestinationForm(Vertical):
         self._check_what_depends_on(field)
         if field == "filter":
             self._count_matching()
+        if field == "url":
+            self._preview()
 
     def on_input_submitted(self) -> None:
         self.screen.focus_next()
@@ -259,8 +256,14 @@ class DestinationForm(Vertical):
         )
         self.query_one(WouldMatch).count(taken_by(takes))
 
-    def on_select_changed(self) -> None:
-        self._check_what_depends_on("authorization")
+    def on_select_changed(self, event: Select.Changed) -> None:
+        self._check_what_depends_on(field_of(event.select))
+        self._preview()
+
+    def _preview(self) -> None:
+        field = self.query_one(ShapeField)
+        hint = field.propose(self.query_one("#url", Input).value)
+        self.query_one(ShapePreview).show(field.chosen, hint)
 
     def _check_what_depends_on(self, field: str) -> None:
         for each in (field, *_DEPEND_ON.get(field, ())):
@@ -287,7 +290,7 @@ class DestinationForm(Vertical):
 
     def _focus(self, field: str) -> None:
         if field in _ADVANCED:
-            self.query_one(Collapsible).collapsed = False
+            self.query_one("#advanced", Collapsible).collapsed = False
         if field == "header":
             self.query_one(HeaderRows).focus_wrong()
         elif field == "tls":
@@ -302,7 +305,9 @@ class DestinationForm(Vertical):
     def _warn(self) -> None:
         """Warn that certificates are not verified, even while Advanced is collapsed."""
         verify = self.query_one("#verify", Toggle).value
-        self.query_one(Collapsible).title = _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
+        self.query_one("#advanced", Collapsible).title = (
+            _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
+        )
 
     def _mask(self) -> None:
         self.query_one(UrlField).mask()

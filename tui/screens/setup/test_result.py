@@ -65,7 +65,7 @@ class TestResult(Vertical):
         request = masked_request(alert, destination, webhook_id="…", round=1, timestamp=now // 1000)
         self.query_one("#request", Static).update(
             Content.assemble(
-                ("POST ", "bold"),
+                (f"{request.method} ", "bold"),
                 f"{visible(request.url)}\n",
                 Content("\n").join(line.content for line in bodies.header_lines(request.headers)),
                 "\n\n",

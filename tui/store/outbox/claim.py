@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from tui.domain.alert import Alert
-from tui.domain.destination import Destination
+from tui.domain.destination import PANTHER, Destination
 from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
 from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
@@ -235,7 +235,16 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
     return Claims(claims, exhausted, next_due)
 
 
-_ATTEMPT = ("delivery_id", "destination_id", "round", "number", "started_at", "url", "response_truncated")
+_ATTEMPT = (
+    "delivery_id",
+    "destination_id",
+    "round",
+    "number",
+    "started_at",
+    "url",
+    "response_truncated",
+    "shape",
+)
 
 
 def _open_attempts(tx: Transaction, claims: list[Claim]) -> None:
@@ -248,6 +257,7 @@ def _open_attempts(tx: Transaction, claims: list[Claim]) -> None:
             tx.now,
             c.destination.url,
             False,
+            None if c.destination.shape == PANTHER else c.destination.shape,
         )
         for c in claims
     ]

@@ -6,8 +6,9 @@ from typing import Any
 
 import peewee
 
+from tui.domain.alert import Alert
 from tui.domain.attempt import Headers
-from tui.domain.destination import Destination
+from tui.domain.destination import PANTHER, Destination
 from tui.domain.errors import Refused
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import Outcome, State
@@ -88,7 +89,7 @@ def _destinations(db: peewee.Database, ids: Collection[int]) -> dict[int, Destin
 
 ATTEMPT_COLUMNS = (
     "id, round, number, outcome, status_code, reason, error, started_at, ended_at, duration_ms, url,"
-    " remote_address"
+    " remote_address, shape"
 )
 
 
@@ -105,7 +106,16 @@ def _attempts_of(db: peewee.Database, delivery_ids: Sequence[int]) -> dict[int, 
 
 def attempt_row(row: Sequence[Any]) -> AttemptRow:
     """Convert a row of `ATTEMPT_COLUMNS`."""
-    return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:])
+    shape = row[12] or PANTHER
+    return AttemptRow(row[0], row[1], row[2], Outcome(row[3]) if row[3] else None, *row[4:12], shape=shape)
+
+
+def last_alerts(db: peewee.Database, count: int) -> list[Alert]:
+    """Return the newest alerts, newest first."""
+    return [
+        to_alert(row)
+        for row in fetch(db, f"SELECT {ALERT_COLUMNS} FROM alert ORDER BY id DESC LIMIT ?", (count,))
+    ]
 
 
 def exchange(db: peewee.Database, attempt_id: int) -> Exchange | None:

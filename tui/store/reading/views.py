@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.attempt import Headers, summarise
-from tui.domain.destination import Destination
+from tui.domain.destination import PANTHER, Destination
 from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome, Standing, State, standing
 from tui.domain.pacing import Pace
@@ -102,6 +102,8 @@ class AttemptRow:
     duration_ms: int | None
     url: str
     remote_address: str | None
+    shape: str = PANTHER
+    """The name of the shape of its request."""
 
     @property
     def summary(self) -> str:

@@ -105,6 +105,8 @@ class Destination(Model):
     failing_since = BigIntegerField(null=True)
     paused = BooleanField(default=False)
     created_at = BigIntegerField()
+    shape = TextField(null=True)
+    """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 
@@ -199,6 +201,8 @@ class Attempt(Model):
     response_length = BigIntegerField(null=True)
     """Full length in bytes if the receiver declared it or the whole body was read; else null."""
     response_truncated = BooleanField(default=False)
+    shape = TextField(null=True)
+    """The shape of the request; null for the default."""
 
     class Meta:
         table_name = "attempt"

@@ -13,7 +13,7 @@ from typing import Any
 import peewee
 
 from tui.domain.alert import Alert, AlertType, Severity, encode_json
-from tui.domain.destination import Destination
+from tui.domain.destination import PANTHER, Destination
 from tui.domain.headers import Header
 from tui.domain.rotation import OldSecret
 from tui.domain.secret import Secret
@@ -31,7 +31,7 @@ _MOST_VALUES = 8_000  # SQLite allows 32,766 values in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms"
+    " old_secret, old_secret_until, fold_ms, shape"
 )
 
 
@@ -93,6 +93,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         filter=row[11] or "",
         old_secret=OldSecret(Secret(row[12]), row[13]) if row[12] else None,
         fold_ms=row[14],
+        shape=row[15] or PANTHER,
     )
 
 
@@ -113,6 +114,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "tls": _from_tls(destination.tls),
         "takes": destination.filter or None,
         "fold_ms": destination.fold_ms,
+        "shape": None if destination.shape == PANTHER else destination.shape,
     }
 
 

@@ -1,0 +1,1 @@
+"""Shapes: the request that a receiver expects, as data. See docs/shapes.md."""
