@@ -22,7 +22,7 @@ _ABOUT_PANTHER = "Tocsin's own form: 13 keys, as Panther's custom webhook sends 
 
 @click.group(no_args_is_help=False)
 def shape() -> None:
-    """Manage shapes: the requests that receivers such as Slack expect."""
+    """Manage shapes: the forms that receivers expect."""
 
 
 @shape.command("list")
