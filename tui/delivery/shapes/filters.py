@@ -51,6 +51,8 @@ def cut_bytes(value: Any, limit: int) -> str:
 
 def _fit(text: str, limit: int, escapes: Mapping[str, str]) -> str:
     """Escape and shorten: an escape is kept whole or left out."""
+    if not escapes and limit > 0 and text.isascii():
+        return text if len(text) <= limit else text[: limit - 1] + ELLIPSIS
     if len(text) * 6 <= limit or _fits(text, limit, escapes):
         return "".join([escapes.get(c, c) for c in text]) if escapes else text
     room = limit - len(ELLIPSIS)
