@@ -78,9 +78,9 @@ def test_a_global_option_after_the_command_is_refused_with_its_place(tocsin: Toc
     assert said == f"{option} comes before the command: tocsin {option} … alert list"
 
 
-@pytest.mark.parametrize("group", [(), ("destination",), ("alert",), ("shape",), ("token",), ("db",)], ids=" ".join)
-def test_the_list_of_commands_cuts_no_summary(tocsin: Tocsin, group: tuple[str, ...]) -> None:
-    _, commands = tocsin(*group, "--help").stdout.split("Commands:")
+@pytest.mark.parametrize("group", ["", "destination", "alert", "shape", "token", "db"])
+def test_the_list_of_commands_cuts_no_summary(tocsin: Tocsin, group: str) -> None:
+    _, commands = tocsin(*group.split(), "--help").stdout.split("Commands:")
     assert "..." not in commands
 
 
