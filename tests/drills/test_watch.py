@@ -289,7 +289,7 @@ def test_an_unreadable_file_does_not_delay_others(installation: Installation, tm
     watch.wait_until_said("1 stored")
     append(log, 1, 1)
     eventually(lambda: installation.count("alert") == 2, watch.said)
-    assert watch.said().count(f"waiting: [Errno 40] Too many levels of symbolic links: '{loop}'") == 1
+    assert watch.said().count(f"waiting: {loop}: Too many levels of symbolic links") == 1
     loop.unlink()
     append(loop, 2, 1)
     eventually(lambda: installation.count("alert") == 3, watch.said)

@@ -13,7 +13,7 @@ from tui.commands.shared.console import JsonArray, json_option, say, tell
 from tui.commands.shared.session import Session, details_of
 from tui.domain.alert import Alert
 from tui.domain.destination import resolve_destination
-from tui.domain.errors import Invalid
+from tui.domain.errors import Invalid, Refused
 from tui.domain.routing import Choice, choices
 from tui.domain.text import visible
 
@@ -76,7 +76,10 @@ def _alerts(
     from tui.intake.formats import Skipped
 
     if source != "-" and not Path(source).exists():
-        yield "", details_of(store, source).alert
+        try:
+            yield "", details_of(store, source).alert
+        except Refused as error:
+            raise Refused(f"{source!r} is not a file: {error}") from None
         return
     read = reader(session, format_name)
     with contextlib.closing(standard_input() if source == "-" else named(source)) as opened:
