@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.domain.alert import encode_json
-from tui.domain.search import alert_words, network_words, tag_word, value_word, words_of
+from tui.domain.search import alert_words, network_words, tag_word, value_word, values_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,29 @@ def test_contexts_that_are_folded_at_once_and_value_by_value_give_the_same_words
     assert set(alert_words((), (), context)) - {"extra"} <= set(alert_words((), (), slowly))
     with_spaces = json.dumps(json.loads(context))
     assert alert_words((), (), with_spaces) == alert_words((), (), context)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        '{"a":' * 990 + "1" + "}" * 990,
+        '{"a":' * 990 + '"]}]}"' + "}" * 990,
+        '{"a":"' + "x" * 300_000 + '"}',
+    ],
+    ids=["deep", "deep with brackets in a text", "large"],
+)
+def test_the_values_of_a_large_or_deep_context_are_not_read(context: str) -> None:
+    words = alert_words((), (), context)
+    assert "a" in words
+    assert not any(word.startswith(value_word("", "")[0]) for word in words)
+    assert list(values_of(context)) == []
+
+
+def test_a_wide_context_with_long_keys_is_read_in_little_memory() -> None:
+    wide = encode_json({"list": [{"n": number} for number in range(2_000)]})
+    assert value_word("list.n", "1999") in alert_words((), (), wide)
+    long = encode_json({"k" * 50_000: {"k" * 50_000: {"x": 1}}})
+    assert all(len(word) <= 201 for word in alert_words((), (), long))
 
 
 @pytest.mark.parametrize(

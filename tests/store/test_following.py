@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.conftest import alert, write
+from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
 from tui.domain.errors import Invalid, Refused
+from tui.domain.filter_language import parse_filter
 from tui.store import following
 from tui.store.following import Place
 from tui.store.outbox import Receipt
+from tui.store.reading import listing
 from tui.store.tables.rows import execute
 
 START = Place(device=1, inode=7, position=0, head="", head_size=0)
@@ -82,6 +84,20 @@ def test_a_stored_report_gets_its_new_content_and_is_still_one_alert(bench: Benc
         write(bench.store, following.take, "/eve.json", START, further, [], (), [grown], in_doubt=in_doubt)
         assert bench.rows("SELECT context, description FROM alert") == [('{"lines": 2}', "2 lines")]
     assert bench.store.read(following.last_report, further).result() == replace(grown, destinations=None)
+
+
+def test_a_report_is_found_by_its_new_content_only(bench: Bench) -> None:
+    report = alert(context='{"raw": "apple"}', description="1 line")
+    grown = replace(report, context='{"raw": "apple pear", "n": 2}', description="2 lines")
+    write(bench.store, following.take, "/eve.json", None, START, [], (), [report])
+    write(bench.store, following.take, "/eve.json", START, FURTHER, [], (), [grown])
+
+    def found(text: str) -> int:
+        return bench.store.read(listing.count_alerts, parse_filter(text), NOW, up_to=10).result()
+
+    asked = ["pear", "apple", '"2 lines"', "context.n:2", '"1 line"', "context.raw:apple"]
+    assert [found(text) for text in asked[:4]] == [1, 1, 1, 1]
+    assert [found(text) for text in asked[4:]] == [0, 0]
 
 
 def test_a_deleted_report_is_stored_again(bench: Bench) -> None:

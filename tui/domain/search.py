@@ -102,7 +102,7 @@ def alert_words(texts: Iterable[str | None], tags: Iterable[str], context: str =
 
 def _values(context: str) -> list[str]:
     """Return the word of each value in a context, a JSON object as text."""
-    if context == "{}":
+    if context == "{}" or not _is_searchable(context):
         return []
     found = _folded_at_once(context)
     if found is None:
@@ -132,13 +132,31 @@ def paths_of(context: str) -> list[str]:
 def values_of(context: str) -> Iterator[tuple[str, str]]:
     """Return the path and the text of each value in a context, a JSON object as text.
 
-    A path is the names of the objects' keys, joined with dots. An array adds nothing to it.
+    A path is the names of the objects' keys, joined with dots. An array adds nothing to it. A context that is
+    too large or nested too deeply has none.
     """
-    return _leaves(_object(context))
+    return _leaves(_object(context) if _is_searchable(context) else ())
+
+
+def _is_searchable(context: str) -> bool:
+    """Whether decoding a context takes little time, and no recursion that might fail only sometimes."""
+    if len(context) > _MOST_CHARACTERS:
+        return False
+    if context.count("{") + context.count("[") <= _DEEPEST:
+        return True
+    depth = 0
+    for token in _BRACKET.finditer(context):
+        depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(token[0], 0)
+        if depth > _DEEPEST:
+            return False
+    return True
 
 
 _object = json.JSONDecoder(object_pairs_hook=tuple, parse_int=str, parse_float=str).decode
 """Decodes objects to tuples of pairs, in which folded keys may repeat, and numbers as they are written."""
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[][{}]')
+"""A bracket, or a text in which brackets do not count."""
+_DEEPEST = 100
 _CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
@@ -151,7 +169,8 @@ def _leaves(context: Any) -> Iterator[tuple[str, str]]:
             yield path, value
         elif isinstance(value, tuple):
             begin = f"{path}." if path else ""
-            waiting += [(begin + key, one) for key, one in cast("tuple[tuple[str, Any], ...]", value)]
+            inner = cast("tuple[tuple[str, Any], ...]", value)
+            waiting += [((begin + key[:_LONGEST_VALUE])[:_LONGEST_VALUE], one) for key, one in inner]
         elif isinstance(value, list):
             waiting += [(path, one) for one in cast("list[Any]", value)]
         else:
