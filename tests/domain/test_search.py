@@ -122,8 +122,8 @@ def test_a_tag_is_one_word_that_no_text_has() -> None:
 
 def test_a_document_for_a_title_is_indexed_by_its_first_words() -> None:
     assert len(alert_words(("word " * 100_000,), ())) == 10_000
-    assert sum(map(len, alert_words((("x" * 99 + " ") * 100_000,), ()))) <= 200_000
-    assert alert_words(("-" * 200_000 + "late",), ()) == []
+    assert sum(map(len, alert_words((("x" * 99 + " ") * 100_000,), ()))) <= 100_000
+    assert alert_words(("-" * 100_000 + "late",), ()) == []
 
 
 @given(st.text(max_size=200), st.text(max_size=50))

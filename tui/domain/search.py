@@ -16,7 +16,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 from itertools import accumulate
 from typing import Any, cast
 
-_LONGEST_WORD, _MOST_WORDS, _MOST_CHARACTERS = 100, 10_000, 200_000
+_LONGEST_WORD, _MOST_WORDS, _MOST_CHARACTERS = 100, 10_000, 100_000
 """Limits for documents: the length of a word, the number of words, the characters that are looked at.
 
 Finding all words of 16 MiB would take seconds.

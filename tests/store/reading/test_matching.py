@@ -188,3 +188,13 @@ def test_the_preview_counts_the_last_alerts_that_are_not_tests(bench: Bench) -> 
 def test_an_alert_is_found_by_every_word_in_it(bench: Bench, text: str) -> None:
     _, before = store_them(bench, [{"title": f"so: {text}!"}])
     assert listed(bench, parse_filter(text), before)
+
+
+def test_the_longest_words_of_the_largest_alert_can_be_stored(bench: Bench) -> None:
+    """PostgreSQL takes 1 MB of words; each of these letters has 4 bytes."""
+    letter = "\U00012000"
+    word = letter * 99
+    many = " ".join([word] * 2_000)
+    context = encode_context({f"{number}": f"{number}{word}" for number in range(900)})
+    _, before = store_them(bench, [{"title": many, "context": context, "tags": (word,) * 1_000}])
+    assert listed(bench, parse_filter(f'"{word} {word}" tag:{word}'), before)
