@@ -40,6 +40,7 @@ async def test_a_chosen_shape_stays_and_the_url_only_hints(viewer: Opens, bench:
     write(bench.store, destinations.add, destination(name="d", url=SLACK, shape="teams"))
     async with viewer(size=NARROW) as user:
         await user.press("2")
+        await user.sees("hooks.slack.com")
         await user.press("e")
         await user.is_at("name")
         assert shape(user) == "teams"
