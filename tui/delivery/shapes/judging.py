@@ -33,10 +33,6 @@ class Judge:
                 first = str(error).splitlines()[0].rstrip(":")
                 raise Invalid("ack", f"answer is not JMESPath: {first}") from None
 
-    @property
-    def reads_answer(self) -> bool:
-        return self._compiled is not None
-
     def objection(self, status: int, body: bytes) -> str | None:
         """Return why an answer does not acknowledge, as a phrase; None if it does."""
         if not (status in self._statuses if self._statuses else 200 <= status <= 299):

@@ -30,10 +30,6 @@ def use(directory: Path | None) -> None:
     _own.directory = directory
 
 
-def own_directory() -> Path | None:
-    return _own.directory
-
-
 def built_in_names() -> list[str]:
     return sorted(
         each.name.removesuffix(".toml") for each in _BUILT_IN.iterdir() if each.name.endswith(".toml")

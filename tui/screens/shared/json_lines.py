@@ -27,7 +27,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 _KEY, _STRING, _WORD = "$text-accent", "$text-success", "$text-warning"
-_CLOSING = {"{": "}", "[": "]"}
 
 
 @dataclass(slots=True)

@@ -122,11 +122,6 @@ def _few_are_due(db: peewee.Database) -> bool:
     return fetch(db, count, (_FEW,))[0][0] < _FEW
 
 
-def where(db: peewee.Database, filter: Filter, now: int) -> Clause:
-    """Return a condition on rows of `alert`, with its values, for `filter` at `now` (ms since 1970)."""
-    return _any_clause(_where(db, terms, now) for terms in filter.alternatives)
-
-
 def matching_delivery(db: peewee.Database, filter: Filter, now: int) -> Clause:
     """Return the condition that selects among the deliveries of alerts, joined to them, with its values."""
     return _any_clause(
@@ -148,6 +143,7 @@ def matching_fold(db: peewee.Database, filter: Filter, now: int, *, any_state: b
 
 
 def _where(db: peewee.Database, terms: Terms, now: int) -> Clause:
+    """Return a condition on rows of `alert`, with its values, for `terms` at `now` (ms since 1970)."""
     clauses = [_clause(db, term, now) for term in terms.about_alerts.terms]
     if terms.about_deliveries:
         clauses.append(_some_delivery(terms))
