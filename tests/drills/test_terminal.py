@@ -85,10 +85,11 @@ def test_a_signal_ends_the_app_while_nobody_reads_its_terminal(
         written += os.read(master, 65536)
     writable = select.poll()
     writable.register(slave, select.POLLOUT)
-    keys = itertools.cycle([b"2", b"3", b"4", b"1"])  # each paints a screen that nobody reads
+    heights = itertools.cycle([49, 50])  # each paints the screen again, and nobody reads it
 
     def is_full() -> bool:
-        os.write(master, next(keys))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", next(heights), 200, 0, 0))
+        app.send_signal(signal.SIGWINCH)
         return not writable.poll(0)
 
     eventually(is_full, lambda: "the terminal takes everything")
