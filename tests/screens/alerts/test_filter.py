@@ -108,6 +108,24 @@ async def test_paths_in_the_contexts_of_alerts_are_completed(viewer: Opens, benc
         await user.sees("Alerts · 1", "Login")
 
 
+async def test_what_was_typed_before_the_paths_were_read_is_completed(
+    viewer: Opens, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.submit(context='{"src":{"ip":"203.0.113.9"}}')
+    read, may_read = Context.read_aside, asyncio.Event()
+
+    async def read_late(*work: Any) -> Any:
+        await may_read.wait()
+        return await read(*work)
+
+    monkeypatch.setattr(Context, "read_aside", read_late)
+    async with viewer() as user:
+        await user.filter("context.s")
+        await user.sees("context.s", "enter apply")
+        may_read.set()
+        await user.sees("tab context.src.ip:", "│ context.src.ip:")
+
+
 @pytest.mark.usefixtures("three")
 async def test_destinations_are_completed_by_name(viewer: Opens) -> None:
     async with viewer() as user:

@@ -34,7 +34,6 @@ class FilterBar(Vertical):
     def __init__(self, kept: Kept) -> None:
         super().__init__(id="filter-bar")
         self._kept = kept
-        self._names: Sequence[str] = ()
         self._typed_at = 0.0
         self.filter = Filter()
 
@@ -52,16 +51,12 @@ class FilterBar(Vertical):
     @property
     def names(self) -> Sequence[str]:
         """The names of all destinations, deleted ones included."""
-        return self._names
-
-    @names.setter
-    def names(self, names: Sequence[str]) -> None:
-        self._names = self.field.names = names
+        return self.field.names
 
     @property
     def unknown(self) -> str:
         """An error if the filter names a destination that does not exist, else ""."""
-        return _unknown(unknown_names(self.filter, self._names))
+        return _unknown(unknown_names(self.filter, self.names))
 
     # --- for the screen
 
@@ -74,6 +69,20 @@ class FilterBar(Vertical):
     def enter(self) -> None:
         self.display = True
         self.screen.set_focus(self.field)  # at once: the next keys are for the field, not for the list
+
+    def learn_names(self, names: Sequence[str]) -> None:
+        self.field.names = names
+        self._suggest_again()
+
+    def learn_paths(self, paths: Sequence[str]) -> None:
+        self.field.paths = paths
+        self._suggest_again()
+
+    def _suggest_again(self) -> None:
+        """Complete what was typed before the names and paths were read."""
+        if self.field.has_focus:
+            self._show_hint(self._understand(self.field.value)[1])
+            self.field.suggest()
 
     # --- typing
 
@@ -90,7 +99,7 @@ class FilterBar(Vertical):
         if not wrong:
             self._kept.filter = text
         is_begun = typing and (
-            begins_a_key(text) or bool(self.field.completions and unknown_names(filter, self._names))
+            begins_a_key(text) or bool(self.field.completions and unknown_names(filter, self.names))
         )
         if not is_begun and filter != self.filter:
             self.filter = filter
@@ -103,7 +112,7 @@ class FilterBar(Vertical):
             filter = parse_filter(text)
         except Invalid as problem:
             return self.filter, "" if goes_on else problem.message
-        return filter, "" if goes_on else _unknown(unknown_names(filter, self._names))
+        return filter, "" if goes_on else _unknown(unknown_names(filter, self.names))
 
     def _show_hint(self, wrong: str) -> None:
         field, hint = self.field, self.query_one(FilterHint)

@@ -69,7 +69,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     async def load(self) -> None:
         known = await self.context.read(every_destination)
-        self._filter_bar.names = list(dict.fromkeys(destination.name for destination in known))
+        self._filter_bar.learn_names(list(dict.fromkeys(destination.name for destination in known)))
         await self.query_one(AlertBox).load()  # posts Highlighted if the alert under the cursor changed
         if self.was_lost:
             await self._show_details()
@@ -157,7 +157,7 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         self.begin(self._load_paths, "paths")
 
     async def _load_paths(self) -> None:
-        self._filter_bar.field.paths = await self.context.read_aside(listing.latest_paths)
+        self._filter_bar.learn_paths(await self.context.read_aside(listing.latest_paths))
 
     def action_trouble(self) -> None:
         """Toggle a filter term for failed and retrying; other terms stay."""

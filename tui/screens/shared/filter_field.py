@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from textual.binding import BindingType
 from textual.content import Content
-from textual.suggester import Suggester
+from textual.suggester import Suggester, SuggestionReady
 from textual.widgets import Input, Static
 
 from tui.domain.completion import Completion, completions
@@ -37,6 +37,11 @@ class FilterField(Input):
     @property
     def completions(self) -> list[Completion]:
         return completions(self.value, self.names, paths=self.paths)
+
+    def suggest(self) -> None:
+        """Show the completion behind the cursor; the field itself asks only when its text changes."""
+        if suggestion := _behind_cursor(self.value, self.completions):
+            self.post_message(SuggestionReady(self.value, suggestion))
 
     def keep(self) -> None:
         """Add the current filter to the history."""
@@ -82,8 +87,11 @@ class _Completing(Suggester):
         self._complete = complete
 
     async def get_suggestion(self, value: str) -> str | None:
-        found = self._complete(value)
-        return found[0].text if found and value[-1:].strip() else None
+        return _behind_cursor(value, self._complete(value))
+
+
+def _behind_cursor(value: str, found: Sequence[Completion]) -> str | None:
+    return found[0].text if found and value[-1:].strip() else None
 
 
 class FilterHint(Static):
