@@ -4,7 +4,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,31 @@ def tocsin(tmp_path: Path) -> Tocsin:
     return Tocsin(tmp_path)
 
 
-def test_help_names_every_command_without_loading_what_they_need(tocsin: Tocsin) -> None:
+def loaded(tocsin: Tocsin, *args: str, modules: Sequence[str]) -> tuple[list[str], str]:
+    """Run a command; return its lines and which of the modules it has imported."""
     probe = (
-        "import atexit, sys; from tui.cli import main; sys.argv = ['tocsin', '--help'];"
-        f"atexit.register(lambda: print('loaded', [m for m in {HEAVY!r} if m in sys.modules])); main()"
+        f"import atexit, sys; from tui.cli import main; sys.argv = ['tocsin', *{args!r}];"
+        f"atexit.register(lambda: print([m for m in {modules!r} if m in sys.modules])); main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", probe], env=tocsin.environment, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 0, done.stderr
-    *help, loaded = done.stdout.splitlines()
-    assert loaded == "loaded []"
+    *lines, found = done.stdout.splitlines()
+    return lines, found
+
+
+def test_help_names_every_command_without_loading_what_they_need(tocsin: Tocsin) -> None:
+    help, found = loaded(tocsin, "--help", modules=HEAVY)
+    assert found == "[]"
     commands = help[help.index("Commands:") + 1 :]
     assert tuple(line.split()[0] for line in commands[: commands.index("")]) == COMMANDS
+
+
+def test_send_to_sqlite_loads_no_driver_of_postgresql(tocsin: Tocsin) -> None:
+    assert (
+        loaded(tocsin, "send", "--title", "x", modules=("sqlite3", "psycopg", "asyncio"))[1] == "['sqlite3']"
+    )
 
 
 @pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)

@@ -22,8 +22,11 @@ from tui.store import migrate
 from tui.store.engine.backup import Progress
 from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice
 from tui.store.engine.driver_errors import LOCKED, reason
+from tui.store.engine.peewee_import import add_psycopg
 from tui.store.engine.postgres_dialect import CHANNEL, PostgresDialect
 from tui.store.errors import CannotOpen, OpenLocked
+
+add_psycopg()
 
 _MIGRATION_LOCK = 0x746F6373
 _CONNECTION: dict[str, Any] = {
