@@ -29,6 +29,13 @@ class OneLine(logging.Formatter):
     converter = time.gmtime
 
     def format(self, record: logging.LogRecord) -> str:
+        # A service writes each record twice, to the file and to stderr: it is formatted once.
+        line: str | None = getattr(record, "line", None)
+        if line is None:
+            line = record.line = self._format(record)
+        return line
+
+    def _format(self, record: logging.LogRecord) -> str:
         text = record.getMessage()
         if record.exc_info:
             text += " | " + self.formatException(record.exc_info)
@@ -61,9 +68,14 @@ class _File(logging.handlers.WatchedFileHandler):
         # The same checks as in `set_up`: if the file was removed, this creates it.
         return open(self.baseFilename, "a", encoding="utf-8", opener=_open_privately)
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def reopenIfNeeded(self) -> None:
+        # Before each record. One `stat` tells that the file is still ours and not too large.
+        with contextlib.suppress(OSError):
+            found = os.stat(self.baseFilename)
+            if (found.st_dev, found.st_ino) == (self.dev, self.ino) and found.st_size <= _ROTATE_AT:
+                return
         _rotate_if_large(Path(self.baseFilename))
-        super().emit(record)
+        super().reopenIfNeeded()
 
 
 def _open_privately(path: str, flags: int) -> int:
@@ -130,3 +142,4 @@ def set_up(path: Path, *, to_stderr: bool) -> None:
     logger.setLevel(logging.INFO)
     logger.propagate = False
     logging.raiseExceptions = False  # a full disk must not print into the screen
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # no line shows them
