@@ -25,6 +25,7 @@ COMMANDS = (
     "receive",
     "destination",
     "alert",
+    "status",
     "shape",
     "token",
     "db",

@@ -33,6 +33,7 @@ _COMMANDS = {
     "receive": "receive",
     "destination": "destination.command",
     "alert": "alert.command",
+    "status": "status",
     "shape": "shape",
     "token": "token",
     "db": "db",
