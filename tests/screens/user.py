@@ -129,6 +129,11 @@ class User:
         [line] = [line for line in self.screen.splitlines() if text in line]
         return line
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no key is being handled, and no message: each has something ready to run in the loop."""
+        return not self.app._under_way and not asyncio.get_running_loop()._ready
+
     # --- what is waited for
 
     async def until(self, condition: Callable[[], Any]) -> None:
@@ -158,10 +163,8 @@ class User:
         """Wait until no key is being handled, nothing is being read and the screen has stopped changing.
 
         On a busy machine a read takes long while the screen stays unchanged. So does a Footer, which
-        removes all its keys before it shows the new ones. While anything is ready to run in the loop, no
-        message has come to its end.
+        removes all its keys before it shows the new ones.
         """
-        ready = asyncio.get_running_loop()._ready
         seen, shown, whole, alike = -1, "", False, 0
 
         def still() -> bool:
@@ -171,8 +174,8 @@ class User:
                 seen, shown = self.app.paints, self.screen
                 rows = [footer.region.y for footer in self.app.screen.query(Footer)]
                 whole = all("".join(shown.splitlines()[row : row + 1]).strip() for row in rows)
-            busy = ready or self.app._under_way or self.reads.pending
-            alike = alike + 1 if whole and not busy and shown == before else 0
+            quiet = self.is_idle and not self.reads.pending
+            alike = alike + 1 if whole and quiet and shown == before else 0
             return alike >= _STILL
 
         await self.until(still)
@@ -238,6 +241,8 @@ async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterat
             user = User(app, pilot, reads)
             await user.sees("Alerts · ")
             yield user
+            # Textual mounts nothing in an app that ends: what is being opened would not find its widgets.
+            await user.until(lambda: user.is_idle or app._exit or not app.is_running)
     finally:
         for name in ("read", "read_aside"):
             vars(store).pop(name, None)
