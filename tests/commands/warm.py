@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import DupFd
-from typing import Any, BinaryIO
+from typing import Any
 
 PRELOADED = (
     "tui.cli",
@@ -48,14 +49,9 @@ def run(
     Raises subprocess.TimeoutExpired when it takes longer than `timeout` seconds, after killing it.
     """
     with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        feeder: tuple[BinaryIO, ...] = (stdin, out, err)
         stdin.write(input or b"")
         stdin.seek(0)
-        process = _server.Process(
-            target=_child,
-            args=([DupFd(file.fileno()) for file in feeder], [*args], dict(env), cwd and str(cwd), umask),
-        )
-        process.start()
+        process = start(args, [file.fileno() for file in (stdin, out, err)], env=env, cwd=cwd, umask=umask)
         process.join(timeout)
         if process.exitcode is None:
             process.kill()
@@ -66,6 +62,23 @@ def run(
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess([*args], code, out.read(), err.read())
+
+
+def start(
+    args: Sequence[str],
+    streams: Sequence[int],
+    *,
+    env: Mapping[str, str],
+    cwd: str | os.PathLike[str] | None = None,
+    umask: int = -1,
+) -> BaseProcess:
+    """Start `tocsin ARGS` with these file descriptors as standard input, output and error."""
+    process = _server.Process(
+        target=_child,
+        args=([DupFd(number) for number in streams], [*args], dict(env), cwd and str(cwd), umask),
+    )
+    process.start()
+    return process
 
 
 def _child(streams: list[Any], args: list[str], env: dict[str, str], cwd: str | None, umask: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg
 
+from tests.commands import warm
 from tests.conftest import destination, new_database, strategy, write
 from tests.drills.receiver import PATIENCE_S
 from tui.domain.alert import parse_alert
@@ -133,16 +134,19 @@ class Installation:
 
     def ask(self, *args: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """Run a command that may fail."""
-        return subprocess.run(
-            [*_program(self.environment), *args],
-            env=self.environment,
-            cwd=ROOT,
-            input=input,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        if _is_drilled(self.environment):
+            return subprocess.run(
+                [*_program(self.environment), *args],
+                env=self.environment,
+                cwd=ROOT,
+                input=input,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE_S,
+                check=False,
+            )
+        done = warm.run(args, input=input.encode(), env=self.environment, timeout=PATIENCE_S, cwd=ROOT)
+        return subprocess.CompletedProcess(args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     def run(self, *args: str, input: str = "") -> str:
         """Run a command that must succeed. Return its standard output."""
@@ -247,10 +251,13 @@ class Installation:
         return [row[0] for row in self.sql("SELECT outcome FROM attempt ORDER BY id")]
 
 
+def _is_drilled(environment: Mapping[str, str]) -> bool:
+    return any(name.startswith("DRILL_") for name in environment)
+
+
 def _program(environment: Mapping[str, str]) -> list[str]:
     """Return the command for Tocsin, or for the build of crashing.py if the environment uses its features."""
-    drilled = any(name.startswith("DRILL_") for name in environment)
-    return [sys.executable, "-m", "tests.drills.crashing" if drilled else "tui"]
+    return [sys.executable, "-m", "tests.drills.crashing" if _is_drilled(environment) else "tui"]
 
 
 def json_lines(ids: Iterable[str], **fields: Any) -> str:

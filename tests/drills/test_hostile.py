@@ -1,18 +1,24 @@
 """Hostile text from alerts, receivers and files is inert wherever it is shown on a real terminal."""
 
+import fcntl
 import json
+import os
+import pty
 import re
 import socket
+import struct
 import sys
+import termios
 import threading
 import unicodedata
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.commands import warm
 from tests.conftest import write
 from tests.drills.installation import ROOT, Installation
 from tests.drills.terminal import CONTROL, Terminal
@@ -376,9 +382,17 @@ def files(installation: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def on_terminal(installation: Installation, *command: str) -> str:
     """Return all that a command writes to a terminal."""
-    with closing(Terminal([sys.executable, "-m", "tui", *command], installation.environment)) as terminal:
-        terminal.exit_code()
-    return terminal.text
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 200, 0, 0))
+    process = warm.start(command, (slave,) * 3, env=installation.environment, cwd=installation.directory)
+    os.close(slave)
+    written = b""
+    with suppress(OSError):  # EIO: the command has ended
+        while some := os.read(master, 65536):
+            written += some
+    os.close(master)
+    process.join()
+    return written.decode()
 
 
 @pytest.mark.usefixtures("files")

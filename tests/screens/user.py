@@ -1,6 +1,7 @@
 """A person at the app: presses keys, and reads what is on the screen."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
@@ -10,6 +11,8 @@ from typing import Any
 from textual import events
 from textual._context import visible_screen_stack
 from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.strip import Strip
 from textual.widgets import Footer
 
 from tui.app import TocsinApp
@@ -18,24 +21,39 @@ from tui.screens.shared.context import Context
 
 NARROW, WIDE, VAST = (80, 24), (120, 36), (200, 50)
 
-_PAUSE_S, _PATIENCE = 0.01, 1000
-"""Pauses, and how many; only a test that would wait for ever meets the last."""
+_PAUSE_S, _PATIENCE_S = 0.01, 60
+"""Between two looks, and in all. Only a test that fails waits for so long."""
 _STILL = 8
 _HOPS = 50
 """Turns of the loop, more than a key needs from the app to the widget that takes it and what that does."""
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], Any]) -> None:
+class PaintedApp(TocsinApp):
+    """Counts its paints. What the terminal shows changes with each paint, and with nothing else."""
+
+    paints = 0
+
+    def _display(self, screen: Screen[Any], renderable: Any) -> None:
+        super()._display(screen, renderable)
+        self.paints += 1
+
+
+async def until(app: TocsinApp, condition: Callable[[], Any]) -> None:
     """Wait for a condition, however long the threads behind it take."""
-    for _ in range(_PATIENCE):
-        if condition():
-            return
-        await pilot.pause(_PAUSE_S)
-    raise AssertionError("it never came; the screen shows\n" + text_of(pilot.app))
+    give_up = time.monotonic() + _PATIENCE_S
+    while not condition():
+        if time.monotonic() > give_up:
+            raise AssertionError("it never came; the screen shows\n" + text_of(app))
+        await asyncio.sleep(_PAUSE_S)
 
 
 def text_of(app: Any) -> str:
-    """The characters on the screen, as they go to the terminal.
+    """The characters on the screen, as they go to the terminal."""
+    return "\n".join(strip.text.rstrip() for strip in strips_of(app))
+
+
+def strips_of(app: Any) -> list[Strip]:
+    """The lines of the screen, with their colours.
 
     Private to Textual: its public `export_screenshot` draws an SVG, which takes longer than a test.
 
@@ -43,7 +61,7 @@ def text_of(app: Any) -> str:
     from an earlier paint would show another screen there, when a test looks before the app has painted.
     """
     visible_screen_stack.set(app._background_screens)
-    return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+    return app.screen._compositor.render_strips()
 
 
 def missing(texts: Sequence[str], screen: str) -> list[str]:
@@ -77,7 +95,7 @@ class Reads:
 
 @dataclass(frozen=True)
 class User:
-    app: TocsinApp
+    app: PaintedApp
     pilot: Pilot[None]
     reads: Reads = field(default_factory=Reads)
 
@@ -111,17 +129,35 @@ class User:
         [line] = [line for line in self.screen.splitlines() if text in line]
         return line
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no key is being handled, and no message: each has something ready to run in the loop."""
+        return not self.app._under_way and not asyncio.get_running_loop()._ready
+
     # --- what is waited for
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        await until(self.pilot, condition)
+        await until(self.app, condition)
+
+    async def until_shown(self, condition: Callable[[], Any]) -> None:
+        """Wait for a condition on the screen. Look only after a paint: to draw the screen takes time."""
+        seen = -1
+
+        def holds() -> Any:
+            nonlocal seen
+            if seen == self.app.paints:
+                return False
+            seen = self.app.paints
+            return condition()
+
+        await self.until(holds)
 
     async def sees(self, *texts: str) -> None:
-        await self.until(lambda: not missing(texts, self.screen))
+        await self.until_shown(lambda: not missing(texts, self.screen))
 
     async def hears(self, text: str) -> None:
         """Wait until a toast says so."""
-        await self.until(lambda: any(text in toast for toast in self.toasts))
+        await self.until_shown(lambda: any(text in toast for toast in self.toasts))
 
     async def settles(self) -> None:
         """Wait until no key is being handled, nothing is being read and the screen has stopped changing.
@@ -129,22 +165,24 @@ class User:
         On a busy machine a read takes long while the screen stays unchanged. So does a Footer, which
         removes all its keys before it shows the new ones.
         """
-        alike: list[str] = []
+        seen, shown, whole, alike = -1, "", False, 0
 
         def still() -> bool:
-            screen = self.screen
-            rows = [footer.region.y for footer in self.app.screen.query(Footer)]
-            if self.app._under_way or self.reads.pending:
-                alike.clear()
-            elif all("".join(screen.splitlines()[row : row + 1]).strip() for row in rows):
-                alike.append(screen)
-            return len(alike) > _STILL and len(set(alike[-_STILL:])) == 1
+            nonlocal seen, shown, whole, alike
+            before = shown
+            if seen != self.app.paints:
+                seen, shown = self.app.paints, self.screen
+                rows = [footer.region.y for footer in self.app.screen.query(Footer)]
+                whole = all("".join(shown.splitlines()[row : row + 1]).strip() for row in rows)
+            quiet = self.is_idle and not self.reads.pending
+            alike = alike + 1 if whole and quiet and shown == before else 0
+            return alike >= _STILL
 
         await self.until(still)
 
     async def misses(self, *texts: str) -> None:
         """Wait until none of these is on the screen."""
-        await self.until(lambda: len(missing(texts, self.screen)) == len(texts))
+        await self.until_shown(lambda: len(missing(texts, self.screen)) == len(texts))
 
     async def is_at(self, id: str | None) -> None:
         """Wait until the widget with this id has the focus."""
@@ -197,12 +235,14 @@ async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterat
     try:
         for name in ("read", "read_aside"):
             setattr(store, name, reads.count(getattr(store, name)))
-        app = TocsinApp(context, notice)
+        app = PaintedApp(context, notice)
         app.animation_level = "none"
         async with app.run_test(size=size, notifications=True) as pilot:
             user = User(app, pilot, reads)
-            await user.until(lambda: "Alerts · " in user.screen)
+            await user.sees("Alerts · ")
             yield user
+            # Textual mounts nothing in an app that ends: what is being opened would not find its widgets.
+            await user.until(lambda: user.is_idle or app._exit or not app.is_running)
     finally:
         for name in ("read", "read_aside"):
             vars(store).pop(name, None)

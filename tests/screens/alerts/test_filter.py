@@ -13,9 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 from tests.conftest import Clock, alert, write
 from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
-from tests.screens.user import NARROW, VAST, WIDE, User, user_at
+from tests.screens.user import NARROW, VAST, WIDE, PaintedApp, User, user_at
 from tests.store.bench import Bench
-from tui.app import TocsinApp
 from tui.domain.alert import Severity
 from tui.domain.filter_language import parse_filter
 from tui.screens.alerts.list import AlertList
@@ -358,7 +357,7 @@ async def test_a_database_lost_before_the_first_page_says_so_and_which_key_leave
     bench.submit(title="There after all")
     write(store, lambda tx: tx.db.execute_sql("ALTER TABLE alert RENAME TO gone"))
     with contextlib.closing(store.watch()) as notice:
-        app = TocsinApp(context, notice)
+        app = PaintedApp(context, notice)
         async with app.run_test(size=NARROW, notifications=True) as pilot:
             user = User(app, pilot)
             await user.sees("no such table: ", "retrying. Press q to quit.")

@@ -54,13 +54,13 @@ async def test_a_configured_key_replaces_the_default(context: Context) -> None:
     notice = context.store.watch()
     app = TocsinApp(context, notice, {"app.destinations": "D", "destinations.new": "ctrl+n", "app.help": "h"})
     async with app.run_test(size=(120, 40)) as pilot:
-        await until(pilot, lambda: "Alerts · 0" in text_of(app))
+        await until(app, lambda: "Alerts · 0" in text_of(app))
         await pilot.press("2")
         assert app.current_mode == "alerts"
         await pilot.press("D")
-        await until(pilot, lambda: "Destinations · 0" in text_of(app) and "^n new" in text_of(app))
+        await until(app, lambda: "Destinations · 0" in text_of(app) and "^n new" in text_of(app))
         await pilot.press("h")
-        await until(pilot, lambda: "Keys of this screen" in text_of(app))
+        await until(app, lambda: "Keys of this screen" in text_of(app))
         help = text_of(app)
         assert "D  Destinations" in help
         assert "^n  Add a destination" in help
