@@ -16,14 +16,20 @@ from queue import SimpleQueue
 from typing import Any, ClassVar, cast
 
 from rich.segment import Segment
-from textual.app import SystemCommand
+from textual._context import active_message_pump
+from textual.app import ScreenStackError, SystemCommand
 from textual.await_complete import AwaitComplete
 from textual.binding import BindingType
 from textual.color import Color
 from textual.command import CommandPalette
+from textual.css.query import NoMatches
+from textual.dom import DOMNode, NoScreen
 from textual.filter import LineFilter
+from textual.message_pump import MessagePump
 from textual.screen import Screen
 from textual.theme import ThemeProvider
+from textual.widget import MountError
+from textual.worker import WorkerFailed, get_current_worker
 
 from tui.domain.text import replace_controls, visible
 from tui.logs import first_line
@@ -46,6 +52,8 @@ _CHANGES_EVERY_S = 0.1
 _UNREAD_MS = 1000
 """How long the terminal may take no output, in milliseconds, before the output is discarded."""
 _LOOK_S = 0.1
+_NOT_FOUND = (NoMatches, NoScreen, ScreenStackError, MountError)
+"""What Textual raises for a widget that is not mounted."""
 _MODES = ("alerts", "destinations", "log", "activity")
 
 
@@ -55,7 +63,7 @@ def style_sheet() -> Path:
     return packaged if packaged.exists() else Path(__file__).parent.parent / "screens.tcss"
 
 
-def _stop_waiting_for_terminal(terminal: int, number: int) -> None:
+def _stop_waiting_for_terminal(terminal: int) -> None:
     """Until the process ends, notice when the terminal takes no output: after Ctrl-S, or over a stalled line.
 
     Resume it. If that does not help, discard the output.
@@ -75,7 +83,12 @@ def _stop_waiting_for_terminal(terminal: int, number: int) -> None:
         os.dup2(nowhere, output)
     for thread in threading.enumerate():  # interrupted, Python writes again, to what is there now
         if thread.name == "textual-output" and thread.ident is not None:
-            signal.pthread_kill(thread.ident, number)
+            signal.pthread_kill(thread.ident, signal.SIGTERM)
+
+
+def _is_closing(node: MessagePump) -> bool:
+    nodes = node.ancestors_with_self if isinstance(node, DOMNode) else []
+    return any(each._pruning or each._closing for each in nodes)
 
 
 class InertFilter(LineFilter):
@@ -111,6 +124,8 @@ class TocsinApp(TypedAhead):
         super().__init__(ansi_color=True if "NO_COLOR" in os.environ else None)
         self.context = context
         self._notice = notice
+        self._on_interrupt: Any = None
+        """The handler of SIGINT before the app."""
         self._inert = InertFilter()
         """Created once: Textual caches filtered lines by filter instance."""
         self.register_theme(DARK)
@@ -129,21 +144,29 @@ class TocsinApp(TypedAhead):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
 
-    async def on_mount(self) -> None:
-        await self.switch_mode("alerts")
-        if self.context.kept.screen in _MODES:
-            await self.switch_mode(self.context.kept.screen)
-        self.set_interval(_CHANGES_EVERY_S, self._look_for_changes)
+    def on_load(self) -> None:
+        """Handle signals before the terminal is changed: every signal must restore it."""
         loop = asyncio.get_running_loop()
         if threading.current_thread() is not threading.main_thread():
             return  # a test runs the app
         signals: SimpleQueue[int] = SimpleQueue()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        self._on_interrupt = signal.getsignal(signal.SIGINT)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             # Not the loop's handler: the loop does not run while it waits for the terminal.
             signal.signal(number, lambda number, _: signals.put(number))
         threading.Thread(target=self._end_on_signals, args=(loop, signals), daemon=True).start()
         if sys.stdin.isatty():
             threading.Thread(target=self._end_with_terminal, args=(loop,), daemon=True).start()
+
+    async def on_mount(self) -> None:
+        await self.switch_mode("alerts")
+        if self.context.kept.screen in _MODES:
+            await self.switch_mode(self.context.kept.screen)
+        self.set_interval(_CHANGES_EVERY_S, self._look_for_changes)
+
+    def on_unmount(self) -> None:
+        if self._on_interrupt is not None:  # Ctrl-C now aborts the requests that finish after the app
+            signal.signal(signal.SIGINT, self._on_interrupt)
 
     def _end_on_signals(self, loop: asyncio.AbstractEventLoop, signals: SimpleQueue[int]) -> None:
         """Exit on a signal, also while nobody reads the terminal and every write to it blocks."""
@@ -151,7 +174,7 @@ class TocsinApp(TypedAhead):
         with contextlib.suppress(RuntimeError):  # the loop has already ended
             loop.call_soon_threadsafe(partial(self.exit, return_code=128 + number))
         if sys.__stderr__ is not None and sys.__stderr__.isatty():
-            _stop_waiting_for_terminal(sys.__stderr__.fileno(), number)
+            _stop_waiting_for_terminal(sys.__stderr__.fileno())
 
     def _end_with_terminal(self, loop: asyncio.AbstractEventLoop) -> None:
         """Exit when the terminal is gone without SIGHUP; Textual would read end of file in a loop."""
@@ -235,6 +258,20 @@ class TocsinApp(TypedAhead):
                 )
 
     # --- crashes
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Exit with a traceback, except if a handler of a closing screen did not find a widget.
+
+        Textual (8.2.8) mounts no more widgets on a screen that is being removed, nor on any screen once the
+        app exits, but still calls `on_mount` and the other handlers. A signal that arrives while a screen
+        opens must not end in a traceback.
+        """
+        if isinstance(error, WorkerFailed):
+            cause, node = error.error, get_current_worker().node
+        else:
+            cause, node = error, active_message_pump.get()
+        if not (isinstance(cause, _NOT_FOUND) and (self._exit or _is_closing(node))):
+            super()._handle_exception(error)
 
     def _fatal_error(self) -> None:
         """Print the traceback without local variables, which may be secrets; Textual would print them."""

@@ -33,12 +33,88 @@ def terminal(installation: Installation) -> Iterator[Terminal]:
     terminal.close()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_signal_restores_the_terminal(terminal: Terminal, number: signal.Signals) -> None:
     terminal.sees("Welcome to Tocsin")
     terminal.process.send_signal(number)
     assert terminal.exit_code() == 128 + number
     terminal.assert_restored()
+
+
+SIGNALLED_IN_A_SWITCH = """
+import asyncio, os, sys
+from tui import cli
+from tui.screens.destinations.screen import DestinationsScreen
+
+compose = DestinationsScreen._compose
+
+async def composed(self):
+    os.kill(os.getpid(), {number})
+    while not self.app._exit:
+        await asyncio.sleep(0.001)
+    await compose(self)
+
+DestinationsScreen._compose = composed
+sys.argv = ["tocsin"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_while_a_screen_opens_ends_the_app(
+    installation: Installation, number: signal.Signals
+) -> None:
+    program = SIGNALLED_IN_A_SWITCH.format(number=int(number))
+    terminal = Terminal([sys.executable, "-c", program], installation.environment, (100, 30))
+    try:
+        terminal.sees("Welcome to Tocsin")
+        terminal.press("2")
+        assert terminal.exit_code() == 128 + number
+        terminal.assert_restored()
+        assert not terminal.has_told("Traceback")
+    finally:
+        terminal.close()
+
+
+SIGNALLED_BEFORE_THE_FIRST_FRAME = """
+import os, sys, threading
+from tui import cli
+from tui.app import TocsinApp
+
+build = TocsinApp._build_driver
+
+def built(self, *args, **kwargs):
+    driver = build(self, *args, **kwargs)
+    start = driver.start_application_mode
+
+    def started():
+        start()
+        os.kill(os.getpid(), {number})
+
+    driver.start_application_mode = started
+    return driver
+
+TocsinApp._build_driver = built
+sys.argv = ["tocsin"]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_a_signal_before_the_first_frame_restores_the_terminal(
+    installation: Installation, number: signal.Signals
+) -> None:
+    program = SIGNALLED_BEFORE_THE_FIRST_FRAME.format(number=int(number))
+    terminal = Terminal([sys.executable, "-c", program], installation.environment, (100, 30))
+    try:
+        assert terminal.exit_code() == 128 + number
+        terminal.assert_restored()
+        assert not terminal.has_told("Traceback")
+    finally:
+        terminal.close()
 
 
 def test_a_terminal_closed_without_a_signal_ends_the_app(installation: Installation) -> None:

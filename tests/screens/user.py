@@ -214,7 +214,13 @@ class User:
         await self._give(events.Paste(text))
 
     async def go_to(self, id: str) -> None:
-        """Give a widget the focus, as a click would."""
+        """Give a widget the focus, as a click would, once all keys have been handled.
+
+        A key that is still under way acts on the widget that has the focus by then, or moves the focus on.
+        """
+        received = asyncio.Event()
+        self.app.call_later(received.set)  # behind the keys that the app has not taken yet
+        await self.until(lambda: received.is_set() and not self.app._under_way)
         self.app.screen.query_one(f"#{id}").focus()
         await self.is_at(id)
 

@@ -125,8 +125,9 @@ def watch(
                 raise Invalid("file", f"{path} is not a file")
             watched.append(follow(path, from_start=from_start))
             described.append(_described(path))
+        stopping = stop_on_signals()
         tell(f"following {', '.join(described)}; press Ctrl-C to stop")
-        _follow(watched, patterns, stop_on_signals())
+        _follow(watched, patterns, stopping)
         for path, number in bad.rest():
             log.warning("%s: %d more lines could not be read", path, number)
 

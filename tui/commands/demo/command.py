@@ -4,11 +4,14 @@ import dataclasses
 import itertools
 import random
 import secrets
+import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -133,6 +136,8 @@ def _submit(store: "Store", sample: dict[str, Any]) -> str:
 def _walk(store: "Store", config: Config, destinations: list[Destination]) -> None:
     """Print each step of a delivery, on the real store, dispatcher and receiver."""
     healthy, flaky, down = destinations
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)  # by an exception, which removes the temporary database
     say("Tocsin demo, with a temporary database (no terminal, so this prints a walk-through)\n")
     say("1. Destinations added")
     for destination in destinations:
@@ -150,6 +155,10 @@ def _walk(store: "Store", config: Config, destinations: list[Destination]) -> No
     _resend(store, lost)
     _deliver(store, config, lost, body=True)
     say("\nIn a terminal, `tocsin demo` opens the app; `tocsin` opens it on your own database.")
+
+
+def _end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+    sys.exit(128 + number)
 
 
 def _submit_test(store: "Store", destination: Destination) -> str:
@@ -176,7 +185,8 @@ def _resend(store: "Store", alert_id: str) -> None:
 
 def _deliver(store: "Store", config: Config, alert_id: str, *, body: bool = False) -> None:
     ids = [delivery.row.id for delivery in _details(store, alert_id).deliveries]
-    run_dispatcher(store, config, grace_s=5, only=ids)
+    if not run_dispatcher(store, config, grace_s=5, only=ids):
+        raise click.exceptions.Exit(1)
     _say_end(store, alert_id, body=body)
 
 

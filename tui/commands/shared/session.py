@@ -33,6 +33,7 @@ PATIENCE_S = 60.0
 """How long a command retries while others hold the database lock."""
 _AGAIN_S = 0.5
 _LATE_S = 1.0
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,12 @@ def run_dispatcher(
                 await dispatcher.run(until_empty=until_empty)
             return not dispatcher.unrecorded and (dispatcher.is_done or not until_empty)
 
-    return asyncio.run(main())
+    before = {number: signal.getsignal(number) for number in _STOPPING}
+    try:
+        return asyncio.run(main())
+    finally:
+        for number, handler in before.items():  # asyncio would leave the defaults
+            signal.signal(number, handler)
 
 
 def check_way_out(config: Config) -> None:
@@ -198,5 +204,5 @@ def _drain_on_signals(dispatcher: "Dispatcher", grace_s: float) -> None:
                 tell(f"{name}: finishing {dispatcher.in_flight} in flight, at most {grace_s:g} s")
             dispatcher.drain(grace_s)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _STOPPING:
         loop.add_signal_handler(number, stop, number.name)
