@@ -83,6 +83,7 @@ class ActivityScreen(LiveScreen):
                 self._draw()
         finally:
             self._reading = False
+            self._was_loaded = True
 
     # --- drawing
 

@@ -43,6 +43,8 @@ class LiveScreen(ReadingScreen):
         super().__init__()
         self.context = context
         self._stale = True
+        self._was_loaded = False
+        self._opened_at = time.monotonic()
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.context)
@@ -74,6 +76,11 @@ class LiveScreen(ReadingScreen):
         self._stale = True
         if self.is_mounted and not self._pruned:
             self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the first load is under way, for half a second at most: keys typed ahead wait for it."""
+        return not self._was_loaded and time.monotonic() < self._opened_at + _ASKED_WITHIN_S
 
     def begin(self, work: Callable[[], Awaitable[object]], group: str) -> Worker[None]:
         """Start `work` in a worker that replaces the one of the same group. Shows StoreUnavailable."""
@@ -140,6 +147,8 @@ class LiveScreen(ReadingScreen):
             self._lose(error)
         else:
             self._find()
+        finally:
+            self._was_loaded = True
 
     def _on_second(self) -> None:
         if self.is_current:
