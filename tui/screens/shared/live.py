@@ -111,6 +111,7 @@ class LiveScreen(ReadingScreen):
         if not self.context.lost:
             self.notify(f"{error}; retrying", severity="error", markup=False)
         self.context.lost[self] = str(error)
+        self._was_loaded = True
         self.query_one(StatusLine).tick()
         self.set_timer(1.0, self.reload)
 
@@ -146,9 +147,8 @@ class LiveScreen(ReadingScreen):
         except StoreUnavailable as error:
             self._lose(error)
         else:
-            self._find()
-        finally:
             self._was_loaded = True
+            self._find()
 
     def _on_second(self) -> None:
         if self.is_current:
