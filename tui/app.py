@@ -144,6 +144,10 @@ class TocsinApp(TypedAhead):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._inert]
 
+    @property
+    def is_opening(self) -> bool:
+        return isinstance(self.screen, LiveScreen) and self.screen.is_opening
+
     def on_load(self) -> None:
         """Handle signals before the terminal is changed: every signal must restore it."""
         loop = asyncio.get_running_loop()

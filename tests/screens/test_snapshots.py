@@ -23,6 +23,7 @@ at_each_size = pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "w
 
 async def looks(user: User, snapshot: SnapshotAssertion, *sizes: tuple[int, int]) -> None:
     """Compare the screen with what it looked like in terminals of these sizes."""
+    await user.settles()  # what scrolls after a key scrolls before the size changes
     for width, height in sizes or (NARROW, WIDE):
         await user.pilot.resize_terminal(width, height)
         await user.settles()

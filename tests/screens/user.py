@@ -1,11 +1,14 @@
 """A person at the app: presses keys, and reads what is on the screen."""
 
 import asyncio
+import os
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 from textual import events
@@ -25,7 +28,7 @@ _PAUSE_S, _PATIENCE_S = 0.01, 60
 """Between two looks, and in all. Only a test that fails waits for so long."""
 _STILL = 8
 _HOPS = 50
-"""Turns of the loop, more than a key needs from the app to the widget that takes it and what that does."""
+"""Turns of the loop that a key usually needs from the app to the widget that takes it and what that does."""
 
 
 class PaintedApp(TocsinApp):
@@ -68,17 +71,38 @@ def missing(texts: Sequence[str], screen: str) -> list[str]:
     return [text for text in texts if text not in screen]
 
 
+LATE_READS = os.environ.get("TOCSIN_LATE_READS", "")
+"""If set, the seed for random delays of the store's reads: no key and no drawing may rely on a fast one."""
+_DELAYS_S = (0.0, 0.02, 0.1, 0.4)
+
+
+def _late(read: Future[Any], delay_s: float) -> Future[Any]:
+    """Return the result of `read` after a delay, by which time it may be old."""
+    late = Future[Any]()
+
+    def end() -> None:
+        if late.set_running_or_notify_cancel():
+            error = read.exception()
+            late.set_exception(error) if error else late.set_result(read.result())
+
+    read.add_done_callback(lambda _: threading.Timer(delay_s, end).start())
+    return late
+
+
 @dataclass
 class Reads:
     """How many of the store's reads have not ended yet."""
 
     pending: int = 0
+    _random: Random = field(default_factory=lambda: Random(LATE_READS))
 
     def count(self, reads: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         loop = asyncio.get_running_loop()
 
         def counted(*args: Any, **kwargs: Any) -> Future[Any]:
             future = reads(*args, **kwargs)
+            if LATE_READS:
+                future = _late(future, self._random.choice(_DELAYS_S))
             self.pending += 1
             future.add_done_callback(ended)
             return future
@@ -218,9 +242,7 @@ class User:
 
         A key that is still under way acts on the widget that has the focus by then, or moves the focus on.
         """
-        received = asyncio.Event()
-        self.app.call_later(received.set)  # behind the keys that the app has not taken yet
-        await self.until(lambda: received.is_set() and not self.app._under_way)
+        await self._keys_are_handled()
         self.app.screen.query_one(f"#{id}").focus()
         await self.is_at(id)
 
@@ -230,6 +252,17 @@ class User:
 
     async def _give(self, event: events.Event) -> None:
         self.app.post_message(event)
+        await self._keys_are_handled()
+
+    async def _keys_are_handled(self) -> None:
+        """Wait until the app has handled all keys; it gives up on one that takes longer than a second."""
+        received = asyncio.Event()
+        if not self.app.call_later(received.set):  # behind the keys that the app has not taken yet
+            return  # the app has ended
+        for hop in range(_HOPS + round(_PATIENCE_S / _PAUSE_S)):
+            if self.app._exit or (received.is_set() and not self.app._under_way):
+                break
+            await asyncio.sleep(0 if hop < _HOPS else _PAUSE_S)
         for _ in range(_HOPS):
             await asyncio.sleep(0)
 

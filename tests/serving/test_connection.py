@@ -301,7 +301,8 @@ class TestABurst:
         async def burst(port: int) -> list[bytes]:
             return await asyncio.gather(*(ask(port) for _ in range(300)))
 
-        server = start(connections=50)
+        # On a busy machine a client may not send at once. None is to give way here.
+        server = start(connections=50, grace_s=LONG)
         assert Counter(asyncio.run(burst(server.thread.port))) == {b"HTTP/1.1 200": 300}
 
     def test_that_finds_no_room_is_answered_503(self, start: Start) -> None:
@@ -316,14 +317,16 @@ class TestABurst:
 
 
 def test_an_answer_does_not_wait_for_the_client_to_acknowledge_its_headers(start: Start) -> None:
+    took: list[float] = []
     with start().connect() as connection:
-        begun = time.monotonic()
         for _ in range(50):
+            begun = time.monotonic()
             connection.sendall(b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n")
             got = b""
             while not got.endswith(b"0 bytes"):
                 got += connection.recv(1000)
-        assert time.monotonic() - begun < 1.0, "50 delayed ACKs take 2 s"
+            took.append(time.monotonic() - begun)
+    assert min(took[25:]) < 0.03, "a delayed ACK takes 0.04 s; the kernel does not delay the first ones"
 
 
 def test_who_was_cut_off_is_in_the_log(start: Start, caplog: pytest.LogCaptureFixture) -> None:

@@ -21,7 +21,9 @@ from tui.screens.alerts.list import AlertList
 from tui.screens.shared import live
 from tui.screens.shared.context import Context
 from tui.screens.shared.filter_field import FilterField
+from tui.screens.shared.kept import Kept
 from tui.store import outbox
+from tui.store.destinations import every_destination
 from tui.store.engine.database import Store
 from tui.store.reading import listing
 
@@ -123,6 +125,27 @@ async def test_what_was_typed_before_the_paths_were_read_is_completed(
         await user.sees("context.s", "enter apply")
         may_read.set()
         await user.sees("tab context.src.ip:", "│ context.src.ip:")
+
+
+@pytest.mark.usefixtures("three")
+@pytest.mark.parametrize(("kept", "is_unknown"), [("to:soc", False), ("to:nobody", True)])
+async def test_a_name_is_unknown_only_once_the_names_have_been_read(
+    context: Context, monkeypatch: pytest.MonkeyPatch, kept: str, is_unknown: bool
+) -> None:
+    read, may_read = Context.read, asyncio.Event()
+
+    async def read_names_late(context: Context, work: Any, *args: Any, **kwargs: Any) -> Any:
+        if work is every_destination:
+            await may_read.wait()
+        return await read(context, work, *args, **kwargs)
+
+    monkeypatch.setattr(Context, "read", read_names_late)
+    async with user_at(replace(context, kept=Kept(filter=kept))) as user:
+        await user.sees(kept)
+        assert "There is no destination" not in user.screen
+        may_read.set()
+        await user.sees("pending")  # the status line is read after the list
+        await user.until(lambda: ("There is no destination named nobody" in user.screen) == is_unknown)
 
 
 @pytest.mark.usefixtures("three")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.widgets import OptionList
 
 from tests.conftest import write
 from tests.screens.conftest import Opens, Receiver
@@ -265,6 +266,26 @@ async def test_enter_opens_the_details_and_then_the_alert_of_an_attempt(viewer: 
         await user.press("escape")
         await user.sees("Destinations · 1")
         await user.is_at("destinations")
+
+
+async def test_enter_opens_the_alert_that_was_under_the_cursor_when_it_was_pressed(
+    viewer: Opens, bench: Bench
+) -> None:
+    """A newer attempt may be read before the list has handled the key."""
+    bench.add(name="soc")
+    bench.submit(title="Older")
+    deliver(bench)
+    async with at_destinations(viewer, 1) as user:
+        await user.press("enter")
+        await user.sees("Older")
+        attempts = user.app.screen.query_one("#attempts", OptionList)
+        selected = OptionList.OptionSelected(attempts, attempts.get_option_at_index(0), 0)
+        bench.submit(title="Newer")
+        bench.clock.advance(1000)
+        deliver(bench)
+        await user.sees("Newer")
+        attempts.post_message(selected)
+        await user.sees("DELIVERY STATUS", "Older")
 
 
 async def test_a_click_selects_and_opens_a_destination(viewer: Opens, bench: Bench) -> None:

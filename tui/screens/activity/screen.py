@@ -44,7 +44,8 @@ class ActivityScreen(LiveScreen):
         self._activity = Activity()
         self._names: dict[int, tuple[str, bool]] = {}
         self._seconds = 0
-        self._reading = False
+        self._reading = 0
+        """How many reads are under way: a new one cancels the one before, which then still has to end."""
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="list"):
@@ -72,7 +73,7 @@ class ActivityScreen(LiveScreen):
             self.begin(self._read, "read")
 
     async def _read(self) -> None:
-        self._reading = True
+        self._reading += 1
         try:
             self._names = await self.context.read(activity.destination_names)
             missing = self._activity.missing(self.context.clock())
@@ -81,8 +82,9 @@ class ActivityScreen(LiveScreen):
                 for span, ended in await self.context.read(activity.attempts_ended, spans):
                     self._activity.take(span, ended)
                 self._draw()
+            self._was_loaded = True
         finally:
-            self._reading = False
+            self._reading -= 1
 
     # --- drawing
 

@@ -38,6 +38,7 @@ from tui.store.reading.views import AlertDetails, AttemptRow, FoldRow
 _SHORT = 12
 """Height in lines below which the deliveries get no heading."""
 PRUNED = "This alert is no longer stored: it has been pruned"
+_LOADING = "The alert is still loading"
 
 
 class AlertPane(Reasons, Vertical):
@@ -55,6 +56,8 @@ class AlertPane(Reasons, Vertical):
         self.details: AlertDetails | None = None
         self._marked: AttemptRow | None = None
         self._key: int | None = None
+        self._is_read = False
+        """Whether `show` has ended once."""
         self._choices: dict[str, Chosen] = {}
         self._opening = ""
         """The key of the delivery line that the cursor started on."""
@@ -120,6 +123,7 @@ class AlertPane(Reasons, Vertical):
             self._exchange_view.forget_folds()
         is_changed = self.details is None or details is None or self.details.deliveries != details.deliveries
         self._key, self.details, self._choices, self._opening = key, details, found, begins_on
+        self._is_read = True
         if is_changed or is_other:
             self._make_rounds()
         with self.app.batch_update():  # paint once
@@ -238,6 +242,8 @@ class AlertPane(Reasons, Vertical):
         chosen = self.chosen
         attempt = chosen.attempt if chosen else None
         match action:
+            case "compare" | "mark" | "page" if not self._is_read:
+                return _LOADING
             case "compare" | "mark" | "page" if self.is_pruned:
                 return PRUNED
             case "compare" | "mark" if chosen is None or attempt is None:

@@ -35,6 +35,7 @@ class FilterBar(Vertical):
         super().__init__(id="filter-bar")
         self._kept = kept
         self._typed_at = 0.0
+        self._knows_names = False
         self.filter = Filter()
 
     def compose(self) -> ComposeResult:
@@ -56,7 +57,11 @@ class FilterBar(Vertical):
     @property
     def unknown(self) -> str:
         """An error if the filter names a destination that does not exist, else ""."""
-        return _unknown(unknown_names(self.filter, self.names))
+        return _unknown(self._unknown_names(self.filter))
+
+    def _unknown_names(self, filter: Filter) -> Sequence[str]:
+        """Return the names in `filter` that do not exist: none, until the names have been read."""
+        return unknown_names(filter, self.names) if self._knows_names else ()
 
     # --- for the screen
 
@@ -71,7 +76,7 @@ class FilterBar(Vertical):
         self.screen.set_focus(self.field)  # at once: the next keys are for the field, not for the list
 
     def learn_names(self, names: Sequence[str]) -> None:
-        self.field.names = names
+        self.field.names, self._knows_names = names, True
         self._suggest_again()
 
     def learn_paths(self, paths: Sequence[str]) -> None:
@@ -79,9 +84,9 @@ class FilterBar(Vertical):
         self._suggest_again()
 
     def _suggest_again(self) -> None:
-        """Complete what was typed before the names and paths were read."""
+        """Check and complete what was typed before the names and paths were read."""
+        self._show_hint(self._understand(self.field.value)[1])
         if self.field.has_focus:
-            self._show_hint(self._understand(self.field.value)[1])
             self.field.suggest()
 
     # --- typing
@@ -99,7 +104,7 @@ class FilterBar(Vertical):
         if not wrong:
             self._kept.filter = text
         is_begun = typing and (
-            begins_a_key(text) or bool(self.field.completions and unknown_names(filter, self.names))
+            begins_a_key(text) or bool(self.field.completions and self._unknown_names(filter))
         )
         if not is_begun and filter != self.filter:
             self.filter = filter
@@ -112,7 +117,7 @@ class FilterBar(Vertical):
             filter = parse_filter(text)
         except Invalid as problem:
             return self.filter, "" if goes_on else problem.message
-        return filter, "" if goes_on else _unknown(unknown_names(filter, self.names))
+        return filter, "" if goes_on else _unknown(self._unknown_names(filter))
 
     def _show_hint(self, wrong: str) -> None:
         field, hint = self.field, self.query_one(FilterHint)

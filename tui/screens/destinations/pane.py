@@ -119,7 +119,10 @@ class DestinationPane(Vertical):
         getattr(attempts, f"action_{action}")()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        self.post_message(self.AlertChosen(self._attempts[event.option_index].alert_key))
+        # By its ID: the attempts may have been read again since the key was pressed.
+        chosen = next((past for past in self._attempts if str(past.attempt.id) == event.option.id), None)
+        if chosen is not None:
+            self.post_message(self.AlertChosen(chosen.alert_key))
 
     # --- drawing
 

@@ -43,6 +43,8 @@ class LiveScreen(ReadingScreen):
         super().__init__()
         self.context = context
         self._stale = True
+        self._was_loaded = False
+        self._opened_at = time.monotonic()
 
     def compose(self) -> ComposeResult:
         yield StatusLine(self.context)
@@ -75,6 +77,11 @@ class LiveScreen(ReadingScreen):
         if self.is_mounted and not self._pruned:
             self.run_worker(self._load_while_stale, group="load", exclusive=False, name="load")
 
+    @property
+    def is_opening(self) -> bool:
+        """Whether the first load is under way, for half a second at most: keys typed ahead wait for it."""
+        return not self._was_loaded and time.monotonic() < self._opened_at + _ASKED_WITHIN_S
+
     def begin(self, work: Callable[[], Awaitable[object]], group: str) -> Worker[None]:
         """Start `work` in a worker that replaces the one of the same group. Shows StoreUnavailable."""
         return self.run_worker(partial(self._attempt, work), group=group, exclusive=True)
@@ -104,6 +111,7 @@ class LiveScreen(ReadingScreen):
         if not self.context.lost:
             self.notify(f"{error}; retrying", severity="error", markup=False)
         self.context.lost[self] = str(error)
+        self._was_loaded = True
         self.query_one(StatusLine).tick()
         self.set_timer(1.0, self.reload)
 
@@ -139,6 +147,7 @@ class LiveScreen(ReadingScreen):
         except StoreUnavailable as error:
             self._lose(error)
         else:
+            self._was_loaded = True
             self._find()
 
     def _on_second(self) -> None:
