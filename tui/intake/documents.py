@@ -5,10 +5,10 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from tui.domain.alert import encode_json
-from tui.intake.json_text import begins_like_json, is_blank, is_broken, values_in
+from tui.intake.json_text import JSON, begins_like_json, is_blank, is_broken, values_in
 from tui.intake.lines import KEPT, TOO_LONG, Line, Lines
 from tui.intake.tables import START, Table
 
@@ -33,7 +33,7 @@ class Item:
 
     place: str
     """`line 3`, `item 2`, or empty if the input is a single document."""
-    value: Any = None
+    value: JSON = None
     error: str | None = None
     raw: bytes | None = None
     """The bytes of the line, if the item is a line, or of a document that cannot be read."""
@@ -202,7 +202,7 @@ def _whole(raw: bytes) -> Iterator[Item]:
         yield Item("", value)
 
 
-def _lenient_value(raw: bytes) -> Any:
+def _lenient_value(raw: bytes) -> JSON:
     """Return the one value in `raw`; an array may end with a comma, or be still without its end."""
     values, _, error = values_in(raw, commas=False)
     if error is None and len(values) == 1:
@@ -238,7 +238,7 @@ def _too_large(start: bytes) -> Item:
     return Item("", error=error, start=start)
 
 
-def encode_line(value: Any) -> bytes | None:
+def encode_line(value: JSON) -> bytes | None:
     """Return a value as a line of JSON, or None if it is nested too deeply to be written."""
     try:
         return encode_json(value).encode("utf-8", "surrogatepass")

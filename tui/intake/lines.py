@@ -50,7 +50,7 @@ class Lines:
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no line end and is not empty."""
-        if self._half_end and self._rest == b"\0" and not self._dropped:
+        if self._half_end and bytes(self._rest) == b"\0" and not self._dropped:
             return  # the second half of the line feed of a UTF-16 line
         if self.pending:
             raw, self._rest = bytes(self._rest), bytearray()

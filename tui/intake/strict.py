@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from tui.domain.alert import decode_json, decode_json_at
 from tui.intake.documents import Item, reason_of
-from tui.intake.json_text import is_prefixed, unprefixed
+from tui.intake.json_text import JSON, is_prefixed, unprefixed
 
 _SPACES = re.compile(r"[ \t\r\n]*")
 _BLANKS = re.compile(r"[ \t\r\n\v\f]*")
@@ -75,6 +75,7 @@ def _entries(text: str, start: int) -> Iterator[Item]:
 
 def _documents(text: str, start: int) -> Iterator[Item]:
     """Yield the one value that begins at `start`, or JSON Lines if more lines follow its own."""
+    value: JSON
     try:
         value, end = decode_json_at(text, start)
     except ValueError as error:

@@ -3,7 +3,7 @@
 Source: https://docs.zeek.org/en/current/log-formats.html. A row becomes the object that Zeek writes as JSON.
 """
 
-from typing import Any
+from tui.intake.json_text import JSON
 
 START = b"#separator "
 _LISTS = ("set[", "vector[")
@@ -20,7 +20,7 @@ class Table:
         """Whether this line is part of a table: it starts one, or one has started."""
         return bool(self._header) or line.startswith(START)
 
-    def row(self, line: bytes) -> dict[str, Any] | None:
+    def row(self, line: bytes) -> dict[str, JSON] | None:
         """Return the row in a line; None for a line of the header."""
         text = line.decode("utf-8", "replace").rstrip("\r")
         if text.startswith("#"):
@@ -28,12 +28,12 @@ class Table:
             return None
         fields, types = self._header.get("fields", []), self._header.get("types", [])
         cells = text.split(self._separator)
-        row: dict[str, Any] = {"_path": path[0]} if (path := self._header.get("path")) else {}
+        row: dict[str, JSON] = {"_path": path[0]} if (path := self._header.get("path")) else {}
         for number, (field, cell) in enumerate(zip(fields, cells, strict=False)):
             if cell in (self._setting("unset_field", "-"), self._setting("empty_field", "(empty)")):
                 continue
             is_list = number < len(types) and types[number].startswith(_LISTS)
-            row[field] = cell.split(self._setting("set_separator", ",")) if is_list else cell
+            row[field] = [*cell.split(self._setting("set_separator", ","))] if is_list else cell
         return row
 
     def _read_header(self, text: str) -> None:
