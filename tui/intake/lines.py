@@ -20,6 +20,16 @@ class Line:
     """The first bytes of a line that was too long."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    at: int
+    """Where it begins in its source: a byte offset, or the number of the line."""
+    raw: bytes | None
+    """As in `Line`."""
+    start: bytes = b""
+    """As in `Line`."""
+
+
 class Lines:
     def __init__(self) -> None:
         self._rest = bytearray()
