@@ -39,6 +39,8 @@ class Explanation:
     """The keys that were looked at for a field with a default."""
     identity: str = ""
     """Why the alert has its ID, and what a repeat is."""
+    notes: tuple[str, ...] = ()
+    """What was not understood, and what was used in its place."""
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -61,6 +63,7 @@ class Explanation:
             "alertId": None if self.identity == GENERATED else alert.alert_id,
             "identity": self.identity,
             "from": self.origins,
+            "notes": list(self.notes),
             "repeated": receipt.repeated,
             "notRouted": receipt.not_routed,
             "destinations": [
@@ -117,9 +120,7 @@ class DryRun:
             refused = answer if isinstance(answer, Invalid) else reading.result
             return Explanation(reading.place, reading.format, refused)
         own = not self.formats[reading.format].alert
-        origins, looked_at = (
-            (_own_origins(document, alert), {}) if own else self._origins(document, reading, alert)
-        )
+        origins, looked_at = _own_origins(document, alert) if own else self._origins(document, reading, alert)
         return Explanation(
             reading.place,
             reading.format,
@@ -128,6 +129,7 @@ class DryRun:
             origins,
             looked_at,
             self._identity(reading, alert, document),
+            reading.notes,
         )
 
     def _identity(self, reading: Reading, alert: Alert, document: JSON) -> str:
@@ -219,13 +221,20 @@ def _items(document: JSON, format: Format) -> list[JSON]:
     return items
 
 
-def _own_origins(document: JSON, alert: Alert) -> dict[str, list[str]]:
-    """Return the keys that were given in the entry with the alert's title."""
+def _own_origins(document: JSON, alert: Alert) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the keys that were given in the entry with the alert's title, and those not understood."""
+    unread = json.loads(alert.context)
     for entry in _entries(document):
         if not isinstance(entry, dict):
             continue
         titled = next((key for key in ("title", "name", "id") if entry.get(key)), "")
         if titled and entry[titled] == alert.headline:
-            given = {"title": titled, **{key: key for key in ("severity", "createdAt", "alertId")}}
-            return {name: [key] for name, key in given.items() if entry.get(key) is not None}
-    return {}
+            given = [name for name in ("severity", "createdAt", "alertId") if entry.get(name) is not None]
+            unknown = [name for name, kept in _KEPT if kept in unread]
+            origins = {name: [name] for name in given if name not in unknown}
+            return {"title": [titled], **origins}, {name: [name] for name in unknown}
+    return {}, {}
+
+
+_KEPT = (("severity", "unknownSeverity"), ("createdAt", "unknownTime"))
+"""Where a value that was not understood stays in the context."""

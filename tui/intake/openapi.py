@@ -101,6 +101,11 @@ _EXPLAINED: dict[str, Any] = {
             "description": "The keys that a field came from. A field that is missing here has its default.",
             "additionalProperties": {"type": "array", "items": _TEXT},
         },
+        "notes": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "What was not understood, and what was used in its place.",
+        },
         "destinations": {
             "type": "array",
             "items": {

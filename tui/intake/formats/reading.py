@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.domain.alert import Alert, AlertType, Severity, format_time, parse_alert
+from tui.domain.alert import Alert, AlertType, Severity, format_time
 from tui.domain.errors import Invalid
 from tui.intake.formats.embedded import embedded, unfolded
 from tui.intake.formats.expression import is_foreign
 from tui.intake.formats.format import Format, Formats
+from tui.intake.formats.own_form import UNKNOWN_SEVERITY, not_understood, parsed, understood
 from tui.intake.formats.times import as_time, unread_time
 from tui.intake.formats.values import (
     alert_id_from,
@@ -22,13 +23,9 @@ from tui.intake.formats.values import (
 )
 from tui.intake.json_text import JSON
 
-UNKNOWN_SEVERITY = Severity.MEDIUM
-"""The severity of an alert whose own is missing or unknown."""
-
 MOST_ITEMS = 50_000
 _DEEPEST = 5
 """How many nested envelopes are opened: SQS, SNS, EventBridge, and two to spare."""
-_QUOTED = 100
 RESOLVED = "resolved"
 """The tag of an alert that says that something is well again."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
@@ -52,6 +49,8 @@ class Reading:
     """The name of the format it was read with."""
     by_id: bool = False
     """The id alone identifies the occurrence: an alert with the same id is a repeat, whatever its content."""
+    notes: tuple[str, ...] = ()
+    """What was not understood, and what was used in its place."""
 
 
 def read(
@@ -68,6 +67,7 @@ def read(
 
     `format` is the format to use, None for the first of `formats` that fits. `now` (ms) and `new_id`
     supply the time and id of alerts that have none. `place` is where the document stood in its source.
+    In Tocsin's own form, if that is the format to use, nothing is guessed.
     Never raises, whatever the document holds.
     """
     several = isinstance(document, list)
@@ -76,15 +76,8 @@ def read(
     for number, entry in enumerate(document if several else [document], start=1):
         found = opening.document(entry, format, _DEEPEST)
         drafts += [draft.within(f"item {number}" if several else "").within(place) for draft in found]
-    return [
-        Reading(
-            draft.place,
-            draft.end or _finish(draft, formats, now, new_id(), link_template),
-            draft.format,
-            by_id=not draft.own and bool(draft.foreign or draft.value("alertId")),
-        )
-        for draft in drafts
-    ]
+    strict = format is not None
+    return [_finish(draft, formats, now, new_id(), link_template, strict=strict) for draft in drafts]
 
 
 def ids_of_tools(readings: Iterable[Reading]) -> frozenset[str]:
@@ -101,7 +94,7 @@ class _Draft:
     format: str
     fields: JSON = None
     own: bool = False
-    """The item came in Tocsin's own form: nothing is guessed, and every mistake is an error."""
+    """The item came in Tocsin's own form."""
     end: Skipped | Invalid | None = None
     place: str = ""
     foreign: str = ""
@@ -185,19 +178,15 @@ class _Opening:
             inner = embedded(found)
             inner_view = unfolded(inner)
             for each in self.formats.fitting(inner_view) if inner else ():
-                if not each.alert and each.inside is None and not _is_valid(inner):
-                    continue  # Tocsin's own form allows no other severities; another format reads them
+                if not each.alert and each.inside is None and not self._is_valid(inner):
+                    continue  # another format makes more of it
                 if (drafts := self._in_format(inner, inner_view, each, deep - 1)) is not None:
                     return drafts, found is inner
         return None, False
 
-
-def _is_valid(fields: JSON) -> bool:
-    try:
-        parse_alert(fields, now=0, alert_id="any")
-    except Invalid:
-        return False
-    return True
+    def _is_valid(self, document: JSON) -> bool:
+        fields, _ = understood(document, self.formats.scales, self.now)
+        return isinstance(parsed(fields, self.now, "any"), Alert)
 
 
 def _no_title(format: Format) -> Invalid:
@@ -260,13 +249,9 @@ def _fields(
             _resolve(fields, by_word=said, formats=formats)
     notes: dict[str, str] = {}
     if unread:
-        notes["createdAt"] = (
-            f'Tocsin did not understand the time "{unread[:_QUOTED]}" and used the current time.'
-        )
+        notes["createdAt"] = not_understood("time", unread, "the current time")
     if unknown is not None:
-        notes["severity"] = (
-            f'Tocsin did not understand the severity "{str(unknown)[:_QUOTED]}" and used {UNKNOWN_SEVERITY}.'
-        )
+        notes["severity"] = not_understood("severity", unknown, UNKNOWN_SEVERITY)
     return fields, notes
 
 
@@ -301,20 +286,28 @@ def _texts(find: Mapping[str, JSON], format: Format) -> Iterator[tuple[str, JSON
         yield "type", kind
 
 
-def _finish(draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str) -> Alert | Invalid:
-    fields = draft.fields
-    if isinstance(fields, dict) and not draft.own:
-        if not any(fields.get(key) for key in ("title", "name", "id")):
-            return _no_title(formats[draft.format])
-        fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
-        if draft.foreign:
-            # With an id of an envelope that identifies the message, else with the whole content.
-            occurrence = as_text(fields.get("alertId")) or digest_of_json(draft.item) or new_id
-            fields["alertId"] = alert_id_from(draft.foreign, occurrence)
-        said = [as_text(fields.get("description"))]
-        said += [note for key, note in draft.notes.items() if draft.value(key) is None]
-        fields["description"] = "\n\n".join(filter(None, said))
-    try:
-        return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
-    except Invalid as error:
-        return error
+def _finish(
+    draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str, *, strict: bool
+) -> Reading:
+    fields, notes = draft.fields, ()
+    if draft.end is not None:
+        return Reading(draft.place, draft.end, draft.format)
+    if draft.own:
+        result = parsed(fields, now, new_id, link_template)
+        if isinstance(result, Invalid) and not strict:
+            fields, notes = understood(fields, formats.scales, now)
+            result = parsed(fields, now, new_id, link_template)
+        return Reading(draft.place, result, draft.format, notes=notes)
+    assert isinstance(fields, dict)
+    by_id = bool(draft.foreign or draft.value("alertId"))
+    if not any(fields.get(key) for key in ("title", "name", "id")):
+        return Reading(draft.place, _no_title(formats[draft.format]), draft.format, by_id)
+    fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
+    if draft.foreign:
+        # With an id of an envelope that identifies the message, else with the whole content.
+        occurrence = as_text(fields.get("alertId")) or digest_of_json(draft.item) or new_id
+        fields["alertId"] = alert_id_from(draft.foreign, occurrence)
+    notes = tuple(note for key, note in draft.notes.items() if draft.value(key) is None)
+    fields["description"] = "\n\n".join(filter(None, [as_text(fields.get("description")), *notes]))
+    result = parsed(fields, now, new_id, link_template)
+    return Reading(draft.place, result, draft.format, by_id, notes)
