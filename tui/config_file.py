@@ -16,6 +16,7 @@ from tui.store.private import is_for_everybody
 
 if TYPE_CHECKING:
     from tui.intake.formats import Formats
+    from tui.intake.json_text import JSON
 
 _KEYS = (
     "db",
@@ -113,7 +114,7 @@ def _is_written_out(token: str) -> bool:
     return bool(token) and not Secret(token).is_reference
 
 
-def _formats(path: Path, tables: object, severities: object, recoveries: object) -> "Formats":
+def _formats(path: Path, tables: "JSON", severities: "JSON", recoveries: "JSON") -> "Formats":
     from tui.intake.formats import parse_formats
 
     try:

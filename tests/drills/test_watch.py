@@ -248,6 +248,26 @@ def test_lines_that_cannot_be_read_become_an_alert(installation: Installation, t
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_lines_that_depend_on_earlier_ones_are_read_after_a_kill(installation: Installation, tmp_path: Path):
+    table, pod = tmp_path / "notice.tsv", tmp_path / "0.cri"
+    steps = (
+        ("#separator \\x09\n#path\tnotice\n#fields\tnote\tmsg\n1\tfirst\n", 'stdout P {"title":\n'),
+        ("2\tsecond\n", 'stderr F {"title":"other"}\n'),
+        ("3\tthird\n", 'stdout F "whole"}\n'),
+    )
+    for number, (row, part) in enumerate(steps, start=1):
+        with table.open("a") as rows, pod.open("a") as parts:
+            rows.write(row)
+            parts.write(f"2026-01-31T09:15:0{number}Z {part}")
+        watch = installation.start("watch", "--from-start", str(table), str(pod))
+        watch.wait_until_said("following ")
+        stored = number * 2 - 1
+        eventually(lambda: installation.count("alert") == stored, watch.said)  # noqa: B023
+        watch.kill()
+    assert sorted(titles(installation)) == ["first", "other", "second", "third", "whole"]
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 def test_unreadable_lines_are_counted_across_kills(installation: Installation, tmp_path: Path):
     log = tmp_path / "eve.json"
     log.touch()

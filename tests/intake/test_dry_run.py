@@ -129,6 +129,7 @@ def test_it_answers_what_storing_would_and_stores_nothing(bench: Bench, serve: S
             "alertId": "a-1",
             "identity": OWN,
             "from": {"title": ["title"], "severity": ["severity"], "alertId": ["alertId"]},
+            "notes": [],
             "repeated": repeated,
             "notRouted": None,
             "destinations": [

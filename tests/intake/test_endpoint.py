@@ -259,9 +259,9 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
     "two objects on a line": (b'{"title": "x"} {"title": "y"}', "line 1: this is not JSON"),
     "a wrong type": (b'{"title": 7}', ""),
     "a key that is a slip": (b'{"title": "x", "severty": "LOW"}', ""),
-    "an unknown severity": (
-        b'[{"title": "a"}, {"title": "x", "severity": "URGENT"}]',
-        "item 2: unknown severity",
+    "a context that is no object": (
+        b'[{"title": "a"}, {"title": "x", "alertContext": 1}]',
+        "item 2: alertContext",
     ),
     "an unknown destination": (
         b'[{"title": "a"}, {"title": "x", "destinations": ["b"]}]',

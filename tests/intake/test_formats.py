@@ -66,7 +66,6 @@ class TestDetection:
         ("document", "complaint"),
         [
             ({"title": "x", "sevrity": "LOW"}, "unknown key 'sevrity'; did you mean 'severity'?"),
-            ({"title": "x", "severity": "URGENT"}, "unknown severity 'URGENT'"),
             ({"titel": "x"}, "unknown key 'titel'; did you mean 'title'?"),
             ({}, "an alert needs a title, a name or an id"),
             (5, "an alert must be a JSON object, not a number"),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import zlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from starlette.requests import ClientDisconnect, Request
@@ -51,7 +51,7 @@ class Bodies:
         return self._turns[sender]
 
     @contextlib.asynccontextmanager
-    async def alone(self, sender: Sender, length: int) -> AsyncIterator[None]:
+    async def alone(self, sender: Sender, length: int) -> AsyncGenerator[None]:
         """Parse and store large bodies one after the other: parsed, each takes many times its length.
 
         The senders take turns.
@@ -65,7 +65,7 @@ class Bodies:
     @contextlib.asynccontextmanager
     async def read(
         self, request: Request, sender: Sender, signed: Callable[[bytes], None] | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """Yield the body, and keep its room inside the block. Raises Answered (400, 413, 422, 503).
 
         `signed` gets each part of a signed request as it was sent, before decompression. A body that arrives

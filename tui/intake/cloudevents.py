@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from tui.intake.documents import Item
+from tui.intake.json_text import JSON
 from tui.intake.strict import only_item
 
 _PREFIX = "ce-"
@@ -22,7 +23,7 @@ def structured(headers: Mapping[str, str], body: bytes) -> Item:
     data = only_item(body) if body.strip() else Item("")
     if data.error is not None:
         return data
-    attributes = {
+    attributes: dict[str, JSON] = {
         name.removeprefix(_PREFIX): unquote(value)
         for name, value in headers.items()
         if name.startswith(_PREFIX)

@@ -5,12 +5,13 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from tui.domain.alert import encode_json
-from tui.intake.json_text import begins_like_json, is_blank, is_broken, values_in
-from tui.intake.lines import KEPT, TOO_LONG, Line, Lines
-from tui.intake.tables import START, Table
+from tui.intake.json_text import JSON, begins_like_json, is_blank, is_broken, values_in
+from tui.intake.lines import KEPT, TOO_LONG, Line, Lines, PlacedLine
+from tui.intake.records import Records
+from tui.intake.tables import START
 
 _CHUNK = 256 * 1024
 _UNDECIDED = 1024 * 1024
@@ -33,7 +34,7 @@ class Item:
 
     place: str
     """`line 3`, `item 2`, or empty if the input is a single document."""
-    value: Any = None
+    value: JSON = None
     error: str | None = None
     raw: bytes | None = None
     """The bytes of the line, if the item is a line, or of a document that cannot be read."""
@@ -81,15 +82,15 @@ def read_items(stream: Input) -> Iterator[list[Item]]:
 
 
 def _read_lines(head: bytes, stream: Input) -> Iterator[list[Item]]:
-    lines, number, table = Lines(), 0, Table()
+    lines, number, records = Lines(), 0, Records()
     chunk = head
     while chunk:
         cut = list(lines.cut(chunk))
-        if batch := list(_numbered(cut, number + 1, table)):
+        if batch := list(_numbered(cut, number + 1, records)):
             yield batch
         number += len(cut)
         chunk = stream.read1(_CHUNK)
-    if batch := list(_numbered(lines.end(), number + 1, table)):
+    if batch := [*_numbered(lines.end(), number + 1, records), *_items(records.rest())]:
         yield batch
 
 
@@ -151,13 +152,16 @@ def _is_object(line: bytes) -> bool:
     return error is None and all(isinstance(value, dict) for value in values)
 
 
-def _numbered(lines: Iterable[Line], first: int, table: Table) -> Iterator[Item]:
+def _numbered(lines: Iterable[Line], first: int, records: Records) -> Iterator[Item]:
     for number, line in enumerate(lines, start=first):
-        if line.raw is not None and table.takes(line.raw):
-            if (row := table.row(line.raw)) is not None:
-                yield Item(f"line {number}", row, raw=encode_line(row))
-        elif line.raw is None or not is_blank(line.raw):
-            yield from read_line(line.raw, f"line {number}", start=line.start)
+        if (placed := records.take(number, line)) is not None:
+            yield from _items([placed])
+
+
+def _items(lines: Iterable[PlacedLine]) -> Iterator[Item]:
+    for line in lines:
+        if line.raw is None or not is_blank(line.raw):
+            yield from read_line(line.raw, f"line {line.at}", start=line.start)
 
 
 def read_line(raw: bytes | None, place: str, *, start: bytes = b"") -> list[Item]:
@@ -189,8 +193,9 @@ def _whole(raw: bytes) -> Iterator[Item]:
     except ValueError as error:
         values, _, problem = values_in(raw)
         if _are_lines(raw):
-            lines = Lines()
-            yield from _numbered([*lines.cut(raw), *lines.end()], 1, Table())
+            lines, records = Lines(), Records()
+            yield from _numbered([*lines.cut(raw), *lines.end()], 1, records)
+            yield from _items(records.rest())
         elif problem is None:
             yield from (Item(f"item {number}", each) for number, each in enumerate(values, start=1))
         else:
@@ -202,7 +207,7 @@ def _whole(raw: bytes) -> Iterator[Item]:
         yield Item("", value)
 
 
-def _lenient_value(raw: bytes) -> Any:
+def _lenient_value(raw: bytes) -> JSON:
     """Return the one value in `raw`; an array may end with a comma, or be still without its end."""
     values, _, error = values_in(raw, commas=False)
     if error is None and len(values) == 1:
@@ -238,7 +243,7 @@ def _too_large(start: bytes) -> Item:
     return Item("", error=error, start=start)
 
 
-def encode_line(value: Any) -> bytes | None:
+def encode_line(value: JSON) -> bytes | None:
     """Return a value as a line of JSON, or None if it is nested too deeply to be written."""
     try:
         return encode_json(value).encode("utf-8", "surrogatepass")

@@ -12,6 +12,7 @@ from tui.intake.formats import Format, Formats, Reading, Skipped, ids_of_tools
 from tui.intake.formats.embedded import unfolded
 from tui.intake.formats.reading import RESOLVED
 from tui.intake.formats.values import as_text, candidates, title_line
+from tui.intake.json_text import JSON
 from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable
 from tui.store.outbox import Receipt, preview
@@ -38,6 +39,8 @@ class Explanation:
     """The keys that were looked at for a field with a default."""
     identity: str = ""
     """Why the alert has its ID, and what a repeat is."""
+    notes: tuple[str, ...] = ()
+    """What was not understood, and what was used in its place."""
 
     @property
     def as_json(self) -> dict[str, Any]:
@@ -60,6 +63,7 @@ class Explanation:
             "alertId": None if self.identity == GENERATED else alert.alert_id,
             "identity": self.identity,
             "from": self.origins,
+            "notes": list(self.notes),
             "repeated": receipt.repeated,
             "notRouted": receipt.not_routed,
             "destinations": [
@@ -94,7 +98,7 @@ class DryRun:
         self._made.add(made)
         return made
 
-    def explain(self, read: Sequence[tuple[object, Reading]]) -> list[Explanation]:
+    def explain(self, read: Sequence[tuple[JSON, Reading]]) -> list[Explanation]:
         """Explain readings, each given with its document. Raises StoreUnavailable.
 
         Each alert is compared with what is stored and with the alerts before it.
@@ -110,15 +114,13 @@ class DryRun:
         self._made.clear()
         return explained
 
-    def _explain(self, document: object, reading: Reading, answer: Receipt | Invalid | None) -> Explanation:
+    def _explain(self, document: JSON, reading: Reading, answer: Receipt | Invalid | None) -> Explanation:
         alert = reading.result
         if not isinstance(alert, Alert) or isinstance(answer, Invalid):
             refused = answer if isinstance(answer, Invalid) else reading.result
             return Explanation(reading.place, reading.format, refused)
         own = not self.formats[reading.format].alert
-        origins, looked_at = (
-            (_own_origins(document, alert), {}) if own else self._origins(document, reading, alert)
-        )
+        origins, looked_at = _own_origins(document, alert) if own else self._origins(document, reading, alert)
         return Explanation(
             reading.place,
             reading.format,
@@ -127,9 +129,10 @@ class DryRun:
             origins,
             looked_at,
             self._identity(reading, alert, document),
+            reading.notes,
         )
 
-    def _identity(self, reading: Reading, alert: Alert, document: object) -> str:
+    def _identity(self, reading: Reading, alert: Alert, document: JSON) -> str:
         if alert.alert_id in self._made:
             return self.generated
         if not reading.by_id:
@@ -141,16 +144,11 @@ class DryRun:
         return OF_TOOL
 
     def _origins(
-        self, document: object, reading: Reading, alert: Alert
+        self, document: JSON, reading: Reading, alert: Alert
     ) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         origins: dict[str, list[str]] = {}
         looked_at: dict[str, list[str]] = {}
-        for name, fits in (
-            ("title", lambda found, _: _is_title(found, alert)),
-            ("severity", lambda found, format: self._is_severity(found, alert, format)),
-            ("createdAt", lambda found, _: bool(as_text(found))),
-            ("alertId", lambda found, _: bool(as_text(found))),
-        ):
+        for name in ("title", "severity", "createdAt", "alertId"):
             if name == "alertId" and alert.alert_id in self._made:
                 continue
             for format, item in self._sources(document, reading, alert):
@@ -159,20 +157,26 @@ class DryRun:
                 if expression is None:
                     continue
                 looked_at.setdefault(name, expression.keys)
-                found = (
-                    keys for keys, value in expression.alternatives(item) if keys and fits(value, format)
-                )
-                if keys := next(found, None):
-                    origins[name] = keys
+                for keys, value in expression.alternatives(item):
+                    if keys and self._gave(name, value, alert, format):
+                        origins[name] = keys
+                        break
+                if name in origins:
                     break
         return origins, looked_at
 
-    def _is_severity(self, found: object, alert: Alert, format: Format) -> bool:
+    def _gave(self, name: str, found: JSON, alert: Alert, format: Format) -> bool:
+        """Whether this value is the one that the field was taken from."""
+        if name == "title":
+            line, _ = title_line(as_text(found))
+            return bool(line) and alert.headline.endswith(line)
+        if name != "severity":
+            return bool(as_text(found))
         if RESOLVED in alert.tags:
             return any(self.formats.scales.recovery(found))
         return any(format.severities.of(one) is alert.severity for one in candidates(found))
 
-    def _sources(self, document: object, reading: Reading, alert: Alert) -> Iterator[tuple[Format, Any]]:
+    def _sources(self, document: JSON, reading: Reading, alert: Alert) -> Iterator[tuple[Format, JSON]]:
         """Yield where the fields of an alert may have been found: the format's item first, then envelopes."""
         format = self.formats[reading.format]
         yield format, unfolded(json.loads(alert.context))  # in most formats, the item itself
@@ -191,7 +195,7 @@ def is_asked(given: str | None) -> bool:
     return given == "true"
 
 
-def answer(run: DryRun, documents: Sequence[object], readings: Sequence[Reading]) -> list[dict[str, Any]]:
+def answer(run: DryRun, documents: Sequence[JSON], readings: Sequence[Reading]) -> list[dict[str, Any]]:
     """Return the answer to a dry run over HTTP. Raises Answered as storing the alerts would."""
     if len(readings) > MOST_EXPLAINED:
         raise Answered(413, f"a dry run explains at most {MOST_EXPLAINED} alerts; send fewer")
@@ -205,30 +209,32 @@ def answer(run: DryRun, documents: Sequence[object], readings: Sequence[Reading]
     return [one.as_json for one in explained]
 
 
-def _entries(document: object) -> list[Any]:
+def _entries(document: JSON) -> list[JSON]:
     return document if isinstance(document, list) else [document]
 
 
-def _items(document: object, format: Format) -> list[Any]:
-    items: list[Any] = []
+def _items(document: JSON, format: Format) -> list[JSON]:
+    items: list[JSON] = []
     for entry in _entries(document):
         found = format.items.of(entry) if format.items is not None else None
         items += found if isinstance(found, list) else [entry]
     return items
 
 
-def _own_origins(document: object, alert: Alert) -> dict[str, list[str]]:
-    """Return the keys that were given in the entry with the alert's title."""
+def _own_origins(document: JSON, alert: Alert) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Return the keys that were given in the entry with the alert's title, and those not understood."""
+    unread = json.loads(alert.context)
     for entry in _entries(document):
         if not isinstance(entry, dict):
             continue
         titled = next((key for key in ("title", "name", "id") if entry.get(key)), "")
         if titled and entry[titled] == alert.headline:
-            given = {"title": titled, **{key: key for key in ("severity", "createdAt", "alertId")}}
-            return {name: [key] for name, key in given.items() if entry.get(key) is not None}
-    return {}
+            given = [name for name in ("severity", "createdAt", "alertId") if entry.get(name) is not None]
+            unknown = [name for name, kept in _KEPT if kept in unread]
+            origins = {name: [name] for name in given if name not in unknown}
+            return {"title": [titled], **origins}, {name: [name] for name in unknown}
+    return {}, {}
 
 
-def _is_title(found: Any, alert: Alert) -> bool:
-    line, _ = title_line(as_text(found))
-    return bool(line) and alert.headline.endswith(line)
+_KEPT = (("severity", "unknownSeverity"), ("createdAt", "unknownTime"))
+"""Where a value that was not understood stays in the context."""

@@ -40,6 +40,7 @@ from tui.intake.formats import (
 from tui.intake.group_commit import GroupCommit
 from tui.intake.guard import Guarded, not_allowed, not_found, sender_of
 from tui.intake.handshakes import Handshakes
+from tui.intake.json_text import JSON
 from tui.intake.openapi import document
 from tui.intake.repeats import Repeats
 from tui.intake.requests import check_type, credentials, id_for, key_of
@@ -195,7 +196,7 @@ class Endpoint:
         """Return what storing the alerts in a body would do. Raises Answered as storing them would."""
         why = GENERATED if key_of(request) is None else FROM_KEY
         run = DryRun(self.store, self.formats, self._ids(request), self.revive_after_ms, why)
-        documents: list[object] = []
+        documents: list[JSON] = []
         readings = self._read(body, request, run.id, documents)
         return answer(run, documents, readings)
 
@@ -209,7 +210,7 @@ class Endpoint:
         body: bytes,
         request: Request,
         new_id: Callable[[], str] | None = None,
-        documents: list[object] | None = None,
+        documents: list[JSON] | None = None,
     ) -> list[Reading]:
         """Return the readings of all items in a body. Raises Answered (413, 422) if one is not valid.
 

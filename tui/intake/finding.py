@@ -5,7 +5,9 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
+from tui.intake.records import header_of
 from tui.intake.rotated import COMPRESSED, READABLE, OpenFile, rotated_files
+from tui.intake.tables import Table
 from tui.store.following import Place
 
 Identity = tuple[int, int]
@@ -80,6 +82,14 @@ class Finder:
                 if is_at(path, known):
                     return True
         return False
+
+    def header(self) -> Table:
+        """Return the table of the rotated file that was written last: a truncated file has no header."""
+        with contextlib.suppress(OSError):
+            rotated = [(path.stat().st_mtime_ns, path) for path in self._rotated() if _is_readable(path)]
+            if rotated:
+                return header_of(max(rotated)[1])
+        return Table()
 
     def next_rotated(
         self, since: int, inodes: Collection[int], finished: Place

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tui.intake.finding import Finder, Identity, identity, is_at
-from tui.intake.line_reader import LineReader, PlacedLine, start_of_last_line
+from tui.intake.line_reader import LineReader, start_of_last_line
+from tui.intake.lines import LONGEST_LINE, PlacedLine
 from tui.intake.lost import Lost
+from tui.intake.records import Records, records_at
 from tui.intake.rotated import OpenFile
 from tui.store.following import Place
 
@@ -47,6 +49,10 @@ class FollowedFile:
         self.was_complete = False
         """Whether nothing is lost if the file is missing: it was read, and its writer was done with it."""
         self._finder = Finder(path, rotated_to)
+        self._records: Records | None = None
+        """What the file before says about the next one."""
+        self._held: list[PlacedLine] = []
+        """Lines after one that was started in the file before. Until that ends, its place is kept."""
         self._from_start = from_start
         self._ticks = ticks
         self._known = place
@@ -71,12 +77,17 @@ class FollowedFile:
         assert self._reader is not None
         if self._reader.is_truncated(self._known) and not self._go_on_in_copy():
             self._lose_rest_of_truncated(self._reader)
+            self._records = self._reader.records.for_next_file()
             self._begin(self._reader.file, 0)
         elif self._may_have_been_copied(self._reader):
             self._go_on_in_copy_of_empty(self._reader)
         reader = self._reader
-        lines = reader.read()
-        if reader.quiet and self._is_finished(reader):
+        lines = self._held + reader.read()
+        if reader.records.waits_for_earlier_file and reader.quiet < SETTLED and reader.unread < LONGEST_LINE:
+            self._held, self._known = lines, reader.place()
+            return None
+        lines, self._held = lines + reader.records.rest_of_earlier_file(), []
+        if reader.quiet and not lines and self._is_finished(reader):
             if reader.quiet >= SETTLED:
                 return self._finish(reader)
         elif reader.quiet:
@@ -148,7 +159,10 @@ class FollowedFile:
     def _begin(self, file: OpenFile, position: int) -> None:
         if self._reader is not None and self._reader.file is not file:
             self._reader.close()
-        self._reader = LineReader(file, position, self._ticks)
+        records, self._records = self._records or records_at(file, position), None
+        if not records.table.is_known:
+            records.table = self._finder.header()
+        self._reader = LineReader(file, position, self._ticks, records)
         self._is_idle = self.was_complete = False
         self._missing = 0
 
@@ -167,6 +181,7 @@ class FollowedFile:
         if reader.file.damaged:
             self._lose_end_of(reader)
         lines, place = reader.last_line(), reader.place()
+        self._records = reader.records.for_next_file() if reader.records.is_waiting else None
         self._go_on_in(behind)
         if not lines and not self._lost:
             return self.read()
@@ -243,9 +258,9 @@ class FollowedFile:
         if reader.file.compressed and reader.quiet == SETTLED:
             if reader.file.damaged:
                 self._lose_end_of(reader)
-            return reader.last_line()
+            return reader.rest()
         if self.closes_when_idle and reader.quiet >= IDLE and not self.path.exists():
-            return reader.last_line()
+            return reader.rest()
         return []
 
     # --- what was lost

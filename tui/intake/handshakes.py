@@ -18,6 +18,7 @@ from tui.domain.sns import confirmation_url
 from tui.domain.text import storable, visible
 from tui.intake.answers import Json
 from tui.intake.formats.expression import Expression
+from tui.intake.formats.values import candidates
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,7 @@ class Handshakes:
 
     async def _confirm(self, message: Any) -> Response | None:
         """Confirm a subscription to an allowed topic; None if a person has to."""
-        topic, token = _TOPIC_AND_TOKEN.of(message) or ("", "")
+        topic, token = candidates(_TOPIC_AND_TOKEN.of(message) or ["", ""])
         if self.confirm is None or not isinstance(topic, str) or topic not in self.topics:
             return None
         url = confirmation_url(topic, str(token))

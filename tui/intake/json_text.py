@@ -10,7 +10,10 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeAlias
+
+JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
+"""A decoded JSON value. The tables of TOML files have the same form, apart from dates."""
 
 _SPACE = " \t\r\n"
 _START = 64
@@ -36,7 +39,7 @@ def unprefixed(text: str) -> str:
     return text[start.end() :] if start else text
 
 
-def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[Any], str, ValueError | None]:
+def values_in(raw: bytes, *, commas: bool = True) -> tuple[list[JSON], str, ValueError | None]:
     """Return the values in `raw`, the text that could not be read, and the reason.
 
     Several values count only if all are objects or arrays: a date is not three numbers.
@@ -94,10 +97,10 @@ def _utf16(raw: bytes) -> Iterator[str]:
             continue
 
 
-def _values(text: str, *, commas: bool) -> tuple[list[Any], str, ValueError | None]:
+def _values(text: str, *, commas: bool) -> tuple[list[JSON], str, ValueError | None]:
     text = unprefixed(text)
     between = _SPACE + "," * commas
-    values: list[Any] = []
+    values: list[JSON] = []
     error: ValueError | None = None
     at = _skip(text, 0, between)
     while at < len(text):

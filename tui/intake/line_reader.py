@@ -3,9 +3,9 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from tui.intake.lines import LONGEST_LINE, Line, Lines
+from tui.intake.lines import LONGEST_LINE, Line, Lines, PlacedLine
+from tui.intake.records import Records
 from tui.intake.rotated import OpenFile
 from tui.store.following import Place
 
@@ -17,23 +17,25 @@ QUIET_S = 1.0
 _RECENT_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class PlacedLine:
-    at: int
-    """Byte offset of the line in its file."""
-    raw: bytes | None
-    """As in `Line`."""
-    start: bytes = b""
-    """As in `Line`."""
-
-
 class LineReader:
-    """Reads the lines of `file` from the offset `position` on, and closes the file in the end."""
+    """Reads the lines of `file` from the offset `position` on, and closes the file in the end.
 
-    def __init__(self, file: OpenFile, position: int, ticks: Callable[[], float] = time.monotonic) -> None:
+    `records` has what the lines before `position` say about those after it.
+    """
+
+    def __init__(
+        self,
+        file: OpenFile,
+        position: int,
+        ticks: Callable[[], float] = time.monotonic,
+        records: Records | None = None,
+    ) -> None:
         file.seek(position)
         self.file = file
         self.position = position
+        """Byte offset after the last line that was returned: a line in several parts is stored as a whole."""
+        self.records = records or Records()
+        self._next = position
         """Byte offset of the next line."""
         self.quiet = 0
         """How many times in a row nothing new was read."""
@@ -62,15 +64,21 @@ class LineReader:
         """Return the last line if it has no line end: nobody will write it."""
         return list(self._placed(self._lines.end()))
 
+    def rest(self) -> list[PlacedLine]:
+        """Return what was begun and not ended: the rest of the file will not come."""
+        lines = [*self.last_line(), *self.records.rest()]
+        self.position = self._next
+        return lines
+
     @property
     def pending(self) -> int:
-        """How many bytes of a line without its end have been read."""
-        return self._lines.pending
+        """How many bytes of lines without their end have been read."""
+        return self.unread - self.position
 
     @property
     def unread(self) -> int:
         """Offset of the first byte that has not been read, stored or not."""
-        return self.position + self._lines.pending
+        return self._next + self._lines.pending
 
     def place(self) -> Place:
         stat = os.fstat(self.file.raw.fileno())
@@ -113,8 +121,12 @@ class LineReader:
 
     def _placed(self, cut: Iterator[Line]) -> Iterator[PlacedLine]:
         for line in cut:
-            yield PlacedLine(self.position, line.raw, line.start)
-            self.position += line.size
+            at, self._next = self._next, self._next + line.size
+            placed = self.records.take(at, line)
+            if placed is not None or not self.records.is_waiting:
+                self.position = self._next
+            if placed is not None:
+                yield placed
 
 
 def start_of_last_line(file: OpenFile) -> int:

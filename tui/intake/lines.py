@@ -20,6 +20,16 @@ class Line:
     """The first bytes of a line that was too long."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedLine:
+    at: int
+    """Where it begins in its source: a byte offset, or the number of the line."""
+    raw: bytes | None
+    """As in `Line`."""
+    start: bytes = b""
+    """As in `Line`."""
+
+
 class Lines:
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -50,7 +60,7 @@ class Lines:
 
     def end(self) -> Iterator[Line]:
         """Yield the last line if it has no line end and is not empty."""
-        if self._half_end and self._rest == b"\0" and not self._dropped:
+        if self._half_end and bytes(self._rest) == b"\0" and not self._dropped:
             return  # the second half of the line feed of a UTF-16 line
         if self.pending:
             raw, self._rest = bytes(self._rest), bytearray()

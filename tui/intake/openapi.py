@@ -101,6 +101,11 @@ _EXPLAINED: dict[str, Any] = {
             "description": "The keys that a field came from. A field that is missing here has its default.",
             "additionalProperties": {"type": "array", "items": _TEXT},
         },
+        "notes": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "What was not understood, and what was used in its place.",
+        },
         "destinations": {
             "type": "array",
             "items": {
@@ -156,6 +161,12 @@ _KEY_HEADERS = {
     "X-GitHub-Delivery": "of GitHub",
 }
 """The first one that is sent counts. `tui.intake.endpoint` reads them."""
+_SENDER: dict[str, Any] = {
+    "name": "sender",
+    "in": "query",
+    "description": "Name of the token whose secret verifies the signature of this request.",
+    "schema": {"type": "string"},
+}
 _RETRY = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
 
 
@@ -183,12 +194,7 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
                 "description": "Which tool wrote the alerts. Default: detected for each document.",
                 "schema": {"enum": [*formats]},
             },
-            {
-                "name": "sender",
-                "in": "query",
-                "description": "Name of the token whose secret verifies the signature of this request.",
-                "schema": {"type": "string"},
-            },
+            _SENDER,
             {
                 "name": "dryRun",
                 "in": "query",
@@ -216,12 +222,11 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
         "401": refusals["401"],
         "405": _answer("The request has no header of a handshake.", _ERROR),
     }
-    parameters = [each for each in post["parameters"] if each["name"] == "sender"]
     ask: dict[str, Any] = {
-        "get": {"summary": "Answer Okta's verification.", "parameters": parameters, "responses": handshake},
+        "get": {"summary": "Answer Okta's verification.", "parameters": [_SENDER], "responses": handshake},
         "options": {
             "summary": "Answer the abuse protection of CloudEvents.",
-            "parameters": parameters,
+            "parameters": [_SENDER],
             "responses": handshake,
         },
     }
@@ -262,7 +267,7 @@ def document(formats: Iterable[str], *, needs_token: bool) -> dict[str, Any]:
             "name": header,
             "description": f"{words}: instead of a token, together with the query parameter `sender`.",
         }
-    either = {"security": [{name: []} for name in schemes]}
+    either: dict[str, list[dict[str, list[str]]]] = {"security": [{name: []} for name in schemes]}
     return {
         "openapi": "3.1.0",
         "info": {"title": "Tocsin", "version": __version__},

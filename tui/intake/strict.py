@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 from tui.domain.alert import decode_json, decode_json_at
 from tui.intake.documents import Item, reason_of
-from tui.intake.json_text import is_prefixed, unprefixed
+from tui.intake.json_text import JSON, unprefixed
+from tui.intake.lines import TOO_LONG, Line, PlacedLine
+from tui.intake.records import Records, begins_lines
 
 _SPACES = re.compile(r"[ \t\r\n]*")
 _BLANKS = re.compile(r"[ \t\r\n\v\f]*")
@@ -29,7 +31,7 @@ def items_in(body: bytes) -> Iterator[Item]:
         yield Item("", error="the input is empty")
     elif text[start] == "[":
         yield from _entries(text, start)
-    elif is_prefixed(text, start):
+    elif begins_lines(text, start):
         yield from _lines(text)
     else:
         yield from _documents(text, start)
@@ -75,6 +77,7 @@ def _entries(text: str, start: int) -> Iterator[Item]:
 
 def _documents(text: str, start: int) -> Iterator[Item]:
     """Yield the one value that begins at `start`, or JSON Lines if more lines follow its own."""
+    value: JSON
     try:
         value, end = decode_json_at(text, start)
     except ValueError as error:
@@ -109,12 +112,22 @@ def _next_line_is_object(text: str, start: int) -> bool:
 
 
 def _lines(text: str) -> Iterator[Item]:
-    number, counted = 1, 0
+    number, counted, records = 1, 0, Records()
     while (start := _end_of(_BLANKS, text, counted)) < len(text):
         number += text.count("\n", counted, start)
         end = text.find("\n", start)
         counted = len(text) if end < 0 else end
-        yield _read(f"line {number}", text[start:counted])
+        if text[start] in "{[":
+            yield _read(f"line {number}", text[start:counted])
+        elif placed := records.take(number, Line(text[start:counted].encode("utf-8", "surrogatepass"), 0)):
+            yield _placed(placed)
+    yield from map(_placed, records.rest())
+
+
+def _placed(line: PlacedLine) -> Item:
+    if line.raw is None:
+        return Item(f"line {line.at}", error=TOO_LONG)
+    return _read(f"line {line.at}", line.raw.decode("utf-8", "surrogatepass"))
 
 
 def _read(place: str, text: str) -> Item:

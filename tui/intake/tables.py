@@ -3,9 +3,13 @@
 Source: https://docs.zeek.org/en/current/log-formats.html. A row becomes the object that Zeek writes as JSON.
 """
 
-from typing import Any
+import re
+
+from tui.intake.json_text import JSON
 
 START = b"#separator "
+_HEADER = re.compile(rb"#(separator|set_separator|empty_field|unset_field|path|open|close|fields|types)\b")
+_ESCAPED = re.compile(r"\\x([0-9a-fA-F]{2})")
 _LISTS = ("set[", "vector[")
 
 
@@ -16,31 +20,39 @@ class Table:
         self._separator = "\t"
         self._header: dict[str, list[str]] = {}
 
-    def takes(self, line: bytes) -> bool:
-        """Whether this line is part of a table: it starts one, or one has started."""
-        return bool(self._header) or line.startswith(START)
+    @property
+    def is_known(self) -> bool:
+        """Whether a header was read that says what the fields of a row are."""
+        return "fields" in self._header
 
-    def row(self, line: bytes) -> dict[str, Any] | None:
+    def takes(self, line: bytes) -> bool:
+        """Whether this line is part of a table: it belongs to a header, or is a row after one."""
+        if line.startswith(b"#"):
+            return line.startswith(START) or (bool(self._header) and _HEADER.match(line) is not None)
+        return self.is_known and (self._separator.encode() in line or len(self._header["fields"]) == 1)
+
+    def row(self, line: bytes) -> dict[str, JSON] | None:
         """Return the row in a line; None for a line of the header."""
         text = line.decode("utf-8", "replace").rstrip("\r")
         if text.startswith("#"):
             self._read_header(text)
             return None
-        fields, types = self._header.get("fields", []), self._header.get("types", [])
+        fields, types = self._header["fields"], self._header.get("types", [])
         cells = text.split(self._separator)
-        row: dict[str, Any] = {"_path": path[0]} if (path := self._header.get("path")) else {}
+        row: dict[str, JSON] = {"_path": path[0]} if (path := self._header.get("path")) else {}
         for number, (field, cell) in enumerate(zip(fields, cells, strict=False)):
             if cell in (self._setting("unset_field", "-"), self._setting("empty_field", "(empty)")):
                 continue
             is_list = number < len(types) and types[number].startswith(_LISTS)
-            row[field] = cell.split(self._setting("set_separator", ",")) if is_list else cell
+            row[field] = [*cell.split(self._setting("set_separator", ",") or ",")] if is_list else cell
         return row
 
     def _read_header(self, text: str) -> None:
         if text.startswith(START.decode()):
             written = text.removeprefix(START.decode()).strip()
             # Zeek writes it escaped: \x09 is a tab.
-            self._separator = chr(int(written[2:], 16)) if written.startswith("\\x") else written or "\t"
+            escaped = _ESCAPED.fullmatch(written)
+            self._separator = chr(int(escaped[1], 16)) if escaped else written or "\t"
             self._header = {"separator": [self._separator]}
             return
         name, *values = text[1:].split(self._separator)

@@ -106,6 +106,7 @@ def _print(one: "Explanation") -> None:
             ("time", _wrapped(format_time(alert.created_at) + _origin(one, "createdAt", ", "))),
             ("type", alert.type),
             ("ID", "" if no_id else _wrapped(alert.alert_id + _origin(one, "alertId", ", "))),
+            ("notes", _wrapped(" ".join(one.notes))),
             ("identity", _wrapped(one.identity)),
             ("stored", _stored(one)),
             ("goes to", _wrapped(_goes_to(one))),

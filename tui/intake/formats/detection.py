@@ -1,9 +1,12 @@
 """Which formats a document can be in: an index over the keys that their `detect` expressions need."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_Node = Mapping[str, Any]
+from tui.intake.json_text import JSON
+
+Node = Mapping[str, Any]
+"""A node of a parsed JMESPath expression."""
 _NONE: frozenset[str] = frozenset()
 _OF_FIRST = {
     "subexpression",
@@ -33,7 +36,7 @@ class Index:
                 self._by_key[key] = (*self._by_key.get(key, ()), number)
         self._always = tuple(always)
 
-    def candidates(self, document: object) -> list[int]:
+    def candidates(self, document: JSON) -> list[int]:
         """Return the positions of the formats that can fit, in order."""
         found = set(self._always)
         if isinstance(document, dict):
@@ -42,19 +45,24 @@ class Index:
         return sorted(found)
 
 
-def needed_keys(node: _Node) -> frozenset[str]:
+def children_of(node: Node) -> Sequence[Node]:
+    """Return the nodes inside a node. A slice has numbers in their place."""
+    return () if node["type"] == "slice" else node.get("children", ())
+
+
+def needed_keys(node: Node) -> frozenset[str]:
     """Return keys of which an object has at least one if this expression is true for it.
 
     Empty if no such keys are known, as for `a != 'b'`. The keys of an `and` are those of its first operand
     with the fewest, so a format names the rarest key of its tool first.
     """
-    kind, children = node["type"], node.get("children", ())
+    kind, children = node["type"], children_of(node)
     if kind == "field":
         return frozenset((node["value"],))
     if kind in _OF_FIRST:
         return needed_keys(children[0])
     if kind == "and_expression":
-        return min(filter(None, map(needed_keys, children)), key=len, default=_NONE)
+        return min((keys for child in children if (keys := needed_keys(child))), key=len, default=_NONE)
     if kind == "or_expression":
         each = [needed_keys(child) for child in children]
         return _NONE.union(*each) if all(each) else _NONE
@@ -65,7 +73,7 @@ def needed_keys(node: _Node) -> frozenset[str]:
     return _NONE
 
 
-def _of_comparison(operator: str, left: _Node, right: _Node) -> frozenset[str]:
+def _of_comparison(operator: str, left: Node, right: Node) -> frozenset[str]:
     if operator in _ORDERED:  # null is neither less nor greater
         return needed_keys(left) or needed_keys(right)
     if left["type"] == "literal":
@@ -77,7 +85,7 @@ def _of_comparison(operator: str, left: _Node, right: _Node) -> frozenset[str]:
     return needed_keys(left) if left["type"] in (*_OF_FIRST, "field") else _NONE
 
 
-def _of_call(name: str, arguments: list[_Node]) -> frozenset[str]:
+def _of_call(name: str, arguments: Sequence[Node]) -> frozenset[str]:
     if name == "contains" and arguments[0]["type"] in ("literal", "multi_select_list"):
         return needed_keys(arguments[1])
     return needed_keys(arguments[0]) if name in (*_FAILING, "contains") and arguments else _NONE

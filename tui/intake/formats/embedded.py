@@ -2,10 +2,9 @@
 
 import base64
 import binascii
-from typing import Any
 
 from tui.domain.alert import decode_json
-from tui.intake.json_text import unprefixed
+from tui.intake.json_text import JSON, unprefixed
 
 _DEEPEST = 10
 
@@ -15,7 +14,7 @@ def may_embed(text: str) -> bool:
     return unprefixed(text.lstrip()).startswith("{")
 
 
-def embedded(found: object) -> dict[str, Any] | None:
+def embedded(found: JSON) -> dict[str, JSON] | None:
     """Return the object that a text holds, or the object itself; None if it is neither."""
     if isinstance(found, str):
         if not may_embed(found):
@@ -37,7 +36,7 @@ def from_base64(found: object) -> str | None:
         return None
 
 
-def unfolded(document: Any) -> Any:
+def unfolded(document: JSON) -> JSON:
     """Return an object with its dotted keys also as nested ones: `event.kind` as `kind` in `event`.
 
     Elasticsearch writes either form. What is there nested takes precedence; the document is not changed.
@@ -47,7 +46,7 @@ def unfolded(document: Any) -> Any:
     dotted = [key for key in document if "." in key]
     if not dotted:
         return document
-    result: dict[str, Any] = dict(document)
+    result = dict(document)
     for key in dotted:
         path = key.split(".")
         if len(path) <= _DEEPEST and all(path):
@@ -55,7 +54,7 @@ def unfolded(document: Any) -> Any:
     return result
 
 
-def _put(target: dict[str, Any], path: list[str], value: Any) -> None:
+def _put(target: dict[str, JSON], path: list[str], value: JSON) -> None:
     """Set the value at this path, copying the objects on the way, unless something else is there."""
     for part in path[:-1]:
         inner = target.get(part, {})

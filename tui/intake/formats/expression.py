@@ -13,11 +13,12 @@ from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
-from tui.intake.formats.detection import needed_keys
+from tui.intake.formats.detection import Node, children_of, needed_keys
 from tui.intake.formats.embedded import from_base64, may_embed
 from tui.intake.formats.origins import alternatives
 from tui.intake.formats.severities import Scales, built_in_scales, marks
 from tui.intake.formats.values import as_text, as_texts, digest, scalar
+from tui.intake.json_text import JSON
 
 PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
 """The prefixes that Panther and Tocsin put before the title of an outgoing alert."""
@@ -33,32 +34,32 @@ class _Functions(functions.Functions):
         self._scales = scales
 
     @functions.signature({"types": ["string"]}, {"types": []})
-    def _func_scale(self, name: str, value: object) -> object:
+    def _func_scale(self, name: str, value: JSON) -> JSON:
         return self._scales.read(name, value)
 
     @functions.signature({"types": []})
-    def _func_marks(self, found: object) -> list[str]:
+    def _func_marks(self, found: JSON) -> list[str]:
         return marks(as_text(found))
 
     @functions.signature({"types": ["string"]}, {"types": ["array"]})
-    def _func_joined(self, separator: str, parts: list[object]) -> str | None:
+    def _func_joined(self, separator: str, parts: list[JSON]) -> str | None:
         return separator.join(text for part in parts if (text := as_text(part).strip())) or None
 
     @functions.signature({"types": ["array"]})
-    def _func_occurrence(self, parts: list[object]) -> str | None:
+    def _func_occurrence(self, parts: list[JSON]) -> str | None:
         texts = [scalar(part) for part in parts]
         return "-".join(texts) if all(texts) else None
 
     @functions.signature({"types": []})
-    def _func_text(self, found: object) -> str | None:
+    def _func_text(self, found: JSON) -> str | None:
         return as_text(found) or None
 
     @functions.signature({"types": ["array"]})
-    def _func_object_text(self, texts: list[object]) -> str | None:
+    def _func_object_text(self, texts: list[JSON]) -> str | None:
         return next((text for text in texts if isinstance(text, str) and may_embed(text)), None)
 
     @functions.signature({"types": []})
-    def _func_base64(self, found: object) -> str | None:
+    def _func_base64(self, found: JSON) -> str | None:
         return from_base64(found)
 
     @functions.signature({"types": ["string"]})
@@ -72,11 +73,11 @@ class _Functions(functions.Functions):
         return digest(text)
 
     @functions.signature({"types": ["object"]})
-    def _func_pairs(self, value: dict[str, Any]) -> list[str]:
+    def _func_pairs(self, value: dict[str, JSON]) -> list[str]:
         return sorted(as_texts(value))
 
     @functions.signature({"types": ["object"]})
-    def _func_is_tocsin(self, value: dict[str, Any]) -> bool:
+    def _func_is_tocsin(self, value: dict[str, JSON]) -> bool:
         headed = any(value.get(key) for key in ("title", "name", "id"))
         unknown = [key for key in value if key not in KEYS]
         return headed and len(unknown) <= _MOST_TYPOS and all(_is_typo(key, value) for key in unknown)
@@ -85,11 +86,11 @@ class _Functions(functions.Functions):
 class _Interpreter(TreeInterpreter):
     """JMESPath's interpreter, faster for what formats mostly are: lists of paths such as `rule.name`."""
 
-    def visit_subexpression(self, node: Any, value: Any) -> Any:
+    def visit_subexpression(self, node: Any, value: JSON) -> Any:
         path = node.get("path")
         return _walked(value, path) if path else super().visit_subexpression(node, value)
 
-    def visit_multi_select_list(self, node: Any, value: Any) -> Any:
+    def visit_multi_select_list(self, node: Any, value: JSON) -> Any:
         if value is None:
             return None
         return [
@@ -98,7 +99,7 @@ class _Interpreter(TreeInterpreter):
         ]
 
 
-def _walked(value: Any, path: tuple[str, ...]) -> Any:
+def _walked(value: JSON, path: tuple[str, ...]) -> JSON:
     for key in path:
         if not isinstance(value, dict):
             return None
@@ -108,9 +109,8 @@ def _walked(value: Any, path: tuple[str, ...]) -> Any:
 
 def _note_paths(node: Any) -> None:
     """Note in each node that only walks along keys which these are."""
-    for child in node.get("children", ()):
-        if isinstance(child, dict):
-            _note_paths(child)
+    for child in children_of(node):
+        _note_paths(child)
     if node["type"] == "field":
         node["path"] = (node["value"],)
     elif node["type"] == "subexpression" and all(child.get("path") for child in node["children"]):
@@ -154,7 +154,7 @@ class Expression:
             raise Invalid("expression", f"{_short(self._text)} is not JMESPath: {_reason(error)}") from None
         return parsed
 
-    def of(self, value: object) -> Any:
+    def of(self, value: JSON) -> JSON:
         """Return what the expression finds in `value`, or None if it finds nothing or does not apply."""
         try:
             return self._visit(self._parsed, value)
@@ -163,10 +163,10 @@ class Expression:
             # and lets Python's own errors through for deeply nested or mixed data.
             return None
 
-    def alternatives(self, value: object) -> list[tuple[list[str], Any]]:
+    def alternatives(self, value: JSON) -> list[tuple[list[str], JSON]]:
         """Return the values among which a format chooses, in order, each with the keys it was found in."""
 
-        def evaluate(node: Mapping[str, Any], value: object) -> Any:
+        def evaluate(node: Node, value: JSON) -> JSON:
             part = copy(self)
             part._parsed = node
             return part.of(value)
@@ -186,13 +186,13 @@ class Expression:
         """Keys of which a document has at least one if the expression holds. Empty if that is not known."""
         return needed_keys(self._parsed)
 
-    def holds(self, value: object) -> bool:
+    def holds(self, value: JSON) -> bool:
         """Whether the result is true in the sense of JMESPath, where 0 is true."""
         result = self.of(value)
         return not (result is None or result is False or result in ("", [], {}))
 
 
-def is_foreign(document: object) -> bool:
+def is_foreign(document: JSON) -> bool:
     """Whether this is an object with keys that neither are Tocsin's own nor a typo of one."""
     if not isinstance(document, dict):
         return False
@@ -203,7 +203,7 @@ def is_foreign(document: object) -> bool:
     )
 
 
-def _path(node: Mapping[str, Any]) -> str:
+def _path(node: Node) -> str:
     if node["type"] == "field":
         return node["value"]
     if node["type"] == "subexpression":
@@ -212,13 +212,13 @@ def _path(node: Mapping[str, Any]) -> str:
     return ""
 
 
-def _is_typo(key: str, value: Mapping[str, Any]) -> bool:
+def _is_typo(key: str, value: Mapping[str, JSON]) -> bool:
     """Whether a key is a typo of one of ours that is missing. If so, an error names it."""
     missing = [own.lower() for own in KEYS if own not in value]
     return "_" not in key and bool(get_close_matches(key.lower(), missing, n=1, cutoff=0.9))
 
 
-def _check_functions(node: Mapping[str, Any], scales: Scales) -> None:
+def _check_functions(node: Node, scales: Scales) -> None:
     """Raise JMESPathError for an unknown function or scale, or a wrong number of arguments.
 
     JMESPath itself reports these only when the expression is applied.
@@ -237,12 +237,11 @@ def _check_functions(node: Mapping[str, Any], scales: Scales) -> None:
             raise JMESPathError(f"unknown scale {call['children'][0].get('value')}")
 
 
-def _calls(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+def _calls(node: Node) -> Iterator[Node]:
     if node["type"] == "function_expression":
         yield node
-    for child in node.get("children", ()):
-        if isinstance(child, dict):
-            yield from _calls(child)
+    for child in children_of(node):
+        yield from _calls(child)
 
 
 def _reason(error: JMESPathError) -> str:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tui.domain.alert import KEYS
 from tui.domain.errors import Invalid
 from tui.intake.formats.detection import Index
 from tui.intake.formats.expression import Expression
 from tui.intake.formats.severities import Scales, Severities, built_in_scales, parse_scales, parse_severities
+from tui.intake.json_text import JSON
 
 AUTO = "auto"
 """The name that stands for detection: the first format that fits."""
@@ -59,7 +59,7 @@ class Format:
     """If an object inside is read, the context is the whole item."""
     resolved: Expression | None = None
     """Finds the state of the item. A word of recovery, or true, marks the alert as resolved."""
-    alert: Mapping[str, Expression] = field(default_factory=dict)
+    alert: Mapping[str, Expression] = field(default_factory=dict[str, Expression])
     """Finds the fields of an alert in an item. Empty: an item is an alert in Tocsin's own form."""
     severities: Severities = field(default_factory=Severities)
     identity: str = ""
@@ -69,7 +69,7 @@ class Format:
     of a rule, a monitor or a row, and only an alert with the same id and the same content is a repeat.
     """
 
-    def fits(self, document: object) -> bool:
+    def fits(self, document: JSON) -> bool:
         return self.detect is not None and self.detect.holds(document)
 
 
@@ -82,7 +82,7 @@ class Formats(dict[str, Format]):
         self._order = [format for format in formats.values() if format.detect is not None]
         self._index = Index(format.detect.needed for format in self._order if format.detect is not None)
 
-    def fitting(self, document: object) -> Iterator[Format]:
+    def fitting(self, document: JSON) -> Iterator[Format]:
         """Yield the formats that fit a document, the one to use first."""
         for number in self._index.candidates(document):
             if self._order[number].fits(document):
@@ -109,7 +109,7 @@ def built_in() -> Formats:
     )
 
 
-def parse_formats(tables: object, severities: object = None, recoveries: object = None) -> Formats:
+def parse_formats(tables: JSON, severities: JSON = None, recoveries: JSON = None) -> Formats:
     """Return the built-in formats with those of a configuration, `[formats.NAME]`, and its scales.
 
     Detection tries a user's own formats first. A table with the name of a built-in format overrides only
@@ -139,28 +139,26 @@ def parse_formats(tables: object, severities: object = None, recoveries: object 
 
 
 @cache
-def _built_in_tables() -> Mapping[str, dict[str, Any]]:
+def _built_in_tables() -> Mapping[str, dict[str, JSON]]:
     """Return the table of each built-in format, in the order of detection."""
-    tables: dict[str, dict[str, Any]] = {}
+    tables: dict[str, dict[str, JSON]] = {}
     for family in FAMILIES:
         text = (Path(__file__).parent / "families" / f"{family}.toml").read_text(encoding="utf-8")
         tables |= tomllib.loads(text)["formats"]
     return tables
 
 
-def _merged(table: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    inner = {
-        key: {**table[key], **changes[key]}
-        for key in _TABLES
-        if isinstance(table.get(key), dict) and isinstance(changes.get(key), dict)
-    }
-    merged = {**table, **changes, **inner}
-    if "alertId" in inner.get("alert", {}) and "alertId" in changes.get("alert", {}):
-        merged["identity"] = changes.get("identity", "")  # the built-in source is about another id
+def _merged(table: Mapping[str, JSON], changes: Mapping[str, JSON]) -> dict[str, JSON]:
+    merged = {**table, **changes}
+    for key in _TABLES:
+        if isinstance(old := table.get(key), dict) and isinstance(new := changes.get(key), dict):
+            merged[key] = {**old, **new}
+            if "alertId" in new:
+                merged["identity"] = changes.get("identity", "")  # the built-in source is about another id
     return merged
 
 
-def _format(name: str, table: Mapping[str, Any], scales: Scales, *, check: bool = True) -> Format:
+def _format(name: str, table: Mapping[str, JSON], scales: Scales, *, check: bool = True) -> Format:
     """Return the format of a table. `check` compiles its expressions now, to report a mistake at once."""
     place = f"formats.{name}"
     _check_keys(place, table, _SETTINGS)
@@ -181,7 +179,7 @@ def _format(name: str, table: Mapping[str, Any], scales: Scales, *, check: bool 
     )
 
 
-def _expression(place: str, text: object, scales: Scales, check: bool) -> Expression | None:
+def _expression(place: str, text: JSON, scales: Scales, check: bool) -> Expression | None:
     """Return None for an empty text, so that users can remove a built-in expression."""
     written = _text(place, text)
     try:
@@ -193,7 +191,7 @@ def _expression(place: str, text: object, scales: Scales, check: bool) -> Expres
         raise Invalid("formats", f"{place}: {error.message}") from None
 
 
-def _severities(place: str, table: Mapping[str, Any], scales: Scales) -> Severities:
+def _severities(place: str, table: Mapping[str, JSON], scales: Scales) -> Severities:
     """Return the common names, then the scale that the format uses, then its own names and numbers."""
     own = parse_severities(f"{place}.severities", _table(f"{place}.severities", table.get("severities", {})))
     scale = _text(f"{place}.scale", table.get("scale", ""))
@@ -205,7 +203,7 @@ def _severities(place: str, table: Mapping[str, Any], scales: Scales) -> Severit
     return common.with_more(own)
 
 
-def _check_keys(place: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
+def _check_keys(place: str, table: Mapping[str, JSON], known: tuple[str, ...]) -> None:
     for key in table:
         if key not in known:
             close = get_close_matches(key, known, n=1)
@@ -213,13 +211,13 @@ def _check_keys(place: str, table: Mapping[str, Any], known: tuple[str, ...]) ->
             raise Invalid("formats", f"{place}: unknown setting {key}; {hint}")
 
 
-def _table(place: str, value: object) -> dict[str, Any]:
+def _table(place: str, value: JSON) -> dict[str, JSON]:
     if not isinstance(value, dict):
         raise Invalid("formats", f"{place} must be a table, not {value!r}")
     return value
 
 
-def _text(place: str, value: object) -> str:
+def _text(place: str, value: JSON) -> str:
     if not isinstance(value, str):
         raise Invalid("formats", f"{place} must be a string, not {value!r}")
     return value

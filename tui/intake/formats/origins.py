@@ -1,18 +1,19 @@
 """Which keys of a document a JMESPath expression found its result in, for explanations."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
 
-Node = Mapping[str, Any]
-Evaluate = Callable[[Node, object], Any]
+from tui.intake.formats.detection import Node, children_of
+from tui.intake.json_text import JSON
+
+Evaluate = Callable[[Node, JSON], JSON]
 
 _PATHS = ("field", "subexpression", "index_expression", "projection", "value_projection", "filter_projection")
 _STEPS = {"projection": "[]", "value_projection": ".*", "filter_projection": "[?…]", "flatten": "[]"}
 
 
-def alternatives(node: Node, value: object, evaluate: Evaluate) -> list[tuple[list[str], Any]]:
+def alternatives(node: Node, value: JSON, evaluate: Evaluate) -> list[tuple[list[str], JSON]]:
     """Return the values among which a format chooses, in order, each with the keys it was found in."""
-    children = node.get("children", ())
+    children = children_of(node)
     if node["type"] == "or_expression":
         return alternatives(_chosen(children, value, evaluate), value, evaluate)
     if node["type"] == "projection" and children[0]["type"] == "flatten":
@@ -24,13 +25,13 @@ def alternatives(node: Node, value: object, evaluate: Evaluate) -> list[tuple[li
     return [(list(dict.fromkeys(_keys(node, value, evaluate))), evaluate(node, value))]
 
 
-def _chosen(children: list[Node], value: object, evaluate: Evaluate) -> Node:
+def _chosen(children: Sequence[Node], value: JSON, evaluate: Evaluate) -> Node:
     left, right = children
     return left if _holds(evaluate(left, value)) else right
 
 
-def _keys(node: Node, value: object, evaluate: Evaluate) -> list[str]:
-    kind, children = node["type"], node.get("children", ())
+def _keys(node: Node, value: JSON, evaluate: Evaluate) -> list[str]:
+    kind, children = node["type"], children_of(node)
     if kind in _PATHS:
         return [_path(node)] if evaluate(node, value) is not None else []
     if kind == "or_expression":
@@ -41,10 +42,10 @@ def _keys(node: Node, value: object, evaluate: Evaluate) -> list[str]:
         return _keys(right, value, evaluate) or _keys(left, value, evaluate)
     if kind == "pipe":
         return _keys_of_pipe(children, value, evaluate)
-    return [key for child in children if isinstance(child, dict) for key in _keys(child, value, evaluate)]
+    return [key for child in children for key in _keys(child, value, evaluate)]
 
 
-def _keys_of_pipe(children: list[Node], value: object, evaluate: Evaluate) -> list[str]:
+def _keys_of_pipe(children: Sequence[Node], value: JSON, evaluate: Evaluate) -> list[str]:
     left, right = children
     inner = _keys(right, evaluate(left, value), evaluate)
     if left["type"] == "multi_select_dict":
@@ -56,16 +57,16 @@ def _keys_of_pipe(children: list[Node], value: object, evaluate: Evaluate) -> li
 
 
 def _path(node: Node) -> str:
-    kind, children = node["type"], node.get("children", ())
+    kind, children = node["type"], children_of(node)
     if kind == "field":
         return node["value"]
     if kind == "index":
         return f"[{node['value']}]"
-    parts = [part for child in children if isinstance(child, dict) and (part := _path(child))]
+    parts = [part for child in children if (part := _path(child))]
     if kind in _STEPS and parts:
         parts.insert(1, _STEPS[kind])
     return parts[0] + "".join(part if part[0] in "[." else f".{part}" for part in parts[1:]) if parts else ""
 
 
-def _holds(value: object) -> bool:
+def _holds(value: JSON) -> bool:
     return not (value is None or value is False or value in ("", [], {}))

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from tui.domain.alert import Alert, AlertType, Severity, format_time, parse_alert
+from tui.domain.alert import Alert, AlertType, Severity, format_time
 from tui.domain.errors import Invalid
 from tui.intake.formats.embedded import embedded, unfolded
 from tui.intake.formats.expression import is_foreign
 from tui.intake.formats.format import Format, Formats
+from tui.intake.formats.own_form import UNKNOWN_SEVERITY, not_understood, parsed, understood
 from tui.intake.formats.times import as_time, unread_time
 from tui.intake.formats.values import (
     alert_id_from,
@@ -21,14 +21,11 @@ from tui.intake.formats.values import (
     scalar,
     title_line,
 )
-
-UNKNOWN_SEVERITY = Severity.MEDIUM
-"""The severity of an alert whose own is missing or unknown."""
+from tui.intake.json_text import JSON
 
 MOST_ITEMS = 50_000
 _DEEPEST = 5
 """How many nested envelopes are opened: SQS, SNS, EventBridge, and two to spare."""
-_QUOTED = 100
 RESOLVED = "resolved"
 """The tag of an alert that says that something is well again."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
@@ -52,10 +49,12 @@ class Reading:
     """The name of the format it was read with."""
     by_id: bool = False
     """The id alone identifies the occurrence: an alert with the same id is a repeat, whatever its content."""
+    notes: tuple[str, ...] = ()
+    """What was not understood, and what was used in its place."""
 
 
 def read(
-    document: object,
+    document: JSON,
     format: Format | None,
     formats: Formats,
     *,
@@ -68,6 +67,7 @@ def read(
 
     `format` is the format to use, None for the first of `formats` that fits. `now` (ms) and `new_id`
     supply the time and id of alerts that have none. `place` is where the document stood in its source.
+    In Tocsin's own form, if that is the format to use, nothing is guessed.
     Never raises, whatever the document holds.
     """
     several = isinstance(document, list)
@@ -76,15 +76,8 @@ def read(
     for number, entry in enumerate(document if several else [document], start=1):
         found = opening.document(entry, format, _DEEPEST)
         drafts += [draft.within(f"item {number}" if several else "").within(place) for draft in found]
-    return [
-        Reading(
-            draft.place,
-            draft.end or _finish(draft, formats, now, new_id(), link_template),
-            draft.format,
-            by_id=not draft.own and bool(draft.foreign or (draft.fields and "alertId" in draft.fields)),
-        )
-        for draft in drafts
-    ]
+    strict = format is not None
+    return [_finish(draft, formats, now, new_id(), link_template, strict=strict) for draft in drafts]
 
 
 def ids_of_tools(readings: Iterable[Reading]) -> frozenset[str]:
@@ -99,17 +92,20 @@ class _Draft:
     """An item before validation: the fields of an alert in Tocsin's own form, or a result without one."""
 
     format: str
-    fields: Any = None
+    fields: JSON = None
     own: bool = False
-    """The item came in Tocsin's own form: nothing is guessed, and every mistake is an error."""
+    """The item came in Tocsin's own form."""
     end: Skipped | Invalid | None = None
     place: str = ""
     foreign: str = ""
     """An id that the tool may give to several alerts: that of a rule, a monitor or a row."""
-    item: Any = None
+    item: JSON = None
     """The item as it was received; with `foreign`, its content identifies the alert."""
-    notes: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict[str, str])
     """What to say if a field stays empty because its value was not understood."""
+
+    def value(self, key: str) -> JSON:
+        return self.fields.get(key) if isinstance(self.fields, dict) else None
 
     def within(self, place: str) -> "_Draft":
         if not place:
@@ -124,7 +120,7 @@ class _Opening:
     formats: Formats
     now: int
 
-    def document(self, document: object, format: Format | None, deep: int) -> list[_Draft]:
+    def document(self, document: JSON, format: Format | None, deep: int) -> list[_Draft]:
         """Return a draft for each item, in this format or the first that fits."""
         view = unfolded(document)
         for each in [format] if format is not None else self.formats.fitting(view):
@@ -134,7 +130,7 @@ class _Opening:
             return [_Draft("plain", end=_no_title(self.formats["plain"]))]
         return [_Draft("tocsin", document, own=True)]
 
-    def _in_format(self, document: object, view: Any, format: Format, deep: int) -> list[_Draft] | None:
+    def _in_format(self, document: JSON, view: JSON, format: Format, deep: int) -> list[_Draft] | None:
         """Return None if the format is for what is inside only, and there is nothing inside."""
         if format.items is None:
             return self._item(document, view, format, deep)
@@ -153,7 +149,7 @@ class _Opening:
             drafts += [draft.within(f"item {number}") if len(items) > 1 else draft for draft in found]
         return drafts
 
-    def _item(self, item: object, view: Any, format: Format, deep: int) -> list[_Draft] | None:
+    def _item(self, item: JSON, view: JSON, format: Format, deep: int) -> list[_Draft] | None:
         if format.skip is not None and (reason := as_text(format.skip.of(view))):
             return [_Draft(format.name, end=Skipped(reason))]
         if not isinstance(item, dict) or not (format.alert or format.inside):
@@ -171,7 +167,7 @@ class _Opening:
         # must not share the envelope's id.
         return [_filled(inner[0], outer, whole=format.whole and is_part)] if len(inner) == 1 else inner
 
-    def _inside(self, view: object, format: Format, deep: int) -> tuple[list[_Draft] | None, bool]:
+    def _inside(self, view: JSON, format: Format, deep: int) -> tuple[list[_Draft] | None, bool]:
         """Return the drafts of the first document inside that is in a known format, else None.
 
         Also return whether the document is an object in the item, not in a text.
@@ -182,19 +178,15 @@ class _Opening:
             inner = embedded(found)
             inner_view = unfolded(inner)
             for each in self.formats.fitting(inner_view) if inner else ():
-                if not each.alert and each.inside is None and not _is_valid(inner):
-                    continue  # Tocsin's own form allows no other severities; another format reads them
+                if not each.alert and each.inside is None and not self._is_valid(inner):
+                    continue  # another format makes more of it
                 if (drafts := self._in_format(inner, inner_view, each, deep - 1)) is not None:
                     return drafts, found is inner
         return None, False
 
-
-def _is_valid(fields: object) -> bool:
-    try:
-        parse_alert(fields, now=0, alert_id="any")
-    except Invalid:
-        return False
-    return True
+    def _is_valid(self, document: JSON) -> bool:
+        fields, _ = understood(document, self.formats.scales, self.now)
+        return isinstance(parsed(fields, self.now, "any"), Alert)
 
 
 def _no_title(format: Format) -> Invalid:
@@ -207,16 +199,16 @@ def _no_title(format: Format) -> Invalid:
 
 
 def _filled(draft: _Draft, outer: _Draft, *, whole: bool) -> _Draft:
-    envelope: Mapping[str, Any] = outer.fields
-    if draft.end is not None or not isinstance(draft.fields, dict):
+    envelope, inner = outer.fields, draft.fields
+    if draft.end is not None or not (isinstance(envelope, dict) and isinstance(inner, dict)):
         return draft
-    headed = draft.fields.get("title") or draft.fields.get("name")
+    headed = inner.get("title") or inner.get("name")
     kept = {"alertContext", "title", "name"} if headed else {"alertContext"}
-    fields = {key: envelope[key] for key in envelope if key not in kept} | draft.fields
+    fields = {key: envelope[key] for key in envelope if key not in kept} | inner
     if whole:
         fields["alertContext"] = envelope["alertContext"]
     notes = {**outer.notes, **draft.notes}
-    if "alertId" in draft.fields or draft.own:
+    if "alertId" in inner or draft.own:
         return replace(draft, fields=fields, notes=notes)
     return replace(
         draft,
@@ -228,8 +220,8 @@ def _filled(draft: _Draft, outer: _Draft, *, whole: bool) -> _Draft:
 
 
 def _fields(
-    item: dict[str, Any], view: object, format: Format, formats: Formats, now: int
-) -> tuple[dict[str, Any], dict[str, str]]:
+    item: dict[str, JSON], view: JSON, format: Format, formats: Formats, now: int
+) -> tuple[dict[str, JSON], dict[str, str]]:
     """Return the fields that the format finds, in the form of an alert, and notes on what it could not read.
 
     Missing fields are left out. `view` is the item with its dotted keys unfolded.
@@ -239,13 +231,12 @@ def _fields(
     unread = unread_time(find.get("createdAt")) if created is None else ""
     severity, unknown = _severity(find.get("severity"), format)
     context = as_context(find["alertContext"]) if "alertContext" in find else item
-    if context is not item and isinstance(context, dict):
-        context = {
-            **context,
-            **({"unknownSeverity": unknown} if unknown is not None else {}),
-            **({"unknownTime": unread} if unread else {}),
-        }
-    fields = {
+    if context is not item:
+        if unknown is not None:
+            context = {**context, "unknownSeverity": unknown}
+        if unread:
+            context = {**context, "unknownTime": unread}
+    fields: dict[str, JSON] = {
         key: value
         for key, value in (*_texts(find, format), ("severity", severity), ("alertContext", context))
         if value is not None and value != ""
@@ -256,35 +247,31 @@ def _fields(
         said, success = formats.scales.recovery(format.resolved.of(view))
         if said or (success and severity is None):
             _resolve(fields, by_word=said, formats=formats)
-    notes = {}
+    notes: dict[str, str] = {}
     if unread:
-        notes["createdAt"] = (
-            f'Tocsin did not understand the time "{unread[:_QUOTED]}" and used the current time.'
-        )
+        notes["createdAt"] = not_understood("time", unread, "the current time")
     if unknown is not None:
-        notes["severity"] = (
-            f'Tocsin did not understand the severity "{str(unknown)[:_QUOTED]}" and used {UNKNOWN_SEVERITY}.'
-        )
+        notes["severity"] = not_understood("severity", unknown, UNKNOWN_SEVERITY)
     return fields, notes
 
 
-def _severity(found: object, format: Format) -> tuple[Severity | None, object]:
+def _severity(found: JSON, format: Format) -> tuple[Severity | None, JSON]:
     """Return the first known severity and None; or None and the first value given, if none is known."""
     given = [value for value in candidates(found) if scalar(value)]
     known = next((known for known in map(format.severities.of, given) if known is not None), None)
     return known, given[0] if given and known is None else None
 
 
-def _resolve(fields: dict[str, Any], *, by_word: bool, formats: Formats) -> None:
+def _resolve(fields: dict[str, JSON], *, by_word: bool, formats: Formats) -> None:
     """Mark an alert as resolved: INFO, tagged, and with a title that says so."""
     fields["severity"] = Severity.INFO
-    fields["tags"] = list(dict.fromkeys([RESOLVED, *fields.get("tags", ())]))
-    title = fields.get("title") or fields.get("name", "")
+    fields["tags"] = [*dict.fromkeys([RESOLVED, *as_texts(fields.get("tags"))])]
+    title = as_text(fields.get("title")) or as_text(fields.get("name"))
     if by_word and title and not formats.scales.says_resolved(title):
         fields["title"], _ = title_line(f"Resolved: {title}")
 
 
-def _texts(find: Mapping[str, Any], format: Format) -> Iterator[tuple[str, Any]]:
+def _texts(find: Mapping[str, JSON], format: Format) -> Iterator[tuple[str, JSON]]:
     yield from ((key, as_text(find.get(key))) for key in _TEXTS)
     if format.identity:
         yield "alertId", as_alert_id(find.get("alertId"))
@@ -292,29 +279,35 @@ def _texts(find: Mapping[str, Any], format: Format) -> Iterator[tuple[str, Any]]
     described = [as_text(find.get("title"))] * cut + [as_text(find.get("description"))]
     yield "title", title
     yield "description", "\n\n".join(text for text in dict.fromkeys(described) if text and text != title)
-    yield "tags", as_texts(find.get("tags")) or None
+    yield "tags", [*as_texts(find.get("tags"))] or None
     if find.get("destinations") is not None:
-        yield "destinations", as_texts(find["destinations"])
+        yield "destinations", [*as_texts(find["destinations"])]
     if (kind := as_text(find.get("type")).upper()) in tuple(AlertType):
         yield "type", kind
 
 
-def _finish(draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str) -> Alert | Invalid:
-    fields = draft.fields
-    if not draft.own:
-        if not any(fields.get(key) for key in ("title", "name", "id")):
-            return _no_title(formats[draft.format])
-        fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
-        if draft.foreign:
-            # With an id of an envelope that identifies the message, else with the whole content.
-            occurrence = fields.get("alertId") or digest_of_json(draft.item) or new_id
-            fields["alertId"] = alert_id_from(draft.foreign, occurrence)
-        said = [
-            fields.get("description", ""),
-            *(note for key, note in draft.notes.items() if key not in draft.fields),
-        ]
-        fields["description"] = "\n\n".join(filter(None, said))
-    try:
-        return parse_alert(fields, now=now, alert_id=new_id, link_template=link_template)
-    except Invalid as error:
-        return error
+def _finish(
+    draft: _Draft, formats: Formats, now: int, new_id: str, link_template: str, *, strict: bool
+) -> Reading:
+    fields, notes = draft.fields, ()
+    if draft.end is not None:
+        return Reading(draft.place, draft.end, draft.format)
+    if draft.own:
+        result = parsed(fields, now, new_id, link_template)
+        if isinstance(result, Invalid) and not strict:
+            fields, notes = understood(fields, formats.scales, now)
+            result = parsed(fields, now, new_id, link_template)
+        return Reading(draft.place, result, draft.format, notes=notes)
+    assert isinstance(fields, dict)
+    by_id = bool(draft.foreign or draft.value("alertId"))
+    if not any(fields.get(key) for key in ("title", "name", "id")):
+        return Reading(draft.place, _no_title(formats[draft.format]), draft.format, by_id)
+    fields = {"severity": UNKNOWN_SEVERITY, "id": draft.format, **fields}
+    if draft.foreign:
+        # With an id of an envelope that identifies the message, else with the whole content.
+        occurrence = as_text(fields.get("alertId")) or digest_of_json(draft.item) or new_id
+        fields["alertId"] = alert_id_from(draft.foreign, occurrence)
+    notes = tuple(note for key, note in draft.notes.items() if draft.value(key) is None)
+    fields["description"] = "\n\n".join(filter(None, [as_text(fields.get("description")), *notes]))
+    result = parsed(fields, now, new_id, link_template)
+    return Reading(draft.place, result, draft.format, by_id, notes)

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from tui.domain.alert import Severity
 from tui.domain.errors import Invalid
-from tui.intake.formats.values import as_number, candidates, scalar
+from tui.intake.formats.values import as_number, candidates
+from tui.intake.json_text import JSON
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _LONGEST_NAME = 40
@@ -31,14 +31,14 @@ _UNAMBIGUOUS = 8
 class Severities:
     """A scale: which severity a name or a number of a tool stands for."""
 
-    names: Mapping[str, Severity] = field(default_factory=dict)
+    names: Mapping[str, Severity] = field(default_factory=dict[str, Severity])
     """Severities by name, in the form of `folded`."""
     steps: tuple[tuple[float, Severity], ...] = ()
     """Each severity with the number it starts from, in ascending order."""
     most: float = float("inf")
     """The highest number that the scale defines."""
 
-    def of(self, value: object) -> Severity | None:
+    def of(self, value: JSON) -> Severity | None:
         """Return the severity that a name or a number stands for, or None if it is unknown.
 
         Without a scale, a number is unknown: 1 is the highest in one tool and the lowest in another.
@@ -83,7 +83,7 @@ class Scales:
         """What a severity may be called if a format has no scale of its own."""
         return self.by_name[_NAMES]
 
-    def read(self, name: str, value: object) -> object:
+    def read(self, name: str, value: JSON) -> JSON:
         """Return a severity. An unknown number, or a text in a scale of numbers, is returned unchanged.
 
         None for anything else: the words of a state say nothing of a severity if they are not in the scale.
@@ -92,7 +92,7 @@ class Scales:
         known = next((known for known in map(scale.of, candidates(value)) if known is not None), None)
         return known or (value if scale.steps else None)
 
-    def recovery(self, found: object) -> tuple[bool, bool]:
+    def recovery(self, found: JSON) -> tuple[bool, bool]:
         """Return whether what was found says that the alert is resolved, and whether it says success."""
         if isinstance(found, bool):
             return found, False
@@ -142,16 +142,18 @@ def built_in_scales() -> Scales:
     )
 
 
-def parse_scales(tables: object, words: object) -> Scales:
+def parse_scales(tables: JSON, words: JSON) -> Scales:
     """Return the built-in scales with those of a configuration, `[severities.NAME]` and `[recoveries]`.
 
     A table with the name of a built-in scale adds names, and replaces its numbers if it has any. Raises
     Invalid naming the table and the problem.
     """
     known = built_in_scales()
-    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
-        raise Invalid("severities", "severities needs one table per scale, like [severities.acme]")
-    parsed = {name: parse_severities(f"severities.{name}", table) for name, table in tables.items()}
+    parsed: dict[str, Severities] = {}
+    for name, table in tables.items() if isinstance(tables, dict) else [("", tables)]:
+        if not isinstance(table, dict):
+            raise Invalid("severities", "severities needs one table per scale, like [severities.acme]")
+        parsed[name] = parse_severities(f"severities.{name}", table)
     merged = {
         name: known.by_name[name].with_more(own) if name in known.by_name else own
         for name, own in parsed.items()
@@ -164,15 +166,16 @@ def parse_scales(tables: object, words: object) -> Scales:
     )
 
 
-def parse_severities(place: str, rows: Mapping[str, Any]) -> Severities:
+def parse_severities(place: str, rows: Mapping[str, JSON]) -> Severities:
     """Parse `HIGH = ["error", 12]`: this name, and numbers from 12 up, are HIGH."""
     names: dict[str, Severity] = {}
     steps: list[tuple[float, Severity]] = []
+    most = float("inf")
     for key, listed in rows.items():
         if key == "source":
             continue
         if key == "most":
-            if as_number(listed) is None or isinstance(listed, str):
+            if isinstance(listed, str) or (most := as_number(listed)) is None:
                 raise Invalid("formats", f"{place}.most must be a number, not {listed!r}")
             continue
         if key not in tuple(Severity):
@@ -182,14 +185,14 @@ def parse_severities(place: str, rows: Mapping[str, Any]) -> Severities:
         for value in listed if isinstance(listed, list) else [listed]:
             if isinstance(value, str):
                 names[folded(value)] = Severity(key)
-            elif scalar(value):
-                steps.append((float(value), Severity(key)))
+            elif (number := as_number(value)) is not None:
+                steps.append((number, Severity(key)))
             else:
                 raise Invalid("formats", f"{place}.{key} must list names and numbers, not {value!r}")
-    return Severities(names, tuple(sorted(steps)), float(rows.get("most", "inf")))
+    return Severities(names, tuple(sorted(steps)), most)
 
 
-def _recoveries(words: object) -> Mapping[str, Any]:
+def _recoveries(words: JSON) -> Mapping[str, JSON]:
     if not isinstance(words, dict) or not set(words) <= {"resolved", "success"}:
         raise Invalid(
             "recoveries", 'recoveries takes two lists of words: resolved = ["…"] and success = ["…"]'
@@ -197,7 +200,8 @@ def _recoveries(words: object) -> Mapping[str, Any]:
     return words
 
 
-def _words(place: str, value: object) -> frozenset[str]:
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+def _words(place: str, value: JSON) -> frozenset[str]:
+    words = [word for word in value if isinstance(word, str)] if isinstance(value, list) else None
+    if words is None or words != value:
         raise Invalid("recoveries", f"{place} must be a list of words, not {value!r}")
-    return frozenset(map(folded, value))
+    return frozenset(map(folded, words))

@@ -7,6 +7,7 @@ from email.utils import parsedate_tz
 from zoneinfo import ZoneInfo
 
 from tui.intake.formats.values import as_number, candidates, scalar
+from tui.intake.json_text import JSON
 
 _LATEST_MS = 253_402_300_799_999
 """The end of the year 9999, the last that Python's datetime supports."""
@@ -80,7 +81,7 @@ _COMPACT = re.compile(r"\d{14}|\d{8}")
 _YEAR_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
 
 
-def as_time(found: object, now: int) -> int | None:
+def as_time(found: JSON, now: int) -> int | None:
     """Return the first time in milliseconds, or None. A time without an offset is in UTC.
 
     `now` (ms) gives the year to forms that have none.
@@ -88,13 +89,13 @@ def as_time(found: object, now: int) -> int | None:
     return next((time for value in candidates(found) if (time := _time(value, now)) is not None), None)
 
 
-def unread_time(found: object) -> str:
+def unread_time(found: JSON) -> str:
     """Return the first value that is given as a time, for a message that it was not understood."""
     given = (scalar(value) for value in candidates(found))
     return next((text for text in given if text and not _NO_TIMES.fullmatch(text.strip())), "")
 
 
-def _time(value: object, now: int) -> int | None:
+def _time(value: JSON, now: int) -> int | None:
     if isinstance(value, str) and len(value) <= _LONGEST:
         text = value.strip()
         if text.startswith("0001-01-01") or not text:

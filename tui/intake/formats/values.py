@@ -4,16 +4,16 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from tui.domain.alert import is_alert_id
+from tui.intake.json_text import JSON
 
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _TITLE_LIMIT = 300
 _FOREIGN_LIMIT = 150
 
 
-def candidates(found: object) -> Iterator[object]:
+def candidates(found: JSON) -> Iterator[JSON]:
     """Yield the entries of an array in order, or anything else itself."""
     if isinstance(found, list):
         yield from found
@@ -21,7 +21,7 @@ def candidates(found: object) -> Iterator[object]:
         yield found
 
 
-def as_text(found: object) -> str:
+def as_text(found: JSON) -> str:
     """Return the first text, else the first number, else an empty string."""
     numbers: list[str] = []
     for value in candidates(found):
@@ -32,12 +32,12 @@ def as_text(found: object) -> str:
     return numbers[0] if numbers else ""
 
 
-def as_texts(found: object) -> list[str]:
+def as_texts(found: JSON) -> list[str]:
     """Return every distinct text and number. The entries of an object become `key=value`."""
     return list(dict.fromkeys(_texts(found, depth=3)))
 
 
-def as_alert_id(found: object) -> str:
+def as_alert_id(found: JSON) -> str:
     """Return a valid alert id. One that is too long or has spaces is shortened, with its digest."""
     text = as_text(found)
     return text if not text or is_alert_id(text) else alert_id_from(text, "")
@@ -48,7 +48,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def digest_of_json(value: object) -> str:
+def digest_of_json(value: JSON) -> str:
     """Return the digest of a JSON value, with its keys in any order. Empty if it is nested too deeply."""
     try:
         return digest(json.dumps(value, sort_keys=True))
@@ -73,7 +73,7 @@ def title_line(text: str) -> tuple[str, bool]:
     return cut, cut != text
 
 
-def as_number(value: object) -> float | None:
+def as_number(value: JSON) -> float | None:
     """Return a number or a text that holds one as a float; None for anything else, or if out of range."""
     if isinstance(value, str):
         value = float(value) if _NUMBER.fullmatch(value.strip()) else None
@@ -82,14 +82,14 @@ def as_number(value: object) -> float | None:
     return float(value)
 
 
-def as_context(found: object) -> dict[str, Any]:
+def as_context(found: JSON) -> dict[str, JSON]:
     """Return an object as it is, None as an empty object, anything else as `{"value": …}`."""
     if isinstance(found, dict):
         return found
     return {} if found is None else {"value": found}
 
 
-def scalar(value: object) -> str:
+def scalar(value: JSON) -> str:
     """Return a text that is not blank, or a number as text; empty for anything else."""
     if isinstance(value, str):
         return value if value.strip() else ""
@@ -98,7 +98,7 @@ def scalar(value: object) -> str:
     return str(value)
 
 
-def _texts(found: object, *, depth: int) -> Iterator[str]:
+def _texts(found: JSON, *, depth: int) -> Iterator[str]:
     if isinstance(found, dict):
         for key, value in found.items():
             if text := scalar(value):
