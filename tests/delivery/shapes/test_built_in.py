@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.delivery.shapes.alerts import SAMPLES, SHAPES, URL, alert, long, objections, render
 from tui.delivery.shapes import library
 from tui.domain.alert import Severity
+from tui.serving import ocsf
 from tui.serving.vendors import VENDORS
 
 TEXTS = st.text(st.characters(codec=None), max_size=60)
@@ -70,6 +71,27 @@ def test_a_resolved_alert_resolves_its_incident_at_pagerduty():
 
     assert (fired["event_action"], resolved["event_action"]) == ("trigger", "resolve")
     assert fired["dedup_key"] == resolved["dedup_key"] == "f1"
+
+
+def test_a_finding_without_a_required_attribute_or_with_another_value_is_no_detection_finding():
+    def rejected(**changes: object) -> list[str]:
+        return list(
+            ocsf.mistakes({key: value for key, value in (valid | changes).items() if value != "gone"})
+        )
+
+    valid = json.loads(render("ocsf", SAMPLES["an alert"]).body)
+    assert rejected() == []
+    for name, attribute in ocsf.OBJECTS["detection_finding"].items():
+        assert bool(rejected(**{name: "gone"})) == attribute.required, name
+        assert not attribute.values or rejected(**{name: 7}), name
+        assert rejected(**{name: None}), name
+    for name in ("finding_info", "metadata"):
+        for key, attribute in ocsf.OBJECTS[name].items():
+            without = {k: v for k, v in valid[name].items() if k != key}
+            assert bool(rejected(**{name: without})) == attribute.required, key
+    assert rejected(type_uid=200_499) == ["type_uid must be class_uid * 100 + activity_id"]
+    assert rejected(metadata=valid["metadata"] | {"product": {}}) == ["metadata.product needs name or uid"]
+    assert list(ocsf.mistakes([])) == ["the body must be a JSON object"]
 
 
 def test_a_resend_says_so():
