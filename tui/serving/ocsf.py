@@ -13,7 +13,7 @@ from typing import Any, cast
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    type: type = str
+    kind: type = str
     required: bool = False
     values: Collection[object] = ()
     """The permitted values; empty for any of the type."""
@@ -88,8 +88,8 @@ def mistakes(finding: Any, described: str = "detection_finding", where: str = ""
 
 
 def _mistakes(value: Any, attribute: Attribute, path: str) -> Iterator[str]:
-    if type(value) is not attribute.type:
-        yield f"{path} must be {_TYPES[attribute.type]}"
+    if type(value) is not attribute.kind:
+        yield f"{path} must be {_TYPES[attribute.kind]}"
     elif attribute.values and value not in attribute.values:
         yield f"{path} cannot be {value}"
     elif attribute.pattern and not re.fullmatch(attribute.pattern, value):

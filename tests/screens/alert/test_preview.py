@@ -25,6 +25,7 @@ async def test_v_shows_the_request_in_the_shape_of_the_destination(
         await user.press("v")
         await user.sees("Preview as slack", "POST https://hooks.slack.com/…a1b2", "sent to chat", "BODY")
         await user.sees("Root &lt;login&gt;")
+        await user.is_at("preview-lines")
         await user.press("G")
         await user.sees("webhook-id: dlv_")
         await user.press("escape")
