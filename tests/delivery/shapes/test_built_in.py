@@ -28,6 +28,7 @@ def test_every_shape_has_a_vendor_that_checks_it_and_cites_its_source():
 def test_the_vendor_accepts_every_sample_severity_and_resend(name):
     for sample in SAMPLES.values():
         assert objections(name, render(name, sample)) == []
+        assert objections(name, render(name, sample, round=2)) == []
     for severity in Severity:
         assert objections(name, render(name, alert(severity=severity), round=2)) == []
 
@@ -55,8 +56,8 @@ def test_the_vendor_accepts_any_alert(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_body_of_three_alerts(name, snapshot):
-    for sample in ("an alert", "an empty alert", "the longest alert"):
+def test_the_body_of_each_kind_of_alert(name, snapshot):
+    for sample in ("an alert", "an empty alert", "the longest alert", "a resolved alert", "a hostile alert"):
         text = json.dumps(json.loads(render(name, SAMPLES[sample]).body), indent=1, ensure_ascii=False)
         lines = [line if len(line) < 200 else f"{line[:80]}…({len(line)})" for line in text.splitlines()]
         if len(lines) > 80:
@@ -94,12 +95,17 @@ def test_a_finding_without_a_required_attribute_or_with_another_value_is_no_dete
     assert list(ocsf.mistakes([])) == ["the body must be a JSON object"]
 
 
-def test_a_resend_says_so():
-    for name in SHAPES:
-        if name not in ("grafana-irm",):
-            assert "[Re-sent]: " in render(name, alert(title="x"), round=2).body.decode().replace("\\", ""), (
-                name
-            )
+def test_the_longest_alerts_have_100_tags_and_a_context_of_64_kib():
+    for name, sample in SAMPLES.items():
+        if name.startswith("the longest"):
+            assert len(sample.tags) == 100
+            assert len(sample.context.encode()) >= 64 * 1024
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_resend_says_so(name):
+    body = json.dumps(json.loads(render(name, alert(title="x"), round=2).body))
+    assert "[Re-sent]: " in body.replace("\\", "")
 
 
 def test_ntfy_posts_to_the_root_of_the_server():
