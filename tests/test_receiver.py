@@ -27,6 +27,11 @@ BEHAVIOURS = {
     "/empty": Behaviour(status=204),
     "/slow": Behaviour(delay_s=0.01),
     "/hangs": Behaviour(delay_s=3600),
+    "/slack": Behaviour(vendor="slack"),
+    "/slack/gone": Behaviour(vendor="slack", status=410, body="channel_is_archived"),
+    "/slack/busy": Behaviour(vendor="slack", status=429, retry_after=7),
+    "/slack/late": Behaviour(vendor="slack", fail_first=1),
+    "/telegram/body": Behaviour(vendor="telegram", body='{"ok":false}'),
 }
 
 FOREGROUND = """
@@ -105,6 +110,21 @@ class TestAnswers:
         answer = ask("/", method=method)
 
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+    def test_a_vendor_answers_valid_requests_with_the_status_and_body_that_were_set(self, ask):
+        valid = b'{"text":"x"}'
+        answers = {path: ask(path, valid) for path in ("/slack", "/slack/gone", "/slack/busy", "/slack/late")}
+
+        assert {path: (answer.status, answer.text) for path, answer in answers.items()} == {
+            "/slack": (200, "ok"),
+            "/slack/gone": (410, "channel_is_archived"),
+            "/slack/busy": (429, "rate limited"),
+            "/slack/late": (429, "rate limited"),
+        }
+        assert answers["/slack/busy"].headers["Retry-After"] == "7"
+        assert (ask("/slack/gone").status, ask("/slack/gone").text) == (400, "no_text")
+        telegram = ask("/telegram/body?chat_id=1", valid)
+        assert (telegram.status, telegram.text) == (200, '{"ok":false}')
 
     def test_413_to_what_is_too_large(self, ask):
         assert ask("/", bytes(BODY_LIMIT)).status == 200

@@ -31,23 +31,32 @@ BODY_LIMIT = 10 * 1024 * 1024
 class Behaviour:
     """How requests to one path are answered."""
 
-    status: int = 200
-    body: str = "success"
+    status: int | None = None
+    """None: 200, or the status of the vendor."""
+    body: str | None = None
+    """None: `success`, or the body of the vendor."""
     delay_s: float = 0.0
     fail_first: int = 0
-    """Answer this many requests with 503 first."""
+    """Answer this many requests with 503 first, or as a vendor that limits the rate."""
     fail_every: int = 0
-    """Answer all but every nth request with 503; 0 disables this."""
+    """Answer all but every nth request the same way; 0 disables this."""
     retry_after: int | None = None
     """Seconds to send as `Retry-After` with every answer that is not 2xx."""
     vendor: str = ""
-    """Check requests and answer like this vendor of `serving.vendors`, not with `status` and `body`."""
+    """Check requests like this vendor of `serving.vendors`, and answer as it does."""
 
-    def answer(self, count: int) -> tuple[int, str]:
-        """Return status and body for request number `count`; the first is 1."""
-        if count <= self.fail_first or (self.fail_every and count % self.fail_every):
-            return 503, "not yet"
-        return self.status, self.body
+    def fails(self, count: int) -> bool:
+        """Return whether request number `count` fails; the first is 1."""
+        return count <= self.fail_first or bool(self.fail_every and count % self.fail_every)
+
+    def answer(self, usual: Reply) -> Reply:
+        """Return the `usual` answer with the status and the body that were set."""
+        if self.status is None and self.body is None:
+            return usual
+        status = usual.status if self.status is None else self.status
+        # The vendor's body belongs to the vendor's status.
+        body = usual.body if self.status in (None, usual.status) else ""
+        return Reply(status, body if self.body is None else self.body, usual.headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +108,18 @@ class _Endpoint:
         with contextlib.suppress(ClientDisconnect):
             body = await _read(request)
             verdict = self._verdict(request, body, at)
-            behaviour, status, text = self._decide(request, body, verdict)
-            reply = _as_vendor(behaviour, request, body, status)
-            if reply is not None:
-                verdict = "; ".join(filter(None, (verdict, reply[0])))
-                status, text = reply[1].status, reply[1].body
+            behaviour, checked, reply = self._decide(request, body, verdict)
+            verdict = "; ".join(filter(None, (verdict, checked)))
             path = b"?".join(filter(None, (scope["raw_path"], scope["query_string"]))).decode("latin-1")
             headers = tuple(request.headers.items())
-            self.on_request(Received(at, request.method, path, headers, body[:BODY_LIMIT], status, verdict))
+            self.on_request(
+                Received(at, request.method, path, headers, body[:BODY_LIMIT], reply.status, verdict)
+            )
             await asyncio.sleep(behaviour.delay_s)
-            response = PlainTextResponse("" if status in (204, 304) else text, status)
-            if reply is not None:
-                response.headers.update(dict(reply[1].headers))
-            elif status >= 300 and behaviour.retry_after is not None:
+            response = PlainTextResponse("" if reply.status in (204, 304) else reply.body, reply.status)
+            if reply.status >= 300 and behaviour.retry_after is not None:
                 response.headers["Retry-After"] = str(behaviour.retry_after)
-            if status == 405:
-                response.headers["Allow"] = "POST"
+            response.headers.update(dict(reply.headers))
             await response(scope, receive, send)
 
     def _verdict(self, request: Request, body: bytes, at: int) -> str:
@@ -122,27 +127,31 @@ class _Endpoint:
             return ""
         return visible(self.verifier.verdict(lambda name: request.headers.get(name, ""), body, at // 1000))
 
-    def _decide(self, request: Request, body: bytes, verdict: str) -> tuple[Behaviour, int, str]:
+    def _decide(self, request: Request, body: bytes, verdict: str) -> tuple[Behaviour, str, Reply]:
+        """Return the behaviour of the path, the vendor's verdict and the answer."""
         if request.method != "POST":
-            return Behaviour(), 405, "send alerts with POST"
+            return Behaviour(), "", Reply(405, "send alerts with POST", (("Allow", "POST"),))
         if len(body) > BODY_LIMIT:
-            return Behaviour(), 413, f"the body may have at most {BODY_LIMIT} bytes"
+            return Behaviour(), "", Reply(413, f"the body may have at most {BODY_LIMIT} bytes")
         path: str = request.scope["path"].rstrip("/")
         while path and path not in self.behaviours:
             path = path.rpartition("/")[0]
         behaviour = self.behaviours.get(path, Behaviour())
         if verdict and not verdict.startswith("signed"):
-            return behaviour, 401, verdict
+            return behaviour, "", Reply(401, verdict)
         self.counts[path] += 1
-        return behaviour, *behaviour.answer(self.counts[path])
+        fails = behaviour.fails(self.counts[path])
+        if behaviour.vendor:
+            return behaviour, *_as_vendor(behaviour, request, body, fails=fails)
+        if fails:
+            return behaviour, "", Reply(503, "not yet")
+        return behaviour, "", behaviour.answer(Reply(behaviour.status or 200, "success"))
 
 
-def _as_vendor(behaviour: Behaviour, request: Request, body: bytes, status: int) -> tuple[str, Reply] | None:
-    """Return a verdict and the vendor's answer; None to answer as usual."""
-    vendor = VENDORS.get(behaviour.vendor)
-    if vendor is None or status in (401, 405, 413):
-        return None
-    if status == 503:
+def _as_vendor(behaviour: Behaviour, request: Request, body: bytes, *, fails: bool) -> tuple[str, Reply]:
+    """Return a verdict and the vendor's answer."""
+    vendor = VENDORS[behaviour.vendor]
+    if fails:
         return f"{behaviour.vendor} limits the rate", vendor.limit(behaviour.retry_after or 1)
     try:
         decoded = json.loads(body)
@@ -152,7 +161,10 @@ def _as_vendor(behaviour: Behaviour, request: Request, body: bytes, status: int)
     wrong = list(vendor.check(seen))
     if wrong:
         return f"{behaviour.vendor} rejects it: {visible('; '.join(wrong))}", vendor.refuse(wrong[0])
-    return f"{behaviour.vendor} accepts it", vendor.accept(seen)
+    usual = vendor.accept(seen)
+    reply = behaviour.answer(vendor.limit(behaviour.retry_after or 1) if behaviour.status == 429 else usual)
+    changed = "" if reply.status == usual.status else f"; the answer is set to {reply.status}"
+    return f"{behaviour.vendor} accepts it{changed}", reply
 
 
 async def _read(request: Request) -> bytes:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 import pytest
 
 from tests.conftest import NOW
+from tui.delivery.shapes import library
 from tui.domain.attempt import Headers
+from tui.domain.destination import PANTHER
 from tui.domain.explain import explain
 from tui.domain.lifecycle import Outcome
+from tui.domain.vendor_answers import LABELS
 
 HERE = "https://hooks.example.com/services/T000/s3cret-t0ken"
 
@@ -20,6 +23,7 @@ class Attempt:
     error: str | None = None
     url: str = HERE
     ended_at: int | None = NOW
+    shape: str = PANTHER
 
 
 def answered(
@@ -52,6 +56,105 @@ def test_a_status_says_what_to_do(status: int, reason: str, said: str) -> None:
     told = answered(status, reason)
     assert told.startswith(f"The receiver answered {status} {reason}".rstrip() + ". ")
     assert said in told
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "signed", "said"),
+    [
+        (
+            401,
+            "not signed: missing webhook-id and webhook-signature",
+            False,
+            "requires a signature. Set its sign",
+        ),
+        (400, "Missing required signature headers", False, "requires a signature"),
+        (401, "badly signed: the secret differs", True, "Check that it has the same signing secret"),
+        (403, "no matching signature found", True, "Check that it has the same signing secret"),
+        (401, "badly signed: the signature is valid, but 900 s in the past", True, "Check the clocks"),
+        (401, "who are you?", False, "Check the header it expects, usually Authorization."),
+        (403, "forbidden", True, "Check the token in the URL"),
+    ],
+)
+def test_a_complaint_about_the_signature_is_recognized(
+    status: int, body: str, signed: bool, said: str
+) -> None:
+    attempt = Attempt(Outcome.REJECTED, status, "", f"the receiver answered {status}")
+    sent = (("webhook-signature", "•••"),) if signed else ()
+    assert said in explain(attempt, body=body.encode(), sent=sent)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected", "status", "body", "said"),
+    [
+        ("panther", "slack", 400, "", "expects the format of Slack. Set Sends as to slack"),
+        ("panther", "", 400, "no_text", "expects the format of Slack"),
+        ("panther", "", 400, "invalid_payload", "expects the format of Slack"),
+        ("panther", "", 400, '{"error":{"code":"TriggerInputSchemaMismatch"}}', "format of Microsoft Teams"),
+        ("panther", "", 400, '{"message":"Cannot send an empty message","code":50006}', "format of Discord"),
+        ("panther", "pagerduty", 400, '{"errors":["\'routing_key\' is missing"]}', "format of PagerDuty"),
+        ("slack", "discord", 400, '{"message":"Cannot send an empty message"}', "format of Discord"),
+        ("slack", "slack", 400, "invalid_payload", "Slack could not read the message"),
+        ("slack", "slack", 404, "channel_not_found", "The channel of the webhook does not exist"),
+        ("slack", "slack", 410, "channel_is_archived", "is archived"),
+        ("slack", "slack", 403, "action_prohibited", "A setting of the Slack workspace forbids"),
+        ("slack", "slack", 404, "no_service", "The webhook was deleted or disabled"),
+        ("slack", "slack", 400, "invalid_blocks", "rejects a block of the message"),
+        ("mine", "slack", 400, "invalid_blocks", "rejects a block of the message"),
+        (
+            "discord",
+            "discord",
+            404,
+            '{"message": "Unknown Webhook", "code": 10015}',
+            "The webhook was deleted",
+        ),
+        ("telegram", "telegram", 400, '{"description":"Bad Request: chat not found"}', "Check chat_id"),
+        ("telegram", "telegram", 401, '{"description":"Unauthorized"}', "The token in the URL"),
+        (
+            "telegram",
+            "telegram",
+            403,
+            '{"description":"Forbidden: bot was blocked by the user"}',
+            "may not write",
+        ),
+        ("pagerduty", "pagerduty", 400, "'routing_key' is invalid", "Check the header X-Routing-Key"),
+        (
+            "splunk-hec",
+            "splunk-hec",
+            403,
+            '{"text":"Invalid token","code":4}',
+            "`Splunk`, a space and the token",
+        ),
+        (
+            "teams",
+            "teams",
+            400,
+            '{"error":{"code":"WorkflowTriggerIsNotEnabled"}}',
+            "The workflow is turned off",
+        ),
+        ("panther", "", 404, '{"description":"Not Found"}', "Nothing exists at this path"),
+        ("panther", "", 401, '{"text":"Invalid token"}', "usually Authorization"),
+        ("panther", "", 400, "no_textual content", "Check that this URL accepts JSON"),
+        ("panther", "cloudevents", 400, "", "Check that this URL accepts JSON"),
+        ("panther", "slack", 503, "", "The receiver is overloaded"),
+    ],
+)
+def test_the_answer_of_a_vendor_is_explained(
+    shape: str, expected: str, status: int, body: str, said: str
+) -> None:
+    attempt = Attempt(Outcome.REJECTED, status, "", f"the receiver answered {status}", shape=shape)
+    assert said in explain(attempt, body=body.encode(), expected=expected)
+
+
+def test_an_acknowledgement_in_another_format_than_the_vendors_is_doubted() -> None:
+    told = explain(Attempt(Outcome.DELIVERED, 202, "Accepted"), expected="teams")
+    assert told.startswith(
+        "The alert counts as acknowledged. This receiver expects the format of Microsoft Teams."
+    )
+    assert explain(Attempt(Outcome.DELIVERED, 202, "Accepted", shape="teams"), expected="teams") == ""
+
+
+def test_every_vendor_is_a_shape() -> None:
+    assert LABELS.keys() <= set(library.built_in_names())
 
 
 def test_a_401_for_a_signed_request_suggests_checking_the_signing_secret_first() -> None:

@@ -49,11 +49,10 @@ _VENDORS = (
 @click.option(
     "--status",
     type=click.IntRange(200, 599),
-    default=200,
     metavar="STATUS",
-    help="Respond with this status. Default: 200.",
+    help="Respond with this status. With --as, to valid requests only. Default: 200, or the vendor's.",
 )
-@click.option("--body", default="success", help="Respond with this body. Default: success.")
+@click.option("--body", help="Respond with this body. Default: success, or the vendor's.")
 @click.option(
     "--as",
     "vendor",
@@ -91,8 +90,8 @@ _VENDORS = (
 def receive(
     port: int,
     host: str,
-    status: int,
-    body: str,
+    status: int | None,
+    body: str | None,
     vendor: str | None,
     delay: float,
     fail: int,

@@ -7,7 +7,9 @@ the attempt, so an attempt of last week is explained like one of a second ago.
 from typing import Protocol
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from tui.domain import vendor_answers
 from tui.domain.attempt import Headers
+from tui.domain.destination import PANTHER
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import parse_retry_after
 from tui.domain.secret import mask_url
@@ -28,6 +30,8 @@ class Ended(Protocol):
     def url(self) -> str: ...
     @property
     def ended_at(self) -> int | None: ...
+    @property
+    def shape(self) -> str: ...
 
 
 _BY_STATUS = {
@@ -55,6 +59,13 @@ _BY_STATUS = {
 _MISSIGNED = (
     "The receiver may have rejected the signature. Check that it has the same signing secret. "
     "If it does, check the header in which it expects credentials, usually Authorization."
+)
+_UNSIGNED = (
+    "The receiver requires a signature. Set its signing secret under Advanced in the form, or with "
+    "`--secret`."
+)
+_LATE = (
+    "The receiver rejected the time of the signature. Check the clocks of this machine and of the receiver."
 )
 _BY_CLASS = {
     4: "The receiver rejected the request. Its answer may say why.",
@@ -146,29 +157,36 @@ _BY_ERROR: tuple[tuple[str, str], ...] = (
 _NO_ANSWER = "closed the connection without answering"
 _TLS_EXPECTED = ("plain http", "http request to an https", "requires tls", "ssl-enabled")
 _CERTIFICATE_EXPECTED = ("required ssl certificate", "ssl certificate error")
+_SIGNATURE = ("signature", "not signed", "badly signed", "unsigned", "webhook-id", "svix-id")
+_TIME = ("timestamp is", "timestamp too", "in the past", "in the future", "tolerance")
 _LOGIN = ("login", "signin", "sign_in", "sign-in", "auth", "sso")
 
 
-def explain(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
+def explain(
+    attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = (), *, expected: str = ""
+) -> str:
     """Return what happened and what to do, in sentences.
 
-    `headers` and `body` are those of the answer, `sent` the headers of the request. For a delivered alert
-    the result is empty, unless the acknowledgement looks like a mistake.
+    `headers` and `body` are those of the answer, `sent` the headers of the request. `expected` is the shape
+    for the URL ("" if any may be right). For a delivered alert the result is empty, unless the
+    acknowledgement looks like a mistake.
     """
-    advice = advise(attempt, headers, body, sent)
+    advice = advise(attempt, headers, body, sent, expected=expected)
     if attempt.outcome in (None, Outcome.DELIVERED):
         return advice
     return f"{_sentence(_fact(attempt))} {advice}".rstrip()
 
 
-def advise(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = ()) -> str:
+def advise(
+    attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Headers = (), *, expected: str = ""
+) -> str:
     """Return only what to do, for places that already show what happened."""
     if attempt.outcome is None:
         return ""
     if attempt.outcome is Outcome.DELIVERED:
-        return _doubt(headers)
+        return _doubt(attempt, headers, expected)
     if attempt.outcome is Outcome.REJECTED:
-        return _advice_on_status(attempt, headers, body, sent)
+        return _advice_on_status(attempt, headers, body, sent, expected)
     error = (attempt.error or "").lower()
     if error.endswith(_NO_ANSWER) and not error.startswith("the proxy"):
         if attempt.url.lower().startswith("http://"):
@@ -177,7 +195,9 @@ def advise(attempt: Ended, headers: Headers = (), body: bytes = b"", sent: Heade
     return next((advice for phrase, advice in _BY_ERROR if phrase in error), "")
 
 
-def _doubt(headers: Headers) -> str:
+def _doubt(attempt: Ended, headers: Headers, expected: str) -> str:
+    if attempt.shape == PANTHER and expected in vendor_answers.LABELS:
+        return f"The alert counts as acknowledged. {vendor_answers.wrong_shape(expected)}"
     if "text/html" not in _header(headers, "content-type").lower():
         return ""
     return (
@@ -193,7 +213,7 @@ def _fact(attempt: Ended) -> str:
     return attempt.error or str(attempt.outcome)
 
 
-def _advice_on_status(attempt: Ended, headers: Headers, body: bytes, sent: Headers) -> str:
+def _advice_on_status(attempt: Ended, headers: Headers, body: bytes, sent: Headers, expected: str) -> str:
     status = attempt.status_code or 0
     if _class(attempt) == 3:
         return _advice_on_redirect(attempt.url, _header(headers, "location"))
@@ -207,8 +227,11 @@ def _advice_on_status(attempt: Ended, headers: Headers, body: bytes, sent: Heade
     advice = _BY_STATUS.get(status) or _BY_CLASS.get(
         _class(attempt), "Webhooks do not answer with this status. Check the URL."
     )
-    if status == 401 and _header(sent, "webhook-signature"):
-        advice = _MISSIGNED
+    advice = vendor_answers.advise(status, body, sent_as=attempt.shape, expected=expected) or advice
+    if status in (400, 401, 403):
+        advice = (
+            _advice_on_signature(status, body, is_signed=bool(_header(sent, "webhook-signature"))) or advice
+        )
     allowed = _header(headers, "allow")
     if status == 405 and allowed:
         advice = f"This URL accepts {allowed[:60]} but not POST. Check that it belongs to a webhook."
@@ -243,6 +266,17 @@ def _same(here: SplitResult, there: SplitResult) -> bool:
         there.path.rstrip("/"),
         there.query,
     )
+
+
+def _advice_on_signature(status: int, body: bytes, *, is_signed: bool) -> str:
+    """Return advice if the receiver complains about the signature, or may mean it with a 401."""
+    said = body[:4096].decode(errors="replace").lower()
+    complains = any(words in said for words in _SIGNATURE)
+    if not is_signed:
+        return _UNSIGNED if complains else ""
+    if complains and any(words in said for words in _TIME):
+        return _LATE
+    return _MISSIGNED if complains or status == 401 else ""
 
 
 def _expects_tls(url: str, body: bytes) -> bool:

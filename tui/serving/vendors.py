@@ -37,13 +37,40 @@ def _text(text: str, status: int = 200) -> Callable[[Seen], Reply]:
     return lambda _: Reply(status, text)
 
 
+_SPLUNK: dict[str, tuple[int, object]] = {
+    "Token is required": (401, {"text": "Token is required", "code": 2}),
+    "Event field is required": (
+        400,
+        {"text": "Event field is required", "code": 12, "invalid-event-number": 0},
+    ),
+}
+
+
+def _slack_refusal(why: str) -> Reply:
+    """Slack names a kind of mistake, and nothing more."""
+    return Reply(400, why if why in ("no_text", "msg_blocks_too_long") else "invalid_blocks")
+
+
+def _teams_refusal(why: str) -> Reply:
+    about = (
+        f"The input body for trigger 'manual' of type 'Request' did not match its schema definition: {why}"
+    )
+    return _json(400, {"error": {"code": "TriggerInputSchemaMismatch", "message": about}})
+
+
+def _discord_refusal(why: str) -> Reply:
+    if why == "Cannot send an empty message":
+        return _json(400, {"message": why, "code": 50006})
+    return _json(400, {"message": "Invalid Form Body", "code": 50035, "errors": why})
+
+
 VENDORS: dict[str, Vendor] = {
-    "slack": Vendor(limits.slack, _text("ok"), lambda _: Reply(400, "invalid_blocks"), _plain_limit),
-    "teams": Vendor(limits.teams, _text("", 202), lambda why: Reply(400, why), _plain_limit),
+    "slack": Vendor(limits.slack, _text("ok"), _slack_refusal, _plain_limit),
+    "teams": Vendor(limits.teams, _text("", 202), _teams_refusal, _plain_limit),
     "discord": Vendor(
         limits.discord,
         _text("", 204),
-        lambda why: _json(400, {"message": "Invalid Form Body", "code": 50035, "errors": why}),
+        _discord_refusal,
         lambda seconds: _json(
             429,
             {"message": "You are being rate limited.", "retry_after": seconds, "global": False},
@@ -111,10 +138,10 @@ VENDORS: dict[str, Vendor] = {
     "splunk-hec": Vendor(
         limits.splunk,
         lambda _: _json(200, {"text": "Success", "code": 0}),
-        lambda why: _json(400, {"text": why, "code": 6}),
+        lambda why: _json(*_SPLUNK.get(why, (400, {"text": why, "code": 6}))),
         lambda _: _json(503, {"text": "Server is busy", "code": 9}),
     ),
     "generic": Vendor(limits.any_object, _text("ok"), lambda why: Reply(400, why), _plain_limit),
-    "grafana-irm": Vendor(limits.any_object, _text("Ok."), lambda why: Reply(400, why), _plain_limit),
-    "ocsf": Vendor(limits.any_object, _text("ok"), lambda why: Reply(400, why), _plain_limit),
+    "grafana-irm": Vendor(limits.grafana_irm, _text("Ok."), lambda why: Reply(400, why), _plain_limit),
+    "ocsf": Vendor(limits.ocsf, _text("ok"), lambda why: Reply(400, why), _plain_limit),
 }

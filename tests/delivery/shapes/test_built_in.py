@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from tests.delivery.shapes.alerts import SAMPLES, SHAPES, URL, alert, long, objections, render
 from tui.delivery.shapes import library
 from tui.domain.alert import Severity
+from tui.serving import ocsf
 from tui.serving.vendors import VENDORS
 
 TEXTS = st.text(st.characters(codec=None), max_size=60)
@@ -27,6 +28,7 @@ def test_every_shape_has_a_vendor_that_checks_it_and_cites_its_source():
 def test_the_vendor_accepts_every_sample_severity_and_resend(name):
     for sample in SAMPLES.values():
         assert objections(name, render(name, sample)) == []
+        assert objections(name, render(name, sample, round=2)) == []
     for severity in Severity:
         assert objections(name, render(name, alert(severity=severity), round=2)) == []
 
@@ -54,8 +56,8 @@ def test_the_vendor_accepts_any_alert(name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_the_body_of_three_alerts(name, snapshot):
-    for sample in ("an alert", "an empty alert", "the longest alert"):
+def test_the_body_of_each_kind_of_alert(name, snapshot):
+    for sample in ("an alert", "an empty alert", "the longest alert", "a resolved alert", "a hostile alert"):
         text = json.dumps(json.loads(render(name, SAMPLES[sample]).body), indent=1, ensure_ascii=False)
         lines = [line if len(line) < 200 else f"{line[:80]}…({len(line)})" for line in text.splitlines()]
         if len(lines) > 80:
@@ -72,12 +74,38 @@ def test_a_resolved_alert_resolves_its_incident_at_pagerduty():
     assert fired["dedup_key"] == resolved["dedup_key"] == "f1"
 
 
-def test_a_resend_says_so():
-    for name in SHAPES:
-        if name not in ("grafana-irm",):
-            assert "[Re-sent]: " in render(name, alert(title="x"), round=2).body.decode().replace("\\", ""), (
-                name
-            )
+def test_a_finding_without_a_required_attribute_or_with_another_value_is_no_detection_finding():
+    def rejected(**changes: object) -> list[str]:
+        return list(
+            ocsf.mistakes({key: value for key, value in (valid | changes).items() if value != "gone"})
+        )
+
+    valid = json.loads(render("ocsf", SAMPLES["an alert"]).body)
+    assert rejected() == []
+    for name, attribute in ocsf.OBJECTS["detection_finding"].items():
+        assert bool(rejected(**{name: "gone"})) == attribute.required, name
+        assert not attribute.values or rejected(**{name: 7}), name
+        assert rejected(**{name: None}), name
+    for name in ("finding_info", "metadata"):
+        for key, attribute in ocsf.OBJECTS[name].items():
+            without = {k: v for k, v in valid[name].items() if k != key}
+            assert bool(rejected(**{name: without})) == attribute.required, key
+    assert rejected(type_uid=200_499) == ["type_uid must be class_uid * 100 + activity_id"]
+    assert rejected(metadata=valid["metadata"] | {"product": {}}) == ["metadata.product needs name or uid"]
+    assert list(ocsf.mistakes([])) == ["the body must be a JSON object"]
+
+
+def test_the_longest_alerts_have_100_tags_and_a_context_of_64_kib():
+    for name, sample in SAMPLES.items():
+        if name.startswith("the longest"):
+            assert len(sample.tags) == 100
+            assert len(sample.context.encode()) >= 64 * 1024
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_resend_says_so(name):
+    body = json.dumps(json.loads(render(name, alert(title="x"), round=2).body))
+    assert "[Re-sent]: " in body.replace("\\", "")
 
 
 def test_ntfy_posts_to_the_root_of_the_server():

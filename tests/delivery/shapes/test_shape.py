@@ -112,6 +112,7 @@ def test_a_template_sees_only_data(text):
         ('permanent = ["404"]\n[body]\n', "line 1, column 1", "list of HTTP statuses"),
         ('method = "GET"\n[body]\n', "line 1, column 1", "POST or PUT"),
         ("about = 'x'\n", "", "needs a body"),
+        ("[body]\nx = nan\n", "line 2, column 5", "must be finite"),
         ('[body]\nx = "{% include title %}"\n', "line 2, column 7", "not allowed in a shape"),
         ('[body]\nx = "{{ title() }}"\n', "line 2", "cannot call"),
     ],

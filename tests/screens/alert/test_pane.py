@@ -280,16 +280,16 @@ async def test_large_parts_of_the_context_are_folded_until_enter_or_a_click(
 async def test_brackets_move_between_headings_which_fold(viewer: Opens, bench: Bench) -> None:
     bench.add()
     bench.submit(description="somebody signed in")
-    reject(bench)
+    reject(bench, response_body=b"no disk left")
     async with viewer(TALL) as user:
         await user.press("enter")
         await user.is_at("deliveries")
         await user.press("tab")
         await user.is_at("exchange")
-        await user.sees("▾ RESPONSE  503", "overloaded", "▾ DESCRIPTION")
+        await user.sees("▾ RESPONSE  503", "no disk left", "▾ DESCRIPTION")
         await user.press("right_square_bracket", "right_square_bracket", "enter")
         await user.sees("▸ RESPONSE  503")
-        assert "overloaded" not in user.screen
+        assert "no disk left" not in user.screen
         await user.press("left_square_bracket", "enter")
         await user.sees("▸ ATTEMPT 1")
 

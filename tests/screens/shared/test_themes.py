@@ -145,7 +145,7 @@ async def test_the_palette_is_written_in_the_terminals_own_colours(viewer: Opens
     async with viewer() as user:
         user.app.theme = theme
         await user.press("ctrl+p")
-        await user.sees("Quit: Quit")
+        await user.sees("New: Add a destination")
         await user.settles()
         styles = [style for _, style in drawn(user)]
         colours = {colour for style in styles for colour in (style.color, style.bgcolor) if colour}

@@ -103,7 +103,15 @@ def explanation_of(attempt: "AttemptRow", exchange: "Exchange | None") -> str:
     """Return what happened and what to do about it; "" for an attempt without problems."""
     if exchange is None:
         return ""
-    return explain(attempt, exchange.response_headers, exchange.response_body, exchange.request_headers)
+    from tui.delivery.shapes import library
+
+    return explain(
+        attempt,
+        exchange.response_headers,
+        exchange.response_body,
+        exchange.request_headers,
+        expected=library.proposal(attempt.url),
+    )
 
 
 def body_of(exchange: "Exchange | None") -> str:

@@ -66,7 +66,7 @@ class Run:
 
 
 def _run(context: Context) -> Run:
-    return cast("Run", context.parent["_run"])
+    return context.parent["_run"]
 
 
 def as_text(value: object) -> str:
@@ -83,16 +83,14 @@ def as_text(value: object) -> str:
 
 
 @pass_context
-def _keep(context: Context, value: Any) -> str:
-    _run(context).values.append(value)
-    return ""
+def _keep(context: Context, value: Any) -> None:
+    context.parent["_run"].values.append(value)
 
 
 @pass_context
-def _keep_text(context: Context, parts: list[Any]) -> str:
+def _keep_text(context: Context, parts: list[Any]) -> None:
     run = _run(context)
     run.values.append(run.take("".join([p if type(p) is str else as_text(p) for p in parts])))
-    return ""
 
 
 @pass_context

@@ -6,6 +6,7 @@ Limits are counted in UTF-16 units, as Telegram and JavaScript count: never fewe
 import re
 from collections.abc import Callable, Mapping, Sequence
 from email.header import Header
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -104,7 +105,12 @@ def level(severity: Any, levels: Sequence[Any]) -> Any:
 
 def web(value: Any, limit: int = 2000) -> str:
     """Return an http or https link that vendors accept; empty for anything else."""
-    link = _text(value).strip()
+    return _web(_text(value).strip(), limit)
+
+
+@lru_cache(maxsize=64)
+def _web(link: str, limit: int) -> str:
+    # Cached, because a shape asks twice: whether to show a link, and for the link.
     if len(link) > limit or not _LINK.fullmatch(link) or not link.isprintable():
         return ""
     try:

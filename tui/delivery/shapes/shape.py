@@ -1,6 +1,7 @@
 """A shape: how an alert becomes the request that a receiver expects, and how its answer is judged."""
 
 import json
+import math
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from tui.delivery.shapes.errors import ShapeError
 from tui.delivery.shapes.filters import header, one_line
 from tui.delivery.shapes.judging import Judge
-from tui.domain.alert import Alert, format_time
+from tui.domain.alert import Alert, encode_json, format_time
 from tui.domain.errors import Invalid
 from tui.domain.secret import MASK
 
@@ -86,7 +87,7 @@ class Shape:
 
         headers = [(key, header(as_text(value(values)))) for key, value in self._headers]
         try:
-            text = json.dumps(self._body(values), ensure_ascii=False, separators=(",", ":"))
+            text = encode_json(self._body(values))
         except RecursionError:
             raise ShapeError("it nests values too deeply") from None
         body = text.encode(errors="replace")
@@ -166,6 +167,8 @@ class Shape:
             parts = [self._node(item) for item in cast("list[Any]", value)]
             return lambda values: [v for part in parts if (v := part(values)) is not _DROPPED]
         if isinstance(value, (bool, int, float)):
+            if not math.isfinite(value):
+                raise self._error("a number must be finite", str(value))
             return lambda _: value
         raise self._error("write dates as strings", str(value))
 

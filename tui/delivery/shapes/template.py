@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from jinja2 import Template, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
+from jinja2.visitor import NodeTransformer
 
 from tui.delivery.shapes.environment import ENVIRONMENT, MOST_SECONDS, OMIT, Exceeded, Run
 from tui.delivery.shapes.errors import ShapeError
@@ -41,6 +42,8 @@ ALERT_KEYS = frozenset(
         "test",
     )
 )
+_PREFIX = "_alert_"
+"""Of the variables that hold the parts of the alert. A template cannot name them."""
 _KINDS = (
     nodes.Template,
     nodes.Output,
@@ -102,6 +105,7 @@ class Program:
             raise ShapeError("nested too deeply") from None
         self._check(parsed, leaf)
         _bound(parsed)
+        parsed = _Flat().visit(parsed)
         self._body += _statements(parsed.body, self._leaves)
         self._leaves += 1
         return self._leaves - 1
@@ -119,12 +123,13 @@ class Program:
         self.names |= names
 
     def run(self, data: Mapping[str, Any]) -> list[Any]:
-        """Return the values of the leaves. Raises ShapeError."""
+        """Return the values of the leaves for the `VARIABLES` in `data`. Raises ShapeError."""
         if self._template is None:
             self._template = self._compile()
         run = Run(until=time.monotonic() + MOST_SECONDS)
         try:
-            context = self._template.new_context({**data, "omit": OMIT, "_run": run})
+            flat = {_PREFIX + key: value for key, value in data["alert"].items()}
+            context = self._template.new_context({**data, **flat, "omit": OMIT, "_run": run})
             for _ in self._template.root_render_func(context):
                 pass
         except Exceeded as error:
@@ -152,26 +157,37 @@ def _statements(body: Sequence[nodes.Node], number: int) -> list[nodes.Node]:
     if all(isinstance(node, nodes.Output) for node in body):
         parts = [part for node in body for part in cast("nodes.Output", node).nodes]
         if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData):
-            return [_output(_filter(parts[0], "_keep"))]
+            return [_statement(_filter(parts[0], "_keep"))]
         texts = [nodes.Const(p.data) if isinstance(p, nodes.TemplateData) else p for p in parts]
-        return [_output(_filter(nodes.List(texts), "_keep_text"))]
+        return [_statement(_filter(nodes.List(texts), "_keep_text"))]
     name = f"_text{number}"
     return [
         nodes.Scope(
             [
                 nodes.AssignBlock(nodes.Name(name, "store"), None, list(body)),
-                _output(_filter(nodes.Name(name, "load"), "_keep")),
+                _statement(_filter(nodes.Name(name, "load"), "_keep")),
             ]
         )
     ]
 
 
-def _output(node: nodes.Expr) -> nodes.Output:
-    return nodes.Output([node])
+def _statement(node: nodes.Expr) -> nodes.ExprStmt:
+    """Return what evaluates `node` for its effect: an output would also be finalized and yielded."""
+    return nodes.ExprStmt(node)
 
 
 def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None)
+
+
+class _Flat(NodeTransformer):
+    """Makes `alert.KEY` a variable: looking up an attribute in the sandbox costs more."""
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:
+        self.generic_visit(node)
+        if not _is_name(node.node, "alert"):
+            return node
+        return nodes.Name(_PREFIX + node.attr, "load", lineno=node.lineno)
 
 
 def _bound(parsed: nodes.Node) -> None:

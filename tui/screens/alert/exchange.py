@@ -3,7 +3,9 @@
 from textual.content import Content
 
 from tui.delivery.request import shown_body
+from tui.delivery.shapes import library
 from tui.domain.alert import Alert
+from tui.domain.explain import advise
 from tui.domain.secret import mask_url
 from tui.domain.text import visible
 from tui.screens.alert.overview import heading
@@ -17,7 +19,7 @@ ATTEMPT, RESPONSE, REQUEST = "attempt", "response", "request"
 
 def exchange_lines(alert: Alert, attempt: AttemptRow, exchange: Exchange | None, now: int) -> list[Line]:
     """Make the sections of an attempt. `exchange` is None while the request is under way."""
-    lines = heading(_title(attempt), ATTEMPT, _facts(attempt, now))
+    lines = heading(_title(attempt), ATTEMPT, _facts(attempt, exchange, now))
     if exchange is not None and attempt.status_code is not None:
         lines += heading(
             f"RESPONSE  {attempt.status_code} {visible(attempt.reason or '')}  {size_of(exchange)}",
@@ -60,7 +62,7 @@ def _title(attempt: AttemptRow) -> str:
     return f"ATTEMPT {attempt.number}" + (f" OF ROUND {attempt.round}" if attempt.round > 1 else "")
 
 
-def _facts(attempt: AttemptRow, now: int) -> list[Line]:
+def _facts(attempt: AttemptRow, exchange: Exchange | None, now: int) -> list[Line]:
     outcome = str(attempt.outcome or "being sent")
     summary = "" if attempt.summary == outcome else f"  {visible(attempt.summary)}"
     facts = [
@@ -75,6 +77,8 @@ def _facts(attempt: AttemptRow, now: int) -> list[Line]:
     ]
     if attempt.error and attempt.summary not in attempt.error:
         lines.insert(1, Content(visible(attempt.error)))
+    if exchange is not None and (advice := _advice(attempt, exchange)):
+        lines.append(Content(visible(advice)))
     return [Line(line) for line in lines]
 
 
@@ -83,4 +87,14 @@ def _answered(remote: str) -> str:
         return ""
     return (
         f"answered {visible(remote)}" if remote.startswith("through ") else f"answered by {visible(remote)}"
+    )
+
+
+def _advice(attempt: AttemptRow, exchange: Exchange) -> str:
+    return advise(
+        attempt,
+        exchange.response_headers,
+        exchange.response_body,
+        exchange.request_headers,
+        expected=library.proposal(attempt.url),
     )

@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import PRUNED, AlertPane
+from tui.screens.alert.preview import show_preview
 from tui.screens.alert.routes import show_routes
 from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
@@ -99,6 +100,12 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
 
     async def _show_routes(self) -> None:
         await show_routes(self, self.context, await self._read_pane())
+
+    async def action_preview(self) -> None:
+        await self.ask(self._show_preview)
+
+    async def _show_preview(self) -> None:
+        await show_preview(self, self.context, await self._read_pane())
 
     async def _read_pane(self) -> AlertPane:
         pane = self.query_one(AlertPane)

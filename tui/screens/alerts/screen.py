@@ -15,6 +15,7 @@ from textual.widgets import Input
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import AlertPane
+from tui.screens.alert.preview import show_preview
 from tui.screens.alert.routes import show_routes
 from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts.box import AlertBox
@@ -274,6 +275,14 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
 
     async def action_route(self) -> None:
         await self.ask(self._show_routes)
+
+    async def action_preview(self) -> None:
+        await self.ask(self._show_preview)
+
+    async def _show_preview(self) -> None:
+        pane, current = self.query_one(AlertPane), self.query_one(AlertList).current
+        await pane.show(current.key if current else None)  # as for copying
+        await show_preview(self, self.context, pane)
 
     async def _show_routes(self) -> None:
         pane, current = self.query_one(AlertPane), self.query_one(AlertList).current

@@ -12,6 +12,7 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from tui.delivery.shapes import library
 from tui.domain.activity import percent
 from tui.domain.destination import ALL_SEVERITIES, PANTHER, Destination
 from tui.domain.explain import advise
@@ -186,7 +187,13 @@ class DestinationPane(Vertical):
         lines = self._fact("last", destination_words.answer(row.last, now) + took)
         if self._answer is not None and self._answer_of == row.last.id and self._test is None:
             answer = self._answer
-            advice = advise(row.last, answer.response_headers, answer.response_body, answer.request_headers)
+            advice = advise(
+                row.last,
+                answer.response_headers,
+                answer.response_body,
+                answer.request_headers,
+                expected=library.proposal(row.last.url),
+            )
             lines += self._fact("", Content(visible(advice)))
         return lines
 

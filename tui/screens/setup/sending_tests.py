@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from tui.delivery.shapes import library
 from tui.domain.alert import make_test_alert
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
@@ -48,6 +49,7 @@ class TestEnd:
                 self.exchange.response_headers,
                 self.exchange.response_body,
                 self.exchange.request_headers,
+                expected=library.proposal(self.attempt.url),
             )
         )
 

@@ -5,7 +5,11 @@ the command palette. It also serves the check of `[keys]` in the configuration, 
 change, run `uv run python docs/keys.py`.
 """
 
+from functools import partial
+
 from tui.screens.shared.bindings import Key, Place
+
+_hidden = partial(Key, footer=False)
 
 _PAGES = (
     Key("move.page-up", "pageup", "page(-1)", "page up", "One page up", footer=False),
@@ -36,6 +40,7 @@ ALERTS = Place(
         Key("alerts.trouble", "f", "trouble", "failed", "Show only failed or retrying, or all"),
         Key("alerts.copy", "y", "copy", "copy", "Copy payload, response, curl or ID"),
         Key("alerts.route", "w", "route", "where to", "Show where the alert would go", footer=False),
+        Key("alerts.preview", "v", "preview", "preview", "Preview the alert in any shape", footer=False),
         Key("alerts.cancel", "c", "cancel", "cancel", "Cancel pending deliveries", footer=False),
         Key("alerts.new", "n", "new_destination", "new", "Add a destination", footer=False),
         Key(
@@ -46,22 +51,8 @@ ALERTS = Place(
             "Resend all failed that match the filter",
             footer=False,
         ),
-        Key(
-            "alerts.details-wider",
-            "less_than_sign",
-            "split(1)",
-            "wider details",
-            "Widen the details",
-            footer=False,
-        ),
-        Key(
-            "alerts.list-wider",
-            "greater_than_sign",
-            "split(-1)",
-            "wider list",
-            "Widen the list",
-            footer=False,
-        ),
+        _hidden("alerts.details-wider", "less_than_sign", "split(1)", "wider details", "Widen the details"),
+        _hidden("alerts.list-wider", "greater_than_sign", "split(-1)", "wider list", "Widen the list"),
         Key("alerts.leave", "escape", "leave", "leave", "Back; clear the filter or selection", footer=False),
     ),
 )
@@ -96,6 +87,7 @@ ALERT_DETAILS = Place(
         Key("details.cancel", "c", "cancel", "cancel", "Cancel this delivery if pending", footer=False),
         Key("details.copy", "y", "copy", "copy", "Copy payload, response, curl, error or ID"),
         Key("details.route", "w", "route", "where to", "Show where the alert would go", footer=False),
+        Key("details.preview", "v", "preview", "preview", "Preview the alert in any shape", footer=False),
         Key("details.tab", "tab", "app.focus_next", "response", "To the response and back", footer=False),
     ),
 )
@@ -114,14 +106,7 @@ LINES = Place(
     (
         Key("lines.fold", "enter", "open", "fold", "Fold or unfold at the cursor"),
         Key("lines.next", "right_square_bracket", "section(1)", "section", "Next heading", footer=False),
-        Key(
-            "lines.previous",
-            "left_square_bracket",
-            "section(-1)",
-            "section",
-            "Previous heading",
-            footer=False,
-        ),
+        _hidden("lines.previous", "left_square_bracket", "section(-1)", "section", "Previous heading"),
         Key("move.down", "j,down", "move(1)", "down", "Next line", footer=False),
         Key("move.up", "k,up", "move(-1)", "up", "Previous line", footer=False),
         Key("move.first", "g,home", "go_to(0)", "first", "First line", footer=False),
@@ -135,6 +120,15 @@ COMPARISON = Place(
     (
         Key("comparison.back", "escape", "dismiss", "back", "Back to the details"),
         Key("comparison.same", "d", "toggle_same", "differences only", "Hide or show equal lines"),
+    ),
+)
+
+PREVIEW = Place(
+    "The preview of an alert",
+    (
+        Key("preview.back", "escape,v", "dismiss", "back", "Back to the alert"),
+        Key("preview.shape", "s", "choose", "shape", "Choose another shape"),
+        Key("preview.copy", "y", "copy", "copy body", "Copy the body"),
     ),
 )
 
@@ -197,14 +191,7 @@ SETUP = Place(
         ),
         Key("move.down", "j,down", "scroll('scroll_down')", "down", "One line down", footer=False),
         Key("move.up", "k,up", "scroll('scroll_up')", "up", "One line up", footer=False),
-        Key(
-            "move.page-down",
-            "pagedown",
-            "scroll('scroll_page_down')",
-            "page down",
-            "One page down",
-            footer=False,
-        ),
+        _hidden("move.page-down", "pagedown", "scroll('scroll_page_down')", "page down", "One page down"),
         Key("move.page-up", "pageup", "scroll('scroll_page_up')", "page up", "One page up", footer=False),
         Key("move.first", "g,home", "scroll('scroll_home')", "top", "To the top", footer=False),
         Key("move.last", "G,end", "scroll('scroll_end')", "end", "To the end", footer=False),
@@ -300,6 +287,7 @@ PLACES = (
     ALERT_PANE,
     LINES,
     COMPARISON,
+    PREVIEW,
     BATCHES,
     DESTINATIONS,
     DESTINATION_LIST,
