@@ -32,6 +32,8 @@ DESTINATION_KEYS = {
     "shape",
     "tls",
     "paused",
+    "heldUntil",
+    "slowedToPerSecond",
     "failingSince",
     "failuresInARow",
     "waiting",
@@ -87,6 +89,8 @@ class TestAdd:
                 "clientKeyPassword": None,
             },
             "paused": False,
+            "heldUntil": None,
+            "slowedToPerSecond": None,
             "failingSince": None,
             "failuresInARow": 0,
             "waiting": 0,
@@ -295,6 +299,17 @@ class TestHealth:
         assert fields["failures"] == "1 in a row"
         assert fields["failing"].startswith("since 20")
         assert fields["last 30"] == "0% delivered, p95 84 ms"
+
+    def test_shows_a_destination_whose_receiver_asked_to_wait(self, tocsin: Tocsin) -> None:
+        tocsin.add(destination(name="soc"))
+        for _ in range(2):
+            tocsin.submit(alert())
+        asked = {"status_code": 429, "retry_after_ms": 3_600_000}
+        tocsin.deliver(soc=answer(Outcome.REJECTED, **asked))
+        shown = tocsin.json("destination", "show", "soc")
+        assert (shown["heldUntil"] is not None, shown["slowedToPerSecond"]) == (True, None)
+        assert "held until 20" in tocsin("destination", "list").stdout
+        assert "held until 20" in tocsin("destination", "show", "soc").stdout
 
 
 class TestASecretThatCannotBeRead:

@@ -23,6 +23,7 @@ class Wire:
         self.errors: list[str] = []
         """Errors of the deliveries that failed."""
         self.most: Counter[int] = Counter()
+        self.answers = answer()
         self._busy: Counter[int] = Counter()
 
     async def send(self, claim: Claim) -> Answer:
@@ -32,7 +33,7 @@ class Wire:
         replied = self.open.setdefault(claim.webhook_id, asyncio.Event())
         await replied.wait()
         self._busy[key] -= 1
-        return answer()
+        return self.answers
 
     def note(self, claim: Claim, answer: Answer) -> None:
         self.ended.append((claim.webhook_id, answer.outcome))
@@ -133,3 +134,27 @@ async def test_cut_off_ends_all_claims_as_interrupted(make, wire):
     assert wire.ended == [("b", Outcome.INTERRUPTED), ("a", Outcome.INTERRUPTED)]
     assert [error.startswith("nothing was sent") for error in wire.errors] == [True, False]
     assert (slots.in_flight, slots.held.total()) == (0, 0)
+
+
+async def test_claims_are_given_back_unsent_once_their_receiver_asks_to_wait(make, wire):
+    slots = make(4, 2)
+    slots.add([*claims("abc", to=1), *claims("xyz", to=2)])
+    await settle()
+    wire.answers = answer(Outcome.REJECTED, status_code=429)
+    wire.open["a"].set()
+    await settle()
+    slots.add(claims("d", to=1))  # claimed before the answer was recorded
+    await settle()
+
+    assert wire.sent == ["a", "b", "x", "y"]
+    assert sorted(wire.ended) == [
+        ("a", Outcome.REJECTED),
+        ("c", Outcome.INTERRUPTED),
+        ("d", Outcome.INTERRUPTED),
+    ]
+    assert wire.errors == ["nothing was sent: the receiver asked Tocsin to wait"] * 2
+
+    slots.waits_for = set()  # it is recorded
+    slots.add(claims("e", to=1))
+    await settle()
+    assert wire.sent == ["a", "b", "x", "y", "e"]

@@ -225,6 +225,7 @@ class Installation:
         # PostgreSQL's dispatchers lock rows in an order of their own: the table, lest one waits for us.
         alone = "" if self.engine == "sqlite" else "LOCK TABLE delivery IN EXCLUSIVE MODE; "
         self.sql(f"{alone}UPDATE delivery SET due_at = 0 WHERE state = 'in_flight'")
+        self.sql("UPDATE destination SET held_until = 0")  # the lease of a probe
 
     def wait_until_all_delivered(self) -> None:
         eventually(

@@ -29,6 +29,8 @@ class Receiver:
         self.may_answer.set()
         self.status: Callable[[Received], int] = lambda _: 200
         self.body = b"ok"
+        self.retry_after: int | None = None
+        """Sent with each answer that is not 2xx."""
         self.latency_s = 0.0
         self.peak = 0
         """The most requests that were here at once, not yet answered."""
@@ -97,7 +99,10 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
             receiver.may_answer.wait(PATIENCE_S)
             receiver.answered()  # before it is: who asked may send the next at once
             try:
-                self.send_response(receiver.status(request))
+                status = receiver.status(request)
+                self.send_response(status)
+                if status >= 300 and receiver.retry_after is not None:
+                    self.send_header("Retry-After", str(receiver.retry_after))
                 self.send_header("Content-Length", str(len(receiver.body)))
                 self.end_headers()
                 self.wfile.write(receiver.body)

@@ -250,3 +250,28 @@ def test_answers_received_during_a_sleep_past_the_lease_are_recorded(
     assert dispatcher.exit_code() == 0
     assert_nothing_lost(installation, receiver, few)
     assert max(receiver.by_alert.values()) <= 2
+
+
+def test_a_hold_survives_a_clock_that_steps(installation: Installation, receiver: Receiver, clock: Clock):
+    receiver.status = lambda _: 503
+    receiver.retry_after = 600
+    installation.queue(ALERTS[:1])
+    dispatcher = installation.dispatcher()
+    eventually(lambda: installation.count("destination", "holds > 0"), lambda: "it is not held")
+    installation.queue(ALERTS[1:])
+
+    clock.step_to(-HOUR_MS)
+    eventually(
+        lambda: installation.count("destination", f"held_until <= {clock.now() + 600_000}"),
+        lambda: "the hold is an hour longer",
+    )
+    assert len(receiver.requests) == 1
+    receiver.status = lambda _: 200
+    clock.step_to(0)  # an hour forward
+    eventually(
+        lambda: installation.count("delivery", "state = 'delivered'") == len(ALERTS) - 1,
+        lambda: "the hold has ended, and nothing is sent",
+    )
+
+    finish(installation, receiver, dispatcher)  # with the first, which was told to wait
+    assert len(receiver.requests) == len(ALERTS) + 1

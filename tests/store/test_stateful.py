@@ -16,12 +16,14 @@ It is worth as much as the mistakes it finds. Each of these was put into the cod
   deleted; retry, or wait for ever, when its attempt fails or is interrupted
 - claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
   busy; skip a lane; never look for the least urgent
+- holds: claim while a receiver asked to wait; two probes at once; never probe; ignore the answer of a probe;
+  end a hold with an answer to an older request; keep a hold for a new URL; hold test alerts; not slow down
 """
 
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -35,10 +37,11 @@ from tests.store.bench import Bench
 from tui.domain.alert import Alert, Severity
 from tui.domain.destination import Destination
 from tui.domain.errors import Refused
+from tui.domain.holding import ACCEPTED_SPAN_MS, Gate, Hold
 from tui.domain.lifecycle import Outcome, Progress, State
 from tui.domain.repeats import DEFAULT_REVIVE_MS
 from tui.domain.retry import RetryPolicy
-from tui.store import outbox
+from tui.store import destinations, outbox
 from tui.store.outbox import LEASE_MARGIN_MS, Claim, Claims, Finish, Finished
 
 Thing = TypeVar("Thing")
@@ -82,6 +85,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.in_hand: dict[str, list[Claim]] = {"A": [], "B": []}
         self.active: dict[int, Destination] = {}
         self.paused: set[int] = set()
+        self.gates: dict[int, Gate] = {}
+        """What each destination lets through, after all that was claimed and answered."""
         self.attempts: dict[int, tuple[Any, ...]] = {}
         self.sent: dict[int, Alert] = {}
         """The alert of each delivery that a repeat may revive."""
@@ -104,6 +109,7 @@ class OutboxMachine(RuleBasedStateMachine):
         taken = {destination.name for destination in self.active.values()}
         added = self.bench.add(name=next(name for name in NAMES if name not in taken))
         self.active[added.id] = added
+        self.gates[added.id] = Gate(None, 0, Hold())
 
     @rule(severities=st.lists(st.sampled_from(Severity), min_size=1, max_size=3))
     def submit(self, severities: list[Severity]) -> None:
@@ -144,10 +150,13 @@ class OutboxMachine(RuleBasedStateMachine):
         outcome=st.sampled_from(ENDS),
         fraction=st.sampled_from([0.0, 0.99]),
         asked=st.sampled_from([None, 3_000, 10**9]),
+        status=st.sampled_from([None, 503, 429]),
     )
-    def finish(self, which: int, times: int, outcome: Outcome, fraction: float, asked: int | None) -> None:
+    def finish(
+        self, which: int, times: int, outcome: Outcome, fraction: float, asked: int | None, status: int | None
+    ) -> None:
         """Finish in time or after the lease expired, once or twice in one transaction."""
-        self.finish_and_check([one_of(self.in_flight(), which)] * times, outcome, fraction, asked)
+        self.finish_and_check([one_of(self.in_flight(), which)] * times, outcome, fraction, asked, status)
 
     @precondition(lambda self: self.overtaken())
     @rule(outcome=st.sampled_from(ENDS))
@@ -164,14 +173,26 @@ class OutboxMachine(RuleBasedStateMachine):
         assert act(self.bench, one_of(self.in_flight(), which).delivery_id) is not None
         assert self.bench.books() == before
 
-    @rule(times=st.integers(1, 4), outcome=st.sampled_from([Outcome.REJECTED, None]))
-    def go_wrong(self, times: int, outcome: Outcome | None) -> None:
+    @rule(
+        times=st.integers(1, 4),
+        outcome=st.sampled_from([Outcome.REJECTED, None]),
+        status=st.sampled_from([None, 503, 429]),
+    )
+    def go_wrong(self, times: int, outcome: Outcome | None, status: int | None) -> None:
         """Receivers are down for a while or, without an outcome, dispatchers crash one after another."""
         for _ in range(times):
             claims = self.claim_and_check(100, 100, {}).claims
             if outcome:
-                self.finish_and_check(claims, outcome, asked=10_000)
+                self.finish_and_check(claims, outcome, asked=10_000, status=status)
             self.clock.advance(LEASE)
+
+    @rule(which=any_one)
+    def edit_the_url(self, which: int) -> None:
+        key = one_of(self.active, which)
+        changed = replace(self.active[key], url=f"https://hooks.example.com/{len(self.handed_out)}")
+        if changed != self.active[key]:
+            self.active[key] = write(self.bench.store, destinations.edit, changed)
+            self.gates[key] = replace(self.gates[key], hold=Hold())
 
     @rule(which=any_one)
     def resend(self, which: int) -> None:
@@ -227,6 +248,7 @@ class OutboxMachine(RuleBasedStateMachine):
         destination = one_of(self.active, which)
         claims = self.claim_and_check(100, 100, {}).claims if ending else []
         self.bench.delete(self.active.pop(destination))
+        del self.gates[destination]
         self.paused.discard(destination)
         for seen in self.seen.values():
             if seen.destination == destination and seen.lease is None:
@@ -257,6 +279,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 self.sent[delivery] = sent
 
     def claim_and_check(self, slots: int, cap: int, busy: dict[int, int], only: Any = None) -> Claims:
+        due_before = self.due()
         claims = self.bench.claim(slots=slots, cap=cap, busy=busy, only=only)
         per_destination = Counter(claim.destination.id for claim in claims.claims)
         assert len(claims.claims) <= slots
@@ -270,28 +293,52 @@ class OutboxMachine(RuleBasedStateMachine):
             seen.lease = claim.lease
             seen.claimable_from = self.clock.now + LEASE
         self.handed_out += claims.claims
+        closed = self.pass_gates(claims.claims, due_before)
         if claims.exhausted:
             self.note_exhausted(len(claims.exhausted))
         elif len(claims.claims) < slots and only is None:
-            full = {key for key in self.due() if per_destination[key] + busy.get(key, 0) >= cap}
-            assert self.due() - self.paused <= full, "slots stay empty while deliveries are due"
+            left = self.due().keys()
+            full = {key for key in left if per_destination[key] + busy.get(key, 0) >= cap}
+            assert left - self.paused - closed <= full, "slots stay empty while deliveries are due"
         return claims
 
-    def due(self) -> set[int]:
-        """Return the destinations of the deliveries that could be claimed now."""
-        return {
-            self.seen[delivery].destination
-            for delivery, progress in self.bench.all_progress().items()
-            if progress.due_at is not None and progress.due_at <= self.clock.now
-        }
+    def due(self) -> dict[int, bool]:
+        """Return the destinations of the deliveries that could be claimed now, and whether one is a test."""
+        due: dict[int, bool] = {}
+        for delivery, progress in self.bench.all_progress().items():
+            seen = self.seen[delivery]
+            if progress.due_at is not None and progress.due_at <= self.clock.now:
+                due[seen.destination] = due.get(seen.destination, False) or seen.limit == LIMIT_OF_A_TEST
+        return due
+
+    def pass_gates(self, claims: list[Claim], due: dict[int, bool]) -> set[int]:
+        """Check that the gates let the claims through. Return the destinations that let no more through."""
+        closed: set[int] = set()
+        for key in due.keys() & self.gates.keys():
+            own = [claim for claim in claims if claim.destination.id == key]
+            tests = bool(own) and all(claim.alert.test for claim in own)
+            gate, now = self.gates[key], self.clock.now
+            assert len(own) <= gate.allowance(now, most=100, test=tests), "it was held, or too fast"
+            if len(own) >= gate.allowance(now, most=100, test=due[key]):
+                closed.add(key)
+            if own:
+                self.gates[key] = gate.after(len(own), now, lease_ms=LEASE)
+        return closed
 
     def finish_and_check(
-        self, claims: list[Claim], outcome: Outcome, fraction: float = 0.0, asked: int | None = None
+        self,
+        claims: list[Claim],
+        outcome: Outcome,
+        fraction: float = 0.0,
+        asked: int | None = None,
+        status: int | None = None,
     ) -> list[Finished]:
-        ended = [Finish(claim, answer(outcome, retry_after_ms=asked), fraction) for claim in claims]
+        said = {"retry_after_ms": asked, "status_code": status}
+        ended = [Finish(claim, answer(outcome, **said), fraction) for claim in claims]
         finished = write(self.bench.store, outbox.finish, ended, POLICY)
         for one in finished:
             self.note_finish(one)
+            self.note_answer(one)
         for dispatcher, held in self.in_hand.items():
             self.in_hand[dispatcher] = [claim for claim in held if claim not in claims]
         return finished
@@ -330,6 +377,27 @@ class OutboxMachine(RuleBasedStateMachine):
         elif progress.attempts < seen.limit:
             own, asked = POLICY.delays_ms[progress.attempts - 1], ended.retry_after_ms or 0
             seen.claimable_from = self.clock.now + max(own, min(asked, 6 * 3600 * 1000))
+
+    def note_answer(self, finished: Finished) -> None:
+        """Hold or release the destination, unless it is gone or the answer came from another URL."""
+        claim, ended = finished.finish.claim, finished.finish.answer
+        key = claim.destination.id
+        if (
+            finished.progress is None
+            or key not in self.active
+            or self.active[key].url != claim.destination.url
+        ):
+            return
+        [(accepted,)] = self.bench.rows(
+            "SELECT count(*) FROM attempt WHERE destination_id = ? AND outcome = 'delivered'"
+            " AND ended_at > ?",
+            key,
+            self.clock.now - ACCEPTED_SPAN_MS,
+        )
+        hold = self.gates[key].hold.after(
+            ended, self.clock.now, started_at=claim.started_at, lease_ms=LEASE, limit=None, accepted=accepted
+        )
+        self.gates[key] = replace(self.gates[key], hold=hold)
 
     # --- what always holds ---
 
@@ -385,7 +453,7 @@ class OutboxMachine(RuleBasedStateMachine):
         for destination in self.active.values():
             self.bench.pause(destination, paused=False)
         self.paused.clear()
-        for _ in range(2 + 2 * len(self.seen)):
+        for _ in range(10 + 4 * len(self.seen)):
             claims = self.claim_and_check(100, 100, {})
             self.finish_and_check(claims.claims, Outcome.DELIVERED)
             if claims.next_due is None:

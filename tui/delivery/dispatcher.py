@@ -20,6 +20,7 @@ from tui.delivery.reports import log_exhausted, log_finished
 from tui.delivery.sender import Sender
 from tui.delivery.slots import Limits, Room, Slots
 from tui.domain.attempt import Answer
+from tui.domain.holding import asks_to_wait
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.store import outbox
@@ -164,6 +165,9 @@ class Dispatcher:
             self._turn_began = None
         # Only after the commit. Attempts that ended during the turn were appended behind these.
         del self._ended[: len(ended)]
+        self._slots.waits_for = {
+            finish.claim.destination.id for finish in self._ended if asks_to_wait(finish.answer)
+        }
         self._in_doubt.clear()
         self._unconfirmed.clear()
         self._outage.end()

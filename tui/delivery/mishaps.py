@@ -18,13 +18,17 @@ def cut_off(claim: Claim, begun: float) -> Answer:
     )
 
 
-def not_started(claim: Claim, claimed_at: float) -> Answer:
+NO_SLOT = "no slot became free in time"
+HELD = "the receiver asked Tocsin to wait"
+
+
+def not_started(claim: Claim, claimed_at: float, reason: str) -> Answer:
     """A claim made at `claimed_at` (`time.monotonic`) and given back unsent. It does not count."""
     return Answer(
         outcome=Outcome.INTERRUPTED,
         ended_at=claim.started_at + round((time.monotonic() - claimed_at) * 1000),
         duration_ms=0,
-        error="nothing was sent: no slot became free in time",
+        error=f"nothing was sent: {reason}",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from tui.delivery import mishaps
 from tui.domain.attempt import Answer
+from tui.domain.holding import asks_to_wait
 from tui.store.outbox import LEASE_MARGIN_MS, Claim
 
 _LATEST_START_S = LEASE_MARGIN_MS / 2000
@@ -57,6 +58,9 @@ class Slots:
         self._busy: Counter[int] = Counter()
         self.held: Counter[int] = Counter()
         """Number of claims that have not ended, by destination."""
+        self.waits_for: set[int] = set()
+        """The destinations whose receiver asked to wait in an answer that is not recorded yet. Their claims
+        are given back unsent. The dispatcher removes a destination once the answer is recorded."""
 
     @property
     def in_flight(self) -> int:
@@ -115,6 +119,9 @@ class Slots:
         if now - held.begun > _LATEST_START_S:
             self._give_back(held)
             return
+        if held.claim.destination.id in self.waits_for:
+            self._give_back(held, mishaps.HELD)
+            return
         held.begun = now
         self._busy[held.claim.destination.id] += 1
         task = asyncio.ensure_future(self._send(held.claim))
@@ -124,14 +131,17 @@ class Slots:
     def _end(self, task: "asyncio.Task[Answer]") -> None:
         # A callback, because a task that is cancelled before its first step never runs any of its code.
         held = self._sending.pop(task)
-        self._busy[held.claim.destination.id] -= 1
+        destination = held.claim.destination.id
+        self._busy[destination] -= 1
+        answer = mishaps.cut_off(held.claim, held.begun) if task.cancelled() else task.result()
+        if asks_to_wait(answer):
+            self.waits_for.add(destination)
         if self._waiting:
             self._fill()
-        cut_off = mishaps.cut_off(held.claim, held.begun) if task.cancelled() else None
-        self._conclude(held.claim, cut_off or task.result())
+        self._conclude(held.claim, answer)
 
-    def _give_back(self, held: _Held) -> None:
-        self._conclude(held.claim, mishaps.not_started(held.claim, held.begun))
+    def _give_back(self, held: _Held, reason: str = mishaps.NO_SLOT) -> None:
+        self._conclude(held.claim, mishaps.not_started(held.claim, held.begun, reason))
 
     def _conclude(self, claim: Claim, answer: Answer) -> None:
         self.held[claim.destination.id] -= 1

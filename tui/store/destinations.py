@@ -22,6 +22,9 @@ from tui.store.tables.rows import DESTINATION_COLUMNS, fetch, from_destination, 
 log = logging.getLogger(__name__)
 
 
+_NOT_HELD = {"held_until": 0, "holds": 0, "slowed_to": None, "hold_changed_at": 0}
+
+
 class Deleted(Refused):
     """The destination has been deleted."""
 
@@ -89,7 +92,7 @@ def edit(
     del columns["paused"]
     _check_name_is_free(tx, columns["name_folded"], except_id=destination.id)
     if destination.url != stored.url:  # the health of the old URL does not apply to the new one
-        columns |= {"failures": 0, "exhausted": 0, "failing_since": None}
+        columns |= {"failures": 0, "exhausted": 0, "failing_since": None, **_NOT_HELD}
     with _refuse_a_taken_name(destination):
         _update(tx, destination.id, columns)
     _warn(destination)
@@ -106,7 +109,7 @@ def delete(tx: Transaction, destination_id: int) -> int:
 
     Returns the number of cancelled deliveries. Raises Deleted.
     """
-    _update(tx, destination_id, {"deleted_at": tx.now})
+    _update(tx, destination_id, {"deleted_at": tx.now, **_NOT_HELD})
     return (
         models.Delivery.update(state=State.CANCELLED.value, due_at=None)
         .where(models.Delivery.destination == destination_id, models.Delivery.state == State.SCHEDULED.value)

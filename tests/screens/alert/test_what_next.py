@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import NOW, destination
+from tui.domain.holding import Gate, Hold
 from tui.domain.lifecycle import State
-from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.screens.alert.what_next import what_next
 from tui.store.reading.views import DeliveryDetails, DeliveryRow, Turn
@@ -28,7 +28,11 @@ def said(row: DeliveryRow, *, turn: Turn | None = None, test: bool = False, **po
 
 
 def turn(before: int, ahead: int = 0) -> Turn:
-    return Turn(Pace(5, NOW + ahead), before)
+    return Turn(Gate(5, NOW + ahead, Hold()), before)
+
+
+def held(seconds: int, before: int = 0) -> Turn:
+    return Turn(Gate(None, 0, Hold(NOW + seconds * 1000, 1, 18.0, NOW - 5)), before)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +95,25 @@ def test_says_what_happens_next_and_when(row: DeliveryRow, words: str) -> None:
 @pytest.mark.parametrize(
     ("place", "words"),
     [
+        (
+            held(60),
+            "The receiver asked Tocsin to wait: the destination is held until 09:31:00;"
+            " expected about 09:31:00.",
+        ),
+        (
+            held(60, before=36),
+            "The receiver asked Tocsin to wait: the destination is held until 09:31:00;"
+            " 36 deliveries ahead; expected about 09:31:02.",
+        ),
+        (
+            held(0),
+            "Due now. One delivery goes first, to see whether the receiver takes alerts again; sent next.",
+        ),
+        (
+            Turn(Gate(None, 0, Hold(0, 0, 18.0, NOW)), 36),
+            "Due now. The destination is slowed to 18/s, because its receiver answered 429;"
+            " 36 deliveries ahead; expected about 09:30:02.",
+        ),
         (turn(0), "Due now. The destination's rate limit is 5/s; sent next."),
         (
             turn(50, 300),

@@ -352,6 +352,22 @@ async def test_a_failing_destination_shows_since_when(viewer: Opens, bench: Benc
         )
 
 
+async def test_a_held_destination_shows_until_when_and_how_fast_it_goes_then(
+    viewer: Opens, bench: Bench
+) -> None:
+    bench.add()
+    for _ in range(21):
+        bench.submit()
+    claims = bench.claim().claims
+    bench.clock.advance(84)
+    for claim in claims[:20]:
+        bench.finish(claim)
+    bench.finish(claims[20], Outcome.REJECTED, status_code=429, retry_after_ms=60_000)
+    async with at_destinations(viewer, 1) as user:
+        await user.sees("◷ held 1m 00s", "held     until 09:31:00: the receiver asked Tocsin to wait.")
+        await user.sees("slowed   to 18/s, because the receiver answered 429.")
+
+
 async def test_long_values_wrap_between_label_and_scrollbar(viewer: Opens, bench: Bench) -> None:
     for number in range(9):
         bench.add(name=f"{number}", filter=" ".join(["-title"] * 12), fold_ms=600_000)

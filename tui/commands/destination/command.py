@@ -97,7 +97,9 @@ def list_destinations(session: Session, as_json: bool) -> None:
         say_json([json_output.destination_json(row, day, now) for row, day in zip(rows, days, strict=True)])
     elif rows:
         headings = ("NAME", "URL", "SEVERITIES", "STATE", "SUCCESS", "P95", "PENDING", "LAST RESPONSE")
-        output.print_table(headings, [output.destination_cells(row) for row in rows], shrink=7, state=3)
+        output.print_table(
+            headings, [output.destination_cells(row, _now()) for row in rows], shrink=7, state=3
+        )
     else:
         tell("there are no destinations yet; add one with `tocsin destination add NAME URL`")
 
@@ -118,8 +120,9 @@ def show(session: Session, name: str, as_json: bool) -> None:
         return
     shown, (_, url, severities, state, success, p95, waiting, last) = (
         row.destination,
-        output.destination_cells(row),
+        output.destination_cells(row, _now()),
     )
+    slowed = row.hold.rate_at(_now())
     old = shown.old_secret if shown.old_secret and shown.old_secret.signs_at(_now()) else None
     output.print_fields(
         (
@@ -136,6 +139,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
             ("tls", "\n".join(lines(shown.tls))),
             ("rate", f"at most {shown.rate:g} requests per second" if shown.rate else ""),
+            ("slowed", f"to {slowed:.3g} requests per second, after the response 429" if slowed else ""),
             ("folds", f"similar alerts for {format_fold(shown.fold_ms)}" if shown.fold_ms else ""),
             ("state", state),
             ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),

@@ -144,6 +144,8 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "shape": shown.shape,
         "tls": _tls_json(shown.tls),
         "paused": shown.paused,
+        "heldUntil": _time(row.hold.held_until(now)),
+        "slowedToPerSecond": row.hold.rate_at(now),
         "failingSince": _time(row.health.failing_since),
         "failuresInARow": row.health.failures,
         "waiting": row.waiting,

@@ -149,20 +149,28 @@ def _stands(row: "AlertRow") -> list[str]:
     return sent + [f"{fold.destination} folded" for fold in row.folds]
 
 
-def destination_cells(row: "DestinationRow") -> Sequence[str]:
+def destination_cells(row: "DestinationRow", now: int) -> Sequence[str]:
     """Return name, URL, severities, state, success, p95, pending and last response."""
     shown, last = row.destination, row.last
     return (
         shown.name,
         shown.masked_url,
         listed(shown.severities, Severity),
-        ("paused" if shown.paused else "failing" if row.health.failing_since else "active")
-        + ("" if shown.tls.verify else f" {UNVERIFIED}"),
+        _state(row, now) + ("" if shown.tls.verify else f" {UNVERIFIED}"),
         "" if row.success is None else percent(row.success),
         "" if row.p95_ms is None else f"{row.p95_ms} ms",
         str(row.waiting),
         "" if last is None else f"{last.summary}, {moment(last.started_at)}",
     )
+
+
+def _state(row: "DestinationRow", now: int) -> str:
+    if row.destination.paused:
+        return "paused"
+    held = row.hold.held_until(now)
+    if held is not None:
+        return f"held until {moment(held)}"
+    return "failing" if row.health.failing_since else "active"
 
 
 def record_of(record: "Record") -> str:

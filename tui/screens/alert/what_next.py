@@ -1,5 +1,7 @@
 """What happens next to a delivery and when, or why nothing does."""
 
+from dataclasses import replace
+
 from textual.content import Content
 
 from tui.domain.lifecycle import Standing
@@ -20,6 +22,8 @@ def what_next(delivery: DeliveryDetails, policy: RetryPolicy, now: int, *, test:
     """Make the section. Empty for a delivery that was delivered."""
     if delivery.row.standing is Standing.DELIVERED:
         return []
+    if delivery.turn is not None and not delivery.turn.gate.applies(now):
+        delivery = replace(delivery, turn=None)
     limit = policy.limit(test=test)
     sentences = [_sentence(delivery, limit, now), _schedule(delivery, policy, limit, now)]
     style = words.STANDING_STYLES[delivery.row.standing]
@@ -68,13 +72,25 @@ def _is_due(delivery: DeliveryDetails, now: int) -> bool:
 
 
 def _turn(turn: Turn, now: int) -> str:
-    limit = f"Due now. The destination's rate limit is {turn.pace.rate:g}/s"
+    limit = _limit(turn, now)
     comes = turn.comes_at(now)
     if turn.before > MOST_BEFORE:
         return f"{limit}; more than {MOST_BEFORE:,} deliveries are ahead."
     ahead = f"; {words.counted(turn.before, 'delivery')} ahead" if turn.before else ""
     when = f"expected about {words.wall_time(comes, now)}" if comes > now else "sent next"
     return f"{limit}{ahead}; {when}."
+
+
+def _limit(turn: Turn, now: int) -> str:
+    held, pace = turn.gate.hold.held_until(now), turn.gate.pace(now)
+    if held is not None:
+        when = words.wall_time(held, now)
+        return f"The receiver asked Tocsin to wait: the destination is held until {when}"
+    if pace is None or turn.gate.hold.count:
+        return "Due now. One delivery goes first, to see whether the receiver takes alerts again"
+    if pace.rate != turn.gate.limit:
+        return f"Due now. The destination is slowed to {pace.rate:.3g}/s, because its receiver answered 429"
+    return f"Due now. The destination's rate limit is {pace.rate:g}/s"
 
 
 def _sending(delivery: DeliveryDetails, limit: int, now: int) -> str:

@@ -156,8 +156,20 @@ class DestinationPane(Vertical):
             since = words.wall_time(row.health.failing_since, now)
             told = f"since {since}. Retries continue; one success clears this."
             lines += self._fact("failing", Content.styled(told, "$text-error"))
+        lines += self._hold(row, now)
         if destination.paused:
             lines += self._fact("paused", Content.styled(_waits(row.waiting), "$text-warning"))
+        return lines
+
+    def _hold(self, row: DestinationRow, now: int) -> list[Content]:
+        held, slowed = row.hold.held_until(now), row.hold.rate_at(now)
+        lines: list[Content] = []
+        if held is not None:
+            told = f"until {words.wall_time(held, now)}: the receiver asked Tocsin to wait. t tries it now."
+            lines += self._fact("held", Content.styled(told, "$text-warning"))
+        if slowed is not None:
+            told = f"to {slowed:.3g}/s, because the receiver answered 429. It speeds up again by itself."
+            lines += self._fact("slowed", Content.styled(told, "$text-warning"))
         return lines
 
     def _tls(self, destination: Destination) -> list[Content]:

@@ -16,9 +16,12 @@ _URL_END = 6
 
 
 def state(row: DestinationRow, now: int) -> Content:
-    """`● active`, `▲ failing 2h`, `‖ paused`."""
+    """`● active`, `◷ held 12s`, `▲ failing 2h`, `‖ paused`."""
     if row.destination.paused:
         return Content.styled(f"{words.PAUSED} paused", "$text-warning")
+    held = row.hold.held_until(now)
+    if held is not None:
+        return Content.styled(f"{words.HELD} held {words.until(held, now)}", "$text-warning")
     if row.health.failing_since is not None:
         return Content.styled(f"▲ failing {words.span(now - row.health.failing_since)}", "$text-error")
     return Content.styled("● active", "$text-success")

@@ -19,7 +19,7 @@ GLYPHS = {
     Standing.FAILED: "✗",
     Standing.CANCELLED: "⊘",
 }
-PAUSED, NOT_ROUTED, FOLDED = "‖", "–", "⊂"
+PAUSED, NOT_ROUTED, FOLDED, HELD = "‖", "–", "⊂", "◷"
 
 STANDING_STYLES = {
     Standing.WAITING: "$foreground-muted",

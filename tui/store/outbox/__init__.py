@@ -4,9 +4,10 @@
 """
 
 from tui.store.outbox.by_hand import cancel, resend, send_folded, send_to
-from tui.store.outbox.claim import LEASE_MARGIN_MS, Claim, Claims, Exhausted, claim, still_held
+from tui.store.outbox.claim import Claim, Claims, Exhausted, claim, still_held
 from tui.store.outbox.clock import pull_in
 from tui.store.outbox.finish import Finish, Finished, finish
+from tui.store.outbox.gates import LEASE_MARGIN_MS
 from tui.store.outbox.preview import preview
 from tui.store.outbox.stored import Receipt, Sent
 from tui.store.outbox.submit import Group, Rejected, submit, submit_groups, submit_report

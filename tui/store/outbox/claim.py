@@ -1,6 +1,5 @@
 """Claim due deliveries for a limited time under a random lease token."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -8,14 +7,20 @@ from itertools import zip_longest
 from tui.domain.alert import Alert
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.lifecycle import Event, Outcome, Progress, State, advance
-from tui.domain.pacing import Pace
 from tui.domain.retry import RetryPolicy
 from tui.store.engine.database import Transaction
+from tui.store.outbox.gates import GATE_COLUMNS, Lane, lease_ms, lock_gates, passing, to_gate, write_gates
 from tui.store.outbox.rows import Row, destinations_of, lock_free, progress_of, write_progress
-from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, fetch, insert_quietly, to_alert, update_many
-
-LEASE_MARGIN_MS = 10_000
-"""A lease lasts the destination's timeout plus this, in ms, so that the request cannot outlive it."""
+from tui.store.tables.rows import (
+    ALERT_COLUMNS,
+    AMONG,
+    among,
+    fetch,
+    insert_quietly,
+    qualified,
+    to_alert,
+    update_many,
+)
 
 # A loose index scan: one step per lane (destination and urgency) that has something due or pending, however
 # long the lanes are. Each lane's head is its earliest due_at. With `>` instead of `>=` the step would walk
@@ -32,8 +37,8 @@ WITH RECURSIVE lane(destination_id, urgency, due_at) AS (
         WHERE due_at IS NOT NULL AND (destination_id, urgency) >= (lane.destination_id, lane.urgency + 1)
         ORDER BY destination_id, urgency, due_at LIMIT 1))
 """
-_LANES = """
-SELECT lane.destination_id, lane.urgency, lane.due_at, destination.rate, destination.paced_until
+_LANES = f"""
+SELECT lane.destination_id, lane.urgency, lane.due_at, {qualified("destination", GATE_COLUMNS)}
 FROM lane JOIN destination ON destination.id = lane.destination_id
 WHERE NOT destination.paused OR destination.deleted_at IS NOT NULL
 ORDER BY lane.urgency, lane.due_at
@@ -73,23 +78,6 @@ class Claims:
     """When something will be due, in ms; in the past if there were not enough slots. None if nothing is."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Lane:
-    """The pending deliveries of one destination at one urgency."""
-
-    destination: int
-    urgency: int
-    due_at: int
-    """The due time of its head, the first to be sent."""
-    pace: Pace | None
-
-    def opens_at(self, now: int) -> int:
-        """Return when its head may be claimed, in ms: a rate limit may put it off."""
-        if self.pace is None or self.pace.allowance(now):
-            return self.due_at
-        return max(self.due_at, self.pace.paced_until)
-
-
 def claim(
     tx: Transaction,
     *,
@@ -107,14 +95,12 @@ def claim(
     lanes = _lanes(tx, only)
     room = {lane.destination: cap - busy.get(lane.destination, 0) for lane in lanes}
     next_due = min((lane.opens_at(tx.now) for lane in lanes if room[lane.destination] > 0), default=None)
-    paces = _hold_paces(tx, lanes) if slots > 0 else {}
-    for destination, pace in paces.items():
-        room[destination] = min(room[destination], pace.allowance(tx.now) if pace else 0)
-    rows = _due_in_lanes(tx, lanes, slots, room, only)
+    gates = lock_gates(tx, lanes) if slots > 0 else {}
+    rows = _due_in_lanes(tx, passing(lanes, gates, room, tx.now), slots, room, only)
     if not rows:
         return Claims([], [], next_due)
     claims = _take(tx, rows, policy, next_due)
-    _write_paces(tx, paces, Counter(claim.destination.id for claim in claims.claims))
+    write_gates(tx, gates, [claim.destination for claim in claims.claims])
     return claims
 
 
@@ -129,7 +115,7 @@ def still_held(tx: Transaction, claims: Sequence[Claim]) -> list[Claim]:
     return [claim for claim in claims if held.get(claim.delivery_id) == claim.lease]
 
 
-def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
+def _lanes(tx: Transaction, only: Collection[int] | None) -> list[Lane]:
     if only is None:
         rows = fetch(tx.db, _HEADS + _LANES)
     else:
@@ -140,13 +126,13 @@ def _lanes(tx: Transaction, only: Collection[int] | None) -> list[_Lane]:
         )
         rows = fetch(tx.db, own + _LANES, (among(only),))
     return [
-        _Lane(destination, urgency, due_at, Pace(rate, paced_until) if rate else None)
-        for destination, urgency, due_at, rate, paced_until in rows
+        Lane(destination, urgency, due_at, gate if (gate := to_gate(rest)).applies(tx.now) else None)
+        for destination, urgency, due_at, *rest in rows
     ]
 
 
 def _due_in_lanes(
-    tx: Transaction, lanes: list[_Lane], slots: int, room: dict[int, int], only: Collection[int] | None
+    tx: Transaction, lanes: list[Lane], slots: int, room: dict[int, int], only: Collection[int] | None
 ) -> list[Row]:
     own, own_values = ("", ()) if only is None else (f" AND id {AMONG}", (among(only),))
     taken: list[Row] = []
@@ -170,36 +156,6 @@ def _due_in_lanes(
     return taken
 
 
-def _hold_paces(tx: Transaction, lanes: list[_Lane]) -> dict[int, Pace | None]:
-    """Lock the pace of each destination with a rate limit; None where another dispatcher holds it.
-
-    Two dispatchers must not spend the same allowance.
-    """
-    limited = {lane.destination for lane in lanes if lane.pace and lane.opens_at(tx.now) <= tx.now}
-    paces: dict[int, Pace | None] = {lane.destination: None for lane in lanes if lane.pace}
-    if limited:
-        sql = f"SELECT id, rate, paced_until FROM destination WHERE rate > 0 AND id {AMONG}"
-        held = fetch(tx.db, tx.lock_rows(sql, skip_locked=True), (among(limited),))
-        paces |= {key: Pace(rate, paced_until) for key, rate, paced_until in held}
-    return paces
-
-
-def _write_paces(tx: Transaction, paces: Mapping[int, Pace | None], claimed: Mapping[int, int]) -> None:
-    rows = [
-        (destination, pace.after(claimed[destination], tx.now).paced_until)
-        for destination, pace in paces.items()
-        if pace and claimed.get(destination)
-    ]
-    update_many(
-        tx.db,
-        "destination",
-        "paced_until = step.paced_until",
-        ("id", "paced_until"),
-        rows,
-        where="destination.id = step.id",
-    )
-
-
 def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int | None) -> Claims:
     alerts = _alerts(tx, {row[9] for row in rows})
     destinations, deleted = destinations_of(tx, {row[8] for row in rows})
@@ -220,7 +176,7 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
             now=tx.now,
             limit=0 if row[8] in deleted else policy.limit(test=bool(row[7])),
             lease=tx.token(),
-            wait_ms=destination.timeout_ms + LEASE_MARGIN_MS,
+            wait_ms=lease_ms(destination),
         )
         steps.append((row[0], after))
         if step.abandons:

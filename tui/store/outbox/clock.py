@@ -1,9 +1,10 @@
 """Correct due times after the clock was set back: they lie too far ahead."""
 
+from tui.domain.holding import LONGEST_MS
 from tui.domain.pacing import FURTHEST_MS
 from tui.domain.retry import RetryPolicy
 from tui.store.engine.database import Transaction
-from tui.store.outbox.claim import LEASE_MARGIN_MS
+from tui.store.outbox.gates import LEASE_MARGIN_MS
 from tui.store.tables.rows import fetch
 
 _LONGEST_LEASE_MS = 120_000 + LEASE_MARGIN_MS
@@ -16,13 +17,23 @@ def pull_in(tx: Transaction, policy: RetryPolicy) -> int:
 
     A first attempt becomes due now, and so does a retry further away than the longest delay. A lease may
     belong to a live dispatcher, so it is set to the longest possible lease from now. A destination's pace
-    that lies too far ahead is reset to now.
+    that lies too far ahead is reset to now. A hold that was placed in the future begins now.
     """
     latest = tx.now + _MOMENT_MS
     fetch(
         tx.db,
         "UPDATE destination SET paced_until = ? WHERE paced_until > ? RETURNING id",
         (tx.now, latest + FURTHEST_MS),
+    )
+    fetch(
+        tx.db,
+        "UPDATE destination SET held_until = held_until - (hold_changed_at - ?), hold_changed_at = ?"
+        " WHERE hold_changed_at > ? RETURNING id",
+        (tx.now, tx.now, latest),
+    )
+    furthest = latest + max(LONGEST_MS, _LONGEST_LEASE_MS)
+    fetch(
+        tx.db, "UPDATE destination SET held_until = ? WHERE held_until > ? RETURNING id", (tx.now, furthest)
     )
     pulled = fetch(
         tx.db,

@@ -6,13 +6,13 @@ from typing import Any
 
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.health import Health, counts
 from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
 from tui.store.engine.database import Transaction
 from tui.store.outbox.claim import Claim
+from tui.store.outbox.ends import End, note_ends
 from tui.store.outbox.rows import destinations_of, write_if_held
-from tui.store.tables.rows import AMONG, HEALTH_COLUMNS, among, fetch, update_many
+from tui.store.tables.rows import fetch, update_many
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ def finish(
                 again.append(item)
         finished += _finish_each(tx, list(turn.values()), policy, deleted, in_doubt)
         left = again
-    _note_health(tx, [done for done in finished if done.progress is not None and not done.recorded_before])
+    recorded = [done for done in finished if done.progress is not None and not done.recorded_before]
+    note_ends(tx, [End(done.finish.claim, done.finish.answer, done.exhausted) for done in recorded])
     return finished
 
 
@@ -117,45 +118,6 @@ def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[P
     if gone and after.state is State.SCHEDULED:
         after, row = advance(after, Event.CANCEL, now=now, limit=limit)
     return after, row
-
-
-_Place = tuple[int, str]
-"""A destination and its URL: answers of an old URL do not count for a new one."""
-
-
-def _note_health(tx: Transaction, finished: Sequence[Finished]) -> None:
-    """Update the health of each destination. Nothing is written while a destination stays healthy."""
-    ends: dict[_Place, list[tuple[Answer, bool]]] = {}
-    for done in finished:
-        claim, answer = done.finish.claim, done.finish.answer
-        if counts(answer, test=claim.alert.test):
-            place = (claim.destination.id, claim.destination.url)
-            ends.setdefault(place, []).append((answer, done.exhausted))
-    if not ends:
-        return
-    changing = [
-        place[0]
-        for place, before in _healths(tx, {key for key, _ in ends}).items()
-        if before.after(ends.get(place, ()), tx.now) != before
-    ]
-    if changing:
-        held = _healths(tx, changing, lock=True)  # another dispatcher may update it too
-        after = {place[0]: before.after(ends.get(place, ()), tx.now) for place, before in held.items()}
-        update_many(
-            tx.db,
-            "destination",
-            "failures = step.failures, exhausted = step.exhausted,"
-            " failing_since = CAST(step.failing_since AS bigint)",
-            ("id", "failures", "exhausted", "failing_since"),
-            [(key, h.failures, h.exhausted, h.failing_since) for key, h in after.items()],
-            where="destination.id = step.id",
-        )
-
-
-def _healths(tx: Transaction, ids: Collection[int], *, lock: bool = False) -> dict[_Place, Health]:
-    sql = f"SELECT id, url, {HEALTH_COLUMNS} FROM destination WHERE id {AMONG} ORDER BY id"
-    sql = tx.lock_rows(sql) if lock else sql
-    return {(key, url): Health(*counted) for key, url, *counted in fetch(tx.db, sql, (among(ids),))}
 
 
 _NAMES = [

@@ -6,10 +6,19 @@ import peewee
 
 from tui.domain.alert import Severity
 from tui.domain.health import Health
+from tui.domain.holding import Hold
 from tui.domain.lifecycle import Outcome
 from tui.store.reading.queries import ATTEMPT_COLUMNS, attempt_row
 from tui.store.reading.views import AttemptRow, DestinationRow, PastAttempt, Record
-from tui.store.tables.rows import AMONG, DESTINATION_COLUMNS, HEALTH_COLUMNS, among, fetch, to_destination
+from tui.store.tables.rows import (
+    AMONG,
+    DESTINATION_COLUMNS,
+    HEALTH_COLUMNS,
+    HOLD_COLUMNS,
+    among,
+    fetch,
+    to_destination,
+)
 
 HEALTH_SPAN = 30
 """The number of last attempts that a destination's health is computed from."""
@@ -31,19 +40,20 @@ def destination_rows(db: peewee.Database) -> list[DestinationRow]:
         )
     )
     query = (
-        f"SELECT {HEALTH_COLUMNS}, {DESTINATION_COLUMNS} FROM destination WHERE deleted_at IS NULL"
-        " ORDER BY name_folded"
+        f"SELECT {HEALTH_COLUMNS}, {HOLD_COLUMNS}, {DESTINATION_COLUMNS} FROM destination"
+        " WHERE deleted_at IS NULL ORDER BY name_folded"
     )
-    stored = [(Health(*row[:3]), to_destination(row[3:])) for row in fetch(db, query)]
-    recent = [_recent(db, destination.id) for _, destination in stored]
+    stored = [(Health(*row[:3]), Hold(*row[3:7]), to_destination(row[7:])) for row in fetch(db, query)]
+    recent = [_recent(db, destination.id) for _, _, destination in stored]
     last = _attempts(db, [attempts[0][0] for attempts in recent if attempts])
     rows: list[DestinationRow] = []
-    for (health, destination), attempts in zip(stored, recent, strict=True):
+    for (health, hold, destination), attempts in zip(stored, recent, strict=True):
         durations = sorted(duration for *_, duration in attempts if duration is not None)
         rows.append(
             DestinationRow(
                 destination,
                 health,
+                hold,
                 waiting.get(destination.id, 0),
                 tuple(_OUTCOMES[outcome] for _, outcome, _ in reversed(attempts)),
                 durations[_p95(len(durations))] if durations else None,

@@ -1,30 +1,36 @@
-"""When a delivery's turn comes at a destination with a rate limit."""
+"""When a delivery's turn comes at a destination that is held or has a rate limit."""
 
 import peewee
 
+from tui.domain.holding import Gate, Hold
 from tui.domain.lifecycle import State
-from tui.domain.pacing import Pace
 from tui.store.reading.views import Turn
-from tui.store.tables.rows import fetch
+from tui.store.tables.rows import HOLD_COLUMNS, fetch, qualified
 
 MOST_BEFORE = 10_000
 """The most deliveries ahead of another that are counted: a backlog may hold millions."""
 
 
 def turn_of(db: peewee.Database, delivery_id: int, state: State) -> Turn | None:
-    """Return the delivery's turn; None unless it is scheduled and its destination has a rate limit."""
+    """Return the delivery's turn; None unless it is scheduled and its destination may be held or limited.
+
+    A test alert does not wait for a hold.
+    """
     if state is not State.SCHEDULED:
         return None
-    paced = fetch(
+    found = fetch(
         db,
-        "SELECT destination.rate, destination.paced_until, delivery.destination_id, delivery.urgency,"
-        " delivery.due_at FROM delivery JOIN destination ON destination.id = delivery.destination_id"
-        " WHERE delivery.id = ? AND destination.rate > 0 AND delivery.due_at IS NOT NULL",
+        "SELECT delivery.destination_id, delivery.urgency, delivery.due_at, destination.rate,"
+        f" destination.paced_until, {qualified('destination', HOLD_COLUMNS)}"
+        " FROM delivery JOIN destination ON destination.id = delivery.destination_id"
+        " WHERE delivery.id = ? AND delivery.due_at IS NOT NULL AND (destination.rate > 0"
+        " OR destination.slowed_to > 0 OR destination.holds > 0 AND NOT delivery.test)",
         (delivery_id,),
     )
-    if not paced:
+    if not found:
         return None
-    rate, paced_until, *place = paced[0]
+    *place, rate, paced_until, until, count, slowed, since = found[0]
+    gate = Gate(rate, paced_until, Hold(until, count, slowed, since))
     before = fetch(
         db,
         "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE due_at IS NOT NULL AND destination_id = ?"
@@ -32,4 +38,4 @@ def turn_of(db: peewee.Database, delivery_id: int, state: State) -> Turn | None:
         " AND due_at <= ? LIMIT ?) AS earlier",
         (place[0], place[1], place[1], place[2], place[2], delivery_id, place[2], MOST_BEFORE + 1),
     )[0][0]
-    return Turn(Pace(rate, paced_until), before)
+    return Turn(gate, before)

@@ -6,8 +6,8 @@ from tui.domain.alert import Alert, AlertType, Severity
 from tui.domain.attempt import Headers, summarise
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.health import Health
+from tui.domain.holding import Gate, Hold
 from tui.domain.lifecycle import Outcome, Standing, State, standing
-from tui.domain.pacing import Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +123,19 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The place of a due delivery in the queue of a destination with a rate limit."""
+    """The place of a due delivery in the queue of a destination that is held or has a rate limit."""
 
-    pace: Pace
+    gate: Gate
     before: int
     """The number of deliveries ahead of it."""
 
     def comes_at(self, now: int) -> int:
         """Return the approximate time of its turn (ms); not after `now` if it need not wait."""
-        if not self.before and self.pace.allowance(now):
-            return now
-        return self.pace.after(self.before, now).paced_until
+        opens = max(now, self.gate.opens_at(now, test=False))
+        pace = self.gate.pace(now)
+        if pace is None or (not self.before and opens == now):
+            return opens
+        return pace.after(self.before, opens).paced_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class DeliveryDetails:
     attempts: tuple[AttemptRow, ...]
     """Newest first."""
     turn: Turn | None = None
-    """None if it is not scheduled or its destination has no rate limit."""
+    """None if it is not scheduled, or its destination is not held and has no rate limit."""
     folded: tuple[FoldedAlert, ...] = ()
     """The last alerts folded into it, newest first."""
 
@@ -197,6 +199,7 @@ class DestinationRow:
 
     destination: Destination
     health: Health
+    hold: Hold
     waiting: int
     recent: tuple[Outcome, ...]
     """The outcomes of its last attempts, oldest first."""

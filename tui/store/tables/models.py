@@ -99,6 +99,11 @@ class Destination(Model):
     """The time window of folding, see `domain.folding`; null means no folding."""
     paced_until = BigIntegerField(default=0)
     """See `domain.pacing`."""
+    held_until = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    """For this and the next three columns see `domain.holding`."""
+    holds = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    slowed_to = DoubleField(null=True)
+    hold_changed_at = BigIntegerField(default=0, constraints=[SQL("DEFAULT 0")])
     failures = IntegerField(default=0)
     """For this and the next two columns see `domain.health`."""
     exhausted = IntegerField(default=0)

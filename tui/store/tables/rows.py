@@ -29,6 +29,7 @@ AMONG_NAMES = "IN (SELECT key FROM json_each(?))"
 """The same after a column of text."""
 _MOST_VALUES = 8_000  # SQLite allows 32,766 values in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
+HOLD_COLUMNS = "held_until, holds, slowed_to, hold_changed_at"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
     " old_secret, old_secret_until, fold_ms, shape"
