@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from tests.commands.conftest import PATIENCE_S, TOCSIN, Receiver, Tocsin, complaint
 from tests.conftest import alert, answer, destination
 from tests.drills.terminal import Terminal
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret
 
@@ -70,7 +71,7 @@ class TestAdd:
             "name": "soc",
             "url": "https://hooks.example.com/alerts",
             "severities": ["INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"],
-            "alertTypes": ["RULE", "RULE_ERROR", "POLICY"],
+            "alertTypes": list(AlertType),
             "headers": {},
             "secret": None,
             "oldSecretUntil": None,

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW, alert, destination
-from tui.domain.alert import Alert, AlertType, Severity, make_test_alert
+from tui.domain.alert import Alert, Severity, make_test_alert
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
 from tui.domain.filter_language import parse_filter

@@ -12,7 +12,8 @@ from tui.commands.sending.receipts import Receipts
 from tui.commands.sending.source import Interrupted, Source, named, standard_input
 from tui.commands.shared.console import json_option, tell
 from tui.commands.shared.session import Session, check_way_out, destination_named, run_dispatcher
-from tui.domain.alert import AlertType, Severity, decode_json
+from tui.domain.alert import Severity, decode_json
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
 from tui.intake.documents import Item

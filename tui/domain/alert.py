@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.domain.text import storable
 
@@ -34,19 +35,6 @@ class Severity(StrEnum):
 
 
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-class AlertType(StrEnum):
-    RULE = "RULE"
-    """A detection rule matched."""
-    RULE_ERROR = "RULE_ERROR"
-    """A detection rule failed to run."""
-    POLICY = "POLICY"
-    """A resource broke a policy."""
-
-    @property
-    def label(self) -> str:
-        return {"RULE": "Rule match", "RULE_ERROR": "Rule error", "POLICY": "Policy failure"}[self]
 
 
 @dataclass(frozen=True, slots=True)

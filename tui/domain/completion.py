@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.filter import FOLDED, STATES, UNROUTED, Key
 from tui.domain.filter_language import CONTEXT, TYPED_KEYS
 from tui.domain.lifecycle import Outcome

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from tui.domain.alert import AlertType, Severity, parse_alert_type, parse_severity
+from tui.domain.alert import Severity, parse_alert_type, parse_severity
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid, Unknown
 from tui.domain.headers import Header, parse_headers
 from tui.domain.host import check_host

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Invalid
 from tui.domain.filter import ABOUT_DELIVERIES, Filter, Key, Term, Terms

@@ -10,7 +10,7 @@ from tui.domain.errors import Invalid
 from tui.intake.answers import RETRY_S, Answered, refused
 from tui.intake.formats import Format, Formats, Reading, Skipped, ids_of_tools
 from tui.intake.formats.embedded import unfolded
-from tui.intake.formats.reading import RESOLVED
+from tui.intake.formats.fields import RESOLVED
 from tui.intake.formats.values import as_text, candidates, title_line
 from tui.store.engine.database import Store
 from tui.store.errors import StoreUnavailable

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tui import __version__
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 
 _TEXT = {"type": "string"}
 _ALERT: dict[str, Any] = {

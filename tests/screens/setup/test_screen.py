@@ -14,7 +14,8 @@ from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
 from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.headers import Header
 from tui.domain.network import NetworkPolicy, PolicyName

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ENGINES, NOW, Clock, alert, answer, open_store, write
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy

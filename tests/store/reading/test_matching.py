@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
-from tui.domain.alert import Alert, AlertType, Severity, encode_context
+from tui.domain.alert import Alert, Severity, encode_context
+from tui.domain.alert_type import AlertType
 from tui.domain.filter import Filter, Key, Term, Terms
 from tui.domain.filter_language import parse_filter, term
 from tui.domain.matching import matcher, words_text

@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from tui.domain.alert import AlertType, Severity, format_time
+from tui.domain.alert import Severity, format_time
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import State
 from tui.domain.secret import mask_location, mask_url
 

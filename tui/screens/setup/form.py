@@ -5,11 +5,12 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Grid, Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Collapsible, Input, Select, Static
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.authorization import join, split
 from tui.domain.destination import (
     ALL_SEVERITIES,
@@ -67,7 +68,7 @@ class DestinationForm(Vertical):
         yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
         types = given.alert_types if given else ALL_TYPES
         toggles = [Toggle(kind.label, kind in types, id=f"type-{kind}") for kind in AlertType]
-        yield Field("type", "Alert types", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
+        yield Field("type", "Alert types", Grid(*toggles, classes="toggles"), hint=_ONLY_NAMED)
         takes = RoutingField(given.filter if given else "")
         yield Field("filter", "Filter", takes, below=WouldMatch(self.context))
         with Collapsible(title=_ADVANCED_TITLE, collapsed=True, id="advanced"):

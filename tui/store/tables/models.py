@@ -24,7 +24,8 @@ from peewee import (
     TextField,
 )
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome, State
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 import peewee
 
-from tui.domain.alert import Alert, AlertType, Severity, encode_json
+from tui.domain.alert import Alert, Severity, encode_json
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.headers import Header
 from tui.domain.rotation import OldSecret

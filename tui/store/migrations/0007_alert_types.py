@@ -1,0 +1,34 @@
+"""The alert types of Panther that were missing.
+
+A destination that took rule matches also takes them: until now, such alerts were stored as rule matches.
+"""
+
+import json
+
+from peewee import Database
+from playhouse.migrate import SchemaMigrator
+
+from tui.store.tables.dialect import dialect_of
+from tui.store.tables.rows import execute, fetch
+
+OLD = ("RULE", "RULE_ERROR", "POLICY")
+TYPES = (
+    "RULE",
+    "RULE_ERROR",
+    "SCHEDULED_RULE",
+    "SCHEDULED_RULE_ERROR",
+    "CORRELATION_RULE",
+    "CORRELATION_RULE_ERROR",
+    "POLICY",
+    "SYSTEM_ERROR",
+)
+
+
+def up(migrator: SchemaMigrator, db: Database) -> None:
+    dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
+    for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
+        taken = set(json.loads(stored))
+        if "RULE" in taken:
+            taken |= {*TYPES} - {*OLD}
+            kept = json.dumps([type for type in TYPES if type in taken], separators=(",", ":"))
+            execute(db, "UPDATE destination SET alert_types = ? WHERE id = ?", (kept, id))
