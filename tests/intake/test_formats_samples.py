@@ -44,6 +44,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "runbook": alert.runbook,
         "tags": list(alert.tags),
         "version": alert.version,
+        "logTypes": list(alert.log_types),
     }
     return {key: value for key, value in fields.items() if value or key == "alertId"}
 

@@ -36,6 +36,7 @@ _FOR_EVER = "for ever"
 @click.option("--description", help="Description of what happened.")
 @click.option("--runbook", help="Runbook: how to respond.")
 @click.option("--tag", "tags", multiple=True, help="Tag. Repeat for several.")
+@click.option("--log-type", "logTypes", multiple=True, help="Log type. Repeat for several.")
 @click.option("--context", "alertContext", metavar="JSON", help="Alert context: a JSON object.")
 @format_option
 @click.option(
@@ -170,8 +171,7 @@ def _seconds(wait: str | None) -> float | None:
 
 def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
     value = dict(given)
-    if "tags" in value:
-        value["tags"] = list(value["tags"])
+    value |= {key: list(value[key]) for key in ("tags", "logTypes") if key in value}
     if "alertContext" in value:
         try:
             value["alertContext"] = decode_json(value["alertContext"])

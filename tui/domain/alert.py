@@ -53,6 +53,8 @@ class Alert:
     description: str = ""
     runbook: str = ""
     tags: tuple[str, ...] = ()
+    log_types: tuple[str, ...] = ()
+    """The kinds of logs that it was found in, such as `AWS.CloudTrail`."""
     version: str | None = None
     destinations: tuple[str, ...] | None = None
     """Names or ids of destinations, `()` for no destination; None to use the routing rules."""
@@ -82,6 +84,7 @@ KEYS = (
     "version",
     "destinations",
     "dedupKey",
+    "logTypes",
 )
 
 
@@ -119,6 +122,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         version=_optional_text(source, "version"),
         destinations=_texts(source, "destinations"),
         dedup_key=_text(source, "dedupKey") or None,
+        log_types=_texts(source, "logTypes") or (),
     )
 
 

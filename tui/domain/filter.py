@@ -18,6 +18,7 @@ class Key(StrEnum):
     STATE = "state"
     TO = "to"
     TYPE = "type"
+    LOGTYPE = "logtype"
     TAG = "tag"
     SINCE = "since"
     TEST = "test"
@@ -34,7 +35,7 @@ class Key(StrEnum):
 UNROUTED, FOLDED = "unrouted", "folded"
 STATES = (*Standing, FOLDED, UNROUTED)
 
-ABOUT_WORDS = (Key.WORD, Key.TAG, Key.CONTEXT, Key.CIDR)
+ABOUT_WORDS = (Key.WORD, Key.TAG, Key.LOGTYPE, Key.CONTEXT, Key.CIDR)
 """The keys that are looked up in the index of words."""
 ABOUT_ATTEMPTS = (Key.STATUS, Key.OUTCOME, Key.ERROR)
 ABOUT_DELIVERIES = (Key.STATE, Key.TO, Key.ATTEMPTS, Key.ROUND, *ABOUT_ATTEMPTS)

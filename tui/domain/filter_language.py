@@ -191,11 +191,15 @@ def _one_of(kind: str, value: str, known: tuple[str, ...]) -> str:
     return value.lower()
 
 
-def _context(value: str) -> tuple[str, ...]:
-    """A value, or its beginning before `*`."""
-    if "*" in value[:-1]:
-        raise Invalid("filter", f"context.PATH: takes * only at the end of a value, not {value!r}")
-    return (value,)
+def _begun(name: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of a value, or of its beginning before `*`."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        if "*" in value[:-1]:
+            raise Invalid("filter", f"{name}: takes * only at the end of a value, not {value!r}")
+        return (value,)
+
+    return parse
 
 
 def _network(value: str) -> tuple[str, ...]:
@@ -267,7 +271,8 @@ _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
     Key.TO: lambda value: (value.casefold(),),
     Key.TYPE: lambda value: (parse_alert_type(value).value,),
     Key.TAG: lambda value: (value,),
-    Key.CONTEXT: _context,
+    Key.LOGTYPE: _begun("logtype"),
+    Key.CONTEXT: _begun("context.PATH"),
     Key.CIDR: _network,
     Key.SINCE: _since,
     Key.UNTIL: _until,

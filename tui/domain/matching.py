@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tui.domain.alert import Alert
 from tui.domain.filter import ABOUT_WORDS, Filter, Key, Term
-from tui.domain.search import alert_words, network_words, tag_word, value_word, words_of
+from tui.domain.search import alert_words, log_type_word, network_words, tag_word, value_word, words_of
 
 Matcher = Callable[[Alert, str], bool]
 """Returns whether an alert matches, given its `words_text`, which is computed once for many filters."""
@@ -35,6 +35,8 @@ def _phrases(term: Term, value: str) -> list[Phrase]:
             return [Phrase((tag_word(value),), begins=False)]
         case Key.CONTEXT:
             return [Phrase((value_word(term.path, value.removesuffix("*")),), begins=value.endswith("*"))]
+        case Key.LOGTYPE:
+            return [Phrase((log_type_word(value.removesuffix("*")),), begins=value.endswith("*"))]
         case Key.CIDR:
             return [Phrase((begin,), begins=True) for begin in network_words(value)]
         case _:
@@ -44,7 +46,7 @@ def _phrases(term: Term, value: str) -> list[Phrase]:
 def found_by(alert: Alert) -> list[str]:
     """Return the words under which an alert is found."""
     texts = (alert.title, alert.name, alert.rule_id, alert.alert_id, alert.description, alert.runbook)
-    return alert_words(texts, alert.tags, alert.context)
+    return alert_words(texts, alert.tags, alert.context, alert.log_types)
 
 
 def words_text(alert: Alert) -> str:

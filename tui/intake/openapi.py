@@ -35,6 +35,11 @@ _ALERT: dict[str, Any] = {
         "version": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": _TEXT},
         "alertContext": {"type": "object"},
+        "logTypes": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "The kinds of logs that it was found in, such as AWS.CloudTrail.",
+        },
         "dedupKey": {
             "type": "string",
             "description": "Alerts with the same key fold into each other. Default: id and title together.",

@@ -40,6 +40,8 @@ WORDS = (
 )
 TAGS = ("aws", "AWS", "cloud team", "cloud", "team", "a/b", "a.b", "", "ﬁle", "日本", "login", "x" * 130)
 
+LOG_TYPES = ("AWS.CloudTrail", "aws.cloudtrail", "AWS.S3", "Okta SystemLog", "aws", "日本")
+
 spaced = st.lists(st.sampled_from(WORDS) | st.text(max_size=3).map(storable), max_size=5).map(" ".join)
 text = spaced | st.lists(st.sampled_from(WORDS), max_size=4).map("".join)
 PATHS = ("src.ip", "src", "ip", "a.b", "users")
@@ -65,6 +67,7 @@ some_alerts = st.lists(
             "tags": st.lists(st.sampled_from(TAGS) | st.text(max_size=2).map(storable), max_size=3).map(
                 tuple
             ),
+            "log_types": st.lists(st.sampled_from(LOG_TYPES), max_size=2).map(tuple),
             "test": st.booleans(),
             "description": st.just("") | text,
             "context": st.builds(lambda *some: encode_context(dict(some)), *[context_items] * 2),
@@ -79,6 +82,12 @@ terms = st.one_of(
     st.builds(
         lambda values, negated: term(Key.TAG, *values, negated=negated),
         st.lists(st.sampled_from(TAGS), min_size=1, max_size=3),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda value, star, negated: term(Key.LOGTYPE, f"{value}{star}", negated=negated),
+        st.sampled_from((*LOG_TYPES, "AWS.", "okta")),
+        st.sampled_from(("", "*")),
         st.booleans(),
     ),
     st.builds(

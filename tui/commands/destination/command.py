@@ -127,6 +127,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("url", url),
             ("severities", severities),
             ("types", output.listed(shown.alert_types, AlertType)),
+            ("log types", ", ".join(shown.log_types) or "all"),
             ("filter", shown.filter),
             ("matches", f"would have matched {matched:,} of the last {of:,} alerts" if of else ""),
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),

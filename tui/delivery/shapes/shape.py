@@ -130,6 +130,7 @@ class Shape:
                 "description": alert.description,
                 "runbook": alert.runbook,
                 "tags": list(alert.tags),
+                "logTypes": list(alert.log_types),
                 "version": alert.version,
                 "dedupKey": alert.dedup_key,
                 "test": alert.test,

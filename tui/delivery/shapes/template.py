@@ -36,6 +36,7 @@ ALERT_KEYS = frozenset(
         "description",
         "runbook",
         "tags",
+        "logTypes",
         "version",
         "dedupKey",
         "test",

@@ -98,5 +98,6 @@ def _texts(find: Mapping[str, Any], format: Format) -> Iterator[tuple[str, Any]]
     yield "title", title
     yield "description", "\n\n".join(text for text in dict.fromkeys(described) if text and text != title)
     yield "tags", as_texts(find.get("tags")) or None
+    yield "logTypes", as_texts(find.get("logTypes")) or None
     if find.get("destinations") is not None:
         yield "destinations", as_texts(find["destinations"])

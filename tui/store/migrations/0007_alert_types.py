@@ -1,12 +1,12 @@
-"""The alert types of Panther that were missing.
+"""The alert types of Panther that were missing, and the log types of alerts and destinations.
 
 A destination that took rule matches also takes them: until now, such alerts were stored as rule matches.
 """
 
 import json
 
-from peewee import Database
-from playhouse.migrate import SchemaMigrator
+from peewee import Database, TextField
+from playhouse.migrate import SchemaMigrator, migrate
 
 from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import execute, fetch
@@ -25,6 +25,10 @@ TYPES = (
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
+    migrate(
+        migrator.add_column("alert", "log_types", TextField(null=True)),
+        migrator.add_column("destination", "log_types", TextField(null=True)),
+    )
     dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
     for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
         taken = set(json.loads(stored))

@@ -55,6 +55,8 @@ class Alert(Model):
     """Why the alert matched no destination; null if it matched one."""
     dedup_key = TextField(null=True)
     """See `domain.folding`."""
+    log_types = TextField(null=True)
+    """JSON array; null for none."""
 
     class Meta:
         table_name = "alert"
@@ -108,6 +110,8 @@ class Destination(Model):
     created_at = BigIntegerField()
     shape = TextField(null=True)
     """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
+    log_types = TextField(null=True)
+    """JSON array of the log types that it takes; null for all."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 
