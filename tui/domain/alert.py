@@ -16,6 +16,8 @@ from tui.domain.text import storable
 _Member = TypeVar("_Member", bound=StrEnum)
 
 DEFAULT_RULE_ID = "tocsin.manual"
+RESOLVED = "resolved"
+"""The tag of an alert that says that something is well again."""
 _MOST_DIGITS = 640
 """Of an integer. Reading and writing one takes time with the square of its digits; Python allows 4,300."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

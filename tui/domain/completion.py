@@ -70,8 +70,10 @@ def _values(key: Key, names: Sequence[str]) -> list[str]:
             return ["4xx", "5xx", "401", "429"]
         case Key.OUTCOME:
             return list(Outcome)
-        case Key.TEST:
+        case Key.TEST | Key.RESOLVED:
             return ["yes", "no"]
+        case Key.REPEATS:
+            return [">0"]
         case _:
             return []
 

@@ -7,7 +7,7 @@ between spaces. A phrase, or a prefix of a word, is then a substring of that tex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.domain.alert import Alert
+from tui.domain.alert import RESOLVED, Alert
 from tui.domain.filter import ABOUT_WORDS, Filter, Key, Term
 from tui.domain.search import alert_words, log_type_word, network_words, tag_word, value_word, words_of
 
@@ -35,6 +35,8 @@ def _phrases(term: Term, value: str) -> list[Phrase]:
             return [Phrase((tag_word(value),), begins=False)]
         case Key.CONTEXT:
             return [Phrase((value_word(term.path, value.removesuffix("*")),), begins=value.endswith("*"))]
+        case Key.RESOLVED:
+            return [Phrase((tag_word(RESOLVED),), begins=False)]
         case Key.LOGTYPE:
             return [Phrase((log_type_word(value.removesuffix("*")),), begins=value.endswith("*"))]
         case Key.CIDR:
@@ -56,7 +58,7 @@ def words_text(alert: Alert) -> str:
 def matcher(filter: Filter) -> Matcher:
     """Return a matcher for a filter.
 
-    Raises ValueError if a term depends on more than the alert: on state, destination or age.
+    Raises ValueError if a term depends on more than the alert: on state, destination, repeats or age.
     """
     alternatives = [[_test(term) for term in one.terms] for one in filter.alternatives]
 

@@ -16,6 +16,7 @@ from tui.domain.search import log_type_word
 _LONGEST_FILTER = 500
 _NO_PLACE = {
     **dict.fromkeys(ABOUT_DELIVERIES, "a new alert has no delivery yet"),
+    Key.REPEATS: "a new alert was not repeated yet",
     Key.TO: "this filter already belongs to a destination",
     Key.SINCE: "every new alert matches",
     Key.UNTIL: "no new alert matches",

@@ -38,7 +38,21 @@ WORDS = (
     *("über", "ÜBER", "straße", "İstanbul", "e\u0301te\u0301", "日本", "日本語", "ログイン", "ﬁle", "ﷺ"),
     *("_", "–", "👩‍💻", "'", '"', ":*", "&", "NEAR", "OR", "\\", "\u202e", "x" * 130, "\ue000aws"),
 )
-TAGS = ("aws", "AWS", "cloud team", "cloud", "team", "a/b", "a.b", "", "ﬁle", "日本", "login", "x" * 130)
+TAGS = (
+    "resolved",
+    "aws",
+    "AWS",
+    "cloud team",
+    "cloud",
+    "team",
+    "a/b",
+    "a.b",
+    "",
+    "ﬁle",
+    "日本",
+    "login",
+    "x" * 130,
+)
 
 LOG_TYPES = ("AWS.CloudTrail", "aws.cloudtrail", "AWS.S3", "Okta SystemLog", "aws", "日本")
 
@@ -107,7 +121,16 @@ terms = st.one_of(
         lambda network: term(Key.CIDR, network)
     ),
     st.sampled_from(
-        ["severity:>critical", "-severity:>critical", "type:rule", "-type:rule,policy", "test:yes"]
+        [
+            "resolved:yes",
+            "-resolved:yes",
+            "resolved:no",
+            "severity:>critical",
+            "-severity:>critical",
+            "type:rule",
+            "-type:rule,policy",
+            "test:yes",
+        ]
     ).map(parse_filter),
 )
 all_of = st.lists(terms, max_size=3).map(lambda found: sum(found, Filter()))

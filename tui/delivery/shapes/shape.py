@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from tui.delivery.shapes.errors import ShapeError
 from tui.delivery.shapes.filters import header, one_line
 from tui.delivery.shapes.judging import Judge
-from tui.domain.alert import Alert, format_time
+from tui.domain.alert import RESOLVED, Alert, format_time
 from tui.domain.errors import Invalid
 from tui.domain.secret import MASK
 
@@ -137,7 +137,7 @@ class Shape:
             },
             "title": f"[Re-sent]: {headline}" if resend else headline,
             "resend": resend,
-            "resolved": "resolved" in alert.tags,
+            "resolved": RESOLVED in alert.tags,
             "webhook_id": webhook_id,
             "secret": secrets,
         }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tui.domain.alert import Severity, format_time
+from tui.domain.alert import RESOLVED, Severity, format_time
 from tui.domain.alert_type import AlertType
 from tui.intake.formats.format import Format, Formats
 from tui.intake.formats.times import as_time, unread_time
@@ -19,8 +19,6 @@ from tui.intake.formats.values import (
 
 UNKNOWN_SEVERITY = Severity.MEDIUM
 """The severity of an alert whose own is missing or unknown."""
-RESOLVED = "resolved"
-"""The tag of an alert that says that something is well again."""
 _TEXTS = ("id", "name", "runbook", "link", "version", "dedupKey")
 _QUOTED = 100
 

@@ -1,11 +1,11 @@
-"""The alert types of Panther that were missing, and the log types of alerts and destinations.
+"""The alert types of Panther that were missing, log types of alerts and destinations, and counts of repeats.
 
 A destination that took rule matches also takes them: until now, such alerts were stored as rule matches.
 """
 
 import json
 
-from peewee import Database, TextField
+from peewee import BigAutoField, Database, ForeignKeyField, IntegerField, Model, TextField
 from playhouse.migrate import SchemaMigrator, migrate
 
 from tui.store.tables.dialect import dialect_of
@@ -24,11 +24,28 @@ TYPES = (
 )
 
 
+class Alert(Model):
+    id = BigAutoField()
+
+    class Meta:
+        table_name = "alert"
+
+
+class AlertRepeat(Model):
+    alert = ForeignKeyField(Alert, primary_key=True, on_delete="CASCADE", index=False)
+    number = IntegerField()
+
+    class Meta:
+        table_name = "alert_repeat"
+
+
 def up(migrator: SchemaMigrator, db: Database) -> None:
     migrate(
         migrator.add_column("alert", "log_types", TextField(null=True)),
         migrator.add_column("destination", "log_types", TextField(null=True)),
     )
+    with db.bind_ctx([AlertRepeat]):
+        db.create_tables([AlertRepeat], safe=False)
     dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
     for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
         taken = set(json.loads(stored))

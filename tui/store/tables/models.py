@@ -66,15 +66,20 @@ class Alert(Model):
 # Holds every column that lists filter by, so that filtering a million alerts reads only this index.
 Alert.add_index(
     Alert.index(
-        Alert.id,
-        Alert.severity,
-        Alert.type,
-        Alert.test,
-        Alert.created_at,
-        Alert.not_routed,
+        *(Alert.id, Alert.severity, Alert.type, Alert.test, Alert.created_at, Alert.not_routed),
         name="alert_listed",
     )
 )
+
+
+class AlertRepeat(Model):
+    """How often an alert was received again."""
+
+    alert = ForeignKeyField(Alert, primary_key=True, on_delete="CASCADE", index=False)
+    number = IntegerField()
+
+    class Meta:
+        table_name = "alert_repeat"
 
 
 class Destination(Model):
@@ -163,10 +168,7 @@ class Delivery(Model):
 # lane and never walks past a backlog that it may not take. The state is included for counting.
 Delivery.add_index(
     Delivery.index(
-        Delivery.destination,
-        Delivery.urgency,
-        Delivery.due_at,
-        Delivery.state,
+        *(Delivery.destination, Delivery.urgency, Delivery.due_at, Delivery.state),
         name="delivery_lane",
         where=SQL("due_at IS NOT NULL"),
     )
@@ -315,4 +317,4 @@ Token.add_index(
 )
 
 
-MODELS = (Alert, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token)
+MODELS = (Alert, AlertRepeat, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token)

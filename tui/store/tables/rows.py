@@ -186,11 +186,17 @@ def insert_many(
 
 
 def insert_quietly(
-    db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    db: peewee.Database,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    on_conflict: str = "",
 ) -> None:
     """Like `insert_many` without returning ids, which is cheaper: see `update_many`."""
+    conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     for part in _parts(rows, len(columns)):
-        execute(db, _insert(table, columns, part), _values(part))
+        execute(db, f"{_insert(table, columns, part)}{conflict}", _values(part))
 
 
 def update_many(
