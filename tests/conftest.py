@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.attempt import Answer
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid

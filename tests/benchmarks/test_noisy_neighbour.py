@@ -11,7 +11,8 @@ import pytest
 
 from tests.drills.installation import Installation, eventually, names
 from tests.drills.receiver import Receiver
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.store import outbox
 from tui.store.engine.database import Store, wall_clock
 from tui.store.engine.sqlite import Sqlite

@@ -11,6 +11,7 @@ import pytest
 
 from tests.commands.conftest import NOTHING, PATIENCE_S, Completed, Tocsin, complaint, without_stdin
 from tests.conftest import create_database, destination, postgres
+from tui.domain.alert_type import AlertType
 
 URL = "http://localhost:8081"
 
@@ -61,7 +62,7 @@ def test_a_blocked_url_is_refused(tocsin: Tocsin) -> None:
         (["soc", URL, "--severity", "URGENT"], "unknown severity 'URGENT'; use one of INFO, LOW, "),
         (["soc", URL, "--severity", "high,"], "unknown severity ''"),
         (["soc", URL, "--severity", "none,low"], "unknown severity 'none'"),
-        (["soc", URL, "--type", "ALARM"], "unknown type 'ALARM'; use one of RULE, RULE_ERROR, POLICY"),
+        (["soc", URL, "--type", "ALARM"], f"unknown type 'ALARM'; use one of {', '.join(AlertType)}"),
         (["soc", URL, "--timeout", "0.5"], "1 to 120 seconds"),
         (["soc", URL, "--rate", "fast"], "requests per second"),
         (["soc", URL, "--header", "X-Key"], "'Name: value'"),

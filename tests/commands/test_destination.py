@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 from tests.commands.conftest import PATIENCE_S, TOCSIN, Receiver, Tocsin, complaint
 from tests.conftest import alert, answer, destination
 from tests.drills.terminal import Terminal
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret
 
@@ -72,11 +73,12 @@ class TestAdd:
             "name": "soc",
             "url": "https://hooks.example.com/alerts",
             "severities": ["INFO", "LOW", "MEDIUM", "HIGH", "CRITICAL"],
-            "alertTypes": ["RULE", "RULE_ERROR", "POLICY"],
+            "alertTypes": list(AlertType),
             "headers": {},
             "secret": None,
             "oldSecretUntil": None,
             "timeoutMs": 30_000,
+            "logTypes": [],
             "filter": "",
             "ratePerSecond": None,
             "foldMs": None,
@@ -102,9 +104,13 @@ class TestAdd:
 
     def test_takes_severities_and_types_one_by_one_or_after_a_comma(self, tocsin: Tocsin) -> None:
         filters = "--severity", "critical,HIGH", "--severity", "low", "--type", "policy"
+        filters = (*filters, "--log-type", "AWS.*,okta.systemlog", "--log-type", "aws.*")
         added = tocsin.json("destination", "add", "soc", "http://localhost:8081", *filters)
         assert added["severities"] == ["LOW", "HIGH", "CRITICAL"]
         assert added["alertTypes"] == ["POLICY"]
+        assert added["logTypes"] == ["aws.*", "okta.systemlog"]
+        tocsin("destination", "edit", "soc", "--log-type", "all")
+        assert tocsin.json("destination", "show", "soc")["logTypes"] == []
 
     def test_severity_none_takes_only_alerts_that_name_it(self, tocsin: Tocsin) -> None:
         added = tocsin.json("destination", "add", "soc", "http://localhost", "--severity", "none")
@@ -270,6 +276,7 @@ class TestShow:
             "url         http://localhost",
             "severities  all",
             "types       all",
+            "log types   all",
             "headers     X-Team: env:TEAM",
             "            X-Key: ••••••",
             "secret      file:/run/key",

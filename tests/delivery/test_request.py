@@ -16,7 +16,8 @@ from standardwebhooks.webhooks import Webhook
 from tests.conftest import NOW, alert, destination
 from tui import __version__
 from tui.delivery.request import Request, build_request, curl, masked_request, payload
-from tui.domain.alert import AlertType, Severity, encode_context
+from tui.domain.alert import Severity, encode_context
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.headers import Header
 from tui.domain.secret import MASK, Secret, format_secret
@@ -90,6 +91,11 @@ class TestThePayload:
             (AlertType.RULE, 1, "", None, "New Alert: AWS.Root.Login"),
             (AlertType.RULE_ERROR, 1, "Root login", "Root", "New rule error: Root login"),
             (AlertType.RULE_ERROR, 1, "", None, "New rule error: AWS.Root.Login"),
+            (AlertType.SCHEDULED_RULE, 1, "Root login", "Root", "New Alert: Root login"),
+            (AlertType.SCHEDULED_RULE_ERROR, 1, "Root login", "Root", "New scheduled rule error: Root login"),
+            (AlertType.CORRELATION_RULE, 1, "", "Root", "New Alert: Root"),
+            (AlertType.CORRELATION_RULE_ERROR, 1, "", "Root", "New correlation rule error: Root"),
+            (AlertType.SYSTEM_ERROR, 1, "No logs of Okta", None, "New system error: No logs of Okta"),
             (AlertType.POLICY, 1, "Root login", "Root", "Policy Failure: Root"),
             (AlertType.POLICY, 1, "Root login", None, "Policy Failure: AWS.Root.Login"),
             (AlertType.RULE, 2, "Root login", "Root", "[Re-sent]: Root login"),

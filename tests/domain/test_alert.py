@@ -14,7 +14,6 @@ from tui.domain.alert import (
     DEFAULT_RULE_ID,
     KEYS,
     Alert,
-    AlertType,
     Severity,
     decode_json,
     encode_context,
@@ -23,8 +22,10 @@ from tui.domain.alert import (
     make_test_alert,
     parse_alert,
 )
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 
+TYPES = ", ".join(AlertType)
 EVERYTHING = {
     "id": "AWS.Root.Login",
     "createdAt": "2026-01-31T10:30:00.250+01:00",
@@ -133,7 +134,16 @@ def test_severities_rank_from_info_to_critical() -> None:
 
 
 def test_each_type_has_words_for_people() -> None:
-    assert [kind.label for kind in AlertType] == ["Rule match", "Rule error", "Policy failure"]
+    assert [kind.label for kind in AlertType] == [
+        "Rule match",
+        "Rule error",
+        "Scheduled rule match",
+        "Scheduled rule error",
+        "Correlation rule match",
+        "Correlation rule error",
+        "Policy failure",
+        "System error",
+    ]
 
 
 def test_the_link_template_is_filled_in_where_the_alert_brings_no_link() -> None:
@@ -223,8 +233,8 @@ def test_an_endless_unknown_key_is_cut_in_the_message() -> None:
             "severity",
             "severity must be one of INFO, LOW, MEDIUM, HIGH, CRITICAL, not a number",
         ),
-        ({"type": "rule error"}, "type", "unknown type 'rule error'; use one of RULE, RULE_ERROR, POLICY"),
-        ({"type": ["RULE"]}, "type", "type must be one of RULE, RULE_ERROR, POLICY, not an array"),
+        ({"type": "rule error"}, "type", f"unknown type 'rule error'; use one of {TYPES}"),
+        ({"type": ["RULE"]}, "type", f"type must be one of {TYPES}, not an array"),
         ({"tags": "aws"}, "tags", "tags must be an array of strings, not a string"),
         ({"tags": ["aws", 5]}, "tags", "tags must be an array of strings, but contains a number"),
         ({"tags": [None]}, "tags", "tags must be an array of strings, but contains null"),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import alert, destination, result_or_refusal
 from tui.delivery.request import build_request
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import (
     ALL_SEVERITIES,
     ALL_TYPES,

@@ -5,10 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import NOW, alert, destination
-from tui.domain.alert import Alert, AlertType, Severity, make_test_alert
+from tui.domain.alert import Alert, Severity, make_test_alert
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid
 from tui.domain.filter_language import parse_filter
+from tui.domain.matching import matcher, words_text
 from tui.domain.routing import choices, parse_destination_filter, route, taken_by
 
 
@@ -21,6 +23,7 @@ PAGER = destination(id=2, name="Pager", severities=frozenset({Severity.CRITICAL}
 POLICIES = destination(id=3, name="policies", alert_types=frozenset({AlertType.POLICY}), paused=True)
 NAMED_ONLY = destination(id=4, name="named only", severities=frozenset())
 AWS = destination(id=5, name="aws", filter="tag:aws -bucket")
+CLOUD = destination(id=7, name="cloud", log_types=("AWS.CloudTrail", "okta.*"), filter="-test")
 ALL = [SOC, PAGER, POLICIES, NAMED_ONLY, AWS]
 
 
@@ -68,6 +71,26 @@ def test_an_alert_that_goes_nowhere_says_why(
     sent: Alert, destinations: list[Destination], reason: str
 ) -> None:
     assert route(sent, destinations) == ([], reason)
+
+
+@pytest.mark.parametrize(
+    ("log_types", "reason"),
+    [
+        (("AWS.S3", "aws.cloudtrail"), None),
+        (("Okta.SystemLog",), None),
+        (("Okta",), "log type Okta"),
+        (("AWS.CloudTrail.Digest", "GCP"), "log type AWS.CloudTrail.Digest, GCP"),
+        ((), "it has no log type"),
+    ],
+)
+def test_a_destination_takes_alerts_of_its_log_types(log_types: tuple[str, ...], reason: str | None) -> None:
+    sent = alert(log_types=log_types)
+    [choice] = choices(sent, [CLOUD])
+    assert choice.reason == (reason and f"{reason}; it takes AWS.CloudTrail, okta.*")
+    assert route(sent, [CLOUD])[1] == (
+        reason and f"no destination that takes its severity and type takes its log types: {reason}"
+    )
+    assert matcher(taken_by(CLOUD))(sent, words_text(sent)) is (reason is None)
 
 
 def test_each_destination_says_why_it_does_not_get_an_alert() -> None:

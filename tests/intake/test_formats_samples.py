@@ -8,8 +8,10 @@ import jmespath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import NOW
+from tests.conftest import NOW, alert
+from tui.delivery.request import payload
 from tui.domain.alert import Alert, format_time
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.intake.formats import Reading, Skipped, built_in, read
 from tui.intake.formats.embedded import unfolded
@@ -42,6 +44,7 @@ def shown(alert: Alert) -> dict[str, Any]:
         "runbook": alert.runbook,
         "tags": list(alert.tags),
         "version": alert.version,
+        "logTypes": list(alert.log_types),
     }
     return {key: value for key, value in fields.items() if value or key == "alertId"}
 
@@ -75,6 +78,14 @@ def test_every_sample_is_detected_by_exactly_one_format() -> None:
         fitting = {format.name for format in built_in().values() if format.fits(document)}
         assert fitting - (GENERAL - {sample["format"]}) == {sample["format"]}, name
         assert next(format.name for format in built_in().fitting(document)) == sample["format"], name
+
+
+def test_what_tocsin_sends_is_read_back_with_its_type_and_title() -> None:
+    sent = [alert(type=type, name="Root login", title="") for type in AlertType]
+    read_back = [readings(json.loads(payload(each, round)))[0].result for each in sent for round in (1, 2)]
+    assert [(each.type, each.title) for each in read_back if isinstance(each, Alert)] == [
+        (type, "Root login") for type in AlertType for _ in (1, 2)
+    ]
 
 
 def test_the_index_finds_the_formats_that_fit() -> None:

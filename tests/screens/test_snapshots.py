@@ -10,7 +10,8 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 
 MINUTE = 60_000

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import NOW, Clock, write
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.errors import Invalid, Refused
 from tui.domain.headers import Header

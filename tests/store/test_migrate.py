@@ -1,6 +1,7 @@
 """Migrations make the schema of the models, each is applied once, and unknown databases are refused."""
 
 import gzip
+import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from tests.conftest import Clock, alert, create_database, new_database, postgres, strategy, write
 from tests.test_recorded import DATABASE, RECORDED, all_rows, postgres_schema, sqlite_schema
+from tui.domain.alert_type import AlertType
 from tui.store import following, migrate, outbox
 from tui.store.engine.database import Store, Transaction
 from tui.store.engine.sqlite import Sqlite
@@ -23,6 +25,16 @@ from tui.store.tables.rows import execute, fetch
 SHIPPED = sorted(path.stem for path in migrate.DIRECTORY.glob("[0-9]*.py"))
 """The names of all migrations."""
 
+OLD_DESTINATION = (
+    "INSERT INTO destination (name, name_folded, alert_types, url, severities, headers, timeout_ms,"
+    " paced_until, failures, exhausted, paused, created_at)"
+    " VALUES (?, ?, ?, 'https://old.example.com', '[\"HIGH\"]', '[]', 30000, 0, 0, 0, FALSE, 1)"
+)
+OLD_DELIVERY = (
+    "INSERT INTO delivery (webhook_id, alert_id, destination_id, state, round, attempts, number, urgency,"
+    " test) SELECT 'w', alert.id, destination.id, 'cancelled', 1, 0, 0, 2, FALSE FROM alert, destination"
+    " WHERE destination.name = 'all'"
+)
 OLD_ROWS = (
     "INSERT INTO alert (alert_id, rule_id, severity, type, created_at, title, link, context, description,"
     " runbook, tags, test) VALUES ('old', 'r', 'HIGH', 'RULE', 1, 'Old', '', '{}', '', '', '[]', FALSE)",
@@ -177,6 +189,28 @@ def test_a_place_with_its_mtime_in_the_head_is_carried_over(engine: str, at_base
         Place(1, 7, 100, "ab", 3, modified=17, size=100),
         Place(1, 8, 9, "cd", 3, modified=0, size=9),
     ]
+
+
+def test_an_upgrade_adds_the_missing_alert_types_and_keeps_every_row(
+    engine: str, at_baseline: str, tmp_path: Path
+) -> None:
+    given = {"all": ["RULE", "RULE_ERROR", "POLICY"], "policies": ["POLICY"], "errors": ["RULE_ERROR"]}
+    new = [type.value for type in AlertType if type not in given["all"]]
+    with baseline_only(tmp_path), Store(strategy(engine, at_baseline, Clock())) as old:
+        for name, types in given.items():
+            values = (name, name, json.dumps(types))
+            write(old, lambda tx, values: execute(tx.db, OLD_DESTINATION, values), values)
+        write(old, lambda tx: execute(tx.db, OLD_DELIVERY))
+    with Store(strategy(engine, at_baseline, Clock())) as store:
+        rows = store.read(fetch, "SELECT name, alert_types FROM destination").result()
+        taken = {name: json.loads(types) for name, types in rows}
+        assert taken == given | {"all": list(AlertType)}
+        write(store, outbox.submit, [alert(alert_id=type, type=AlertType(type)) for type in new])
+        kept = "SELECT state FROM delivery WHERE alert_id = (SELECT id FROM alert WHERE alert_id = 'old')"
+        assert store.read(fetch, kept).result() == [("cancelled",)]
+        assert store.check() == []
+        with pytest.raises(peewee.IntegrityError):
+            write(store, lambda tx: execute(tx.db, "UPDATE alert SET type = 'ANOTHER'"))
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from tui.commands.sending.receipts import Receipts
 from tui.commands.sending.source import Interrupted, Source, named, standard_input
 from tui.commands.shared.console import json_option, tell
 from tui.commands.shared.session import Session, check_way_out, destination_named, run_dispatcher
-from tui.domain.alert import AlertType, Severity, decode_json
+from tui.domain.alert import Severity, decode_json
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.domain.lifecycle import State
 from tui.intake.documents import Item
@@ -35,6 +36,7 @@ _FOR_EVER = "for ever"
 @click.option("--description", help="Description of what happened.")
 @click.option("--runbook", help="Runbook: how to respond.")
 @click.option("--tag", "tags", multiple=True, help="Tag. Repeat for several.")
+@click.option("--log-type", "logTypes", multiple=True, help="Log type. Repeat for several.")
 @click.option("--context", "alertContext", metavar="JSON", help="Alert context: a JSON object.")
 @format_option
 @click.option(
@@ -169,8 +171,7 @@ def _seconds(wait: str | None) -> float | None:
 
 def _from_flags(given: dict[str, Any]) -> dict[str, Any]:
     value = dict(given)
-    if "tags" in value:
-        value["tags"] = list(value["tags"])
+    value |= {key: list(value[key]) for key in ("tags", "logTypes") if key in value}
     if "alertContext" in value:
         try:
             value["alertContext"] = decode_json(value["alertContext"])

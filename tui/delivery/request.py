@@ -12,7 +12,8 @@ from tui import __version__
 from tui.delivery.secrets import SecretUnavailable
 from tui.delivery.shapes import library
 from tui.delivery.shapes.judging import Judge
-from tui.domain.alert import Alert, AlertType, encode_json, format_time
+from tui.domain.alert import Alert, encode_json, format_time
+from tui.domain.alert_type import RESENT, AlertType
 from tui.domain.attempt import Headers
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.errors import Invalid
@@ -40,14 +41,9 @@ class Request:
 def wire_title(alert: Alert, round: int) -> str:
     """Return the title for the receiver. It marks a resend."""
     if round > 1:
-        return f"[Re-sent]: {alert.headline}"
-    match alert.type:
-        case AlertType.RULE:
-            return f"New Alert: {alert.headline}"
-        case AlertType.RULE_ERROR:
-            return f"New rule error: {alert.headline}"
-        case AlertType.POLICY:
-            return f"Policy Failure: {alert.name or alert.rule_id}"
+        return f"{RESENT}{alert.headline}"
+    headline = (alert.name or alert.rule_id) if alert.type is AlertType.POLICY else alert.headline
+    return f"{alert.type.prefix}{headline}"
 
 
 def payload(alert: Alert, round: int) -> bytes:

@@ -9,12 +9,15 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.domain.text import storable
 
 _Member = TypeVar("_Member", bound=StrEnum)
 
 DEFAULT_RULE_ID = "tocsin.manual"
+RESOLVED = "resolved"
+"""The tag of an alert that says that something is well again."""
 _MOST_DIGITS = 640
 """Of an integer. Reading and writing one takes time with the square of its digits; Python allows 4,300."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,19 +39,6 @@ class Severity(StrEnum):
 _RANKS = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-class AlertType(StrEnum):
-    RULE = "RULE"
-    """A detection rule matched."""
-    RULE_ERROR = "RULE_ERROR"
-    """A detection rule failed to run."""
-    POLICY = "POLICY"
-    """A resource broke a policy."""
-
-    @property
-    def label(self) -> str:
-        return {"RULE": "Rule match", "RULE_ERROR": "Rule error", "POLICY": "Policy failure"}[self]
-
-
 @dataclass(frozen=True, slots=True)
 class Alert:
     alert_id: str
@@ -65,6 +55,8 @@ class Alert:
     description: str = ""
     runbook: str = ""
     tags: tuple[str, ...] = ()
+    log_types: tuple[str, ...] = ()
+    """The kinds of logs that it was found in, such as `AWS.CloudTrail`."""
     version: str | None = None
     destinations: tuple[str, ...] | None = None
     """Names or ids of destinations, `()` for no destination; None to use the routing rules."""
@@ -94,6 +86,7 @@ KEYS = (
     "version",
     "destinations",
     "dedupKey",
+    "logTypes",
 )
 
 
@@ -131,6 +124,7 @@ def parse_alert(value: object, *, now: int, alert_id: str, link_template: str = 
         version=_optional_text(source, "version"),
         destinations=_texts(source, "destinations"),
         dedup_key=_text(source, "dedupKey") or None,
+        log_types=_texts(source, "logTypes") or (),
     )
 
 

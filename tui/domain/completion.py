@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.filter import FOLDED, STATES, UNROUTED, Key
 from tui.domain.filter_language import CONTEXT, TYPED_KEYS
 from tui.domain.lifecycle import Outcome
@@ -69,8 +70,10 @@ def _values(key: Key, names: Sequence[str]) -> list[str]:
             return ["4xx", "5xx", "401", "429"]
         case Key.OUTCOME:
             return list(Outcome)
-        case Key.TEST:
+        case Key.TEST | Key.RESOLVED:
             return ["yes", "no"]
+        case Key.REPEATS:
+            return [">0"]
         case _:
             return []
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from tui.domain.alert import AlertType, Severity, parse_alert_type, parse_severity
+from tui.domain.alert import Severity, parse_alert_type, parse_severity
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid, Unknown
 from tui.domain.headers import Header, parse_headers
 from tui.domain.host import check_host
@@ -19,6 +20,7 @@ PANTHER = "panther"
 ALL_SEVERITIES = frozenset(Severity)
 ALL_TYPES = frozenset(AlertType)
 
+_LONGEST_LOG_TYPE, _MOST_LOG_TYPES = 100, 100
 _BRACKETED = re.compile(r"\[[^\[\]]*:[^\[\]]*\](:\d*)?")
 
 
@@ -31,6 +33,8 @@ class Destination:
     url: str = field(repr=False)
     severities: frozenset[Severity] = ALL_SEVERITIES
     alert_types: frozenset[AlertType] = ALL_TYPES
+    log_types: tuple[str, ...] = ()
+    """The log types to send, also with `*` at the end; empty for all."""
     filter: str = ""
     """As typed (see `domain.routing`); empty matches every alert."""
     headers: tuple[Header, ...] = ()
@@ -57,6 +61,7 @@ SETTINGS = {
     "url": "URL",
     "severities": "severities",
     "alert_types": "alert types",
+    "log_types": "log types",
     "filter": "filter",
     "headers": "headers",
     "secret": "signing secret",
@@ -141,6 +146,22 @@ def parse_severities(values: Iterable[str]) -> frozenset[Severity]:
 def parse_alert_types(values: Iterable[str]) -> frozenset[AlertType]:
     """Parse alert types. Raises Invalid (`type`), naming the first unknown one."""
     return frozenset(parse_alert_type(value) for value in values)
+
+
+def parse_log_types(values: Iterable[str]) -> tuple[str, ...]:
+    """Parse the names of log types. Raises Invalid (`log_type`)."""
+    names = {name.casefold(): name for value in values if (name := value.strip())}
+    for name in names.values():
+        if len(name) > _LONGEST_LOG_TYPE or not name.isprintable():
+            raise Invalid(
+                "log_type",
+                f"a log type has at most {_LONGEST_LOG_TYPE} printable characters, not {name!r:.50}",
+            )
+        if "*" in name[:-1]:
+            raise Invalid("log_type", f"a log type takes * only at its end, like AWS.*, not {name!r}")
+    if len(names) > _MOST_LOG_TYPES:
+        raise Invalid("log_type", f"a destination can have at most {_MOST_LOG_TYPES} log types")
+    return tuple(names.values())
 
 
 def parse_timeout(value: str) -> int:

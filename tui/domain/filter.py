@@ -18,9 +18,12 @@ class Key(StrEnum):
     STATE = "state"
     TO = "to"
     TYPE = "type"
+    LOGTYPE = "logtype"
     TAG = "tag"
     SINCE = "since"
     TEST = "test"
+    RESOLVED = "resolved"
+    REPEATS = "repeats"
     CONTEXT = "context"
     CIDR = "cidr"
     STATUS = "status"
@@ -34,12 +37,12 @@ class Key(StrEnum):
 UNROUTED, FOLDED = "unrouted", "folded"
 STATES = (*Standing, FOLDED, UNROUTED)
 
-ABOUT_WORDS = (Key.WORD, Key.TAG, Key.CONTEXT, Key.CIDR)
+ABOUT_WORDS = (Key.WORD, Key.TAG, Key.LOGTYPE, Key.RESOLVED, Key.CONTEXT, Key.CIDR)
 """The keys that are looked up in the index of words."""
 ABOUT_ATTEMPTS = (Key.STATUS, Key.OUTCOME, Key.ERROR)
 ABOUT_DELIVERIES = (Key.STATE, Key.TO, Key.ATTEMPTS, Key.ROUND, *ABOUT_ATTEMPTS)
 _MOST_ALTERNATIVES = 50
-_PASSING = (*ABOUT_DELIVERIES, Key.SINCE, Key.UNTIL)
+_PASSING = (*ABOUT_DELIVERIES, Key.REPEATS, Key.SINCE, Key.UNTIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,7 @@ class Filter:
 
     @property
     def lasts(self) -> bool:
-        """Whether an alert that matches keeps matching: no term depends on deliveries or time."""
+        """Whether an alert that matches keeps matching: no term depends on deliveries, repeats or time."""
         return not any(term.key in _PASSING for term in self.terms)
 
     def mapped(self, change: Callable[[Term], Term]) -> "Filter":

@@ -134,7 +134,16 @@ def _parse_term(match: re.Match[str]) -> Term:
     if not values:
         raise Invalid("filter", f"{name}: needs a value")
     found = tuple(item for part in values for item in _NORMAL[key](part.replace('"', "")))
+    if key is Key.RESOLVED:
+        return _resolved(found, negated=negated)
     return Term(key, found, negated, path)
+
+
+def _resolved(found: tuple[str, ...], *, negated: bool) -> Term:
+    """Return a term with the value `yes`: it is looked up among the words of alerts."""
+    if len(set(found)) > 1:
+        raise Invalid("filter", "resolved: must be yes or no, not both")
+    return Term(Key.RESOLVED, ("yes",), negated is not ("no" in found))
 
 
 def _key(name: str) -> tuple[Key, str]:
@@ -191,11 +200,15 @@ def _one_of(kind: str, value: str, known: tuple[str, ...]) -> str:
     return value.lower()
 
 
-def _context(value: str) -> tuple[str, ...]:
-    """A value, or its beginning before `*`."""
-    if "*" in value[:-1]:
-        raise Invalid("filter", f"context.PATH: takes * only at the end of a value, not {value!r}")
-    return (value,)
+def _begun(name: str) -> Callable[[str], tuple[str, ...]]:
+    """Return a parser of a value, or of its beginning before `*`."""
+
+    def parse(value: str) -> tuple[str, ...]:
+        if "*" in value[:-1]:
+            raise Invalid("filter", f"{name}: takes * only at the end of a value, not {value!r}")
+        return (value,)
+
+    return parse
 
 
 def _network(value: str) -> tuple[str, ...]:
@@ -233,10 +246,13 @@ def _moment(asked_by: str, value: str, *, day_ends: bool) -> str:
         ) from None
 
 
-def _yes_or_no(value: str) -> tuple[str, ...]:
-    if value.lower() not in ("yes", "no"):
-        raise Invalid("filter", f"test: must be yes or no, not {value!r}")
-    return (value.lower(),)
+def _yes_or_no(name: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(value: str) -> tuple[str, ...]:
+        if value.lower() not in ("yes", "no"):
+            raise Invalid("filter", f"{name}: must be yes or no, not {value!r}")
+        return (value.lower(),)
+
+    return parse
 
 
 def _statuses(value: str) -> tuple[str, ...]:
@@ -267,11 +283,14 @@ _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
     Key.TO: lambda value: (value.casefold(),),
     Key.TYPE: lambda value: (parse_alert_type(value).value,),
     Key.TAG: lambda value: (value,),
-    Key.CONTEXT: _context,
+    Key.LOGTYPE: _begun("logtype"),
+    Key.CONTEXT: _begun("context.PATH"),
     Key.CIDR: _network,
     Key.SINCE: _since,
     Key.UNTIL: _until,
-    Key.TEST: _yes_or_no,
+    Key.TEST: _yes_or_no("test"),
+    Key.RESOLVED: _yes_or_no("resolved"),
+    Key.REPEATS: _count("repeats"),
     Key.STATUS: _statuses,
     Key.OUTCOME: _outcomes,
     Key.ERROR: lambda value: (value.lower(),),

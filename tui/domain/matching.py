@@ -7,9 +7,9 @@ between spaces. A phrase, or a prefix of a word, is then a substring of that tex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.domain.alert import Alert
+from tui.domain.alert import RESOLVED, Alert
 from tui.domain.filter import ABOUT_WORDS, Filter, Key, Term
-from tui.domain.search import alert_words, network_words, tag_word, value_word, words_of
+from tui.domain.search import alert_words, log_type_word, network_words, tag_word, value_word, words_of
 
 Matcher = Callable[[Alert, str], bool]
 """Returns whether an alert matches, given its `words_text`, which is computed once for many filters."""
@@ -35,6 +35,10 @@ def _phrases(term: Term, value: str) -> list[Phrase]:
             return [Phrase((tag_word(value),), begins=False)]
         case Key.CONTEXT:
             return [Phrase((value_word(term.path, value.removesuffix("*")),), begins=value.endswith("*"))]
+        case Key.RESOLVED:
+            return [Phrase((tag_word(RESOLVED),), begins=False)]
+        case Key.LOGTYPE:
+            return [Phrase((log_type_word(value.removesuffix("*")),), begins=value.endswith("*"))]
         case Key.CIDR:
             return [Phrase((begin,), begins=True) for begin in network_words(value)]
         case _:
@@ -44,7 +48,7 @@ def _phrases(term: Term, value: str) -> list[Phrase]:
 def found_by(alert: Alert) -> list[str]:
     """Return the words under which an alert is found."""
     texts = (alert.title, alert.name, alert.rule_id, alert.alert_id, alert.description, alert.runbook)
-    return alert_words(texts, alert.tags, alert.context)
+    return alert_words(texts, alert.tags, alert.context, alert.log_types)
 
 
 def words_text(alert: Alert) -> str:
@@ -54,7 +58,7 @@ def words_text(alert: Alert) -> str:
 def matcher(filter: Filter) -> Matcher:
     """Return a matcher for a filter.
 
-    Raises ValueError if a term depends on more than the alert: on state, destination or age.
+    Raises ValueError if a term depends on more than the alert: on state, destination, repeats or age.
     """
     alternatives = [[_test(term) for term in one.terms] for one in filter.alternatives]
 

@@ -4,16 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination, resolve_destination
 from tui.domain.errors import Invalid
 from tui.domain.filter import ABOUT_DELIVERIES, Filter, Key, Term, Terms
 from tui.domain.filter_language import TYPED_KEYS, parse_filter, written
 from tui.domain.matching import Matcher, matcher, words_text
+from tui.domain.search import log_type_word
 
 _LONGEST_FILTER = 500
 _NO_PLACE = {
     **dict.fromkeys(ABOUT_DELIVERIES, "a new alert has no delivery yet"),
+    Key.REPEATS: "a new alert was not repeated yet",
     Key.TO: "this filter already belongs to a destination",
     Key.SINCE: "every new alert matches",
     Key.UNTIL: "no new alert matches",
@@ -44,29 +47,32 @@ def parse_destination_filter(text: str) -> str:
 
 def taken_by(destination: Destination) -> Filter:
     """Return the list filter for the alerts that `destination` takes if they name no destinations."""
-    settings = Terms(
-        (
-            Term(Key.TEST, ("no",)),
-            Term(Key.SEVERITY, tuple(s.value for s in Severity if s in destination.severities)),
-            Term(Key.TYPE, tuple(t.value for t in AlertType if t in destination.alert_types)),
-        )
+    settings = (
+        Term(Key.TEST, ("no",)),
+        Term(Key.SEVERITY, tuple(s.value for s in Severity if s in destination.severities)),
+        Term(Key.TYPE, tuple(t.value for t in AlertType if t in destination.alert_types)),
     )
-    return Filter((settings,)) + _parsed(destination.filter)
+    log_types = (Term(Key.LOGTYPE, destination.log_types),) if destination.log_types else ()
+    return Filter((Terms(settings + log_types),)) + _parsed(destination.filter)
 
 
 def route(alert: Alert, destinations: Sequence[Destination]) -> tuple[list[Destination], str | None]:
     """Return the destinations for `alert`, and if there are none, the reason as a message.
 
     An alert that names destinations goes to exactly those, and no filter applies. Otherwise it goes to every
-    destination whose severities, alert types and filter match, including paused ones, whose deliveries stay
-    pending.
+    destination whose severities, alert types, log types and filter match, including paused ones, whose
+    deliveries stay pending.
 
     Raises Unknown if a named destination does not exist, and Invalid if a stored filter is not valid.
     """
     if alert.destinations is not None:
         named = {d.id: d for d in (resolve_destination(r, destinations) for r in alert.destinations)}
         return list(named.values()), None if named else "the alert asks for no destination"
-    choosing = [d for d in destinations if alert.severity in d.severities and alert.type in d.alert_types]
+    choosing = [
+        d
+        for d in destinations
+        if alert.severity in d.severities and alert.type in d.alert_types and _takes_log_types(d, alert)
+    ]
     words = words_text(alert) if any(d.filter for d in choosing) else ""
     matching = [d for d in choosing if not d.filter or _matcher(d.filter)(alert, words)]
     return matching, None if matching else _why_nowhere(alert, destinations, choosing)
@@ -102,6 +108,8 @@ def _why_not(alert: Alert, destination: Destination, words: str) -> str:
     if alert.type not in destination.alert_types:
         taken = ", ".join(t for t in AlertType if t in destination.alert_types) or "none"
         return f"type {alert.type}; it takes {taken}"
+    if not _takes_log_types(destination, alert):
+        return f"{_log_types(alert)}; it takes {', '.join(destination.log_types)}"
     alternatives = _parsed(destination.filter).alternatives
     failed = [
         next(term for term in one.terms if not matcher(Filter((Terms((term,)),)))(alert, words))
@@ -111,7 +119,7 @@ def _why_not(alert: Alert, destination: Destination, words: str) -> str:
 
 
 def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Sequence[Destination]) -> str:
-    """`choosing` are the destinations that match by severity and type, but not by filter."""
+    """`choosing` are the destinations that match except for their filter."""
     if not destinations:
         return "there was no destination yet"
     if choosing:
@@ -122,7 +130,25 @@ def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Se
         return f"no destination takes severity {alert.severity}"
     if not any(alert.type in d.alert_types for d in destinations):
         return f"no destination takes type {alert.type}"
+    if any(alert.severity in d.severities and alert.type in d.alert_types for d in destinations):
+        return f"no destination that takes its severity and type takes its log types: {_log_types(alert)}"
     return f"no destination takes both severity {alert.severity} and type {alert.type}"
+
+
+def _takes_log_types(destination: Destination, alert: Alert) -> bool:
+    if not destination.log_types:
+        return True
+    words = f" {' '.join(map(log_type_word, alert.log_types))} "
+    return _log_types_matcher(destination.log_types)(alert, words)
+
+
+def _log_types(alert: Alert) -> str:
+    return f"log type {', '.join(alert.log_types)}" if alert.log_types else "it has no log type"
+
+
+@lru_cache(maxsize=4096)
+def _log_types_matcher(log_types: tuple[str, ...]) -> Matcher:
+    return matcher(Filter((Terms((Term(Key.LOGTYPE, log_types),)),)))
 
 
 @lru_cache(maxsize=4096)

@@ -3,15 +3,15 @@
 A word is a run of letters and digits, regardless of case. Everything else separates words. Each database has
 its own rules for splitting text; storing these words makes all of them find the same alerts.
 
-Besides the words of its texts, an alert has *whole* words: one for each tag, for each value of its context
-together with the path to it, and for each IP address. No text contains such a word, because each begins with
-a character of a private use area of Unicode.
+Besides the words of its texts, an alert has *whole* words: one for each tag, each log type, each value of its
+context together with the path to it, and each IP address. No text contains such a word, because each begins
+with a character of a private use area of Unicode.
 """
 
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from itertools import accumulate
 from typing import Any, cast
@@ -43,6 +43,7 @@ _IPV6 = re.compile(
 _IPV6_IS_LIKELY = re.compile(r":(?::|[0-9A-Fa-f]{1,4}:[0-9A-Fa-f]{1,4}:)")
 _TAG, _VALUE, _IP = "\ue000", "\ue001", "\ue002"
 """The first character of a whole word says what it is."""
+_LOG_TYPE = "\ue005"
 _SPACE = "\ue003"
 """Stands for a space, which would end the word."""
 _BEGINS_A_PATH = "\ue004"
@@ -60,6 +61,11 @@ def words_of(text: str) -> list[str]:
 def tag_word(tag: str) -> str:
     """Return one word for a whole tag."""
     return _TAG + _whole(tag)
+
+
+def log_type_word(log_type: str) -> str:
+    """Return one word for a log type, or for the beginning of one."""
+    return _LOG_TYPE + _whole(log_type)
 
 
 def value_word(path: str, value: str) -> str:
@@ -84,19 +90,25 @@ def network_words(network: str) -> list[str]:
     return [f"{begin}{digit:x}" for digit in range(first, first + (1 << 4 - spare))]
 
 
-def alert_words(texts: Iterable[str | None], tags: Iterable[str], context: str = "{}") -> list[str]:
+def alert_words(
+    texts: Iterable[str | None],
+    tags: Iterable[str],
+    context: str = "{}",
+    log_types: Sequence[str] = (),
+) -> list[str]:
     """Return the words under which an alert is found.
 
     `texts` are its title, names, ids, description and runbook; `context` is a JSON object.
     """
     tags = list(tags)
-    given = "\n".join(text for text in (*texts, *tags) if text)[:_MOST_CHARACTERS]
+    given = "\n".join(text for text in (*texts, *tags, *log_types) if text)[:_MOST_CHARACTERS]
     document = context[:_MOST_CHARACTERS] if context != "{}" else ""
     if "\\" in document:
         document = _JSON_ESCAPE.sub(" ", document)
     words = words_of(given) + words_of(document)
     words += _parts_of_names(given) + _parts_of_names(document)  # "force" finds BruteForce too
-    whole = [*map(tag_word, tags), *_addresses(f"{given}\n{document}"), *_values(context)]
+    whole = [*map(tag_word, tags), *map(log_type_word, log_types)]
+    whole += [*_addresses(f"{given}\n{document}"), *_values(context)]
     return [*_within_limits(words), *_within_limits(whole)]
 
 

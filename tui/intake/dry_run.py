@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.domain.alert import Alert, format_time
+from tui.domain.alert import RESOLVED, Alert, format_time
 from tui.domain.errors import Invalid
 from tui.intake.answers import RETRY_S, Answered, refused
 from tui.intake.formats import Format, Formats, Reading, Skipped, ids_of_tools
 from tui.intake.formats.embedded import unfolded
-from tui.intake.formats.reading import RESOLVED
 from tui.intake.formats.values import as_text, candidates, title_line
 from tui.intake.json_text import JSON
 from tui.store.engine.database import Store

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tui import __version__
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 
 _TEXT = {"type": "string"}
 _ALERT: dict[str, Any] = {
@@ -34,6 +35,11 @@ _ALERT: dict[str, Any] = {
         "version": {"type": ["string", "null"]},
         "tags": {"type": "array", "items": _TEXT},
         "alertContext": {"type": "object"},
+        "logTypes": {
+            "type": "array",
+            "items": _TEXT,
+            "description": "The kinds of logs that it was found in, such as AWS.CloudTrail.",
+        },
         "dedupKey": {
             "type": "string",
             "description": "Alerts with the same key fold into each other. Default: id and title together.",

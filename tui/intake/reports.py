@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui.domain.alert import Alert, AlertType, Severity, encode_context
+from tui.domain.alert import Alert, Severity, encode_context
+from tui.domain.alert_type import AlertType
 from tui.domain.text import visible
 
 _EVERY_MS = 60_000

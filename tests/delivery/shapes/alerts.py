@@ -5,7 +5,8 @@ from typing import Any
 
 from tui.delivery.shapes import library
 from tui.delivery.shapes.shape import Rendered
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.serving.limits import Seen
 from tui.serving.vendors import VENDORS
 

@@ -13,7 +13,8 @@ from tests.screens.conftest import Opens
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy
 from tui.screens.shared.context import Context

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from tests.conftest import NOW
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import State
 from tui.screens.alerts.line import alert_line, brief, brief_width, cut, most_brief
 from tui.store.reading.views import AlertRow, DeliveryRow

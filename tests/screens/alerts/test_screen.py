@@ -12,7 +12,8 @@ from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver, fail, reject
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome
 from tui.screens.alert.pane import AlertPane
 from tui.screens.alert.screen import AlertDetailsScreen

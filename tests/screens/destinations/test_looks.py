@@ -13,7 +13,8 @@ from tests.screens.setup.test_screen import add_header, begin, open_advanced
 from tests.screens.test_snapshots import looks
 from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.headers import Header
 from tui.domain.lifecycle import Outcome
 from tui.domain.retry import RetryPolicy

@@ -14,7 +14,8 @@ from tests.screens.conftest import Opens, Receiver
 from tests.screens.history import deliver
 from tests.screens.user import NARROW, VAST, WIDE, User, user_at
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.headers import Header
 from tui.domain.network import NetworkPolicy, PolicyName
@@ -82,7 +83,19 @@ async def test_tab_moves_through_the_fields_in_order(viewer: Opens) -> None:
     severities = [f"severity-{severity}" for severity in reversed(Severity)]
     types = [f"type-{kind}" for kind in AlertType]
     preview = advanced = None
-    order = ["name", "url", "shape", preview, *severities, *types, "filter", advanced, "save", "cancel"]
+    order = [
+        "name",
+        "url",
+        "shape",
+        preview,
+        *severities,
+        *types,
+        "log-types",
+        "filter",
+        advanced,
+        "save",
+        "cancel",
+    ]
     assert walked == order
 
 
@@ -158,6 +171,8 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
         await user.press("space")
         await user.go_to("type-POLICY")
         await user.press("space")
+        await user.go_to("log-types")
+        await user.press(*"AWS.*, Okta.SystemLog,")
         await open_advanced(user)
         await add_header(user, "Authorization: Bearer abc")
         await add_header(user, "X-Team: soc")
@@ -177,6 +192,7 @@ async def test_everything_typed_is_stored(viewer: Opens, bench: Bench) -> None:
             url="http://127.0.0.1:8081/alerts",
             severities=frozenset(Severity) - {Severity.INFO},
             alert_types=frozenset(AlertType) - {AlertType.POLICY},
+            log_types=("AWS.*", "Okta.SystemLog"),
             headers=(Header("Authorization", Secret("Bearer abc")), Header("X-Team", Secret("soc"))),
             secret=Secret(SECRET),
             timeout_ms=5000,
@@ -196,10 +212,37 @@ async def test_a_toggle_shows_its_state_and_the_form_explains_an_empty_choice(vi
         await user.press("space")
         await user.until(lambda: user.line_with("CRITICAL") == on)
         await user.go_to("type-RULE")
-        await user.press("space", "tab", "space", "tab")
+        await user.press(*("space", "tab") * (len(AlertType) - 1))
         assert "it receives only alerts that name it" not in user.screen
         await user.press("space")
         await user.sees("None selected: it receives only alerts that name it.")
+
+
+async def test_the_form_completes_the_paths_in_the_contexts_of_recent_alerts(
+    viewer: Opens, bench: Bench
+) -> None:
+    write(bench.store, outbox.submit, [alert(context='{"src":{"ip":"203.0.113.9"}}')])
+    async with viewer() as user:
+        await begin(user)
+        await user.go_to("filter")
+        await user.press(*"context.s")
+        await user.sees("context.src.ip:")
+        await user.press("right")
+        await user.until(lambda: user.app.screen.query_one("#filter", Input).value == "context.src.ip:")
+
+
+async def test_the_form_counts_recent_alerts_of_its_log_types(viewer: Opens, bench: Bench) -> None:
+    log_types = ((), ("AWS.CloudTrail",), ("aws.s3", "Okta.SystemLog"))
+    write(bench.store, outbox.submit, [alert(log_types=each) for each in log_types])
+    async with viewer() as user:
+        await begin(user)
+        await user.sees("Matches 3 of the last 3 alerts")
+        await user.go_to("log-types")
+        await user.press(*"AWS.*")
+        await user.sees("Matches 2 of the last 3 alerts")
+        await user.press("backspace", *"*x")
+        await user.press("tab")
+        await user.sees("a log type takes * only at its end, like AWS.*, not 'AWS.*x'")
 
 
 async def test_the_form_counts_recent_alerts_that_match_the_filter(viewer: Opens, bench: Bench) -> None:

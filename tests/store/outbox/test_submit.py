@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import NOW, Clock, alert, new_database, write
 from tests.store.bench import Bench
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import Destination
 from tui.domain.errors import Conflict, Invalid, Unknown
 from tui.domain.lifecycle import submitted

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import ENGINES, NOW, Clock, alert, answer, open_store, write
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
@@ -138,6 +139,23 @@ def test_each_filter_lists_and_counts_its_alerts_newest_first(history: Bench, te
     assert page(history, text) == wanted
     assert count(history, text) == len(wanted)
     assert text in ("to:nobody", "to:soc state:unrouted", "state:failed state:delivered") or wanted
+
+
+def test_alerts_are_found_by_how_often_they_were_repeated(bench: Bench) -> None:
+    once, twice, thrice = (alert(alert_id=name, destinations=()) for name in ("once", "twice", "thrice"))
+    for alerts in ([once, twice, thrice], [twice, thrice], [thrice]):
+        write(bench.store, outbox.submit, alerts)
+    write(bench.store, outbox.submit, [alert(alert_id="at-once", destinations=())] * 2)
+
+    def found(text: str) -> list[str]:
+        assert count(bench, text) == len(page(bench, text))
+        return [row.alert_id for row in reversed(page(bench, text))]
+
+    assert found("repeats:>0") == ["twice", "thrice", "at-once"]
+    assert found("repeats:2") == ["thrice"]
+    assert found("repeats:0") == ["once"]
+    assert found("-repeats:0,1") == ["thrice"]
+    assert found("repeats:<2 id") == [] == found("repeats:<0")
 
 
 @pytest.mark.parametrize("text", ["", "login", "severity:>=medium", "state:failed,unrouted", "to:soc"])

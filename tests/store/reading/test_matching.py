@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.conftest import NOW, alert, write
 from tests.store.bench import Bench
-from tui.domain.alert import Alert, AlertType, Severity, encode_context
+from tui.domain.alert import Alert, Severity, encode_context
+from tui.domain.alert_type import AlertType
 from tui.domain.filter import Filter, Key, Term, Terms
 from tui.domain.filter_language import parse_filter, term
 from tui.domain.matching import matcher, words_text
@@ -37,7 +38,23 @@ WORDS = (
     *("über", "ÜBER", "straße", "İstanbul", "e\u0301te\u0301", "日本", "日本語", "ログイン", "ﬁle", "ﷺ"),
     *("_", "–", "👩‍💻", "'", '"', ":*", "&", "NEAR", "OR", "\\", "\u202e", "x" * 130, "\ue000aws"),
 )
-TAGS = ("aws", "AWS", "cloud team", "cloud", "team", "a/b", "a.b", "", "ﬁle", "日本", "login", "x" * 130)
+TAGS = (
+    "resolved",
+    "aws",
+    "AWS",
+    "cloud team",
+    "cloud",
+    "team",
+    "a/b",
+    "a.b",
+    "",
+    "ﬁle",
+    "日本",
+    "login",
+    "x" * 130,
+)
+
+LOG_TYPES = ("AWS.CloudTrail", "aws.cloudtrail", "AWS.S3", "Okta SystemLog", "aws", "日本")
 
 spaced = st.lists(st.sampled_from(WORDS) | st.text(max_size=3).map(storable), max_size=5).map(" ".join)
 text = spaced | st.lists(st.sampled_from(WORDS), max_size=4).map("".join)
@@ -64,6 +81,7 @@ some_alerts = st.lists(
             "tags": st.lists(st.sampled_from(TAGS) | st.text(max_size=2).map(storable), max_size=3).map(
                 tuple
             ),
+            "log_types": st.lists(st.sampled_from(LOG_TYPES), max_size=2).map(tuple),
             "test": st.booleans(),
             "description": st.just("") | text,
             "context": st.builds(lambda *some: encode_context(dict(some)), *[context_items] * 2),
@@ -78,6 +96,12 @@ terms = st.one_of(
     st.builds(
         lambda values, negated: term(Key.TAG, *values, negated=negated),
         st.lists(st.sampled_from(TAGS), min_size=1, max_size=3),
+        st.booleans(),
+    ),
+    st.builds(
+        lambda value, star, negated: term(Key.LOGTYPE, f"{value}{star}", negated=negated),
+        st.sampled_from((*LOG_TYPES, "AWS.", "okta")),
+        st.sampled_from(("", "*")),
         st.booleans(),
     ),
     st.builds(
@@ -97,7 +121,16 @@ terms = st.one_of(
         lambda network: term(Key.CIDR, network)
     ),
     st.sampled_from(
-        ["severity:>critical", "-severity:>critical", "type:rule", "-type:rule,policy", "test:yes"]
+        [
+            "resolved:yes",
+            "-resolved:yes",
+            "resolved:no",
+            "severity:>critical",
+            "-severity:>critical",
+            "type:rule",
+            "-type:rule,policy",
+            "test:yes",
+        ]
     ).map(parse_filter),
 )
 all_of = st.lists(terms, max_size=3).map(lambda found: sum(found, Filter()))

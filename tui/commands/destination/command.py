@@ -13,7 +13,7 @@ from tui.commands.shared import json_output, output
 from tui.commands.shared.console import json_option, say, say_json, tell
 from tui.commands.shared.secret_input import GENERATE, read_unseen, say_generated, warn_of_unreadable
 from tui.commands.shared.session import Session, check_way_out, destination_named
-from tui.domain.alert import AlertType
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import PANTHER, Destination, parse_name, parse_url, resolve_destination
 from tui.domain.errors import Refused
 from tui.domain.folding import format_fold
@@ -130,6 +130,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("url", url),
             ("severities", severities),
             ("types", output.listed(shown.alert_types, AlertType)),
+            ("log types", ", ".join(shown.log_types) or "all"),
             ("filter", shown.filter),
             ("matches", f"would have matched {matched:,} of the last {of:,} alerts" if of else ""),
             ("headers", "\n".join(f"{header.name}: {header.value.shown}" for header in shown.headers)),

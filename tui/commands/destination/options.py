@@ -8,8 +8,15 @@ from tui.commands.destination import tls_options
 from tui.commands.shared.options import ParsedOption, add_options, given_values, split_list
 from tui.commands.shared.secret_input import GENERATE, read_header, read_secret, read_unseen
 from tui.domain import authorization
-from tui.domain.alert import AlertType, Severity
-from tui.domain.destination import Destination, parse_alert_types, parse_severities, parse_timeout
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
+from tui.domain.destination import (
+    Destination,
+    parse_alert_types,
+    parse_log_types,
+    parse_severities,
+    parse_timeout,
+)
 from tui.domain.folding import parse_fold
 from tui.domain.headers import Header, only_once, parse_headers
 from tui.domain.pacing import parse_rate
@@ -63,6 +70,16 @@ _OPTIONS = (
         multiple=True,
         metavar="|".join(AlertType),
         help="Send only alerts of these types. Separate several with commas, or give 'all'.",
+        shown_default="all",
+    ),
+    ParsedOption(
+        "log_types",
+        "--log-type",
+        lambda given: parse_log_types(_chosen(given, ())),
+        multiple=True,
+        metavar="NAME",
+        help="Send only alerts of these log types, like AWS.CloudTrail or AWS.*. Separate several with "
+        "commas, or give 'all'.",
         shown_default="all",
     ),
     ParsedOption(

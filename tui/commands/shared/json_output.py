@@ -3,7 +3,8 @@
 import json
 from typing import TYPE_CHECKING, Any
 
-from tui.domain.alert import AlertType, Severity, format_time
+from tui.domain.alert import Severity, format_time
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import State
 from tui.domain.secret import mask_location, mask_url
 
@@ -56,6 +57,7 @@ def alert_details_json(
         "description": alert.description,
         "runbook": alert.runbook,
         "tags": alert.tags,
+        "logTypes": alert.log_types,
         "version": alert.version,
         "alertContext": json.loads(alert.context),
         "test": alert.test,
@@ -134,6 +136,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "url": shown.masked_url,
         "severities": [severity for severity in Severity if severity in shown.severities],
         "alertTypes": [kind for kind in AlertType if kind in shown.alert_types],
+        "logTypes": shown.log_types,
         "filter": shown.filter,
         "headers": {header.name: header.value.shown for header in shown.headers},
         "secret": shown.secret.shown if shown.secret else None,

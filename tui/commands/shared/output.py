@@ -209,6 +209,7 @@ def _print_alert(details: "AlertDetails") -> None:
             ("version", alert.version or ""),
             ("link", alert.link),
             ("tags", ", ".join(alert.tags)),
+            ("log types", ", ".join(alert.log_types)),
             ("description", alert.description),
             ("runbook", alert.runbook),
             ("context", bodies.body(alert.context.encode()).plain if alert.context != "{}" else ""),

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from tui.delivery.shapes.errors import ShapeError
 from tui.delivery.shapes.filters import header, one_line
 from tui.delivery.shapes.judging import Judge
-from tui.domain.alert import Alert, encode_json, format_time
+from tui.domain.alert import RESOLVED, Alert, encode_json, format_time
 from tui.domain.errors import Invalid
 from tui.domain.secret import MASK
 
@@ -131,13 +131,14 @@ class Shape:
                 "description": alert.description,
                 "runbook": alert.runbook,
                 "tags": list(alert.tags),
+                "logTypes": list(alert.log_types),
                 "version": alert.version,
                 "dedupKey": alert.dedup_key,
                 "test": alert.test,
             },
             "title": f"[Re-sent]: {headline}" if resend else headline,
             "resend": resend,
-            "resolved": "resolved" in alert.tags,
+            "resolved": RESOLVED in alert.tags,
             "webhook_id": webhook_id,
             "secret": secrets,
         }

@@ -37,6 +37,7 @@ ALERT_KEYS = frozenset(
         "description",
         "runbook",
         "tags",
+        "logTypes",
         "version",
         "dedupKey",
         "test",

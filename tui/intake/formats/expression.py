@@ -12,6 +12,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.visitor import TreeInterpreter
 
 from tui.domain.alert import KEYS
+from tui.domain.alert_type import RESENT, AlertType
 from tui.domain.errors import Invalid
 from tui.intake.formats.detection import Node, children_of, needed_keys
 from tui.intake.formats.embedded import from_base64, may_embed
@@ -20,8 +21,8 @@ from tui.intake.formats.severities import Scales, built_in_scales, marks
 from tui.intake.formats.values import as_text, as_texts, digest, scalar
 from tui.intake.json_text import JSON
 
-PREFIXES = ("[Re-sent]: ", "New Alert: ", "New rule error: ", "Policy Failure: ")
-"""The prefixes that Panther and Tocsin put before the title of an outgoing alert."""
+_PREFIXES = (RESENT, *dict.fromkeys(type.prefix for type in AlertType))
+"""What Panther and Tocsin put before the title of an outgoing alert."""
 
 _MOST_TYPOS = 3
 """With more unknown keys than this, they are not typos. It also bounds the time spent on suggestions."""
@@ -64,9 +65,13 @@ class _Functions(functions.Functions):
 
     @functions.signature({"types": ["string"]})
     def _func_without_prefix(self, title: str) -> str:
-        for prefix in PREFIXES:
+        for prefix in _PREFIXES:
             title = title.removeprefix(prefix)
         return title
+
+    @functions.signature({"types": []})
+    def _func_is_alert_type(self, found: JSON) -> bool:
+        return as_text(found).upper() in tuple(AlertType)
 
     @functions.signature({"types": ["string"]})
     def _func_digest(self, text: str) -> str:

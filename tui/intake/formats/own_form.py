@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tui.domain.alert import Alert, AlertType, Severity, encode_json, format_time, parse_alert
+from tui.domain.alert import Alert, Severity, encode_json, format_time, parse_alert
+from tui.domain.alert_type import AlertType
 from tui.domain.errors import Invalid
 from tui.intake.formats.severities import Scales
 from tui.intake.formats.times import as_time, unread_time
@@ -41,7 +42,7 @@ def understood(fields: JSON, scales: Scales, now: int) -> tuple[JSON, tuple[str,
         else:
             result[key] = value
         if unknown:
-            kept[f"unknown{name.capitalize()}"] = fields[key]
+            kept[f"unknown{name.title().replace(' ', '')}"] = fields[key]
             notes.append(not_understood(name, fields[key], instead))
     context = result.get("alertContext", {})
     if kept and isinstance(context, dict):
@@ -89,6 +90,7 @@ _READ: dict[str, tuple[str, _Read, str]] = {
     "severity": ("severity", _severity, UNKNOWN_SEVERITY),
     "createdAt": ("time", _time, "the current time"),
     "tags": ("tags", _tags, "only their texts and numbers"),
+    "logTypes": ("log types", _tags, "only their texts and numbers"),
     "type": ("type", _type, AlertType.RULE),
 }
 """What each is called, how to read it (also: whether it was not understood), and what takes its place."""

@@ -49,6 +49,7 @@ def overview(details: AlertDetails) -> list[Line]:
         "alert id": alert.alert_id,
         "created": format_time(alert.created_at),
         "tags": ", ".join(alert.tags),
+        "log types": ", ".join(alert.log_types),
         "dedup key": alert.dedup_key or "",
         "link": alert.link,
         "test": "yes: sent once, to one destination; filters do not apply" if alert.test else "",

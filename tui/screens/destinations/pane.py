@@ -142,6 +142,7 @@ class DestinationPane(Vertical):
             destination_words.severities(destination),
             (" severities" if destination.severities == ALL_SEVERITIES else "", words.MUTED),
             (f" · {destination_words.alert_types(destination)}", words.MUTED),
+            (f" · log types {visible(', '.join(destination.log_types))}" if destination.log_types else ""),
             (f" · {visible(destination.filter)}" if destination.filter else ""),
         )
         lines = [

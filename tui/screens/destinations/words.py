@@ -3,7 +3,8 @@
 from textual.content import Content
 
 from tui.domain.activity import percent
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import ALL_SEVERITIES, ALL_TYPES, Destination
 from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
@@ -44,7 +45,11 @@ def severities(destination: Destination) -> Content:
 def alert_types(destination: Destination) -> str:
     if destination.alert_types == ALL_TYPES:
         return "all alert types"
-    return ", ".join(kind.label for kind in AlertType if kind in destination.alert_types) or "no alert type"
+    taken = [kind.label for kind in AlertType if kind in destination.alert_types]
+    others = [kind.label for kind in AlertType if kind not in destination.alert_types]
+    if len(others) < len(taken):
+        return f"all alert types except {', '.join(others)}"
+    return ", ".join(taken) or "no alert type"
 
 
 def url(destination: Destination, width: int) -> Content:

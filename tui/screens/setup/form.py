@@ -5,16 +5,18 @@ from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
+from textual.containers import Grid, Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Collapsible, Input, Select, Static
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.authorization import join, split
 from tui.domain.destination import (
     ALL_SEVERITIES,
     ALL_TYPES,
     Destination,
+    parse_log_types,
     parse_name,
     parse_timeout,
     parse_url,
@@ -67,8 +69,11 @@ class DestinationForm(Vertical):
         yield Field("severity", "Severities", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
         types = given.alert_types if given else ALL_TYPES
         toggles = [Toggle(kind.label, kind in types, id=f"type-{kind}") for kind in AlertType]
-        yield Field("type", "Alert types", Horizontal(*toggles, classes="toggles"), hint=_ONLY_NAMED)
-        takes = RoutingField(given.filter if given else "")
+        yield Field("type", "Alert types", Grid(*toggles, classes="toggles"), hint=_ONLY_NAMED)
+        log_types = ", ".join(given.log_types) if given else ""
+        field = Input(log_types, id="log-types", placeholder="AWS.CloudTrail, Okta.*; empty: all")
+        yield Field("log-types", "Log types", field)
+        takes = RoutingField(given.filter if given else "", self.context)
         yield Field("filter", "Filter", takes, below=WouldMatch(self.context))
         with Collapsible(title=_ADVANCED_TITLE, collapsed=True, id="advanced"):
             headers, stored = split(given.headers if given else ())
@@ -138,8 +143,8 @@ class DestinationForm(Vertical):
         return Destination(
             name=values["name"],
             url=values["url"],
-            severities=self._severities,
-            alert_types=self._alert_types,
+            **self._chosen,
+            log_types=values["log-types"],
             filter=values["filter"],
             headers=values["header"],
             secret=values["secret"],
@@ -159,18 +164,18 @@ class DestinationForm(Vertical):
     # --- reading the fields
 
     @property
-    def _severities(self) -> frozenset[Severity]:
-        return frozenset(s for s in Severity if self.query_one(f"#severity-{s}", Toggle).value)
-
-    @property
-    def _alert_types(self) -> frozenset[AlertType]:
-        return frozenset(t for t in AlertType if self.query_one(f"#type-{t}", Toggle).value)
+    def _chosen(self) -> dict[str, Any]:
+        return {
+            "severities": frozenset(s for s in Severity if self.query_one(f"#severity-{s}", Toggle).value),
+            "alert_types": frozenset(t for t in AlertType if self.query_one(f"#type-{t}", Toggle).value),
+        }
 
     def _parsers(self) -> dict[str, Callable[[], Any]]:
         return {
             "name": lambda: parse_name(self.query_one("#name", Input).value),
             "url": self._url,
             "shape": self._shape,
+            "log-types": lambda: parse_log_types(self.query_one("#log-types", Input).value.split(",")),
             "filter": lambda: parse_destination_filter(self.query_one("#filter", Input).value),
             "header": self._headers,
             "authorization": lambda: self.query_one(AuthorizationField).read(),
@@ -208,11 +213,11 @@ class DestinationForm(Vertical):
     def _state(self) -> tuple[Any, ...]:
         typed = tuple(
             self.query_one(f"#{id}", Input).value
-            for id in ("name", "url", "filter", "timeout", "rate", "fold")
+            for id in ("name", "url", "log-types", "filter", "timeout", "rate", "fold")
         )
         parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
         written = (self.query_one(part).state() for part in parts)
-        return (*typed, self.query_one(ShapeField).chosen, self._severities, self._alert_types, *written)
+        return (*typed, self.query_one(ShapeField).chosen, *self._chosen.values(), *written)
 
     # --- while typing
 
@@ -230,7 +235,7 @@ class DestinationForm(Vertical):
     def on_input_changed(self, event: Input.Changed) -> None:
         field = field_of(event.input)
         self._check_what_depends_on(field)
-        if field == "filter":
+        if field in ("filter", "log-types"):
             self._count_matching()
         if field == "url":
             self._preview()
@@ -245,15 +250,13 @@ class DestinationForm(Vertical):
         self._check_what_depends_on("tls")
 
     def _count_matching(self) -> None:
-        """Count recent alerts that the severities, types and filter in the form would have matched."""
+        """Count recent alerts that the form's choices and filter would have matched."""
         try:
-            filter = self._parsers()["filter"]()
+            filter, log_types = self._parsers()["filter"](), self._parsers()["log-types"]()
         except Invalid:
             self.query_one(WouldMatch).count(None)
             return
-        takes = Destination(
-            name="", url="", severities=self._severities, alert_types=self._alert_types, filter=filter
-        )
+        takes = Destination(name="", url="", log_types=log_types, filter=filter, **self._chosen)
         self.query_one(WouldMatch).count(taken_by(takes))
 
     def on_select_changed(self, event: Select.Changed) -> None:
@@ -299,8 +302,8 @@ class DestinationForm(Vertical):
             self.query_one(f"#{field}").focus()
 
     def _hint_at_none(self) -> None:
-        self.query_one("#severity-hint").display = not self._severities
-        self.query_one("#type-hint").display = not self._alert_types
+        self.query_one("#severity-hint").display = not self._chosen["severities"]
+        self.query_one("#type-hint").display = not self._chosen["alert_types"]
 
     def _warn(self) -> None:
         """Warn that certificates are not verified, even while Advanced is collapsed."""

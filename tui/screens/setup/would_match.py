@@ -1,4 +1,4 @@
-"""How many of the latest alerts the form's filter, severities and types would have matched."""
+"""How many of the latest alerts the form's choices and filter would have matched."""
 
 import asyncio
 

@@ -1,6 +1,7 @@
 """The field for a filter, with completion and history, and the hint below it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from rich.cells import cell_len
@@ -13,7 +14,10 @@ from tui.domain.completion import Completion, completions
 from tui.domain.routing import KEYS_THAT_ROUTE
 from tui.domain.text import visible
 from tui.screens.shared import key_table
+from tui.screens.shared.context import Context
 from tui.screens.shared.kept import Kept
+from tui.store.errors import StoreUnavailable
+from tui.store.reading import listing
 
 
 class FilterField(Input):
@@ -70,13 +74,28 @@ class RoutingField(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = key_table.FORM_FILTER.bindings
 
-    def __init__(self, value: str) -> None:
+    def __init__(self, value: str, context: Context) -> None:
         super().__init__(
             value,
             id="filter",
             placeholder='tag:aws -bucket "root login"',
-            suggester=_Completing(lambda value: completions(value, (), KEYS_THAT_ROUTE)),
+            suggester=_Completing(self._complete),
         )
+        self.context = context
+        self._paths: Sequence[str] = ()
+
+    def on_mount(self) -> None:
+        self.run_worker(self._learn_paths())
+
+    async def _learn_paths(self) -> None:
+        """Read the paths in the contexts of recent alerts, and complete what was typed meanwhile."""
+        with suppress(StoreUnavailable):  # completes only keys
+            self._paths = await self.context.read_aside(listing.latest_paths)
+        if self.has_focus and (suggestion := _behind_cursor(self.value, self._complete(self.value))):
+            self.post_message(SuggestionReady(self.value, suggestion))
+
+    def _complete(self, value: str) -> list[Completion]:
+        return completions(value, (), KEYS_THAT_ROUTE, self._paths)
 
 
 class _Completing(Suggester):

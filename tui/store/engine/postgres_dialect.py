@@ -7,6 +7,7 @@ import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase
+from tui.store.tables.dialect import in_list
 from tui.store.tables.rows import AMONG, among, execute, fetch
 from tui.store.tables.words import joined
 
@@ -70,6 +71,23 @@ class PostgresDialect:
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         execute(db, f"DELETE FROM alert_words WHERE rowid {AMONG}", (among(keys),))
+
+    def widen_check(
+        self,
+        db: peewee.Database,
+        table: str,
+        column: str,
+        old: Sequence[str],  # noqa: ARG002
+        new: Sequence[str],
+    ) -> None:
+        query = (
+            "SELECT conname FROM pg_constraint WHERE conrelid = ?::regclass AND contype = 'c'"
+            " AND conkey = (SELECT array_agg(attnum) FROM pg_attribute"
+            " WHERE attrelid = ?::regclass AND attname = ?)"
+        )
+        [(name,)] = fetch(db, query, (table, table, column))
+        execute(db, f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+        execute(db, f"ALTER TABLE {table} ADD CHECK ({in_list(column, new)})")
 
 
 def _written(phrase: Phrase) -> str:

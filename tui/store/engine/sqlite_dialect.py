@@ -1,13 +1,16 @@
 """SQLite's SQL, where it differs from PostgreSQL's."""
 
+import sqlite3
 import string
+import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase, found_by
+from tui.store.tables.dialect import in_list
 from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, execute, fetch, to_alert
 from tui.store.tables.words import joined
 
@@ -60,6 +63,23 @@ class SqliteDialect:
             words = self.words_value(found_by(to_alert(row)))
             delete = "INSERT INTO alert_words (alert_words, rowid, words) VALUES ('delete', ?, ?)"
             execute(db, delete, (row[0], words))
+
+    def widen_check(
+        self, db: peewee.Database, table: str, column: str, old: Sequence[str], new: Sequence[str]
+    ) -> None:
+        # SQLite cannot alter a check. Copying the table would take minutes for a million alerts, and dropping
+        # the old one would delete every row that refers to it. Its documentation gives this procedure for a
+        # change that all rows satisfy: https://sqlite.org/lang_altertable.html (section 7).
+        if sys.version_info >= (3, 12):
+            connection = cast("sqlite3.Connection", db.connection())  # pyright: ignore[reportUnknownMemberType]
+            connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, False)  # noqa: FBT003 - Apple enables it
+        [(version,)] = fetch(db, "PRAGMA schema_version")
+        execute(db, "PRAGMA writable_schema = ON")
+        query = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?"
+        changed = execute(db, query, (in_list(column, old), in_list(column, new), table))
+        execute(db, f"PRAGMA schema_version = {version + 1}")
+        execute(db, "PRAGMA writable_schema = RESET")
+        assert changed == 1
 
 
 def _written(phrase: Phrase) -> str:

@@ -11,4 +11,4 @@ from tui.store.tables.words import rebuild_words
 
 
 def up(migrator: SchemaMigrator, db: Database) -> None:
-    rebuild_words(db)
+    rebuild_words(db, without=("log_types",))

@@ -66,8 +66,11 @@ class Stored:
 
 
 def content(alert: Alert) -> Alert:
-    """Return what two alerts with the same id must share to be repeats."""
-    return replace(alert, created_at=0, destinations=None)
+    """Return what two alerts with the same id must share to be repeats.
+
+    Not the log types: an alert may have been stored before its format said what they are.
+    """
+    return replace(alert, created_at=0, destinations=None, log_types=())
 
 
 def find_stored(tx: Transaction, ids: Collection[str]) -> dict[str, Stored]:

@@ -2,7 +2,8 @@
 
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.domain.alert import Alert
@@ -11,7 +12,7 @@ from tui.store.engine.database import Transaction
 from tui.store.outbox.deliveries import NewDelivery, new_webhook_id, open_deliveries
 from tui.store.outbox.folding import Windows
 from tui.store.outbox.stored import Receipt, Sent
-from tui.store.tables.rows import AMONG, among, execute, fetch, from_alert, insert_many
+from tui.store.tables.rows import AMONG, among, execute, fetch, from_alert, insert_many, insert_quietly
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,18 @@ def store_deliveries(
         for _, one in routed
         for alert_id in [one.alert.alert_id]
     }
+
+
+def count_repeats(tx: Transaction, repeated: Iterable[str], keys: Mapping[str, int]) -> None:
+    """Count repeats of alerts, given by alert id. `keys` are the keys of these alerts."""
+    counted = sorted(Counter(keys[alert_id] for alert_id in repeated).items())
+    insert_quietly(
+        tx.db,
+        "alert_repeat",
+        ("alert_id", "number"),
+        counted,
+        on_conflict="(alert_id) DO UPDATE SET number = alert_repeat.number + excluded.number",
+    )
 
 
 def _still_not_routed(tx: Transaction, rerouted: Mapping[int, Routed]) -> list[tuple[int, Routed]]:

@@ -17,7 +17,7 @@ from tui.store.engine.database import Transaction
 from tui.store.errors import StoreLocked
 from tui.store.outbox.reviving import note_revived, revive
 from tui.store.outbox.stored import Receipt, Sent, Stored, content, find_stored
-from tui.store.outbox.storing import Routed, store_alerts, store_deliveries
+from tui.store.outbox.storing import Routed, count_repeats, store_alerts, store_deliveries
 from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import ALERT_COLUMNS, execute, fetch, to_alert
 from tui.store.tables.words import index_words
@@ -100,7 +100,16 @@ def submit_groups(
                 if plan.rerouted or plan.failed:
                     known |= _revive(tx, plan, stored, fresh)
                 seen: set[str] = set()
-                return [_receipts(answer, known, fresh, seen) for answer in answers]
+                done = [_receipts(answer, known, fresh, seen) for answer in answers]
+                repeated = (
+                    one.alert_id
+                    for answer in done
+                    if isinstance(answer, list)
+                    for one in answer
+                    if one.repeated
+                )
+                count_repeats(tx, repeated, keys | {one: before.key for one, before in stored.items()})
+                return done
             savepoint.rollback()
         # Only the insert shows which ids are taken: most are new, and others insert concurrently.
         found = find_stored(tx, taken)

@@ -195,6 +195,13 @@ def _in_range(column: str, term: Term) -> Clause:
     return _any(f"{column} BETWEEN ? AND ?" for _ in term.values), bounds
 
 
+def _repeats_clause(span: str) -> Clause:
+    """An alert that was not repeated has no row, which a range from 0 must match."""
+    low, high = map(int, span.split("-"))
+    beyond = "alert.id {} (SELECT alert_id FROM alert_repeat WHERE number {} BETWEEN ? AND ?)"
+    return beyond.format(*(("NOT IN", "NOT") if low == 0 else ("IN", ""))), (low, high)
+
+
 def _fold_clause(terms: Terms) -> Clause:
     named, names = _named(terms, "fold")
     return f"{NOT_SENT} AND {named}", names
@@ -223,6 +230,8 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
             return "1 = 0", ()  # not `IN (NULL)`: its negation does not hold either
         case Key.SEVERITY | Key.TYPE:
             return f"alert.{term.key.value} IN ({marks(term.values)})", term.values
+        case Key.REPEATS:
+            return _any_clause(_repeats_clause(value) for value in term.values)
         case Key.SINCE | Key.UNTIL:
             moments = [int(value) if int(value) > 0 else now + int(value) for value in term.values]
             if term.key is Key.SINCE:

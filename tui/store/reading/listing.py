@@ -10,7 +10,8 @@ from typing import Any
 
 import peewee
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.filter import Filter
 from tui.domain.lifecycle import State
 from tui.domain.search import paths_of

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from tui.domain.alert import Alert, AlertType, Severity
+from tui.domain.alert import Alert, Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.attempt import Headers, summarise
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.health import Health

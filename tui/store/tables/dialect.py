@@ -61,11 +61,25 @@ class Dialect(Protocol):
         """Remove alerts, given by key, from the word index. Call it before they are changed or deleted."""
         ...
 
+    def widen_check(
+        self, db: peewee.Database, table: str, column: str, old: Sequence[str], new: Sequence[str]
+    ) -> None:
+        """Let a column with the check `IN old` hold the values in `new`, which include the old ones.
+
+        For migrations. It takes a moment, however many rows there are.
+        """
+        ...
+
 
 class SpeaksDialect(Protocol):
     """A database of one of our engines."""
 
     dialect: Dialect
+
+
+def in_list(column: str, values: Sequence[str]) -> str:
+    """Return the condition of a check that a column holds one of these values."""
+    return f"{column} IN ({', '.join(map(repr, values))})"
 
 
 def dialect_of(db: peewee.Database) -> Dialect:

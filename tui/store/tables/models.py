@@ -24,7 +24,8 @@ from peewee import (
     TextField,
 )
 
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.lifecycle import Outcome, State
 
 
@@ -54,6 +55,8 @@ class Alert(Model):
     """Why the alert matched no destination; null if it matched one."""
     dedup_key = TextField(null=True)
     """See `domain.folding`."""
+    log_types = TextField(null=True)
+    """JSON array; null for none."""
 
     class Meta:
         table_name = "alert"
@@ -63,15 +66,20 @@ class Alert(Model):
 # Holds every column that lists filter by, so that filtering a million alerts reads only this index.
 Alert.add_index(
     Alert.index(
-        Alert.id,
-        Alert.severity,
-        Alert.type,
-        Alert.test,
-        Alert.created_at,
-        Alert.not_routed,
+        *(Alert.id, Alert.severity, Alert.type, Alert.test, Alert.created_at, Alert.not_routed),
         name="alert_listed",
     )
 )
+
+
+class AlertRepeat(Model):
+    """How often an alert was received again."""
+
+    alert = ForeignKeyField(Alert, primary_key=True, on_delete="CASCADE", index=False)
+    number = IntegerField()
+
+    class Meta:
+        table_name = "alert_repeat"
 
 
 class Destination(Model):
@@ -112,6 +120,8 @@ class Destination(Model):
     created_at = BigIntegerField()
     shape = TextField(null=True)
     """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
+    log_types = TextField(null=True)
+    """JSON array of the log types that it takes; null for all."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 
@@ -163,10 +173,7 @@ class Delivery(Model):
 # lane and never walks past a backlog that it may not take. The state is included for counting.
 Delivery.add_index(
     Delivery.index(
-        Delivery.destination,
-        Delivery.urgency,
-        Delivery.due_at,
-        Delivery.state,
+        *(Delivery.destination, Delivery.urgency, Delivery.due_at, Delivery.state),
         name="delivery_lane",
         where=SQL("due_at IS NOT NULL"),
     )
@@ -315,4 +322,4 @@ Token.add_index(
 )
 
 
-MODELS = (Alert, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token)
+MODELS = (Alert, AlertRepeat, Destination, Delivery, Attempt, FoldWindow, Fold, FollowedFile, Token)

@@ -12,7 +12,8 @@ from typing import Any
 
 import peewee
 
-from tui.domain.alert import Alert, AlertType, Severity, encode_json
+from tui.domain.alert import Alert, Severity, encode_json
+from tui.domain.alert_type import AlertType
 from tui.domain.destination import PANTHER, Destination
 from tui.domain.headers import Header
 from tui.domain.rotation import OldSecret
@@ -21,7 +22,7 @@ from tui.domain.tls import DEFAULT_TLS, TlsSettings
 
 ALERT_COLUMNS = (
     "id, alert_id, rule_id, severity, type, created_at, title, name, link, context, description, runbook,"
-    " tags, version, test, dedup_key"
+    " tags, version, test, dedup_key, log_types"
 )
 AMONG = "IN (SELECT CAST(key AS bigint) FROM json_each(?))"
 """SQL after a column of integers. Its one value is `among(ids)`."""
@@ -32,7 +33,7 @@ HEALTH_COLUMNS = "failures, exhausted, failing_since"
 HOLD_COLUMNS = "held_until, holds, slowed_to, hold_changed_at"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms, shape"
+    " old_secret, old_secret_until, fold_ms, shape, log_types"
 )
 
 
@@ -54,6 +55,7 @@ def to_alert(row: tuple[Any, ...]) -> Alert:
         version=row[13],
         test=bool(row[14]),
         dedup_key=row[15],
+        log_types=tuple(json.loads(row[16])) if row[16] else (),
     )
 
 
@@ -74,6 +76,7 @@ def from_alert(alert: Alert) -> dict[str, Any]:
         "version": alert.version,
         "test": alert.test,
         "dedup_key": alert.dedup_key,
+        "log_types": encode_json(alert.log_types) if alert.log_types else None,
     }
 
 
@@ -95,6 +98,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         old_secret=OldSecret(Secret(row[12]), row[13]) if row[12] else None,
         fold_ms=row[14],
         shape=row[15] or PANTHER,
+        log_types=tuple(json.loads(row[16])) if row[16] else (),
     )
 
 
@@ -113,6 +117,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "rate": destination.rate,
         "paused": destination.paused,
         "tls": _from_tls(destination.tls),
+        "log_types": encode_json(destination.log_types) if destination.log_types else None,
         "takes": destination.filter or None,
         "fold_ms": destination.fold_ms,
         "shape": None if destination.shape == PANTHER else destination.shape,
@@ -182,11 +187,17 @@ def insert_many(
 
 
 def insert_quietly(
-    db: peewee.Database, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+    db: peewee.Database,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    on_conflict: str = "",
 ) -> None:
     """Like `insert_many` without returning ids, which is cheaper: see `update_many`."""
+    conflict = f" ON CONFLICT {on_conflict}" if on_conflict else ""
     for part in _parts(rows, len(columns)):
-        execute(db, _insert(table, columns, part), _values(part))
+        execute(db, f"{_insert(table, columns, part)}{conflict}", _values(part))
 
 
 def update_many(

@@ -4,7 +4,7 @@ The table `alert_words` has a row per alert; its `rowid` is the alert's key. `Di
 stores and searches the words.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import peewee
 
@@ -22,11 +22,15 @@ def index_words(db: peewee.Database, alerts: Sequence[tuple[int, Sequence[str]]]
     insert_quietly(db, "alert_words", ["rowid", "words"], [(key, written(words)) for key, words in alerts])
 
 
-def rebuild_words(db: peewee.Database) -> None:
-    """Make the index again from the alerts. Takes about two minutes for a million of them."""
+def rebuild_words(db: peewee.Database, *, without: Collection[str] = ()) -> None:
+    """Make the index again from the alerts. Takes about two minutes for a million of them.
+
+    `without` are columns that an older table of alerts does not have.
+    """
     for statement in dialect_of(db).word_index:
         execute(db, statement)
-    query = f"SELECT {ALERT_COLUMNS} FROM alert WHERE id > ? ORDER BY id LIMIT {_AT_A_TIME}"
+    columns = ", ".join("NULL" if name in without else name for name in ALERT_COLUMNS.split(", "))
+    query = f"SELECT {columns} FROM alert WHERE id > ? ORDER BY id LIMIT {_AT_A_TIME}"
     last = 0
     while rows := fetch(db, query, (last,)):
         index_words(db, [(row[0], found_by(to_alert(row))) for row in rows])

@@ -1,0 +1,55 @@
+"""The alert types of Panther that were missing, log types of alerts and destinations, and counts of repeats.
+
+A destination that took rule matches also takes them: until now, such alerts were stored as rule matches.
+"""
+
+import json
+
+from peewee import BigAutoField, Database, ForeignKeyField, IntegerField, Model, TextField
+from playhouse.migrate import SchemaMigrator, migrate
+
+from tui.store.tables.dialect import dialect_of
+from tui.store.tables.rows import execute, fetch
+
+OLD = ("RULE", "RULE_ERROR", "POLICY")
+TYPES = (
+    "RULE",
+    "RULE_ERROR",
+    "SCHEDULED_RULE",
+    "SCHEDULED_RULE_ERROR",
+    "CORRELATION_RULE",
+    "CORRELATION_RULE_ERROR",
+    "POLICY",
+    "SYSTEM_ERROR",
+)
+
+
+class Alert(Model):
+    id = BigAutoField()
+
+    class Meta:
+        table_name = "alert"
+
+
+class AlertRepeat(Model):
+    alert = ForeignKeyField(Alert, primary_key=True, on_delete="CASCADE", index=False)
+    number = IntegerField()
+
+    class Meta:
+        table_name = "alert_repeat"
+
+
+def up(migrator: SchemaMigrator, db: Database) -> None:
+    migrate(
+        migrator.add_column("alert", "log_types", TextField(null=True)),
+        migrator.add_column("destination", "log_types", TextField(null=True)),
+    )
+    with db.bind_ctx([AlertRepeat]):
+        db.create_tables([AlertRepeat], safe=False)
+    dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
+    for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
+        taken = set(json.loads(stored))
+        if "RULE" in taken:
+            taken |= {*TYPES} - {*OLD}
+            kept = json.dumps([type for type in TYPES if type in taken], separators=(",", ":"))
+            execute(db, "UPDATE destination SET alert_types = ? WHERE id = ?", (kept, id))
