@@ -121,7 +121,7 @@ async def test_a_question_before_a_selection_is_sent_again(
     async with viewer(size) as user:
         await user.sees("Alerts · 7")
         await user.press("G", "space", "k", "k", "space", "r")
-        await user.sees("Send 1 failed delivery of 2 selected alerts again?")
+        await user.sees("Send 1 failed delivery of 2 selected alerts to")
         await user.settles()
         assert user.screen == snapshot
 

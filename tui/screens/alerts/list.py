@@ -14,19 +14,18 @@ from textual.message import Message
 
 from tui.domain.filter import Filter
 from tui.screens.alerts.pages import MOST_NEW, AlertPages, covers
-from tui.screens.alerts.rows import AlertRows
+from tui.screens.alerts.selecting import SelectableRows
 from tui.screens.alerts.window import AlertWindow
 from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
-from tui.store.reading import listing
 from tui.store.reading.views import AlertRow
 
 _COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
 """The shortest time between two counts, and as a multiple of the time that the last one took."""
 
 
-class AlertList(AlertRows):
+class AlertList(SelectableRows):
     BINDINGS: ClassVar[list[BindingType]] = key_table.ALERT_LIST.bindings
 
     @dataclass
@@ -56,8 +55,6 @@ class AlertList(AlertRows):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, id="alerts")
-        self._pages = AlertPages(context)
-        """The source of the rows shown."""
         self._wanted = Filter()
         """The filter requested last."""
         self._new = 0
@@ -77,26 +74,12 @@ class AlertList(AlertRows):
     # --- for the screen
 
     @property
-    def selected(self) -> frozenset[int]:
-        """The keys of the selected alerts."""
-        return frozenset(self._selected)
-
-    @property
     def is_loaded(self) -> bool:
         return self._loaded
 
     @property
     def is_empty(self) -> bool:
         return self._loaded and self._window.total == 0
-
-    async def read_selected(self) -> list[AlertRow]:
-        """Read the selected alerts as they are now, wherever they are in the list."""
-        return await self.context.read(listing.alerts_by_key, self._selected)
-
-    def clear_selection(self) -> None:
-        self._selected.clear()
-        self._repaint()
-        self.tell_counts()
 
     async def show(self, filter: Filter) -> None:
         """List the alerts that match `filter`, from the newest on."""
@@ -106,6 +89,7 @@ class AlertList(AlertRows):
             pages = AlertPages(self.context, self._wanted)
             newest = await pages.newest_key()
             window = await pages.first(newest, self._visible)
+            await self._deselect_unlisted(pages)
             # All at once: until the rows are read, the previous list stays.
             self._pages, self._following, self._loaded = pages, True, True
             self._new, self._new_up_to, self._brief = 0, newest, 0
@@ -121,6 +105,7 @@ class AlertList(AlertRows):
         async with self._reading:
             newest = await self._pages.newest_key()
             await self._count_new(newest)
+            await self._deselect_unlisted(self._pages)
             if self._may_follow():
                 await self._follow(newest)
             else:
@@ -273,13 +258,6 @@ class AlertList(AlertRows):
         self._following = False
         super().go_to(place)
         self.tell_counts()
-
-    def action_select(self) -> None:
-        row = self.current
-        if row is not None:
-            self._selected ^= {row.key}
-            self._refresh_line(self.cursor - self.scroll_offset.y)
-            self.go_to(self.cursor + 1)
 
     def action_open(self) -> None:
         if self.current is not None:

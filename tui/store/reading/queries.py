@@ -139,17 +139,36 @@ def _headers(text: str | None) -> Headers:
 # --- deliveries ---------------------------------------------------------------------------------
 
 
-def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+def matching_deliveries(
+    db: peewee.Database, filter: Filter, now: int, *, of: Collection[int] | None = None
+) -> list[int]:
     """Return the ids of the deliveries that the filter selects.
 
-    These are deliveries of matching alerts, in the filter's states, to its destinations.
+    These are deliveries of matching alerts, in the filter's states, to its destinations. `of` are the keys of
+    the only alerts to consider; None for all.
+    """
+    meant, values = matching_delivery(db, filter, now)
+    query = f"SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id WHERE {meant}"
+    if of is not None:
+        query, values = f"{query} AND alert.id {AMONG}", (*values, among(of))
+    return [row[0] for row in fetch(db, f"{query} ORDER BY delivery.id", values)]
+
+
+def resendable_by_name(db: peewee.Database, filter: Filter, now: int) -> dict[str, list[int]]:
+    """Return the ids of the deliveries that the filter selects, by the name of their destination.
+
+    Deliveries to deleted destinations are left out: they cannot be resent.
     """
     meant, values = matching_delivery(db, filter, now)
     query = (
-        "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
-        f" WHERE {meant} ORDER BY delivery.id"
+        "SELECT destination.name, delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
+        " JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE {meant} AND destination.deleted_at IS NULL ORDER BY delivery.id"
     )
-    return [row[0] for row in fetch(db, query, values)]
+    found: dict[str, list[int]] = {}
+    for name, id in fetch(db, query, values):
+        found.setdefault(name, []).append(id)
+    return found
 
 
 def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
