@@ -8,6 +8,7 @@ from tests.screens.history import deliver, fail
 from tests.screens.user import NARROW, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
+from tui.screens.alerts import filter_bar
 from tui.screens.alerts.list import AlertList
 
 
@@ -115,7 +116,10 @@ async def test_an_action_on_a_row_that_is_not_on_the_screen_asks(
         assert pending(bench) == before
 
 
-async def test_a_key_typed_ahead_of_the_filter_asks_what_it_has_found(viewer: Opens, failed: Bench) -> None:
+async def test_a_key_typed_ahead_of_the_filter_asks_what_it_has_found(
+    viewer: Opens, failed: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filter_bar, "_TYPING_S", 3_600)  # the list waits for the next key
     async with viewer() as user:
         await user.is_on("Last")
         await user.press_at_once("slash", *"low", "enter", "r")
