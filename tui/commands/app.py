@@ -18,6 +18,7 @@ from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
     from tui.delivery.background import BackgroundDispatcher
+    from tui.screens.shared.kept import Kept
     from tui.store.engine.database import Store
 
 GRACE_S = 30.0
@@ -59,11 +60,10 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
     """Run the app on an open store and return its exit code."""
     from tui.app import TocsinApp
     from tui.screens.shared.context import Context
-    from tui.screens.shared.kept import Kept
     from tui.store.engine.database import wall_clock
 
     _check_keys(config)
-    kept = Kept.read(config.kept)
+    kept = read_kept(store, config)
     dispatcher = start_dispatcher(store, config) if dispatching else None
     notice = store.watch()
     try:
@@ -84,10 +84,21 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
             app.run()
         return app.return_code or 0
     finally:
-        kept.write(config.kept)
+        kept.write(config.kept, store.strategy.shown)
         notice.close()
         if dispatcher is not None:
             finish(dispatcher)
+
+
+def read_kept(store: "Store", config: Config) -> "Kept":
+    """Return what was kept when the app was last open on this database; nothing for a new one."""
+    from tui.screens.shared.kept import Kept
+    from tui.store.reading import queries
+
+    kept = Kept.read(config.kept, store.strategy.shown)
+    if store.read(queries.is_unused).result():
+        kept.start_over()
+    return kept
 
 
 def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":

@@ -25,9 +25,10 @@ class AlertBox(Vertical):
         self._why_empty = ""
 
     def compose(self) -> ComposeResult:
-        yield FilterBar(self.context.kept)
+        bar = FilterBar(self.context.kept)
+        yield bar
         yield Static(id="empty")
-        yield AlertList(self.context)
+        yield AlertList(self.context, bar.filter)
 
     async def load(self) -> None:
         await self.query_one(AlertList).load()

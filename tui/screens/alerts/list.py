@@ -16,7 +16,7 @@ from tui.domain.filter import Filter
 from tui.screens.alerts.pages import MOST_NEW, AlertPages, covers
 from tui.screens.alerts.selecting import SelectableRows
 from tui.screens.alerts.window import AlertWindow
-from tui.screens.shared import key_table
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.store.reading.views import AlertRow
@@ -53,10 +53,12 @@ class AlertList(SelectableRows):
     class Counted(Message):
         counts: "AlertList.Counts"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, filter: Filter) -> None:
         super().__init__(context, id="alerts")
-        self._wanted = Filter()
+        self._wanted = filter
         """The filter requested last."""
+        self._returns_to = context.kept.cursor
+        """The ID of the alert that the cursor was on last time, until the list is first shown."""
         self._new = 0
         self._new_up_to = 0
         """The key up to which new alerts have been counted."""
@@ -74,6 +76,11 @@ class AlertList(SelectableRows):
     # --- for the screen
 
     @property
+    def is_following(self) -> bool:
+        """Whether the cursor stays on the newest alert."""
+        return self._following
+
+    @property
     def is_loaded(self) -> bool:
         return self._loaded
 
@@ -89,13 +96,21 @@ class AlertList(SelectableRows):
             pages = AlertPages(self.context, self._wanted)
             newest = await pages.newest_key()
             window = await pages.first(newest, self._visible)
+            place = await pages.place_of(self._returns_to, newest) if self._returns_to else None
+            if place:
+                window = await pages.around(window, max(0, place - self._visible // 2), self._visible)
             await self._deselect_unlisted(pages)
             # All at once: until the rows are read, the previous list stays.
-            self._pages, self._following, self._loaded = pages, True, True
+            self._pages, self._following, self._loaded = pages, not place, True
+            self._returns_to = ""
             self._new, self._new_up_to, self._brief = 0, newest, 0
             self._next_count, self._counting = 0.0, False
             self.scroll_to(y=0, animate=False)
-            self._show(window, place=0)
+            self._show(window, place=place or 0)
+            if place:
+                self.keep_in_sight()
+                newer = f"{words.counted(place, 'newer alert')}: press g to see"
+                self.notify(f"Back at the alert that you left. {newer} {'it' if place == 1 else 'them'}.")
 
     async def load(self) -> None:
         """Read the visible rows again, and count new alerts."""

@@ -30,6 +30,10 @@ class AlertPages:
         """Return those of these keys whose alerts match."""
         return self.context.read(listing.matching_keys, self.filter, self.context.clock(), keys)
 
+    def place_of(self, alert_id: str, up_to: int) -> Awaitable[int | None]:
+        """Return the place of this alert in the list; None if it is not in it."""
+        return self.context.read(listing.place_of, self.filter, self.context.clock(), alert_id, up_to=up_to)
+
     def newest_key(self) -> Awaitable[int]:
         """Return the newest key of all alerts, whether they match or not."""
         return self.context.read(listing.newest_key)

@@ -12,6 +12,7 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.domain.filter import Filter
 from tui.domain.text import visible
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
@@ -71,8 +72,6 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         self.query_one("#pane").border_title = "Alert"
         if self.context.kept.split:
             self._split(self.context.kept.split)
-        if self.context.kept.filter:
-            self.filter_by(self.context.kept.filter)
 
     async def load(self) -> None:
         known = await self.context.read(every_destination)
@@ -112,7 +111,21 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         super()._lose(error)
         self.query_one(AlertBox).say_lost(str(error))
 
-    def on_alert_list_highlighted(self) -> None:
+    def on_alert_list_counted(self, event: AlertList.Counted) -> None:
+        if self._filter_bar.is_from_last_time and event.counts.counted:
+            self.begin(partial(self._say_kept, event.counts.total), "kept")
+
+    async def _say_kept(self, matching: int) -> None:
+        """Say how many alerts the filter from last time hides."""
+        newest = await self.context.read(listing.newest_key)
+        now = self.context.clock()
+        all = await self.context.read_aside(listing.count_alerts, Filter(), now, up_to=newest)
+        if self._filter_bar.is_from_last_time:
+            self._filter_bar.say_kept(matching, all)
+
+    def on_alert_list_highlighted(self, event: AlertList.Highlighted) -> None:
+        left = event.row and not self.query_one(AlertList).is_following
+        self.context.kept.cursor = event.row.alert_id if event.row and left else ""
         self._moved_at = asyncio.get_running_loop().time()
         self._details_stale = True
         if not self._details_coming:

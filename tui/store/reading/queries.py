@@ -224,6 +224,12 @@ def summary(db: peewee.Database) -> Summary:
     return Summary(in_flight, waiting - in_flight, failed - tests)
 
 
+def is_unused(db: peewee.Database) -> bool:
+    """Return whether there is no destination, no deleted one either, and no alert."""
+    used = "SELECT EXISTS (SELECT 1 FROM destination) OR EXISTS (SELECT 1 FROM alert)"
+    return not fetch(db, used)[0][0]
+
+
 def wait_at_least(db: peewee.Database, count: int) -> bool:
     """Return whether at least `count` deliveries are scheduled or in flight."""
     query = "SELECT 1 FROM delivery WHERE due_at IS NOT NULL LIMIT 1 OFFSET ?"
