@@ -163,9 +163,8 @@ class TocsinApp(TypedAhead):
             threading.Thread(target=self._end_with_terminal, args=(loop,), daemon=True).start()
 
     async def on_mount(self) -> None:
-        await self.switch_mode("alerts")
-        if self.context.kept.screen in _MODES:
-            await self.switch_mode(self.context.kept.screen)
+        kept = self.context.kept.screen
+        await self.switch_mode(kept if kept in _MODES else "alerts")
         self.set_interval(_CHANGES_EVERY_S, self._look_for_changes)
 
     def on_unmount(self) -> None:
@@ -200,8 +199,11 @@ class TocsinApp(TypedAhead):
         if isinstance(self.screen, LiveScreen) and len(self.screen_stack) > 1:
             self.pop_screen()
         if isinstance(self.screen, LiveScreen):
-            await self.switch_mode(mode)
-            self.context.kept.screen = mode
+            await self._go_to(mode)
+
+    async def _go_to(self, mode: str) -> None:
+        await self.switch_mode(mode)
+        self.context.kept.screen = mode
 
     def watch_theme(self, theme: str) -> None:
         self.context.kept.theme = theme
@@ -218,12 +220,12 @@ class TocsinApp(TypedAhead):
 
     async def action_show_destination(self, destination_id: int) -> None:
         """Open the destinations with this one selected."""
-        await self.switch_mode("destinations")
+        await self._go_to("destinations")
         cast("DestinationsScreen", self.screen).select(destination_id)
 
     async def action_show_alerts(self, filter: str) -> None:
         """Open the alerts with this filter."""
-        await self.switch_mode("alerts")
+        await self._go_to("alerts")
         cast("AlertsScreen", self.screen).filter_by(filter)
 
     def action_command_palette(self) -> None:

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +19,7 @@ from tui.store.errors import CannotOpen
 
 if TYPE_CHECKING:
     from tui.delivery.background import BackgroundDispatcher
+    from tui.screens.shared.kept import Kept
     from tui.store.engine.database import Store
 
 GRACE_S = 30.0
@@ -28,15 +30,16 @@ def has_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-def open_app(session: Session, *, dispatching: bool) -> None:
+def open_app(session: Session, *, dispatching: bool, read_only: bool = False) -> None:
     """Open the app; exit once it is closed and every request in flight is recorded."""
     if not has_terminal():
         raise CannotOpen(
             "the app needs a terminal; without one, use `tocsin dispatch` to deliver"
             " and `tocsin send` to queue"
         )
-    with session.store(create=True) as store:
-        code = run_app(store, session.config, dispatching=dispatching)
+    config = replace(session.config, listen=None) if read_only else session.config
+    with session.store(create=not read_only, read_only=read_only) as store:
+        code = run_app(store, config, dispatching=dispatching and not read_only)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -59,11 +62,10 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
     """Run the app on an open store and return its exit code."""
     from tui.app import TocsinApp
     from tui.screens.shared.context import Context
-    from tui.screens.shared.kept import Kept
     from tui.store.engine.database import wall_clock
 
     _check_keys(config)
-    kept = Kept.read(config.kept)
+    kept = read_kept(store, config)
     dispatcher = start_dispatcher(store, config) if dispatching else None
     notice = store.watch()
     try:
@@ -75,6 +77,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
                 link_template=config.link_template,
                 log=config.log,
                 dispatcher=dispatcher,
+                read_only=store.strategy.read_only,
                 note=note or (f"receiving alerts at {url}" if url else ""),
                 kept=kept,
                 filters=config.filters,
@@ -84,10 +87,21 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
             app.run()
         return app.return_code or 0
     finally:
-        kept.write(config.kept)
+        kept.write(config.kept, store.strategy.shown)
         notice.close()
         if dispatcher is not None:
             finish(dispatcher)
+
+
+def read_kept(store: "Store", config: Config) -> "Kept":
+    """Return what was kept when the app was last open on this database; nothing for a new one."""
+    from tui.screens.shared.kept import Kept
+    from tui.store.reading import queries
+
+    kept = Kept.read(config.kept, store.strategy.shown)
+    if store.read(queries.is_unused).result():
+        kept.start_over()
+    return kept
 
 
 def start_dispatcher(store: "Store", config: Config) -> "BackgroundDispatcher":

@@ -140,6 +140,11 @@ class Filter:
         return Filter(tuple(dict.fromkeys(one.about_alerts for one in self.alternatives)))
 
     @property
+    def in_any_state(self) -> "Filter":
+        """The filter without its terms about states."""
+        return Filter(tuple(dict.fromkeys(one.without(one.asking(Key.STATE)) for one in self.alternatives)))
+
+    @property
     def lasts(self) -> bool:
         """Whether an alert that matches keeps matching: no term depends on deliveries, repeats or time."""
         return not any(term.key in _PASSING for term in self.terms)

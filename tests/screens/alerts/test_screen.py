@@ -478,14 +478,14 @@ async def test_r_where_nothing_failed_asks_first(viewer: Opens, bench: Bench) ->
 
 
 async def test_r_counts_those_that_it_does_not_name(viewer: Opens, bench: Bench) -> None:
-    for number in range(7):
+    for number in range(10):
         bench.add(name=f"soc-{number}")
     bench.submit()
     deliver(bench)
     async with viewer() as user:
         await user.sees("✓ soc-0")
         await user.press("r")
-        await user.sees("soc-4 and 2 more")
+        await user.sees("soc-7 and 2 more")
 
 
 async def test_a_pane_that_is_not_to_be_seen_has_no_keys(viewer: Opens, bench: Bench) -> None:
@@ -552,14 +552,14 @@ async def test_r_with_a_selection_counts_what_it_is_about_to_send_again(viewer: 
         await user.press("space", "space", "space")
         await user.sees("3 selected")
         await user.press("r")
-        await user.sees("Send 2 failed deliveries of 3 selected alerts again?")
+        await user.sees("Send 2 failed deliveries of 3 selected alerts to soc again?")
         await user.press("n")
         await user.misses("Send 2")
         assert "2 failed " in user.screen
         await user.press("r")
         await user.sees("Send 2")
         await user.press("y")
-        await user.sees("0 failed", "2 pending")
+        await user.sees("0 failed", "2 waiting")
         await user.misses("selected")
 
 
@@ -590,13 +590,13 @@ async def test_capital_r_sends_all_that_failed_under_the_filter_again(viewer: Op
         await user.press("enter")
         await user.is_at("alerts")
         await user.press("R")
-        await user.sees("Send 1 failed delivery matching this filter again?")
+        await user.sees("Send 1 failed delivery matching this filter to soc again?")
         await user.press("y")
-        await user.sees("1 failed", "1 pending")
+        await user.sees("1 failed", "1 waiting")
         await user.press("R")
         await user.hears("No failed deliveries match this filter")
         await user.press("escape", "R")
-        await user.sees("Send 1 failed delivery again?")
+        await user.sees("Send 1 failed delivery to soc again?")
 
 
 async def test_a_test_that_failed_is_no_failure_to_count_or_to_send_again(
@@ -609,8 +609,8 @@ async def test_a_test_that_failed_is_no_failure_to_count_or_to_send_again(
     async with viewer() as user:
         await user.sees("Alerts · 2", "1 failed")
         await user.press("R")
-        await user.sees("Send 1 failed delivery again?")
+        await user.sees("Send 1 failed delivery to soc again?")
         await user.press("n")
         await user.filter("test:yes")
         await user.press("enter", "R")
-        await user.sees("Send 1 failed delivery matching this filter again?")
+        await user.sees("Send 1 failed delivery matching this filter to soc again?")

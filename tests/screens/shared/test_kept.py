@@ -7,20 +7,49 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import destination, write
 from tests.screens.user import NARROW, WIDE, user_at
 from tests.store.bench import Bench
+from tui.commands.app import read_kept
+from tui.config import Config
 from tui.screens.shared.context import Context
 from tui.screens.shared.kept import Kept
+from tui.store import destinations
+from tui.store.engine.database import Store
 
 
 def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "kept.json"
-    kept = Kept(theme="tocsin-light", screen="log", filter="severity:high", history=["Zürich"], split=40)
-    kept.write(path)
-    assert Kept.read(path) == kept
+    kept = Kept("tocsin-light", "log", "severity:high", "the-alert", history=["Zürich"], split=40)
+    kept.write(path, "/one.db")
+    assert Kept.read(path, "/one.db") == kept
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [file.name for file in path.parent.iterdir()] == ["kept.json"]
+
+
+def test_screen_filter_and_cursor_belong_to_the_database_they_were_left_in(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    one = Kept("tocsin-light", "log", "severity:high", "the-alert", history=["x"], split=40)
+    one.write(path, "/one.db")
+    two = Kept.read(path, "/two.db")
+    assert two == Kept("tocsin-light", history=["x"], split=40)
+    two.screen = "activity"
+    one.write(path, "/one.db")
+    two.write(path, "/two.db")
+    assert Kept.read(path, "/one.db") == one
+    assert Kept.read(path, "/two.db") == two
+    for number in range(10):
+        two.write(path, f"/{number}.db")
+    assert Kept.read(path, "/one.db").screen == "", "ten databases are remembered"
+
+
+def test_a_new_database_begins_with_the_greeting(store: Store, tmp_path: Path) -> None:
+    config = Config("", tmp_path / "log", kept=tmp_path / "kept.json")
+    Kept(screen="activity", filter="x", split=40).write(config.kept, store.strategy.shown)
+    assert read_kept(store, config) == Kept(split=40)
+    write(store, destinations.add, destination())
+    assert read_kept(store, config) == Kept(screen="activity", filter="x", split=40)
 
 
 def test_without_a_file_nothing_is_kept(tmp_path: Path) -> None:
@@ -40,9 +69,21 @@ def test_a_broken_file_is_ignored_with_a_line_in_the_log(
 def test_entries_that_are_not_ours_or_make_no_sense_are_left_out(tmp_path: Path) -> None:
     path = tmp_path / "kept.json"
     path.write_text(
-        json.dumps({"theme": 5, "split": True, "filter": "x", "history": ["y", 1], "of a newer one": 1})
+        json.dumps(
+            {
+                "theme": 5,
+                "split": True,
+                "history": ["y", 1],
+                "of a newer one": 1,
+                "databases": {"": {"filter": "x", "theme": "y", "screen": 1}},
+            }
+        )
     )
     assert Kept.read(path) == Kept(filter="x")
+    path.write_text('{"databases": {"": 5}}')
+    assert Kept.read(path) == Kept()
+    path.write_text('{"databases": 5}')
+    assert Kept.read(path) == Kept()
 
 
 def test_where_it_cannot_be_written_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -63,13 +104,37 @@ async def test_the_app_begins_as_it_was_left(context: Context, bench: Bench) -> 
         user.app.theme = "tocsin-light"
         await user.press("2")
         await user.sees("Destinations · 0")
-        left = Kept(theme="tocsin-light", screen="destinations", filter="the one", history=["the one"])
+        left = Kept("tocsin-light", "destinations", "the one", history=["the one"])
         await user.until(lambda: kept == left)
         await user.press("1")
         await user.until(lambda: kept.screen == "alerts")
     async with user_at(replace(context, kept=kept), NARROW) as user:
-        await user.sees("Alerts · 1", "the one")
+        assert "another" not in user.screen, "the list is filtered from its first paint"
+        await user.sees("Alerts · 1", "filter from last time · 1 of 2 · esc shows all")
         assert user.app.theme == "tocsin-light"
+        await user.press("escape")
+        await user.sees("Alerts · 2", "another")
+        await user.misses("last time")
+
+
+async def test_the_cursor_returns_to_its_alert(context: Context, bench: Bench) -> None:
+    for number in range(300):
+        bench.submit(title=f"Number {number}")
+    kept = Kept()
+    async with user_at(replace(context, kept=kept), NARROW) as user:
+        await user.is_on("Number 299")
+        assert kept.cursor == ""
+        await user.press(*["pagedown"] * 10)
+        await user.until(lambda: user.current not in (None, "Number 299"))
+        await user.settles()
+        left = user.current
+    bench.submit(title="while it was closed")
+    async with user_at(replace(context, kept=kept), NARROW) as user:
+        await user.is_on(left)
+        await user.hears("Back at the alert that you left.")
+        await user.press("g")
+        await user.is_on("while it was closed")
+        await user.until(lambda: kept.cursor == "")
 
 
 async def test_filters_used_before_come_back_with_up(context: Context) -> None:

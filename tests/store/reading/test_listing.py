@@ -138,6 +138,9 @@ def test_each_filter_lists_and_counts_its_alerts_newest_first(history: Bench, te
     wanted = [row for row in all_rows(history) if FILTERS[text](row)]
     assert page(history, text) == wanted
     assert count(history, text) == len(wanted)
+    some = [row.key for row in all_rows(history)[::2]]
+    matching = history.store.read(listing.matching_keys, parse_filter(text), NOW, some).result()
+    assert matching == {row.key for row in wanted} & {*some}
     assert text in ("to:nobody", "to:soc state:unrouted", "state:failed state:delivered") or wanted
 
 
@@ -289,6 +292,17 @@ def test_a_filter_selects_the_deliveries_of_the_alerts_it_lists(history: Bench) 
             d.id for row in rows if matches(row) for d in row.deliveries if d.standing is Standing.FAILED
         ]
         assert meant(f"{text} state:failed") == sorted(wanted)
+    some, at_soc = rows[::2], parse_filter("to:soc")
+    found = history.store.read(queries.matching_deliveries, at_soc, NOW, of=[row.key for row in some])
+    assert found.result() == sorted(d.id for row in some for d in row.deliveries if d.destination == "soc")
+
+
+def test_what_can_be_resent_is_counted_by_destination(history: Bench) -> None:
+    failed = parse_filter("state:failed")
+    by_name = history.store.read(queries.resendable_by_name, failed, NOW).result()
+    assert by_name.keys() == {"soc", "Ops team"}
+    found = history.store.read(queries.matching_deliveries, failed, NOW).result()
+    assert sorted(id for ids in by_name.values() for id in ids) == found
 
 
 # --- what it costs

@@ -84,6 +84,11 @@ class AlertPane(Reasons, Vertical):
         return self._choose(self._choices, self._opening)
 
     @property
+    def is_cursor_visible(self) -> bool:
+        """Whether the delivery under the cursor is on the screen."""
+        return self._deliveries.is_cursor_visible
+
+    @property
     def is_pruned(self) -> bool:
         """Whether the alert was missing when it was read."""
         return self._key is not None and self.details is None

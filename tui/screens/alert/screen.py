@@ -1,6 +1,5 @@
 """The details of an alert as a full screen, for terminals too narrow for list and details side by side."""
 
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -10,12 +9,12 @@ from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import PRUNED, AlertPane
 from tui.screens.alert.preview import show_preview
+from tui.screens.alert.questions import OnDelivery
 from tui.screens.alert.routes import show_routes
 from tui.screens.shared import key_table
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
-from tui.store.reading.views import DeliveryRow
 
 
 class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -80,14 +79,13 @@ class AlertDetailsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
     async def action_cancel(self) -> None:
         await self.ask(lambda: self._with_delivery(alert_actions.cancel_delivery))
 
-    async def _with_delivery(
-        self, action: Callable[["AlertDetailsScreen", Context, DeliveryRow], Awaitable[object]]
-    ) -> None:
-        chosen = (await self._read_pane()).chosen
+    async def _with_delivery(self, action: OnDelivery) -> None:
+        pane = await self._read_pane()
+        chosen = pane.chosen
         if chosen is None:
             self.notify(f"{alert_actions.NO_DELIVERIES}.", severity="warning")
             return
-        await action(self, self.context, chosen.delivery.row)
+        await action(self, self.context, chosen.delivery.row, seen=pane.is_cursor_visible)
 
     async def action_copy(self) -> None:
         await self.ask(self._copy)

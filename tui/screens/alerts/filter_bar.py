@@ -1,5 +1,6 @@
 """The filter above the list of alerts: the field, the hint below it, and the filter they stand for."""
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from tui.domain.text import visible
 from tui.screens.shared.filter_field import FilterField, FilterHint
 from tui.screens.shared.kept import Kept
 
+_FROM_LAST_TIME = "filter from last time · {}esc shows all"
 _TYPING_S = 0.08
 """Seconds. While keys follow each other faster than this, the list waits for the next one."""
 
@@ -37,13 +39,21 @@ class FilterBar(Vertical):
         self._typed_at = 0.0
         self._knows_names = False
         self.filter = Filter()
+        with contextlib.suppress(Invalid):  # one that an older version understood
+            self.filter = parse_filter(kept.filter)
+        self._last_time = kept.filter
+        self._note = _FROM_LAST_TIME.format("") if self.filter else ""
 
     def compose(self) -> ComposeResult:
-        yield FilterField(self._kept)
+        field = FilterField(self._kept)
+        if self.filter:
+            field.value = self._last_time
+        yield field
         yield FilterHint()
 
     def on_mount(self) -> None:
-        self.display = False
+        self.display = bool(self.filter)
+        self._show_hint("")
 
     @property
     def field(self) -> FilterField:
@@ -64,6 +74,16 @@ class FilterBar(Vertical):
         return unknown_names(filter, self.names) if self._knows_names else ()
 
     # --- for the screen
+
+    @property
+    def is_from_last_time(self) -> bool:
+        """Whether the filter is the one that was kept, and nothing has been typed yet."""
+        return bool(self._note)
+
+    def say_kept(self, matching: int, all: int) -> None:
+        """Say, until something is typed, that the filter was kept and how much it hides."""
+        self._note = _FROM_LAST_TIME.format(f"{matching:,} of {all:,} · ")
+        self._show_hint("")
 
     def put(self, text: str) -> None:
         """Set the filter, as if `text` had been typed and entered."""
@@ -94,6 +114,8 @@ class FilterBar(Vertical):
     @on(Input.Changed, "#filter")
     def _on_typed(self, event: Input.Changed) -> None:
         event.stop()
+        if event.value != self._last_time:
+            self._note = ""
         now = time.monotonic()
         soon, self._typed_at = now - self._typed_at < _TYPING_S, now
         self._take(event.value, _TYPING_S if soon else 0.0, typing=self.field.has_focus)
@@ -123,9 +145,11 @@ class FilterBar(Vertical):
         field, hint = self.field, self.query_one(FilterHint)
         if wrong:
             hint.say_wrong(wrong)
+        elif self._note and not field.has_focus:
+            hint.say(self._note)
         else:
             hint.suggest(field.completions)
-        hint.display = bool(wrong) or field.has_focus
+        hint.display = bool(wrong or self._note) or field.has_focus
 
     @on(Input.Submitted, "#filter")
     def _on_entered(self) -> None:

@@ -14,19 +14,18 @@ from textual.message import Message
 
 from tui.domain.filter import Filter
 from tui.screens.alerts.pages import MOST_NEW, AlertPages, covers
-from tui.screens.alerts.rows import AlertRows
+from tui.screens.alerts.selecting import SelectableRows
 from tui.screens.alerts.window import AlertWindow
-from tui.screens.shared import key_table
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
-from tui.store.reading import listing
 from tui.store.reading.views import AlertRow
 
 _COUNT_EVERY_S, _COUNT_SHARE = 1.0, 4
 """The shortest time between two counts, and as a multiple of the time that the last one took."""
 
 
-class AlertList(AlertRows):
+class AlertList(SelectableRows):
     BINDINGS: ClassVar[list[BindingType]] = key_table.ALERT_LIST.bindings
 
     @dataclass
@@ -54,12 +53,12 @@ class AlertList(AlertRows):
     class Counted(Message):
         counts: "AlertList.Counts"
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, filter: Filter) -> None:
         super().__init__(context, id="alerts")
-        self._pages = AlertPages(context)
-        """The source of the rows shown."""
-        self._wanted = Filter()
+        self._wanted = filter
         """The filter requested last."""
+        self._returns_to = context.kept.cursor
+        """The ID of the alert that the cursor was on last time, until the list is first shown."""
         self._new = 0
         self._new_up_to = 0
         """The key up to which new alerts have been counted."""
@@ -77,9 +76,9 @@ class AlertList(AlertRows):
     # --- for the screen
 
     @property
-    def selected(self) -> frozenset[int]:
-        """The keys of the selected alerts."""
-        return frozenset(self._selected)
+    def is_following(self) -> bool:
+        """Whether the cursor stays on the newest alert."""
+        return self._following
 
     @property
     def is_loaded(self) -> bool:
@@ -89,15 +88,6 @@ class AlertList(AlertRows):
     def is_empty(self) -> bool:
         return self._loaded and self._window.total == 0
 
-    async def read_selected(self) -> list[AlertRow]:
-        """Read the selected alerts as they are now, wherever they are in the list."""
-        return await self.context.read(listing.alerts_by_key, self._selected)
-
-    def clear_selection(self) -> None:
-        self._selected.clear()
-        self._repaint()
-        self.tell_counts()
-
     async def show(self, filter: Filter) -> None:
         """List the alerts that match `filter`, from the newest on."""
         self._wanted = filter
@@ -106,12 +96,21 @@ class AlertList(AlertRows):
             pages = AlertPages(self.context, self._wanted)
             newest = await pages.newest_key()
             window = await pages.first(newest, self._visible)
+            place = await pages.place_of(self._returns_to, newest) if self._returns_to else None
+            if place:
+                window = await pages.around(window, max(0, place - self._visible // 2), self._visible)
+            await self._deselect_unlisted(pages)
             # All at once: until the rows are read, the previous list stays.
-            self._pages, self._following, self._loaded = pages, True, True
+            self._pages, self._following, self._loaded = pages, not place, True
+            self._returns_to = ""
             self._new, self._new_up_to, self._brief = 0, newest, 0
             self._next_count, self._counting = 0.0, False
             self.scroll_to(y=0, animate=False)
-            self._show(window, place=0)
+            self._show(window, place=place or 0)
+            if place:
+                self.keep_in_sight()
+                newer = f"{words.counted(place, 'newer alert')}: press g to see"
+                self.notify(f"Back at the alert that you left. {newer} {'it' if place == 1 else 'them'}.")
 
     async def load(self) -> None:
         """Read the visible rows again, and count new alerts."""
@@ -121,6 +120,7 @@ class AlertList(AlertRows):
         async with self._reading:
             newest = await self._pages.newest_key()
             await self._count_new(newest)
+            await self._deselect_unlisted(self._pages)
             if self._may_follow():
                 await self._follow(newest)
             else:
@@ -273,13 +273,6 @@ class AlertList(AlertRows):
         self._following = False
         super().go_to(place)
         self.tell_counts()
-
-    def action_select(self) -> None:
-        row = self.current
-        if row is not None:
-            self._selected ^= {row.key}
-            self._refresh_line(self.cursor - self.scroll_offset.y)
-            self.go_to(self.cursor + 1)
 
     def action_open(self) -> None:
         if self.current is not None:

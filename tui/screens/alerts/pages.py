@@ -1,6 +1,6 @@
 """Reads the rows of a long list from the database: the visible ones, and some around them."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import dataclass, field, replace
 
 from tui.domain.filter import Filter
@@ -25,6 +25,14 @@ class AlertPages:
 
     context: Context
     filter: Filter = field(default_factory=Filter)
+
+    def matching(self, keys: Collection[int]) -> Awaitable[set[int]]:
+        """Return those of these keys whose alerts match."""
+        return self.context.read(listing.matching_keys, self.filter, self.context.clock(), keys)
+
+    def place_of(self, alert_id: str, up_to: int) -> Awaitable[int | None]:
+        """Return the place of this alert in the list; None if it is not in it."""
+        return self.context.read(listing.place_of, self.filter, self.context.clock(), alert_id, up_to=up_to)
 
     def newest_key(self) -> Awaitable[int]:
         """Return the newest key of all alerts, whether they match or not."""

@@ -1,7 +1,8 @@
 """The Alerts screen: the live list, its filter, and the details of the alert under the cursor."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,10 +13,13 @@ from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.domain.filter import Filter
+from tui.domain.text import visible
 from tui.screens.alert import actions as alert_actions
 from tui.screens.alert.copying import copy_from
 from tui.screens.alert.pane import AlertPane
 from tui.screens.alert.preview import show_preview
+from tui.screens.alert.questions import OnDelivery, Scope
 from tui.screens.alert.routes import show_routes
 from tui.screens.alert.screen import AlertDetailsScreen
 from tui.screens.alerts.box import AlertBox
@@ -23,22 +27,27 @@ from tui.screens.alerts.filter_bar import FilterBar
 from tui.screens.alerts.filter_commands import FilterCommands
 from tui.screens.alerts.list import AlertList
 from tui.screens.setup.screen import DestinationSetup
-from tui.screens.shared import key_table
+from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.live import LiveScreen
 from tui.screens.shared.reasons import Reasons
 from tui.store.destinations import every_destination
 from tui.store.errors import StoreUnavailable
 from tui.store.reading import listing
-from tui.store.reading.views import AlertRow, DeliveryRow
+from tui.store.reading.views import DeliveryRow
 
 _TROUBLE = "state:failed,retrying"
 DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5
 """Seconds that the cursor must rest on an alert before its details are read, and the longest wait for it."""
 _WIDE = 110
 """Terminal width in columns from which list and details are side by side."""
+_MOST_QUOTED = 60
+"""Characters of a headline in a question."""
 _STEP, _LEAST, _MOST = 5, 20, 80
 """Width of the details, in percent."""
+
+
+_OnAlerts = Callable[[Screen[Any], Context, Scope], Awaitable[bool]]
 
 
 class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -65,15 +74,22 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         self.query_one("#pane").border_title = "Alert"
         if self.context.kept.split:
             self._split(self.context.kept.split)
-        if self.context.kept.filter:
-            self.filter_by(self.context.kept.filter)
 
     async def load(self) -> None:
         known = await self.context.read(every_destination)
         self._filter_bar.learn_names(list(dict.fromkeys(destination.name for destination in known)))
+        self._offer_new(not known and not self.context.read_only)
         await self.query_one(AlertBox).load()  # posts Highlighted if the alert under the cursor changed
         if self.was_lost:
             await self._show_details()
+
+    def _offer_new(self, offered: bool) -> None:
+        """Show in the footer how to add a destination, as long as there is none."""
+        for bindings in self._bindings.key_to_bindings.values():
+            for place, binding in enumerate(bindings):
+                if binding.id == "alerts.new" and binding.show != offered:
+                    bindings[place] = replace(binding, show=offered)
+                    self.refresh_bindings()
 
     def tick(self) -> None:
         self.query_one(AlertList).tick()
@@ -106,7 +122,21 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         super()._lose(error)
         self.query_one(AlertBox).say_lost(str(error))
 
-    def on_alert_list_highlighted(self) -> None:
+    def on_alert_list_counted(self, event: AlertList.Counted) -> None:
+        if self._filter_bar.is_from_last_time and event.counts.counted:
+            self.begin(partial(self._say_kept, event.counts.total), "kept")
+
+    async def _say_kept(self, matching: int) -> None:
+        """Say how many alerts the filter from last time hides."""
+        newest = await self.context.read(listing.newest_key)
+        now = self.context.clock()
+        all = await self.context.read_aside(listing.count_alerts, Filter(), now, up_to=newest)
+        if self._filter_bar.is_from_last_time:
+            self._filter_bar.say_kept(matching, all)
+
+    def on_alert_list_highlighted(self, event: AlertList.Highlighted) -> None:
+        left = event.row and not self.query_one(AlertList).is_following
+        self.context.kept.cursor = event.row.alert_id if event.row and left else ""
         self._moved_at = asyncio.get_running_loop().time()
         self._details_stale = True
         if not self._details_coming:
@@ -246,20 +276,24 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     async def action_cancel(self) -> None:
         await self.ask(partial(self._act, alert_actions.cancel_delivery, alert_actions.cancel_alerts))
 
-    async def _act(
-        self,
-        on_delivery: Callable[[Screen[Any], Context, DeliveryRow], Awaitable[object]],
-        on_alerts: Callable[[Screen[Any], Context, Sequence[AlertRow]], Awaitable[bool]],
-    ) -> None:
+    async def _act(self, on_delivery: OnDelivery, on_alerts: _OnAlerts) -> None:
         """Act on the delivery under the pane's cursor, else the selected alerts, else the current one."""
         alerts, chosen = self.query_one(AlertList), self._chosen
         if chosen is not None:
-            await on_delivery(self, self.context, chosen)
+            seen = self.query_one(AlertPane).is_cursor_visible
+            await on_delivery(self, self.context, chosen, seen=seen)
             return
-        rows = [alerts.current] if alerts.current and not alerts.selected else []
+        seen = alerts.is_cursor_visible
+        if alerts.filter != self._filter_bar.filter:  # the key was typed ahead of the list
+            await self.query_one(AlertBox).show(self._filter_bar.filter)
+            seen = False
         if alerts.selected:
             rows = await alerts.read_selected()
-        if rows and await on_alerts(self, self.context, rows):
+            of = f" of {words.counted(len(rows), 'selected alert')}"
+        else:
+            rows = [alerts.current] if alerts.current else []
+            of = "" if seen else "".join(f" of “{visible(row.headline)[:_MOST_QUOTED]}”" for row in rows)
+        if rows and await on_alerts(self, self.context, Scope(rows, alerts.filter, of)):
             alerts.clear_selection()
 
     async def action_resend_all(self) -> None:

@@ -53,6 +53,13 @@ class CursorList(ScrollView, can_focus=True):
         self.cursor = max(0, min(place, self.row_count - 1))
         self.keep_in_sight()
 
+    @property
+    def is_cursor_visible(self) -> bool:
+        """Whether the row under the cursor is on the screen: the mouse wheel scrolls it away."""
+        first, last = self.cursor * self.row_height, (self.cursor + 1) * self.row_height - 1
+        top = self.scroll_offset.y
+        return top <= first and last < top + self.size.height
+
     def keep_in_sight(self) -> None:
         first, last = self.cursor * self.row_height, (self.cursor + 1) * self.row_height - 1
         if first < self.scroll_offset.y:

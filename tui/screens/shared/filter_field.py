@@ -120,6 +120,12 @@ class FilterHint(Static):
         super().__init__(id="filter-hint")
         self._found: Sequence[Completion] = ()
 
+    def say(self, note: str) -> None:
+        self._found = ()
+        self.remove_class("wrong")
+        self.add_class("note")
+        self.update(Content(note))
+
     def say_wrong(self, problem: str) -> None:
         self.add_class("wrong")
         self.update(Content(f"✗ {visible(problem)}"))
@@ -127,7 +133,7 @@ class FilterHint(Static):
     def suggest(self, found: Sequence[Completion]) -> None:
         """Show as many completions as fit or, without any, the keys of the field."""
         self._found = found
-        self.remove_class("wrong")
+        self.remove_class("wrong", "note")
         labels, room = [visible(completion.label) for completion in found], self.size.width or 200
         while len(labels) > 1 and cell_len("  ".join(labels)) + 8 > room:
             labels.pop()
@@ -139,5 +145,5 @@ class FilterHint(Static):
         self.update(Content.assemble("tab ", (labels[0], "bold $text-accent"), others, more))
 
     def on_resize(self) -> None:
-        if not self.has_class("wrong"):
+        if not (self.has_class("wrong") or self.has_class("note")):
             self.suggest(self._found)

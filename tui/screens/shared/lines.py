@@ -104,6 +104,11 @@ class LineView(ScrollView, can_focus=True):
         return self._rows[self._cursor].line if self._rows else None
 
     @property
+    def is_cursor_visible(self) -> bool:
+        """Whether the line under the cursor is on the screen: the mouse wheel scrolls it away."""
+        return self.scroll_offset.y <= self._cursor < self.scroll_offset.y + self.size.height
+
+    @property
     def section(self) -> str:
         """The key of the heading above the cursor."""
         above = (row.line.key for row in reversed(self._rows[: self._cursor + 1]) if row.line.heading)

@@ -105,6 +105,27 @@ def count_alerts(
     return fetch(db, query, values)[0][0]
 
 
+def matching_keys(db: peewee.Database, filter: Filter, now: int, among_keys: Collection[int]) -> set[int]:
+    """Return those of the given keys whose alerts match."""
+    keys = among(among_keys)
+    selects = [
+        (f"SELECT {source.key} FROM {source.tables} WHERE {source.where} AND {source.key} {AMONG}", source)
+        for source in sources(db, filter, now)
+    ]
+    return {row[0] for sql, source in selects for row in fetch(db, sql, (*source.values, keys))}
+
+
+def place_of(db: peewee.Database, filter: Filter, now: int, alert_id: str, *, up_to: int) -> int | None:
+    """Return how many matching alerts, up to the key `up_to`, are newer than this one.
+
+    None if the alert does not exist or does not match.
+    """
+    for (key,) in fetch(db, "SELECT id FROM alert WHERE alert_id = ?", (alert_id,)):
+        if matching_keys(db, filter, now, [key]):
+            return count_alerts(db, filter, now, after=key, up_to=up_to)
+    return None
+
+
 def count_latest(db: peewee.Database, filter: Filter, now: int, *, most: int = LATEST) -> tuple[int, int]:
     """Return (matching, examined) among the last `most` alerts that are not tests."""
     latest = "SELECT id FROM alert WHERE NOT test ORDER BY id DESC LIMIT ?"

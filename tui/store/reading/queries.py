@@ -139,17 +139,36 @@ def _headers(text: str | None) -> Headers:
 # --- deliveries ---------------------------------------------------------------------------------
 
 
-def matching_deliveries(db: peewee.Database, filter: Filter, now: int) -> list[int]:
+def matching_deliveries(
+    db: peewee.Database, filter: Filter, now: int, *, of: Collection[int] | None = None
+) -> list[int]:
     """Return the ids of the deliveries that the filter selects.
 
-    These are deliveries of matching alerts, in the filter's states, to its destinations.
+    These are deliveries of matching alerts, in the filter's states, to its destinations. `of` are the keys of
+    the only alerts to consider; None for all.
+    """
+    meant, values = matching_delivery(db, filter, now)
+    query = f"SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id WHERE {meant}"
+    if of is not None:
+        query, values = f"{query} AND alert.id {AMONG}", (*values, among(of))
+    return [row[0] for row in fetch(db, f"{query} ORDER BY delivery.id", values)]
+
+
+def resendable_by_name(db: peewee.Database, filter: Filter, now: int) -> dict[str, list[int]]:
+    """Return the ids of the deliveries that the filter selects, by the name of their destination.
+
+    Deliveries to deleted destinations are left out: they cannot be resent.
     """
     meant, values = matching_delivery(db, filter, now)
     query = (
-        "SELECT delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
-        f" WHERE {meant} ORDER BY delivery.id"
+        "SELECT destination.name, delivery.id FROM delivery JOIN alert ON alert.id = delivery.alert_id"
+        " JOIN destination ON destination.id = delivery.destination_id"
+        f" WHERE {meant} AND destination.deleted_at IS NULL ORDER BY delivery.id"
     )
-    return [row[0] for row in fetch(db, query, values)]
+    found: dict[str, list[int]] = {}
+    for name, id in fetch(db, query, values):
+        found.setdefault(name, []).append(id)
+    return found
 
 
 def matching_folds(db: peewee.Database, filter: Filter, now: int) -> list[int]:
@@ -193,16 +212,24 @@ def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[Delivery
 
 def summary(db: peewee.Database) -> Summary:
     pending = (
-        "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight') FROM delivery WHERE due_at IS NOT NULL"
+        "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight'),"
+        " count(*) FILTER (WHERE state = 'scheduled' AND attempts > 0) FROM delivery WHERE due_at IS NOT NULL"
     )
-    [(waiting, in_flight)] = fetch(db, pending)
+    [(pending, in_flight, retrying)] = fetch(db, pending)
     # A failed test was already reported to the person who sent it. Both counts read an index.
     [(failed, tests)] = fetch(
         db,
         "SELECT (SELECT count(*) FROM delivery WHERE state = 'failed'),"
         " (SELECT count(*) FROM delivery WHERE state = 'failed' AND test)",
     )
-    return Summary(in_flight, waiting - in_flight, failed - tests)
+    [(paused,)] = fetch(db, "SELECT count(*) FROM destination WHERE paused AND deleted_at IS NULL")
+    return Summary(in_flight, pending - in_flight - retrying, retrying, failed - tests, paused)
+
+
+def is_unused(db: peewee.Database) -> bool:
+    """Return whether there is no destination, no deleted one either, and no alert."""
+    used = "SELECT EXISTS (SELECT 1 FROM destination) OR EXISTS (SELECT 1 FROM alert)"
+    return not fetch(db, used)[0][0]
 
 
 def wait_at_least(db: peewee.Database, count: int) -> bool:
