@@ -142,6 +142,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "ratePerSecond": shown.rate,
         "foldMs": shown.fold_ms,
         "shape": shown.shape,
+        "allowStop": shown.allow_stop,
         "tls": _tls_json(shown.tls),
         "paused": shown.paused,
         "failingSince": _time(row.health.failing_since),

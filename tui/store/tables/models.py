@@ -107,6 +107,8 @@ class Destination(Model):
     created_at = BigIntegerField()
     shape = TextField(null=True)
     """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
+    allow_stop = BooleanField(null=True)
+    """Whether the receiver may end the retries of an alert; null means no."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 

@@ -31,7 +31,7 @@ _MOST_VALUES = 8_000  # SQLite allows 32,766 values in a statement
 HEALTH_COLUMNS = "failures, exhausted, failing_since"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms, shape"
+    " old_secret, old_secret_until, fold_ms, shape, allow_stop"
 )
 
 
@@ -94,6 +94,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         old_secret=OldSecret(Secret(row[12]), row[13]) if row[12] else None,
         fold_ms=row[14],
         shape=row[15] or PANTHER,
+        allow_stop=bool(row[16]),
     )
 
 
@@ -115,6 +116,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "takes": destination.filter or None,
         "fold_ms": destination.fold_ms,
         "shape": None if destination.shape == PANTHER else destination.shape,
+        "allow_stop": destination.allow_stop or None,
     }
 
 
