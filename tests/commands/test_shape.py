@@ -123,6 +123,21 @@ def test_a_permanent_answer_ends_the_round_with_its_reason(tocsin: Tocsin):
     assert "404 Not Found: no_service; not retried" in attempt["error"]
 
 
+def test_a_receiver_may_stop_retries_only_if_its_destination_allows_it(tocsin: Tocsin):
+    def attempts() -> tuple[str, int]:
+        sent = tocsin("send", "--title", "x", "--wait", "--json")
+        shown = tocsin.json("alert", "show", json.loads(sent.stdout)[0]["alertId"], "--json")
+        [delivery] = shown["deliveries"]
+        return delivery["state"], len(delivery["attempts"])
+
+    with playing(tocsin, "--status", "410") as (url, _):
+        assert tocsin.json("destination", "add", "d", url, "--allow-stop", "--json")["allowStop"] is True
+        assert attempts() == ("failed", 1)
+        assert "the receiver may stop retries" in tocsin("destination", "show", "d").stdout
+        assert tocsin("destination", "edit", "d", "--no-allow-stop").returncode == 0
+        assert tocsin.json("destination", "show", "d", "--json")["allowStop"] is False
+
+
 def test_an_answer_that_does_not_acknowledge_is_a_failure(tocsin: Tocsin):
     with playing(tocsin, "--body", '{"ok":false,"description":"chat not found"}') as (url, _):
         done = tocsin("destination", "add", "d", f"{url}?chat_id=1", "--shape", "telegram", "--test")

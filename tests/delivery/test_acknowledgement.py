@@ -25,3 +25,28 @@ async def test_the_error_of_a_redirect_masks_the_token_in_its_location(receive, 
     assert reply.outcome is Outcome.REJECTED
     assert "…0ken" in (reply.error or "")
     assert "t0ken" not in (reply.error or "")
+
+
+@pytest.mark.parametrize(
+    ("status", "header", "stopped_by"),
+    [
+        ("410 Gone", "X: y", "status 410"),
+        ("503 Busy", "Webhook-Delivery: abort-message", "the header webhook-delivery: abort-message"),
+        ("301 Moved", "webhook-delivery: foo, Abort-Message", "the header webhook-delivery: abort-message"),
+        ("503 Busy", "webhook-delivery: disable", None),
+        ("404 Not Found", "X: abort-message", None),
+        ("200 OK", "webhook-delivery: abort-message", None),
+    ],
+)
+async def test_a_receiver_stops_the_retries_if_its_destination_allows_it(
+    receive, send, status, header, stopped_by
+):
+    answer = response(b"", header, status=status)
+    allowed = await send((await receive(answer)).url, allow_stop=True)
+    retried = await send((await receive(answer)).url)
+
+    assert allowed.permanent == (stopped_by is not None)
+    assert not retried.permanent
+    assert retried.outcome is allowed.outcome
+    assert (allowed.error or "").endswith(f"; not retried: stopped by {stopped_by}") == allowed.permanent
+    assert "stopped" not in (retried.error or "")

@@ -25,6 +25,7 @@ from tui.domain.lifecycle import Outcome
 from tui.domain.proxy import Proxy
 from tui.domain.retry import parse_retry_after
 from tui.domain.secret import mask_location
+from tui.domain.stopping import stop_of
 from tui.domain.text import storable
 from tui.domain.tls import TlsSettings
 from tui.store.outbox import Claim
@@ -81,11 +82,7 @@ class Sender:
             connected = exchange.peer is not None
             reason = self._describe(error, request.url, connected=connected, tls=destination.tls)
             return exchange.answer(Outcome.UNREACHABLE, reason)
-        if request.judge is not None:
-            return exchange.judged(request.judge, self._answerer(request.url))
-        if exchange.acknowledged:
-            return exchange.answer(Outcome.DELIVERED, None)
-        return exchange.answer(Outcome.REJECTED, exchange.describe_rejection(self._answerer(request.url)))
+        return exchange.judged(request.judge, self._answerer(request.url), may_stop=destination.allow_stop)
 
     async def _exchange(self, request: Request, tls: ssl.SSLContext | None, exchange: "_Exchange") -> None:
         # A stream, because httpx adds its own headers to `content`.
@@ -230,20 +227,27 @@ class _Exchange:
             return f"no answer within {seconds}"
         return f"the answer began ({self._status}) but did not end within {seconds}"
 
-    def judged(self, judge: Judge, answerer: str) -> Answer:
-        """Return the answer as the destination's shape judges it. Call it only after a complete exchange."""
+    def judged(self, judge: Judge | None, answerer: str, *, may_stop: bool) -> Answer:
+        """Return the answer as the destination judges it. Call it only after a complete exchange.
+
+        Without a judge, every 2xx acknowledges and no answer is permanent.
+        """
         assert self._status is not None
-        objection = judge.objection(self._status, bytes(self._body))
-        if objection is None:
+        objection = judge.objection(self._status, bytes(self._body)) if judge else None
+        if objection is None and (judge or self.acknowledged):
             return self.answer(Outcome.DELIVERED, None)
-        if self.acknowledged:
-            return self.answer(Outcome.REJECTED, f"{answerer} {objection}")
-        reason = self.describe_rejection(answerer)
-        if not judge.is_permanent(self._status):
-            return self.answer(Outcome.REJECTED, reason)
-        said = " ".join(bytes(self._body).decode(errors="replace").split())[:200]
-        reason = f"{reason}: {said}" if said else reason
-        return self.answer(Outcome.REJECTED, f"{reason}; not retried: permanent", permanent=True)
+        reason = (
+            f"{answerer} {objection}"
+            if objection and self.acknowledged
+            else self.describe_rejection(answerer)
+        )
+        if judge is not None and judge.is_permanent(self._status):
+            said = " ".join(bytes(self._body).decode(errors="replace").split())[:200]
+            reason = f"{reason}: {said}" if said else reason
+            return self.answer(Outcome.REJECTED, f"{reason}; not retried: permanent", permanent=True)
+        if may_stop and (stop := stop_of(self._status, self._headers)):
+            return self.answer(Outcome.REJECTED, f"{reason}; not retried: stopped by {stop}", permanent=True)
+        return self.answer(Outcome.REJECTED, reason)
 
     def answer(self, outcome: Outcome, error: str | None, *, permanent: bool = False) -> Answer:
         # `started_at` may come from the database server's clock, so only the duration is measured here.

@@ -49,6 +49,8 @@ class Destination:
     tls: TlsSettings = DEFAULT_TLS
     shape: str = PANTHER
     """The name of the shape in which alerts are sent (see `delivery.shapes`)."""
+    allow_stop: bool = False
+    """Whether the receiver may end the retries of an alert (see `domain.stopping`)."""
     paused: bool = False
 
     @property
@@ -71,6 +73,7 @@ SETTINGS = {
     "fold_ms": "folding",
     "tls": "TLS",
     "shape": "shape",
+    "allow_stop": "permission to stop retries",
 }
 """The fields that users set, with their display names. Pausing is not a setting."""
 

@@ -106,7 +106,7 @@ async def test_advanced_opens_the_rarely_used_fields(viewer: Opens) -> None:
         await open_advanced(user)
         await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests per second")
         for field in (
-            *("add-header", "authorization", "secret", "generate", "timeout", "rate", "fold"),
+            *("add-header", "authorization", "secret", "generate", "timeout", "rate", "fold", "stop"),
             *("verify", "ca-file", "certificate", "key", "key-password", "save"),
         ):
             await user.press("tab")

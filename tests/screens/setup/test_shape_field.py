@@ -4,7 +4,7 @@ from textual.widgets import Collapsible, Select, Static
 
 from tests.conftest import destination, write
 from tests.screens.conftest import Opens
-from tests.screens.setup.test_screen import begin, stored
+from tests.screens.setup.test_screen import begin, open_advanced, stored
 from tests.screens.user import NARROW, User
 from tests.store.bench import Bench
 from tui.store import destinations
@@ -63,3 +63,17 @@ async def test_a_shape_that_lacks_its_header_is_refused(viewer: Opens, bench: Be
         await user.sees("needs the header X-Routing-Key")
 
     assert stored(bench) == []
+
+
+async def test_a_receiver_may_stop_retries_once_it_is_ticked(viewer: Opens, bench: Bench):
+    write(bench.store, destinations.add, destination(name="d"))
+    async with viewer(size=NARROW) as user:
+        await user.press("2")
+        await user.sees("hooks.example.com")
+        await user.press("e")
+        await user.is_at("name")
+        await open_advanced(user)
+        await user.go_to("stop")
+        await user.press("space")
+        await user.press("ctrl+s")
+        await user.until(lambda: stored(bench)[0].allow_stop)

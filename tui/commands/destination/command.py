@@ -137,6 +137,7 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("secret", shown.secret.shown if shown.secret else ""),
             ("old secret", f"also signs until {output.moment(old.until)}" if old else ""),
             ("sends as", shown.shape),
+            ("stop", "the receiver may stop retries" if shown.allow_stop else ""),
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
             ("tls", "\n".join(lines(shown.tls))),
             ("rate", f"at most {shown.rate:g} requests per second" if shown.rate else ""),

@@ -147,6 +147,15 @@ _OPTIONS = (
         shown_default="panther",
     ),
     ParsedOption(
+        "allow_stop",
+        "--allow-stop/--no-allow-stop",
+        bool,
+        help="Let the receiver stop the retries of an alert, with status 410 or the response header "
+        "'webhook-delivery: abort-message'.",
+        shown_default="off",
+        default=None,
+    ),
+    ParsedOption(
         "secret",
         "--secret",
         lambda given: parse_secret(read_secret(given)),

@@ -145,6 +145,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "ratePerSecond": shown.rate,
         "foldMs": shown.fold_ms,
         "shape": shown.shape,
+        "allowStop": shown.allow_stop,
         "tls": _tls_json(shown.tls),
         "paused": shown.paused,
         "heldUntil": _time(row.hold.held_until(now)),

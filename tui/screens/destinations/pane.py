@@ -251,6 +251,8 @@ def _settings(row: DestinationRow, now: int) -> str:
         parts.append(f"max {destination.rate:g}/s")
     if destination.shape != PANTHER:
         parts.append(f"sends as {destination.shape}")
+    if destination.allow_stop:
+        parts.append("receiver may stop retries")
     if destination.fold_ms:
         parts.append(f"fold window {format_fold(destination.fold_ms)}")
     parts.append("signed" if destination.secret else "not signed")

@@ -42,9 +42,10 @@ from tui.screens.shared.context import Context
 from tui.screens.shared.filter_field import RoutingField
 
 _ONLY_NAMED = "None selected: it receives only alerts that name it."
+_MAY_STOP = "with status 410 or the header webhook-delivery: abort-message"
 _ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
 _DEPEND_ON = {"tls": ("url",), "authorization": ("header", "shape"), "header": ("shape",)}
-_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "tls")
+_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "stop", "tls")
 
 
 class DestinationForm(Vertical):
@@ -88,6 +89,8 @@ class DestinationForm(Vertical):
             )
             fold = Input(format_fold(given.fold_ms) if given else "", id="fold", placeholder="10m")
             yield Field("fold", "Fold window", fold, after="combine alerts with same rule and title")
+            stops = Toggle("Receiver may stop retries", bool(given and given.allow_stop), id="stop")
+            yield Field("stop", "Stop", stops, hint=_MAY_STOP)
             yield Field("tls", "TLS", TlsField(given.tls if given else DEFAULT_TLS))
 
     def on_mount(self) -> None:
@@ -154,6 +157,7 @@ class DestinationForm(Vertical):
             fold_ms=values["fold"],
             tls=values["tls"],
             shape=values["shape"],
+            allow_stop=self.query_one("#stop", Toggle).value,
         )
 
     def show_error(self, field: str, message: str) -> None:
@@ -217,7 +221,8 @@ class DestinationForm(Vertical):
         )
         parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
         written = (self.query_one(part).state() for part in parts)
-        return (*typed, self.query_one(ShapeField).chosen, *self._chosen.values(), *written)
+        chosen = (self.query_one(ShapeField).chosen, self.query_one("#stop", Toggle).value)
+        return (*typed, *chosen, *self._chosen.values(), *written)
 
     # --- while typing
 

@@ -122,6 +122,8 @@ class Destination(Model):
     """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
     log_types = TextField(null=True)
     """JSON array of the log types that it takes; null for all."""
+    allow_stop = BooleanField(null=True)
+    """Whether the receiver may end the retries of an alert; null means no."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 

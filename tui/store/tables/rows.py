@@ -33,7 +33,7 @@ HEALTH_COLUMNS = "failures, exhausted, failing_since"
 HOLD_COLUMNS = "held_until, holds, slowed_to, hold_changed_at"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms, shape, log_types"
+    " old_secret, old_secret_until, fold_ms, shape, log_types, allow_stop"
 )
 
 
@@ -99,6 +99,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         fold_ms=row[14],
         shape=row[15] or PANTHER,
         log_types=tuple(json.loads(row[16])) if row[16] else (),
+        allow_stop=bool(row[17]),
     )
 
 
@@ -121,6 +122,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "takes": destination.filter or None,
         "fold_ms": destination.fold_ms,
         "shape": None if destination.shape == PANTHER else destination.shape,
+        "allow_stop": destination.allow_stop or None,
     }
 
 
