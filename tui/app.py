@@ -54,7 +54,13 @@ _UNREAD_MS = 1000
 _LOOK_S = 0.1
 _NOT_FOUND = (NoMatches, NoScreen, ScreenStackError, MountError)
 """What Textual raises for a widget that is not mounted."""
-_MODES = ("alerts", "destinations", "log", "activity")
+_MODES = {
+    "alerts": AlertsScreen,
+    "destinations": DestinationsScreen,
+    "log": LogScreen,
+    "activity": ActivityScreen,
+}
+"""The main screens. `tui/screens/shared/key_table.py` has the key of each."""
 
 
 def style_sheet() -> Path:
@@ -133,10 +139,8 @@ class TocsinApp(TypedAhead):
         kept = context.kept.theme
         self.theme = kept if kept in self.available_themes else DARK.name
         self.set_keymap(keymap or {})
-        self.add_mode("alerts", lambda: AlertsScreen(context))
-        self.add_mode("destinations", lambda: DestinationsScreen(context))
-        self.add_mode("log", lambda: LogScreen(context))
-        self.add_mode("activity", lambda: ActivityScreen(context))
+        for name, screen in _MODES.items():
+            self.add_mode(name, partial(screen, context))
 
     def get_css_variables(self) -> dict[str, str]:
         return readable(self.current_theme, super().get_css_variables())

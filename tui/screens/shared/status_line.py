@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from tui.domain.text import visible
-from tui.screens.shared import words
+from tui.screens.shared import key_table, words
 from tui.screens.shared.bars import sparkline
 from tui.screens.shared.context import Context
 from tui.store.reading import queries
@@ -18,8 +18,12 @@ _HELP = Content.from_markup("[$foreground-muted @click=app.help]? help [/]")
 _BRIEF_HELP = Content.from_markup("[$foreground-muted @click=app.help]? [/]")
 _SCREENS = Content.from_markup(
     "[$foreground-muted]"
-    "[@click=app.show_mode('alerts')]1 alerts[/]  [@click=app.show_mode('destinations')]2 destinations[/]  "
-    "[@click=app.show_mode('log')]3 log[/]  [@click=app.show_mode('activity')]4 activity[/]  [/]"
+    + "".join(
+        f"[@click=app.{key.action}]{key.keys} {key.tooltip.lower()}[/]  "
+        for key in key_table.APP.keys
+        if key.action.startswith("show_mode(")
+    )
+    + "[/]"
 )
 _BAR_SECONDS = 5
 _MOST_OF_NAME = 20
