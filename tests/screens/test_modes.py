@@ -366,6 +366,7 @@ async def test_an_outage_outlives_the_page_that_met_it_first(viewer: Opens, benc
     bench.add()
     bench.submit()
     async with viewer(NARROW) as user:
+        user.app.NOTIFICATION_TIMEOUT = 600  # no message goes while a slow machine opens the next page
         await user.press("enter")
         await user.is_at("deliveries")
         write(bench.store, lambda tx: tx.db.execute_sql("ALTER TABLE destination RENAME TO gone"))
