@@ -79,6 +79,7 @@ async def test_the_cursor_works_with_two_lines_per_destination(viewer: Opens, be
     async with viewer(NARROW) as user:
         await user.press("2")
         await user.sees("pager-00")
+        await user.settles()  # the list gets its height after the pane
         listed = user.app.screen.query_one(DestinationList)
         await user.press("pagedown")
         await user.until(lambda: listed.cursor == listed.size.height // 2 - 1)
