@@ -138,6 +138,7 @@ async def test_two_reads_at_once_count_a_new_alert_once(viewer: Opens, bench: Be
         bench.submit(title="Newer")
         await user.press("g", "g", "g")
         await user.sees("Newer", "Alerts · 4")
+        await user.settles()
         assert "…" not in user.screen
 
 
