@@ -28,6 +28,7 @@ ALERT_KEYS = {
     "alertContext",
     "test",
     "dedupKey",
+    "logTypes",
     "deliveries",
     "folded",
 }

@@ -42,6 +42,7 @@ EVERYTHING = {
     "version": "7",
     "destinations": ["soc", "3"],
     "dedupKey": "root-console",
+    "logTypes": ["AWS.CloudTrail"],
 }
 
 LAST_MOMENT = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -82,6 +83,7 @@ def test_every_key_is_read() -> None:
         version="7",
         destinations=("soc", "3"),
         dedup_key="root-console",
+        log_types=("AWS.CloudTrail",),
         test=False,
     )
 
@@ -104,7 +106,7 @@ def test_any_one_of_title_name_and_id_is_enough(key: str) -> None:
 
 def test_null_stands_for_a_text_or_a_list_that_is_not_there() -> None:
     texts = ("id", "link", "name", "alertId", "description", "runbook", "version", "dedupKey")
-    optional = (*texts, "tags", "destinations")
+    optional = (*texts, "tags", "destinations", "logTypes")
     assert parse({"title": "x", **dict.fromkeys(optional)}) == parse({"title": "x"})
 
 

@@ -14,6 +14,9 @@ from tui.domain.lifecycle import Standing
 
 class Key(StrEnum):
     WORD = "word"
+    """A word of the alert, or of the error or answer of an attempt that failed."""
+    OWN_WORD = "own word"
+    """A word of the alert itself."""
     SEVERITY = "severity"
     STATE = "state"
     TO = "to"
@@ -37,7 +40,7 @@ class Key(StrEnum):
 UNROUTED, FOLDED = "unrouted", "folded"
 STATES = (*Standing, FOLDED, UNROUTED)
 
-ABOUT_WORDS = (Key.WORD, Key.TAG, Key.LOGTYPE, Key.RESOLVED, Key.CONTEXT, Key.CIDR)
+ABOUT_WORDS = (Key.WORD, Key.OWN_WORD, Key.TAG, Key.LOGTYPE, Key.RESOLVED, Key.CONTEXT, Key.CIDR)
 """The keys that are looked up in the index of words."""
 ABOUT_ATTEMPTS = (Key.STATUS, Key.OUTCOME, Key.ERROR)
 ABOUT_DELIVERIES = (Key.STATE, Key.TO, Key.ATTEMPTS, Key.ROUND, *ABOUT_ATTEMPTS)

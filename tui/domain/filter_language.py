@@ -19,7 +19,7 @@ from tui.domain.span import parse_span
 
 CONTEXT = f"{Key.CONTEXT}."
 """What begins the key of a term about the context, before the path."""
-TYPED_KEYS = tuple(key.value for key in Key if key not in (Key.WORD, Key.CONTEXT))
+TYPED_KEYS = tuple(key.value for key in Key if key not in (Key.WORD, Key.OWN_WORD, Key.CONTEXT))
 """The keys that stand before a colon. `context.PATH:` is another."""
 
 _DEEPEST = 20
@@ -49,7 +49,9 @@ def term(key: Key, *values: str, negated: bool = False, path: str = "") -> Filte
 def written(term: Term) -> str:
     """Return a term that is about the alert itself as it can be typed."""
     values = ",".join(f'"{value}"' if _SPECIAL.search(value) else value for value in term.values)
-    key = {Key.WORD: "", Key.CONTEXT: f"{CONTEXT}{term.path}:"}.get(term.key, f"{term.key}:")
+    key = {Key.WORD: "", Key.OWN_WORD: "", Key.CONTEXT: f"{CONTEXT}{term.path}:"}.get(
+        term.key, f"{term.key}:"
+    )
     return f"{'-' if term.negated else ''}{key}{values}"
 
 
@@ -278,6 +280,7 @@ def _range(name: str, value: str, example: str, *, most: int) -> str:
 
 _NORMAL: dict[Key, Callable[[str], tuple[str, ...]]] = {
     Key.WORD: _word,
+    Key.OWN_WORD: _word,
     Key.SEVERITY: _severities,
     Key.STATE: _states,
     Key.TO: lambda value: (value.casefold(),),

@@ -1,7 +1,7 @@
 """Routing: an alert goes to the destinations it names, else to those whose filters match it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tui.domain.alert import Alert, Severity
@@ -160,7 +160,8 @@ def _parsed(text: str) -> Filter:
             raise Invalid(
                 "filter", f"{term.key}: is not allowed in a destination's filter; {_NO_PLACE[term.key]}"
             )
-    return filter
+    # A new alert has no attempts. Words that are only found there later do not count either.
+    return filter.mapped(lambda term: replace(term, key=Key.OWN_WORD) if term.key is Key.WORD else term)
 
 
 @lru_cache(maxsize=4096)

@@ -22,6 +22,11 @@ _LONGEST_WORD, _MOST_WORDS, _MOST_CHARACTERS = 100, 10_000, 100_000
 Finding all words of 16 MiB would take seconds.
 PostgreSQL's `tsvector` takes 1 MB and 16,383 places.
 """
+_MOST_OF_AN_ANSWER = 1_000
+"""How many bytes of a receiver's answer are looked at. It says what is wrong at its beginning.
+
+Indexing 2,000 bytes would cost a dispatcher a third more CPU per failure.
+"""
 _LONGEST_VALUE = 200
 """The length up to which a value of the context is compared, together with its path."""
 
@@ -110,6 +115,12 @@ def alert_words(
     whole = [*map(tag_word, tags), *map(log_type_word, log_types)]
     whole += [*_addresses(f"{given}\n{document}"), *_values(context)]
     return [*_within_limits(words), *_within_limits(whole)]
+
+
+def failure_words(error: str | None, reason: str | None, answer: bytes | None) -> list[str]:
+    """Return the words under which an attempt that failed is found: those of its error and the answer."""
+    text = (answer or b"")[:_MOST_OF_AN_ANSWER].decode(errors="replace")
+    return words_of(f"{error or ''}\n{reason or ''}\n{text}")
 
 
 def _values(context: str) -> list[str]:

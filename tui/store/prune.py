@@ -94,6 +94,7 @@ def step(tx: Transaction, before: int, ends: Collection[str], *, after: int, lim
     lock_deliveries_of(tx, keys)
     keys = _old(tx, before, ends, f"alert.id {AMONG}", "", among(keys))
     dialect_of(tx.db).forget_words(tx.db, keys)
+    dialect_of(tx.db).forget_failures(tx.db, keys)
     gone = fetch(tx.db, f"DELETE FROM alert WHERE id {AMONG} RETURNING id", (among(keys),))
     return Step(len(gone), looked_up_to)
 

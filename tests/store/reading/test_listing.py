@@ -6,15 +6,16 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ENGINES, NOW, Clock, alert, answer, open_store, write
+from tests.conftest import ENGINES, NOW, Clock, alert, answer, destination, open_store, write
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.domain.alert_type import AlertType
 from tui.domain.filter_language import parse_filter
 from tui.domain.lifecycle import Outcome, Standing
 from tui.domain.retry import RetryPolicy
+from tui.domain.routing import taken_by
 from tui.domain.search import words_of
-from tui.store import outbox
+from tui.store import outbox, prune
 from tui.store.reading import listing, queries
 from tui.store.reading.filtering import sources
 from tui.store.reading.views import AlertRow
@@ -142,6 +143,38 @@ def test_each_filter_lists_and_counts_its_alerts_newest_first(history: Bench, te
     matching = history.store.read(listing.matching_keys, parse_filter(text), NOW, some).result()
     assert matching == {row.key for row in wanted} & {*some}
     assert text in ("to:nobody", "to:soc state:unrouted", "state:failed state:delivered") or wanted
+
+
+def test_words_also_find_the_errors_and_answers_of_failed_attempts(bench: Bench) -> None:
+    bench.add()
+    answers = {
+        "Denied": {"reason": "Forbidden", "response_body": b'{"error":"quota exceeded for tenant 7"}'},
+        "Refused": {"outcome": Outcome.UNREACHABLE, "error": "connection refused by 203.0.113.9"},
+        "Quota": {"outcome": Outcome.DELIVERED, "response_body": b"exceeded nothing"},
+    }
+    write(bench.store, outbox.submit, [alert(alert_id=title, title=title) for title in answers])
+    for claim in bench.claim().claims:
+        ended = {"outcome": Outcome.REJECTED, **answers[claim.alert.title]}
+        write(bench.store, outbox.finish, [outbox.Finish(claim, answer(**ended), 0.0)], RetryPolicy(()))
+
+    def found(text: str) -> list[str]:
+        assert count(bench, text) == len(page(bench, text))
+        return [row.alert_id for row in reversed(page(bench, text))]
+
+    assert found("quota") == ["Denied", "Quota"]
+    assert found("exceeded") == ["Denied"]
+    assert found('"quota exceeded" denied') == ["Denied"]
+    assert found("203.0.113.9 state:failed") == ["Refused"]
+    assert found("-quota") == ["Refused"]
+    assert found("refused -connection") == []
+    assert found("forbidden or connection") == ["Denied", "Refused"]
+    taken = taken_by(destination(filter="quota"))
+    assert bench.store.read(listing.count_latest, taken, NOW).result() == (1, 3)
+    write(bench.store, outbox.submit, [alert(alert_id="newest")])
+    gone = write(bench.store, prune.step, NOW + 10**9, prune.ENDS, after=0, limit=10)
+    assert gone.alerts == 3
+    assert found("quota or connection") == []
+    assert bench.store.check() == []
 
 
 def test_alerts_are_found_by_how_often_they_were_repeated(bench: Bench) -> None:

@@ -45,6 +45,11 @@ class PostgresDialect:
         "CREATE INDEX alert_words_words ON alert_words USING gin (words)",
     )
     word_index = ("TRUNCATE alert_words",)
+    failure_index = (
+        "CREATE TABLE attempt_words (rowid bigint PRIMARY KEY REFERENCES attempt ON DELETE CASCADE,"
+        " words tsvector NOT NULL)",
+        "CREATE INDEX attempt_words_words ON attempt_words USING gin (words)",
+    )
     index_hints = False  # the planner knows how many rows there are of what
 
     def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:
@@ -64,13 +69,16 @@ class PostgresDialect:
         """Return a tsvector as text."""
         return " ".join([f"{_quoted(word)}:{place}" for place, word in enumerate(words, 1)])
 
-    def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        return "alert_words.words @@ ?::tsquery", joined(
+    def contains(self, terms: Iterable[Term], table: str = "alert_words") -> tuple[str, str]:
+        return f"{table}.words @@ ?::tsquery", joined(
             terms, _written, every=" & ", some=" | ", but_not=" & !"
         )
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         execute(db, f"DELETE FROM alert_words WHERE rowid {AMONG}", (among(keys),))
+
+    def forget_failures(self, db: peewee.Database, keys: Sequence[int]) -> None:
+        pass  # their rows go with those of the attempts
 
     def widen_check(
         self,

@@ -173,7 +173,8 @@ class Sqlite:
             raise CannotOpen(self._explain(error)) from None
 
     def compact(self, db: peewee.Database) -> None:
-        db.execute_sql("INSERT INTO alert_words (alert_words) VALUES ('optimize')")
+        for index in ("alert_words", "attempt_words"):
+            db.execute_sql(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
         db.execute_sql("VACUUM")
 
     def free_bytes(self, db: peewee.Database) -> int:

@@ -10,9 +10,10 @@ import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase, found_by
+from tui.domain.search import failure_words
 from tui.store.tables.dialect import in_list
 from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, execute, fetch, to_alert
-from tui.store.tables.words import joined
+from tui.store.tables.words import FAILURE_COLUMNS, joined
 
 _PUNCTUATION = string.punctuation.replace("'", "''" * 2)
 """For a quoted text within a quoted text."""
@@ -30,6 +31,9 @@ class SqliteDialect:
         "CREATE VIRTUAL TABLE alert_words USING fts5(words, content = '',"
         f" tokenize = 'ascii tokenchars ''{_PUNCTUATION}''')",
     )
+    failure_index = (
+        "CREATE VIRTUAL TABLE attempt_words USING fts5(words, content = '', tokenize = 'ascii')",
+    )
     index_hints = True
 
     def lock_rows(self, select: str, *, skip_locked: bool = False) -> str:  # noqa: ARG002
@@ -46,10 +50,8 @@ class SqliteDialect:
     def words_value(self, words: Sequence[str]) -> str:
         return " ".join(words)
 
-    def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        return "alert_words.words MATCH ?", joined(
-            terms, _written, every=" AND ", some=" OR ", but_not=" NOT "
-        )
+    def contains(self, terms: Iterable[Term], table: str = "alert_words") -> tuple[str, str]:
+        return f"{table}.words MATCH ?", joined(terms, _written, every=" AND ", some=" OR ", but_not=" NOT ")
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         # An index without the texts has to be given the words to forget, and does not check them. These are
@@ -63,6 +65,17 @@ class SqliteDialect:
             words = self.words_value(found_by(to_alert(row)))
             delete = "INSERT INTO alert_words (alert_words, rowid, words) VALUES ('delete', ?, ?)"
             execute(db, delete, (row[0], words))
+
+    def forget_failures(self, db: peewee.Database, keys: Sequence[int]) -> None:
+        query = (
+            f"SELECT {FAILURE_COLUMNS} FROM attempt JOIN delivery ON delivery.id = attempt.delivery_id"
+            f" WHERE delivery.alert_id {AMONG} AND EXISTS"
+            " (SELECT 1 FROM attempt_words WHERE attempt_words.rowid = attempt.id)"
+        )
+        for id, *texts in fetch(db, query, (among(keys),)):
+            words = self.words_value(failure_words(*texts))
+            delete = "INSERT INTO attempt_words (attempt_words, rowid, words) VALUES ('delete', ?, ?)"
+            execute(db, delete, (id, words))
 
     def widen_check(
         self, db: peewee.Database, table: str, column: str, old: Sequence[str], new: Sequence[str]

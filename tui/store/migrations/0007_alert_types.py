@@ -1,4 +1,7 @@
-"""The alert types of Panther that were missing, log types of alerts and destinations, and counts of repeats.
+"""The alert types of Panther that were missing, log types of alerts and destinations, counts of repeats, and
+an index of the words of failed attempts.
+
+The index is made with today's code, as in `0005_search_everything`.
 
 A destination that took rule matches also takes them: until now, such alerts were stored as rule matches.
 """
@@ -10,6 +13,7 @@ from playhouse.migrate import SchemaMigrator, migrate
 
 from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import execute, fetch
+from tui.store.tables.words import index_old_failures
 
 OLD = ("RULE", "RULE_ERROR", "POLICY")
 TYPES = (
@@ -46,6 +50,9 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
     )
     with db.bind_ctx([AlertRepeat]):
         db.create_tables([AlertRepeat], safe=False)
+    for statement in dialect_of(db).failure_index:
+        execute(db, statement)
+    index_old_failures(db)
     dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
     for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
         taken = set(json.loads(stored))

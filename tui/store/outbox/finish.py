@@ -6,13 +6,14 @@ from typing import Any
 
 from tui.domain.alert import encode_json
 from tui.domain.attempt import Answer
-from tui.domain.lifecycle import Event, Progress, State, Transition, advance, finishing_event
+from tui.domain.lifecycle import Event, Outcome, Progress, State, Transition, advance, finishing_event
 from tui.domain.retry import RetryPolicy
 from tui.store.engine.database import Transaction
 from tui.store.outbox.claim import Claim
 from tui.store.outbox.ends import End, note_ends
 from tui.store.outbox.rows import destinations_of, write_if_held
 from tui.store.tables.rows import fetch, update_many
+from tui.store.tables.words import index_failures
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,24 @@ _SAME = (
 def _close(tx: Transaction, finishes: Sequence[Finish]) -> None:
     rows = [_columns(item.claim, item.answer) for item in finishes]
     update_many(tx.db, "attempt", _CHANGES, _NAMES, rows, where=_SAME)
+    _index_failures(tx, [item for item in finishes if item.answer.outcome is not Outcome.DELIVERED])
+
+
+def _index_failures(tx: Transaction, failed: Sequence[Finish]) -> None:
+    """Index the words of failures only: few search for the answer to a success, and there are many more."""
+    if not failed:
+        return
+    texts = {
+        (item.claim.delivery_id, item.claim.progress.round, item.claim.progress.number): (
+            item.answer.error,
+            item.answer.reason,
+            item.answer.response_body,
+        )
+        for item in failed
+    }
+    query = f"SELECT id, delivery_id, round, number FROM attempt WHERE delivery_id {AMONG} ORDER BY id"
+    rows = fetch(tx.db, query, (among(place[0] for place in texts),))
+    index_failures(tx.db, [(id, *texts[place]) for id, *key in rows if (place := tuple(key)) in texts])
 
 
 def _columns(claim: Claim, answer: Answer) -> tuple[Any, ...]:

@@ -55,11 +55,12 @@ def sources(db: peewee.Database, filter: Filter, now: int) -> list[Source]:
 def _sources(db: peewee.Database, terms: Terms, now: int) -> list[Source]:
     alert = dialect_of(db).using("alert", "alert_listed")
     if terms.asking(*ABOUT_WORDS) and not _few_deliveries_match(db, terms):
-        words = [term for term in terms.terms if term.key in ABOUT_WORDS]
+        words = [term for term in terms.terms if term.key in ABOUT_WORDS and not _excludes_failures(term)]
         found, wanted = dialect_of(db).contains(words)
         rest, values = _where(db, terms.without(words), now)
         condition = f"{found} AND alert.id = alert_words.rowid AND {rest}"
-        return [Source(f"alert_words CROSS JOIN {alert}", "alert_words.rowid", condition, (wanted, *values))]
+        own = Source(f"alert_words CROSS JOIN {alert}", "alert_words.rowid", condition, (wanted, *values))
+        return [own, *_found_by_failures(db, terms, now)]
     if not terms.about_deliveries:
         return [Source(alert, "alert.id", *_where(db, terms, now))]
     rest, values = _where(db, terms.about_alerts, now)
@@ -88,6 +89,32 @@ def _sources(db: peewee.Database, terms: Terms, now: int) -> list[Source]:
     if terms.lets_unrouted_through:
         walked.append(Source(alert, "alert.id", f"alert.not_routed IS NOT NULL AND {rest}", values))
     return walked
+
+
+def _excludes_failures(term: Term) -> bool:
+    """Whether a term needs two lookups: neither the alert nor a failed attempt may have the word."""
+    return term.key is Key.WORD and term.negated
+
+
+def _found_by_failures(db: peewee.Database, terms: Terms, now: int) -> list[Source]:
+    """Return the source of alerts of which a word is found only in a failed attempt."""
+    asked = tuple(value for term in terms.asking(Key.WORD) for value in term.values)
+    if not asked:
+        return []
+    failed, wanted = _failures_with(db, Term(Key.WORD, asked))
+    rest, values = _where(db, terms, now)
+    alert = dialect_of(db).using("alert", "alert_listed")
+    return [Source(alert, "alert.id", f"alert.id IN ({failed}) AND {rest}", (*wanted, *values))]
+
+
+def _failures_with(db: peewee.Database, term: Term) -> Clause:
+    """Return the query for the keys of alerts with a failed attempt that has the word, and its values."""
+    found, wanted = dialect_of(db).contains((term,), "attempt_words")
+    return (
+        "SELECT delivery.alert_id FROM attempt_words JOIN attempt ON attempt.id = attempt_words.rowid"
+        f" JOIN delivery ON delivery.id = attempt.delivery_id WHERE {found}",
+        (wanted,),
+    )
 
 
 def _standings(terms: Terms) -> list[tuple[Standing | None, str]]:
@@ -224,7 +251,11 @@ def _plain_clause(db: peewee.Database, term: Term, now: int) -> Clause:
         return _some_delivery(Terms((replace(term, negated=False),)))
     if term.key in ABOUT_WORDS:
         found, wanted = dialect_of(db).contains((replace(term, negated=False),))
-        return f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})", (wanted,)
+        own = f"alert.id IN (SELECT alert_words.rowid FROM alert_words WHERE {found})"
+        if term.key is not Key.WORD:
+            return own, (wanted,)
+        failed, values = _failures_with(db, replace(term, negated=False))
+        return f"{own} OR alert.id IN ({failed})", (wanted, *values)
     match term.key:
         case Key.SEVERITY | Key.TYPE if not term.values:
             return "1 = 0", ()  # not `IN (NULL)`: its negation does not hold either

@@ -21,6 +21,8 @@ class Dialect(Protocol):
     """
     word_index: Sequence[str]
     """The statements that make the word index empty, in its present form."""
+    failure_index: Sequence[str]
+    """The statements that make the index of the words of failed attempts. Frozen like a migration."""
     index_hints: bool
     """Whether queries must name the index to read."""
 
@@ -46,11 +48,11 @@ class Dialect(Protocol):
         ...
 
     def words_value(self, words: Sequence[str]) -> str:
-        """Return the value of `alert_words.words` for an alert with these words, in this order."""
+        """Return the value of `words` for these words, in this order."""
         ...
 
-    def contains(self, terms: Iterable[Term]) -> tuple[str, str]:
-        """Return a condition on `alert_words` and its one value: every term is found in the alert's words,
+    def contains(self, terms: Iterable[Term], table: str = "alert_words") -> tuple[str, str]:
+        """Return a condition on a table of words and its one value: every term is found in a row's words,
         and no negated one.
 
         At least one term is not negated.
@@ -59,6 +61,10 @@ class Dialect(Protocol):
 
     def forget_words(self, db: peewee.Database, keys: Sequence[int]) -> None:
         """Remove alerts, given by key, from the word index. Call it before they are changed or deleted."""
+        ...
+
+    def forget_failures(self, db: peewee.Database, keys: Sequence[int]) -> None:
+        """Remove the attempts of alerts, given by key, from the index. Call it before they are deleted."""
         ...
 
     def widen_check(

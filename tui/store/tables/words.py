@@ -5,14 +5,18 @@ stores and searches the words.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
 
 import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase, found_by, phrases
+from tui.domain.search import failure_words
 from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import ALERT_COLUMNS, execute, fetch, insert_quietly, to_alert
 
+FAILURE_COLUMNS = "attempt.id, attempt.error, attempt.reason, attempt.response_body"
+"""What `failure_words` needs of an attempt, after its key."""
 _AT_A_TIME = 500
 
 
@@ -34,6 +38,26 @@ def rebuild_words(db: peewee.Database, *, without: Collection[str] = ()) -> None
     last = 0
     while rows := fetch(db, query, (last,)):
         index_words(db, [(row[0], found_by(to_alert(row))) for row in rows])
+        last = rows[-1][0]
+
+
+def index_failures(db: peewee.Database, attempts: Iterable[tuple[Any, ...]]) -> None:
+    """Add failed attempts, given as `FAILURE_COLUMNS`, to the index of the words of failures."""
+    written = dialect_of(db).words_value
+    found = [(id, failure_words(*texts)) for id, *texts in attempts]
+    rows = [(id, written(words)) for id, words in found if words]
+    insert_quietly(db, "attempt_words", ["rowid", "words"], rows)
+
+
+def index_old_failures(db: peewee.Database) -> None:
+    """Add all attempts that failed, for the migration that makes the index."""
+    query = (
+        f"SELECT {FAILURE_COLUMNS} FROM attempt WHERE id > ? AND outcome <> 'delivered'"
+        f" ORDER BY id LIMIT {_AT_A_TIME}"
+    )
+    last = 0
+    while rows := fetch(db, query, (last,)):
+        index_failures(db, rows)
         last = rows[-1][0]
 
 
