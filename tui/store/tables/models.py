@@ -112,6 +112,8 @@ class Destination(Model):
     created_at = BigIntegerField()
     shape = TextField(null=True)
     """The name of the shape of its requests, see `delivery.shapes`; null for the default."""
+    retries = TextField(null=True)
+    """JSON array of the delays before its retries (ms); null for those of the configuration."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 
@@ -154,7 +156,7 @@ class Delivery(Model):
             one_of("state", State),
             Check("(due_at IS NOT NULL) = (state IN ('scheduled', 'in_flight'))"),
             Check("(lease IS NOT NULL) = (state = 'in_flight')"),
-            Check("attempts BETWEEN 0 AND 11 AND attempts <= number AND round >= 1"),
+            Check("attempts >= 0 AND attempts <= number AND round >= 1"),
         ]
         indexes = ((("alert", "destination"), True),)
 

@@ -32,7 +32,7 @@ HEALTH_COLUMNS = "failures, exhausted, failing_since"
 HOLD_COLUMNS = "held_until, holds, slowed_to, hold_changed_at"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms, shape"
+    " old_secret, old_secret_until, fold_ms, shape, retries"
 )
 
 
@@ -95,6 +95,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         old_secret=OldSecret(Secret(row[12]), row[13]) if row[12] else None,
         fold_ms=row[14],
         shape=row[15] or PANTHER,
+        retries=tuple(json.loads(row[16])) if row[16] else None,
     )
 
 
@@ -116,6 +117,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "takes": destination.filter or None,
         "fold_ms": destination.fold_ms,
         "shape": None if destination.shape == PANTHER else destination.shape,
+        "retries": None if destination.retries is None else encode_json(destination.retries),
     }
 
 
