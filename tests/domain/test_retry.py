@@ -2,20 +2,27 @@
 
 import itertools
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.conftest import NOW
+from tests.conftest import NOW, result_or_refusal
 from tui.domain.errors import Invalid
 from tui.domain.retry import (
     DEFAULT_DELAYS_MS,
     MAX_RETRIES,
     MAX_RETRY_AFTER_MS,
+    MOST_RETRIES_OF_ONE,
     RetryPolicy,
+    delays_until,
+    format_schedule,
     parse_delays,
+    parse_give_up_after,
+    parse_retry,
     parse_retry_after,
+    parse_schedule,
 )
 
 SIX_HOURS = 6 * 3600 * 1000
@@ -205,3 +212,67 @@ def test_what_is_to_be_expected_is_one_moment_for_each_attempt_that_is_left(
     assert moments[0] == NOW
     waits = [later - earlier for earlier, later in itertools.pairwise(moments)]
     assert waits == [policy.next_delay(retry, 0.5) for retry in range(made + 1, limit)]
+
+
+# --- the schedule of one destination ---
+
+
+@pytest.mark.parametrize(
+    ("typed", "delays"),
+    [
+        ("", None),
+        ("none", ()),
+        ("5s", (5_000,)),
+        ("5s,30s, 2m ,1d", (5_000, 30_000, 120_000, 86_400_000)),
+        ("0s,0s", (0, 0)),
+        (",".join(["1h"] * MOST_RETRIES_OF_ONE), (3_600_000,) * MOST_RETRIES_OF_ONE),
+    ],
+)
+def test_delays_are_listed_with_commas(typed: str, delays: tuple[int, ...] | None) -> None:
+    assert parse_retry(typed) == delays
+
+
+@pytest.mark.parametrize(
+    ("parse", "typed", "said"),
+    [
+        (parse_retry, "soon", "not 'soon'"),
+        (parse_retry, "5s,30", "not '30'"),
+        (parse_retry, "8d", "not '8d'"),
+        (parse_retry, ",".join(["1h"] * 101), "these are 101"),
+        (parse_give_up_after, "4s", "5s to 7d"),
+        (parse_give_up_after, "8d", "5s to 7d"),
+        (parse_give_up_after, "never", "5s to 7d"),
+    ],
+)
+def test_other_schedules_are_refused(parse: Any, typed: str, said: str) -> None:
+    refused = result_or_refusal(parse, typed)
+    assert isinstance(refused, Invalid)
+    assert (refused.field, said in refused.message) == ("retry", True)
+
+
+def test_the_first_ten_delays_until_giving_up_are_the_default_ones_and_the_others_grow_to_six_hours() -> None:
+    delays = parse_give_up_after("3d")
+    assert delays is not None
+    assert delays[:10] == DEFAULT_DELAYS_MS
+    assert [delay // 3_600_000 for delay in delays[10:-1]] == [2, 4, *[6] * 10]
+    assert parse_give_up_after("") is None
+
+
+@given(st.integers(5, 7 * 24 * 3600))
+def test_the_last_retry_is_when_the_destination_gives_up(seconds: int) -> None:
+    delays = delays_until(seconds * 1000)
+    assert RetryPolicy(delays).moments(NOW)[-1] == NOW + seconds * 1000
+    assert len(delays) <= MOST_RETRIES_OF_ONE
+    assert min(delays) > 0
+
+
+@pytest.mark.parametrize("typed", ["", "none", "3d", "2h", "5s,30s,2m", "10s,"])
+def test_a_form_shows_a_schedule_as_it_was_typed(typed: str) -> None:
+    assert format_schedule(parse_schedule(typed)) == typed
+
+
+def test_a_destination_without_delays_of_its_own_keeps_those_of_the_configuration() -> None:
+    policy = RetryPolicy((1_000,))
+    assert policy.of(None) is policy
+    assert policy.of((2_000, 3_000)).limit(test=False) == 3
+    assert policy.of(()).limit(test=False) == 1

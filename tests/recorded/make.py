@@ -12,7 +12,8 @@ from typing import Any
 
 from tests.conftest import NOW, Clock, alert, answer, write
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType, Severity
+from tui.domain.alert import Severity
+from tui.domain.alert_type import AlertType
 from tui.domain.headers import Header
 from tui.domain.lifecycle import Outcome
 from tui.domain.secret import Secret

@@ -47,6 +47,8 @@ class Destination:
     fold_ms: int | None = None
     """How long similar alerts fold into the first (see `domain.folding`); None disables folding."""
     tls: TlsSettings = DEFAULT_TLS
+    retries: tuple[int, ...] | None = None
+    """The delays before the retries (ms); None for those of the configuration."""
     shape: str = PANTHER
     """The name of the shape in which alerts are sent (see `delivery.shapes`)."""
     allow_stop: bool = False
@@ -71,6 +73,7 @@ SETTINGS = {
     "timeout_ms": "timeout",
     "rate": "rate",
     "fold_ms": "folding",
+    "retries": "retries",
     "tls": "TLS",
     "shape": "shape",
     "allow_stop": "permission to stop retries",

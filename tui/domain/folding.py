@@ -13,7 +13,7 @@ from functools import lru_cache
 from tui.domain.alert import Alert, Severity
 from tui.domain.errors import Invalid
 from tui.domain.search import values_of
-from tui.domain.span import time_span
+from tui.domain.span import format_span, time_span
 
 _LONGEST_MS = 7 * 24 * 3_600_000
 
@@ -131,8 +131,5 @@ def parse_fold(value: str) -> int | None:
 
 
 def format_fold(span_ms: int | None) -> str:
-    """Format a span for `parse_fold` in the largest exact unit, such as `10m`; empty for None."""
-    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        if span_ms and span_ms % size == 0:
-            return f"{span_ms // size}{unit}"
-    return ""
+    """Format a span for `parse_fold`; empty for None."""
+    return format_span(span_ms) if span_ms else ""

@@ -5,13 +5,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from itertools import accumulate
+from itertools import accumulate, chain, repeat
 
 from tui.domain.errors import Invalid
+from tui.domain.span import format_span, parse_span
 
 MAX_RETRIES = 10
+"""The most retries that the configuration can set for all destinations."""
+MOST_RETRIES_OF_ONE = 100
+"""The most retries that a destination can have."""
 MAX_RETRY_AFTER_MS = 6 * 3600 * 1000
 DEFAULT_DELAYS_MS = tuple(seconds * 1000 for seconds in (5, 15, 30, 60, 120, 300, 600, 1200, 2400, 3600))
+_LATER_DELAYS_MS = tuple(hours * 3_600_000 for hours in (2, 4, 6))
+"""The delays after the default ones until a destination gives up. The last one repeats."""
+_LONGEST_DELAY_MS = _LONGEST_SPAN_MS = 7 * 24 * 3_600_000
 _JITTER = 0.2
 
 
@@ -20,6 +27,10 @@ class RetryPolicy:
     """The delays before the retries; the length of `delays_ms` is the number of retries."""
 
     delays_ms: tuple[int, ...] = DEFAULT_DELAYS_MS
+
+    def of(self, retries: tuple[int, ...] | None) -> "RetryPolicy":
+        """Return the policy of a destination with these delays; this one if it has none of its own."""
+        return self if retries is None else RetryPolicy(retries)
 
     def limit(self, *, test: bool) -> int:
         """Return the maximum of counted attempts in a round: 1 plus the retries; 1 for a test alert."""
@@ -74,6 +85,74 @@ def parse_delays(values: Sequence[object]) -> tuple[int, ...]:
             raise Invalid("delays", f"a retry delay must be 0 to 604800 seconds (a week), not {value!r}")
         delays.append(round(seconds * 1000))
     return tuple(delays)
+
+
+def delays_until(give_up_after_ms: int) -> tuple[int, ...]:
+    """Return delays that end with the last retry after exactly this time, if attempts fail at once."""
+    delays: list[int] = []
+    left = give_up_after_ms
+    for delay in chain(DEFAULT_DELAYS_MS, _LATER_DELAYS_MS, repeat(_LATER_DELAYS_MS[-1])):
+        if left <= delay:
+            break
+        delays.append(delay)
+        left -= delay
+    return (*delays, left) if left else tuple(delays)
+
+
+def parse_give_up_after(value: str) -> tuple[int, ...] | None:
+    """Parse a time span, like `3d`, into delays (ms); empty for the default schedule.
+
+    Raises Invalid (`retry`).
+    """
+    if not value.strip():
+        return None
+    span = parse_span(value)
+    if span is None or not 5_000 <= span <= _LONGEST_SPAN_MS:
+        raise Invalid("retry", f"a time to give up after is 5s to 7d, like 2h or 3d; not {value!r}")
+    return delays_until(span)
+
+
+def parse_retry(value: str) -> tuple[int, ...] | None:
+    """Parse delays, like `5s,30s,2m`, into milliseconds; empty for the default schedule.
+
+    `none` means no retries. Raises Invalid (`retry`).
+    """
+    if not value.strip():
+        return None
+    if value.strip().lower() == "none":
+        return ()
+    parts = [part.strip() for part in value.split(",") if part.strip()]
+    if len(parts) > MOST_RETRIES_OF_ONE:
+        raise Invalid(
+            "retry", f"a destination can have at most {MOST_RETRIES_OF_ONE} retries; these are {len(parts)}"
+        )
+    delays = [parse_span(part) for part in parts]
+    for part, delay in zip(parts, delays, strict=True):
+        if delay is None or delay > _LONGEST_DELAY_MS:
+            raise Invalid("retry", f"a retry delay is a time span up to 7d, like 30s or 2m; not {part!r}")
+    return tuple(delay for delay in delays if delay is not None)
+
+
+def parse_schedule(value: str) -> tuple[int, ...] | None:
+    """Parse what a form takes: a list of delays, `none`, or one time span to give up after."""
+    listed = "," in value or value.strip().lower() == "none"
+    return parse_retry(value) if listed else parse_give_up_after(value)
+
+
+def format_schedule(retries: tuple[int, ...] | None) -> str:
+    """Return what `parse_schedule` takes, as short as possible; empty for the default schedule.
+
+    A single delay ends with a comma, so that it is not taken for a time to give up after.
+    """
+    if retries is None:
+        return ""
+    if not retries:
+        return "none"
+    total = sum(retries)
+    if delays_until(total) == retries and total <= _LONGEST_SPAN_MS:
+        return format_span(total)
+    listed = ",".join(map(format_span, retries))
+    return listed if len(retries) > 1 else f"{listed},"
 
 
 def parse_retry_after(value: str, now: int) -> int | None:

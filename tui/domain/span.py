@@ -13,6 +13,14 @@ def parse_span(typed: str) -> int | None:
     return int(match[1]) * _UNITS_MS[match[2]] if match else None
 
 
+def format_span(span_ms: int) -> str:
+    """Format whole seconds for `parse_span` in the largest exact unit up to days, such as `10m`."""
+    for unit in "dhm":
+        if span_ms and span_ms % _UNITS_MS[unit] == 0:
+            return f"{span_ms // _UNITS_MS[unit]}{unit}"
+    return f"{span_ms // 1000}s"
+
+
 def time_span(asked_by: str, value: str) -> int:
     """Return a time span like 30m, 2h or 7d in milliseconds. Raises Invalid (`filter`).
 

@@ -106,7 +106,8 @@ async def test_advanced_opens_the_rarely_used_fields(viewer: Opens) -> None:
         await open_advanced(user)
         await user.sees("Headers", "Signing secret", "seconds, 1 to 120", "requests per second")
         for field in (
-            *("add-header", "authorization", "secret", "generate", "timeout", "rate", "fold", "stop"),
+            *("add-header", "authorization", "secret", "generate", "timeout", "rate"),
+            *("retry", "fold", "stop"),
             *("verify", "ca-file", "certificate", "key", "key-password", "save"),
         ):
             await user.press("tab")
@@ -394,6 +395,20 @@ async def test_the_retry_schedule_is_shown_in_wall_clock_times(context: Context)
         await begin(user)
         await user.sees("is retried at 09:30:05, 09:30:20, 09:30:50, 09:31:50 … 10")
         await user.sees("fails at about 11:48.")
+
+
+async def test_the_schedule_of_a_destination_is_typed_and_shown_in_wall_clock_times(
+    context: Context,
+) -> None:
+    async with user_at(replace(context, policy=RetryPolicy()), VAST) as user:
+        await begin(user)
+        await open_advanced(user)
+        await user.go_to("retry")
+        await user.paste("3d")
+        await user.sees("… 23", "03 Feb 09:30.")
+        await user.paste("ays")
+        await user.press("tab")
+        await user.sees("a time to give up after is 5s to 7d")
 
 
 async def test_keys_typed_before_the_form_opens_are_kept(viewer: Opens) -> None:

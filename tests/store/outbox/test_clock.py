@@ -104,3 +104,13 @@ def test_times_set_by_the_lifecycle_stay(bench: Bench, soc: Destination, clock: 
     assert pull_in(bench) == 0
 
     assert bench.all_progress() == before
+
+
+def test_a_retry_of_a_destination_with_longer_delays_stays(bench: Bench) -> None:
+    bench.add(retries=(48 * HOUR,))
+    [delivery] = bench.submit()
+    bench.finish(bench.claim_one(), Outcome.REJECTED)
+
+    assert pull_in(bench) == 0
+
+    assert bench.progress(delivery).due_at == bench.clock.now + 48 * HOUR

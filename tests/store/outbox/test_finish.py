@@ -319,3 +319,22 @@ def test_postgresql_locks_rows_in_a_fixed_order(tmp_path: Path, clock: Clock) ->
         other.execute("SELECT id FROM delivery WHERE id = %s FOR UPDATE NOWAIT", (second.delivery_id,))
         other.rollback()
         assert [done.progress is not None for done in finishing.result()] == [True, True]
+
+
+def test_a_destination_with_its_own_schedule_gives_up_at_the_end_of_it(bench: Bench) -> None:
+    bench.add(name="soc", retries=(1_000,) * 15)
+    bench.add(name="pager", retries=())
+    pager, soc = bench.submit()
+    for claim in bench.claim().claims:
+        bench.finish(claim, Outcome.REJECTED)
+    assert bench.progress(pager).state is State.FAILED
+    assert bench.progress(soc).due_at == bench.clock.now + 1_000
+    bench.clock.advance(1_000)
+    assert bench.fail_until_exhausted() == 15
+    assert bench.progress(soc).attempts == 16
+
+
+def test_a_test_alert_is_sent_once_whatever_the_schedule_of_its_destination(bench: Bench) -> None:
+    bench.add(retries=(1_000,) * 15)
+    bench.submit(test=True)
+    assert bench.finish(bench.claim_one(), Outcome.REJECTED).exhausted

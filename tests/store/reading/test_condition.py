@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import NOW
 from tests.store.bench import Bench
-from tui.domain.alert import AlertType
+from tui.domain.alert_type import AlertType
 from tui.domain.condition import Intake, Level, Load, Problem, level_of, problems
 from tui.domain.health import Health
 from tui.domain.lifecycle import Outcome

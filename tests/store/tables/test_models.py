@@ -38,7 +38,6 @@ BROKEN_CHECKS = (
     "UPDATE delivery SET lease = NULL WHERE state = 'in_flight'",
     "UPDATE delivery SET state = 'in_flight' WHERE state = 'scheduled'",
     "UPDATE delivery SET state = 'retrying' WHERE state = 'scheduled'",
-    "UPDATE delivery SET attempts = 12, number = 12",
     "UPDATE delivery SET attempts = -1",
     "UPDATE delivery SET attempts = 2, number = 1",
     "UPDATE delivery SET round = 0",

@@ -122,7 +122,6 @@ def show(session: Session, name: str, as_json: bool) -> None:
         row.destination,
         output.destination_cells(row, _now()),
     )
-    slowed = row.hold.rate_at(_now())
     old = shown.old_secret if shown.old_secret and shown.old_secret.signs_at(_now()) else None
     output.print_fields(
         (
@@ -141,7 +140,8 @@ def show(session: Session, name: str, as_json: bool) -> None:
             ("timeout", f"{shown.timeout_ms / 1000:g} s"),
             ("tls", "\n".join(lines(shown.tls))),
             ("rate", f"at most {shown.rate:g} requests per second" if shown.rate else ""),
-            ("slowed", f"to {slowed:.3g} requests per second, after the response 429" if slowed else ""),
+            ("retries", output.retries_of(shown)),
+            ("slowed", output.slowed_to(row, _now())),
             ("folds", f"similar alerts for {format_fold(shown.fold_ms)}" if shown.fold_ms else ""),
             ("state", state),
             ("failing", f"since {output.moment(since)}" if (since := row.health.failing_since) else ""),

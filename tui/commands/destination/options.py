@@ -17,9 +17,11 @@ from tui.domain.destination import (
     parse_severities,
     parse_timeout,
 )
+from tui.domain.errors import Invalid
 from tui.domain.folding import parse_fold
 from tui.domain.headers import Header, only_once, parse_headers
 from tui.domain.pacing import parse_rate
+from tui.domain.retry import parse_give_up_after, parse_retry
 from tui.domain.routing import parse_destination_filter
 from tui.domain.secret import Secret, parse_secret
 
@@ -130,6 +132,23 @@ _OPTIONS = (
         shown_default="0",
     ),
     ParsedOption(
+        "retry",
+        "--retry",
+        parse_retry,
+        metavar="DELAYS",
+        help="Retry after these delays, like 5s,30s,2m, at most 100, then give up. 'none': no retries. "
+        "'': the default.",
+        shown_default="10 retries in 2 h 19 min",
+    ),
+    ParsedOption(
+        "give_up_after",
+        "--give-up-after",
+        parse_give_up_after,
+        metavar="SPAN",
+        help="Retry for this long, like 3d, up to 7d. The first ten delays are the default ones; the later "
+        "ones grow to 6 h. '': the default.",
+    ),
+    ParsedOption(
         "fold",
         "--fold",
         parse_fold,
@@ -165,7 +184,14 @@ _OPTIONS = (
     ),
     *tls_options.OPTIONS,
 )
-_FIELDS = {"timeout": "timeout_ms", "fold": "fold_ms", "bearer": "headers", "basic": "headers"}
+_FIELDS = {
+    "timeout": "timeout_ms",
+    "fold": "fold_ms",
+    "bearer": "headers",
+    "basic": "headers",
+    "retry": "retries",
+    "give_up_after": "retries",
+}
 """The field of Destination that an option sets, where their names differ."""
 
 
@@ -188,6 +214,8 @@ def parse_settings(**given: Any) -> dict[str, Any]:
             fields.setdefault("tls", {})[tls_options.FIELDS[name]] = value
         elif (field := _FIELDS.get(name, name)) == "headers":
             fields[field] = only_once((*fields.get(field, ()), *value))
+        elif field in fields:
+            raise Invalid("retry", "--retry and --give-up-after exclude each other; give one of them")
         else:
             fields[field] = value
     return fields

@@ -45,7 +45,7 @@ def alert_details_json(
     details: "AlertDetails", exchanges: "dict[int, Exchange | None]", policy: "RetryPolicy"
 ) -> dict[str, Any]:
     """Return an alert as in `alert show --json`, attempts oldest first."""
-    alert, limit = details.alert, policy.limit(test=details.alert.test)
+    alert = details.alert
     return {
         "alertId": alert.alert_id,
         "id": alert.rule_id,
@@ -65,7 +65,9 @@ def alert_details_json(
         "deliveries": [
             {
                 **_delivery_json(delivery.row),
-                "attemptsLeft": _attempts_left(delivery.row, limit),
+                "attemptsLeft": _attempts_left(
+                    delivery.row, policy.of(delivery.destination.retries).limit(test=alert.test)
+                ),
                 "attempts": [
                     attempt_json(attempt, exchanges[attempt.id]) for attempt in reversed(delivery.attempts)
                 ],
@@ -144,6 +146,7 @@ def destination_json(row: "DestinationRow", day: "Record", now: int) -> dict[str
         "timeoutMs": shown.timeout_ms,
         "ratePerSecond": shown.rate,
         "foldMs": shown.fold_ms,
+        "retryDelaysMs": shown.retries,
         "shape": shown.shape,
         "allowStop": shown.allow_stop,
         "tls": _tls_json(shown.tls),

@@ -16,6 +16,7 @@ from tui.domain.activity import percent
 from tui.domain.alert import Severity, format_time
 from tui.domain.explain import explain
 from tui.domain.lifecycle import Standing, State
+from tui.domain.span import format_span
 from tui.domain.text import visible, visible_lines
 from tui.domain.tls import UNVERIFIED
 
@@ -171,6 +172,21 @@ def _state(row: "DestinationRow", now: int) -> str:
     if held is not None:
         return f"held until {moment(held)}"
     return "failing" if row.health.failing_since else "active"
+
+
+def slowed_to(row: "DestinationRow", now: int) -> str:
+    slowed = row.hold.rate_at(now)
+    return f"to {slowed:.3g} requests per second, after the response 429" if slowed else ""
+
+
+def retries_of(destination: "Destination") -> str:
+    """Describe a destination's own retries; empty for the default ones."""
+    delays = destination.retries
+    if delays is None:
+        return ""
+    if not delays:
+        return "none: a delivery fails after one attempt"
+    return f"{len(delays)} retries in {format_span(sum(delays))}: {', '.join(map(format_span, delays))}"
 
 
 def record_of(record: "Record") -> str:

@@ -7,6 +7,7 @@ from itertools import groupby
 from textual.content import Content
 
 from tui.domain.lifecycle import Standing
+from tui.domain.retry import RetryPolicy
 from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED
 from tui.screens.shared import words
@@ -106,13 +107,14 @@ def attempt_lines(deliveries: Sequence[DeliveryDetails], *, now: int, marked: in
     return {delivery.row.id: _rounds(delivery, now, marked) for delivery in deliveries}
 
 
-def delivery_status(details: AlertDetails, rounds: Rounds, *, limit: int, now: int) -> list[Line]:
-    """Make all lines. `limit` is the number of attempts in a round."""
+def delivery_status(details: AlertDetails, rounds: Rounds, *, policy: RetryPolicy, now: int) -> list[Line]:
+    """Make all lines."""
     lines: list[Line] = []
     deliveries = details.deliveries
     for delivery in deliveries:
         held = [*_revived(delivery, now), *rounds[delivery.row.id], *_folded(delivery, now)]
         dull = delivery.row.standing is Standing.DELIVERED and len(deliveries) > 1
+        limit = policy.of(delivery.destination.retries).limit(test=details.alert.test)
         content = _delivery(delivery, limit, now)
         lines += [Line(content, _delivery_key(delivery), holds=len(held), folded=dull), *held]
     return lines + _folds(details.folds)

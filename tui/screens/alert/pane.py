@@ -179,7 +179,7 @@ class AlertPane(Reasons, Vertical):
             lines = delivery_status(
                 self.details,
                 self._rounds,
-                limit=self.context.policy.limit(test=self.details.alert.test),
+                policy=self.context.policy,
                 now=self.context.clock(),
             )
         self._deliveries.display = self.query_one("#status-heading").display = bool(lines)

@@ -24,6 +24,7 @@ def what_next(delivery: DeliveryDetails, policy: RetryPolicy, now: int, *, test:
         return []
     if delivery.turn is not None and not delivery.turn.gate.applies(now):
         delivery = replace(delivery, turn=None)
+    policy = policy.of(delivery.destination.retries)
     limit = policy.limit(test=test)
     sentences = [_sentence(delivery, limit, now), _schedule(delivery, policy, limit, now)]
     style = words.STANDING_STYLES[delivery.row.standing]

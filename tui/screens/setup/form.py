@@ -25,12 +25,14 @@ from tui.domain.errors import Invalid
 from tui.domain.folding import format_fold, parse_fold
 from tui.domain.headers import Header
 from tui.domain.pacing import parse_rate
+from tui.domain.retry import parse_schedule
 from tui.domain.routing import parse_destination_filter, taken_by
 from tui.domain.text import visible
 from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, check_scheme
 from tui.screens.setup.authorization_field import AuthorizationField
 from tui.screens.setup.field import Field, field_of
 from tui.screens.setup.header_rows import HeaderRows
+from tui.screens.setup.schedule import retry_field
 from tui.screens.setup.secret_field import SecretField
 from tui.screens.setup.shape_field import ShapeField, ShapePreview
 from tui.screens.setup.tls_field import TlsField
@@ -45,7 +47,7 @@ _ONLY_NAMED = "None selected: it receives only alerts that name it."
 _MAY_STOP = "with status 410 or the header webhook-delivery: abort-message"
 _ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
 _DEPEND_ON = {"tls": ("url",), "authorization": ("header", "shape"), "header": ("shape",)}
-_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "fold", "stop", "tls")
+_ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "retry", "fold", "stop", "tls")
 
 
 class DestinationForm(Vertical):
@@ -87,6 +89,7 @@ class DestinationForm(Vertical):
             yield Field(
                 "rate", "Rate limit", Input(rate, id="rate"), after="requests per second; empty: no limit"
             )
+            yield retry_field(given.retries if given else None)
             fold = Input(format_fold(given.fold_ms) if given else "", id="fold", placeholder="10m")
             yield Field("fold", "Fold window", fold, after="combine alerts with same rule and title")
             stops = Toggle("Receiver may stop retries", bool(given and given.allow_stop), id="stop")
@@ -154,6 +157,7 @@ class DestinationForm(Vertical):
             old_secret=self.query_one(SecretField).old,
             timeout_ms=values["timeout"],
             rate=values["rate"],
+            retries=values["retry"],
             fold_ms=values["fold"],
             tls=values["tls"],
             shape=values["shape"],
@@ -186,6 +190,7 @@ class DestinationForm(Vertical):
             "secret": lambda: self.query_one(SecretField).read(),
             "timeout": lambda: parse_timeout(self.query_one("#timeout", Input).value),
             "rate": lambda: parse_rate(self.query_one("#rate", Input).value),
+            "retry": lambda: parse_schedule(self.query_one("#retry", Input).value),
             "fold": lambda: parse_fold(self.query_one("#fold", Input).value),
             "tls": lambda: self.query_one(TlsField).read(),
         }
@@ -217,7 +222,7 @@ class DestinationForm(Vertical):
     def _state(self) -> tuple[Any, ...]:
         typed = tuple(
             self.query_one(f"#{id}", Input).value
-            for id in ("name", "url", "log-types", "filter", "timeout", "rate", "fold")
+            for id in ("name", "url", "log-types", "filter", "timeout", "rate", "retry", "fold")
         )
         parts = (HeaderRows, AuthorizationField, SecretField, TlsField)
         written = (self.query_one(part).state() for part in parts)

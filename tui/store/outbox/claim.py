@@ -174,7 +174,7 @@ def _take(tx: Transaction, rows: list[Row], policy: RetryPolicy, next_due: int |
             before,
             Event.CLAIM,
             now=tx.now,
-            limit=0 if row[8] in deleted else policy.limit(test=bool(row[7])),
+            limit=0 if row[8] in deleted else policy.of(destination.retries).limit(test=bool(row[7])),
             lease=tx.token(),
             wait_ms=lease_ms(destination),
         )

@@ -3,6 +3,7 @@
 from tui.domain.holding import LONGEST_MS
 from tui.domain.pacing import FURTHEST_MS
 from tui.domain.retry import RetryPolicy
+from tui.store.destinations import all_destinations
 from tui.store.engine.database import Transaction
 from tui.store.outbox.gates import LEASE_MARGIN_MS
 from tui.store.tables.rows import fetch
@@ -35,6 +36,8 @@ def pull_in(tx: Transaction, policy: RetryPolicy) -> int:
     fetch(
         tx.db, "UPDATE destination SET held_until = ? WHERE held_until > ? RETURNING id", (tx.now, furthest)
     )
+    own = (policy.of(destination.retries) for destination in all_destinations(tx.db))
+    longest_ms = max((each.longest_delay_ms for each in own), default=policy.longest_delay_ms)
     pulled = fetch(
         tx.db,
         "UPDATE delivery SET due_at = CASE state WHEN 'in_flight' THEN ? ELSE ? END"
@@ -44,7 +47,7 @@ def pull_in(tx: Transaction, policy: RetryPolicy) -> int:
             tx.now + _LONGEST_LEASE_MS,
             tx.now,
             latest + _LONGEST_LEASE_MS,
-            latest + policy.longest_delay_ms,
+            latest + longest_ms,
             latest,
         ),
     )

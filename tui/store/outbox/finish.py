@@ -12,7 +12,7 @@ from tui.store.engine.database import Transaction
 from tui.store.outbox.claim import Claim
 from tui.store.outbox.ends import End, note_ends
 from tui.store.outbox.rows import destinations_of, write_if_held
-from tui.store.tables.rows import fetch, update_many
+from tui.store.tables.rows import AMONG, among, fetch, update_many
 from tui.store.tables.words import index_failures
 
 
@@ -102,6 +102,7 @@ def _is_recorded(tx: Transaction, item: Finish) -> bool:
 def _step(item: Finish, now: int, policy: RetryPolicy, *, gone: bool) -> tuple[Progress, Transition]:
     """Return the delivery's next state. If the lease still holds, its present state is the claim's."""
     before, answer = item.claim.progress, item.answer
+    policy = policy.of(item.claim.destination.retries)
     limit = 0 if gone or answer.permanent else policy.limit(test=item.claim.alert.test)
     delay = (
         policy.next_delay(before.attempts, item.fraction, answer.retry_after_ms)

@@ -124,6 +124,8 @@ class Destination(Model):
     """JSON array of the log types that it takes; null for all."""
     allow_stop = BooleanField(null=True)
     """Whether the receiver may end the retries of an alert; null means no."""
+    retries = TextField(null=True)
+    """JSON array of the delays before its retries (ms); null for those of the configuration."""
     deleted_at = BigIntegerField(null=True)
     """A deleted destination keeps its history and frees its name."""
 
@@ -166,7 +168,7 @@ class Delivery(Model):
             one_of("state", State),
             Check("(due_at IS NOT NULL) = (state IN ('scheduled', 'in_flight'))"),
             Check("(lease IS NOT NULL) = (state = 'in_flight')"),
-            Check("attempts BETWEEN 0 AND 11 AND attempts <= number AND round >= 1"),
+            Check("attempts >= 0 AND attempts <= number AND round >= 1"),
         ]
         indexes = ((("alert", "destination"), True),)
 

@@ -33,7 +33,7 @@ HEALTH_COLUMNS = "failures, exhausted, failing_since"
 HOLD_COLUMNS = "held_until, holds, slowed_to, hold_changed_at"
 DESTINATION_COLUMNS = (
     "id, name, url, severities, alert_types, headers, secret, timeout_ms, rate, paused, tls, takes,"
-    " old_secret, old_secret_until, fold_ms, shape, log_types, allow_stop"
+    " old_secret, old_secret_until, fold_ms, shape, log_types, allow_stop, retries"
 )
 
 
@@ -100,6 +100,7 @@ def to_destination(row: tuple[Any, ...]) -> Destination:
         shape=row[15] or PANTHER,
         log_types=tuple(json.loads(row[16])) if row[16] else (),
         allow_stop=bool(row[17]),
+        retries=tuple(json.loads(row[18])) if row[18] else None,
     )
 
 
@@ -123,6 +124,7 @@ def from_destination(destination: Destination) -> dict[str, Any]:
         "fold_ms": destination.fold_ms,
         "shape": None if destination.shape == PANTHER else destination.shape,
         "allow_stop": destination.allow_stop or None,
+        "retries": None if destination.retries is None else encode_json(destination.retries),
     }
 
 
