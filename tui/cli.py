@@ -89,7 +89,12 @@ class LazyGroup(click.Group):
     "--log", metavar="FILE", envvar="TOCSIN_LOG", help="Log file. Default: in your state directory."
 )
 @click.option(
-    "--no-dispatch", is_flag=True, help="Open the app as a read-only viewer, beside `tocsin dispatch`."
+    "--no-dispatch", is_flag=True, help="Open the app without delivering, beside `tocsin dispatch`."
+)
+@click.option(
+    "--read-only",
+    is_flag=True,
+    help="Open the app without delivering or changing anything. A role that may only SELECT is enough.",
 )
 @click.option(
     "--listen",
@@ -117,6 +122,7 @@ def cli(
     config_file: str | None,
     log: str | None,
     no_dispatch: bool,
+    read_only: bool,
     listen: str | None,
     network_policy: str | None,
     network_allow: str | None,
@@ -143,10 +149,15 @@ def cli(
         )
     )
     ctx.obj = session
+    if read_only and ctx.get_parameter_source("read_only") is ParameterSource.COMMANDLINE:
+        if ctx.invoked_subcommand is not None:
+            raise click.UsageError("--read-only is for the app, not for a command", ctx)
+        if ctx.get_parameter_source("listen") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--read-only cannot receive alerts; leave out --listen", ctx)
     if ctx.invoked_subcommand is None:
         from tui.commands.app import open_app
 
-        open_app(session, dispatching=not no_dispatch)
+        open_app(session, dispatching=not no_dispatch, read_only=read_only)
 
 
 def main() -> NoReturn:

@@ -1,5 +1,7 @@
 """Activity: spans that make up a day, read once, and what they tell together."""
 
+from itertools import groupby
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,6 +40,17 @@ def test_only_the_newest_minutes_are_read_again() -> None:
     read(activity, NOW, {})
     assert activity.missing(NOW) == [Span(THIS, 1), Span(THIS - 1, 1)]
     assert activity.missing(NOW + MINUTE_MS)[0] == Span(THIS + 1, 1)
+
+
+def test_the_hour_is_known_before_the_day() -> None:
+    activity = Activity()
+    missing = activity.missing(NOW)
+    known = [(activity.knows_hour, activity.knows_day)]
+    for span in missing:
+        activity.take(span, [])
+        known.append((activity.knows_hour, activity.knows_day))
+    steps = [step for step, _ in groupby(known)]
+    assert steps == [(False, False), (True, False), (True, True)]
 
 
 def test_what_is_read_again_takes_the_place_of_what_was_read_before() -> None:

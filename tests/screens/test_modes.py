@@ -306,14 +306,14 @@ async def test_a_database_that_cannot_be_read_is_said_and_recovered_from(
         other.execute("PRAGMA legacy_alter_table = ON")
         other.execute("ALTER TABLE alert RENAME TO elsewhere")
         await user.hears("no such table: alert; retrying")
-        await user.sees(" tocsin ✗ no such table: alert; retrying")  # painted after the message
+        await user.sees(" tocsin  ✗ no such table: alert; retrying")  # painted after the message
         await user.press("j", "G", "g", "r", "y", "escape", "R")
         await user.filter("number")
         await user.press("escape")
         assert user.app.is_running
         other.execute("ALTER TABLE elsewhere RENAME TO alert")
         await user.hears("The database is available again")
-        await user.sees("○ viewing")
+        await user.sees("○ not delivering here")
         await user.press("g")
         await user.is_on("Number 199")
 
@@ -334,9 +334,9 @@ async def test_a_dispatcher_that_has_stopped_is_said_in_the_status_line(context:
         await user.sees("✗ the dispatcher stopped: OSError; restart Tocsin, see the log")
 
 
-async def test_a_viewer_says_that_it_only_looks(viewer: Opens) -> None:
+async def test_a_viewer_says_that_it_does_not_deliver(viewer: Opens) -> None:
     async with viewer() as user:
-        await user.sees("○ viewing")
+        await user.sees("○ not delivering here", "tocsin.db", "deliveries:  0 failed  0 retrying  0 waiting")
 
 
 async def test_until_it_is_read_a_screen_says_what_it_reads(

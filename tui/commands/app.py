@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -29,15 +30,16 @@ def has_terminal() -> bool:
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
-def open_app(session: Session, *, dispatching: bool) -> None:
+def open_app(session: Session, *, dispatching: bool, read_only: bool = False) -> None:
     """Open the app; exit once it is closed and every request in flight is recorded."""
     if not has_terminal():
         raise CannotOpen(
             "the app needs a terminal; without one, use `tocsin dispatch` to deliver"
             " and `tocsin send` to queue"
         )
-    with session.store(create=True) as store:
-        code = run_app(store, session.config, dispatching=dispatching)
+    config = replace(session.config, listen=None) if read_only else session.config
+    with session.store(create=not read_only, read_only=read_only) as store:
+        code = run_app(store, config, dispatching=dispatching and not read_only)
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -75,6 +77,7 @@ def run_app(store: "Store", config: Config, *, dispatching: bool, note: str = ""
                 link_template=config.link_template,
                 log=config.log,
                 dispatcher=dispatcher,
+                read_only=store.strategy.read_only,
                 note=note or (f"receiving alerts at {url}" if url else ""),
                 kept=kept,
                 filters=config.filters,

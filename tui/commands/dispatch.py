@@ -50,6 +50,6 @@ def dispatch(session: Session, drain: bool, grace: float, listen: str | None) ->
                 tell("stopped before everything was delivered")
             raise click.exceptions.Exit(1)
         left = store.read(queries.summary).result()
-        if left.waiting:
-            pending = "1 delivery is" if left.waiting == 1 else f"{left.waiting} deliveries are"
+        if count := left.waiting + left.retrying:
+            pending = "1 delivery is" if count == 1 else f"{count} deliveries are"
             tell(f"{pending} still pending: scheduled for later, or the destination is paused")

@@ -150,6 +150,15 @@ class Activity:
         self._day.keep(spans)
         return [span for span in spans if span not in self._day.held or span.first >= self._now - 1]
 
+    @property
+    def knows_hour(self) -> bool:
+        """Whether every span of the last hour was read, so that its figures are final."""
+        return all(span in self._hour.held for span in _spans(self._now) if self._is_in_hour(span))
+
+    @property
+    def knows_day(self) -> bool:
+        return all(span in self._day.held for span in _spans(self._now))
+
     def take(self, span: Span, ended: Iterable[Ended]) -> None:
         """Store what was read for a missing span."""
         tallies: Tallies = {}

@@ -6,6 +6,7 @@ database, and recorded in the table `schema_migration`. It is frozen: it never i
 
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import cast
 
@@ -40,14 +41,29 @@ def up(db: peewee.Database) -> list[str]:
     """
     runner = Runner(db, str(DIRECTORY))
     recorded = set(applied(db))
-    unknown = sorted(recorded - {migration.name for migration in runner.migrations()} - {*BEFORE_BASELINE})
-    if unknown:
-        raise CannotOpen(
-            f"the database was made by a newer Tocsin (it has {unknown[-1]}); upgrade this one to open it"
-        )
+    _refuse_newer(recorded - {migration.name for migration in runner.migrations()} - {*BEFORE_BASELINE})
     if recorded & {*BEFORE_BASELINE}:
         _replace_by_the_baseline(runner, recorded)
     return cast("list[str]", runner.up())
+
+
+def require_current(db: peewee.Database) -> None:
+    """Raise CannotOpen unless the database has the schema of this version. Changes nothing."""
+    names = {migration.name for migration in Runner(db, str(DIRECTORY)).migrations()}
+    recorded = {*applied(db)}
+    _refuse_newer(recorded - names - {*BEFORE_BASELINE})
+    if names - recorded:
+        raise CannotOpen(
+            "the database was made by an older Tocsin; to upgrade it, run `tocsin db migrate`, or open it"
+            " without --read-only"
+        )
+
+
+def _refuse_newer(unknown: Collection[str]) -> None:
+    if unknown:
+        raise CannotOpen(
+            f"the database was made by a newer Tocsin (it has {max(unknown)}); upgrade this one to open it"
+        )
 
 
 def applied(db: peewee.Database) -> list[str]:

@@ -1,9 +1,11 @@
 """Activity: by the minute, by destination, for the hour and the day."""
 
 import sqlite3
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.style import Style
@@ -13,9 +15,11 @@ from tests.conftest import NOW, Clock
 from tests.screens.conftest import Opens
 from tests.screens.user import NARROW, VAST, WIDE, User
 from tests.store.bench import Bench
+from tui.domain.activity import Ended, Span
 from tui.domain.lifecycle import Outcome
 from tui.screens.activity.screen import DestinationFigures
 from tui.screens.destinations.list import DestinationList
+from tui.store.reading import activity
 
 MINUTE, HOUR = 60_000, 3_600_000
 
@@ -105,6 +109,30 @@ async def test_the_cursor_is_in_sight_and_the_scrollbar_over_no_figure(viewer: O
             await user.pilot.resize_terminal(width, height)
             await user.settles()
             assert user.line_with("d11").count("13ms") == (6 if width == 80 else 3)
+
+
+@pytest.mark.usefixtures("history")
+async def test_no_figure_is_shown_before_it_is_final(viewer: Opens, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_through, read = threading.Semaphore(1), activity.attempts_ended
+
+    def held(db: Any, spans: Sequence[Span]) -> list[tuple[Span, list[Ended]]]:
+        let_through.acquire()
+        return read(db, spans)
+
+    monkeypatch.setattr(activity, "attempts_ended", held)
+    async with viewer() as user:
+        try:
+            await user.press("4")
+            await user.sees("DELIVERED PER MINUTE  reading…", "LAST 24 HOURS", "vault")
+            assert "reading…" in user.line_with("all ")
+            assert "timeout" not in user.screen
+            let_through.release(30)
+            await user.sees("in the last hour, peak", "2 timeout", "reading…")
+            assert user.line_with("all ").split()[1:3] == ["all", "23"]
+        finally:
+            let_through.release(10_000)
+        await user.misses("reading…")
+        assert "33" in user.line_with("all ")
 
 
 async def test_without_destinations(viewer: Opens, snapshot: SnapshotAssertion) -> None:

@@ -558,7 +558,7 @@ async def test_r_with_a_selection_counts_what_it_is_about_to_send_again(viewer: 
         await user.press("r")
         await user.sees("Send 2")
         await user.press("y")
-        await user.sees("0 failed", "2 pending")
+        await user.sees("0 failed", "2 waiting")
         await user.misses("selected")
 
 
@@ -591,7 +591,7 @@ async def test_capital_r_sends_all_that_failed_under_the_filter_again(viewer: Op
         await user.press("R")
         await user.sees("Send 1 failed delivery matching this filter to soc again?")
         await user.press("y")
-        await user.sees("1 failed", "1 pending")
+        await user.sees("1 failed", "1 waiting")
         await user.press("R")
         await user.hears("No failed deliveries match this filter")
         await user.press("escape", "R")

@@ -49,17 +49,21 @@ class Session:
         return config
 
     @contextlib.contextmanager
-    def store(self, *, create: bool = False, log_to_stderr: bool = False) -> "Iterator[Store]":
+    def store(
+        self, *, create: bool = False, read_only: bool = False, log_to_stderr: bool = False
+    ) -> "Iterator[Store]":
         """Open the store and set up the log. Raises CannotOpen.
 
         Commands that write pass `create` to create a missing database. For commands that only read, a
-        missing database is an error: an empty one would hide a wrong path.
+        missing database is an error: an empty one would hide a wrong path. With `read_only`, it cannot be
+        changed.
         """
         from tui.store.engine.address import strategy_for
         from tui.store.engine.database import Store
 
         logs.set_up(self.config.log, to_stderr=log_to_stderr)
-        with patiently(lambda: Store(strategy_for(self.config.db, create=create))) as store:
+        strategy = partial(strategy_for, self.config.db, create=create, read_only=read_only)
+        with patiently(lambda: Store(strategy())) as store:
             yield store
 
 

@@ -21,6 +21,8 @@ from tui.store.reading import activity
 _REFRESH_S = 2
 _AT_ONCE = 3
 """Spans in one read, so that other reads do not wait for all of them."""
+_OFTEN = 6
+"""Spans that become missing while the screen is open. They are read within a moment."""
 _AXIS = 9
 _SHORT, _TALL = 20, 34
 """Height in lines below which there are no charts (room for the table), and from which they are tall."""
@@ -53,7 +55,7 @@ class ActivityScreen(LiveScreen):
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Activity"
-        self.query_one("#charts", Static).update(Content.styled("Loading…", words.MUTED))
+        self.query_one("#charts", Static).update(Content.styled("reading…", words.MUTED))
 
     # --- reading
 
@@ -80,7 +82,9 @@ class ActivityScreen(LiveScreen):
                 spans = missing[start : start + _AT_ONCE]
                 for span, ended in await self.context.read(activity.attempts_ended, spans):
                     self._activity.take(span, ended)
-                self._draw()
+                if len(missing) > _OFTEN:
+                    self._draw()
+            self._draw()
         finally:
             self._reading = False
 
@@ -92,22 +96,25 @@ class ActivityScreen(LiveScreen):
 
     def _draw(self) -> None:
         now = self.context.clock()
-        hour, day = self._activity.hour, self._activity.day
+        hour = self._activity.hour if self._activity.knows_hour else None
+        day = self._activity.day if self._activity.knows_day else None
+        whole = [None if tallies is None else all_of(tallies) for tallies in (hour, day)]
         short = self.size.height < _SHORT
         width = self.query_one("#list").content_size.width - 2  # padding
         self.query_one("#charts", Static).update(
             Content("\n").join(
                 [
-                    *([] if short else [*self._charts(self._activity.by_minute, width, now), Content("")]),
+                    *([] if short else [*self._charts(width, now), Content("")]),
                     *_headings(width),
-                    _row(Content.styled("all", "bold"), all_of(hour), all_of(day), width),
+                    _row(Content.styled("all", "bold"), whole, width),
                 ]
             )
         )
         self._draw_destinations(hour, day, width)
 
-    def _charts(self, minutes: list[Tally], width: int, now: int) -> list[Content]:
+    def _charts(self, width: int, now: int) -> list[Content]:
         tall = self.size.height >= _TALL
+        minutes = self._activity.by_minute if self._activity.knows_hour else []
         delivered, failed = [m.delivered for m in minutes], [m.failed for m in minutes]
         begin = words.clock_time(now - HOUR * MINUTE_MS)[:5]
         axis = f"{begin}{words.clock_time(now)[:5]:>{max(width - _AXIS - len(begin), 6)}}"
@@ -119,10 +126,10 @@ class ActivityScreen(LiveScreen):
             Content.styled(" " * _AXIS + axis, words.MUTED),
         ]
 
-    def _draw_destinations(self, hour: Tallies, day: Tallies, width: int) -> None:
+    def _draw_destinations(self, hour: Tallies | None, day: Tallies | None, width: int) -> None:
         options = self.query_one("#activity", OptionList)
-        shown = [id for id, (_, deleted) in self._names.items() if not deleted or id in day]
-        prompts = [self._destination(id, hour.get(id, Tally()), day.get(id, Tally()), width) for id in shown]
+        shown = [id for id, (_, deleted) in self._names.items() if not deleted or id in (day or {})]
+        prompts = [self._destination(id, hour, day, width) for id in shown]
         ids = [str(id) for id in shown]
         if [option.id for option in options.options] == ids:
             for index, prompt in enumerate(prompts):
@@ -132,11 +139,13 @@ class ActivityScreen(LiveScreen):
         options.set_options([Option(prompt, id=id) for prompt, id in zip(prompts, ids, strict=True)])
         options.highlighted = ids.index(before) if before in ids else 0 if ids else None
 
-    def _destination(self, id: int, hour: Tally, day: Tally, width: int) -> Content:
+    def _destination(self, id: int, hour: Tallies | None, day: Tallies | None, width: int) -> Content:
         name, deleted = self._names[id]
         shown = words.plain(name) + Content.styled(" (deleted)" if deleted else "", words.MUTED)
-        line = _row(shown, hour, day, width)
-        failures = " · ".join(f"{hour.outcomes[o]:,} {o}" for o in _FAILED if hour.outcomes[o])
+        tallies = [None if all is None else all.get(id, Tally()) for all in (hour, day)]
+        line = _row(shown, tallies, width)
+        outcomes = (tallies[0] or Tally()).outcomes
+        failures = " · ".join(f"{outcomes[o]:,} {o}" for o in _FAILED if outcomes[o])
         return line + Content.styled(f"\n   ✗ {failures}", "$text-error") if failures else line
 
     # --- keys
@@ -149,13 +158,15 @@ class ActivityScreen(LiveScreen):
 
 
 def _heading(title: str, counts: Sequence[int]) -> Content:
+    if not counts:
+        return Content.assemble((title, "bold $text-primary"), ("  reading…", words.MUTED))
     figures = f"  {sum(counts):,} in the last hour, peak {max(counts):,}/min, now {counts[-1]:,}/min"
     return Content.assemble((title, "bold $text-primary"), (figures, words.MUTED))
 
 
 def _chart(values: Sequence[int], width: int, height: int, style: str) -> list[Content]:
     lines = chart(values, width - _AXIS, height)
-    labels = [f"{max(values):,}", *[""] * (height - 2), "0"]
+    labels = [f"{max(values):,}" if values else "", *[""] * (height - 2), "0"]
     return [
         Content.assemble((f"{label:>{_AXIS - 2}} ┤", words.MUTED), (line, style))
         for label, line in zip(labels, lines, strict=True)
@@ -195,10 +206,14 @@ def _headings(width: int) -> list[Content]:
     ]
 
 
-def _row(name: Content, hour: Tally, day: Tally, width: int) -> Content:
+def _row(name: Content, tallies: Sequence[Tally | None], width: int) -> Content:
+    """Draw the figures of each span. None stands for a span that is still being read."""
     (spans, columns), room = _shown(width), _name_cells(width)
     cut = name.truncate(min(name.cell_length, room - 1), ellipsis=True)
-    figures = [_in_columns(_figures(tally)[:columns]) for tally in (hour, day)[:spans]]
+    figures = [
+        f"{'reading…':>{sum(_CELLS[:columns])}}" if tally is None else _in_columns(_figures(tally)[:columns])
+        for tally in tallies[:spans]
+    ]
     return Content.assemble(cut, " " * (room - cut.cell_length), *figures)
 
 

@@ -70,6 +70,8 @@ class AlertBox(Vertical):
             return f"{unknown}. Press / to change the filter, esc to clear it."
         if bar.filter:
             return "No alerts match this filter. Press / to change it, esc to clear it."
+        if self.context.read_only:
+            return "No alerts yet."
         if bar.names:
             return 'No alerts yet. Send one: tocsin send --title "Root login" --severity CRITICAL'
         return "Welcome to Tocsin. It delivers alerts to webhooks. Press n to add your first destination."

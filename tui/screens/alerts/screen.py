@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -76,9 +77,18 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
     async def load(self) -> None:
         known = await self.context.read(every_destination)
         self._filter_bar.learn_names(list(dict.fromkeys(destination.name for destination in known)))
+        self._offer_new(not known and not self.context.read_only)
         await self.query_one(AlertBox).load()  # posts Highlighted if the alert under the cursor changed
         if self.was_lost:
             await self._show_details()
+
+    def _offer_new(self, offered: bool) -> None:
+        """Show in the footer how to add a destination, as long as there is none."""
+        for bindings in self._bindings.key_to_bindings.values():
+            for place, binding in enumerate(bindings):
+                if binding.id == "alerts.new" and binding.show != offered:
+                    bindings[place] = replace(binding, show=offered)
+                    self.refresh_bindings()
 
     def tick(self) -> None:
         self.query_one(AlertList).tick()

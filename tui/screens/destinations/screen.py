@@ -22,6 +22,7 @@ from tui.screens.shared import key_table, words
 from tui.screens.shared.context import Context
 from tui.screens.shared.dialogs import Confirm
 from tui.screens.shared.live import LiveScreen
+from tui.screens.shared.reasons import Reasons
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
 from tui.store.reading import health
@@ -31,7 +32,7 @@ _ROOM_FOR_BOTH = 20
 _NONE_YET = "No destinations yet. Press n to add one: you need a name and a URL that accepts POST."
 
 
-class DestinationsScreen(LiveScreen):
+class DestinationsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMethodOverride]
     AUTO_FOCUS = "#destinations"
     BINDINGS: ClassVar[list[BindingType]] = key_table.DESTINATIONS.bindings
 
@@ -45,10 +46,14 @@ class DestinationsScreen(LiveScreen):
     def compose_body(self) -> ComposeResult:
         with Vertical(id="destination-columns"):
             with Vertical(id="list"):
-                yield Static(Content(_NONE_YET), id="empty")
+                yield Static(self._none_yet, id="empty")
                 yield Static(id="heading")
                 yield DestinationList(self.context)
             yield DestinationPane(self.context)
+
+    @property
+    def _none_yet(self) -> Content:
+        return Content("No destinations yet." if self.context.read_only else _NONE_YET)
 
     def on_mount(self) -> None:
         self.query_one("#list").border_title = "Destinations · loading…"
@@ -71,7 +76,7 @@ class DestinationsScreen(LiveScreen):
             self._open(opened=False)
         with self.app.batch_update():
             self.query_one("#list").border_title = Content(f"Destinations · {len(rows)}")
-            self.query_one("#empty", Static).update(Content(_NONE_YET))
+            self.query_one("#empty", Static).update(self._none_yet)
             self.set_class(not rows, "-empty")
             self._draw_heading()
         if not rows:
@@ -141,13 +146,14 @@ class DestinationsScreen(LiveScreen):
 
     # --- actions
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        if not self.is_mounted:
-            return True
-        if action in ("close", "new"):
-            return self._pane.opened == (action == "close")
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if self.is_mounted and action in ("close", "new") and self._pane.opened != (action == "close"):
+            return False
+        return super().check_action(action, parameters)
+
+    def why_not(self, action: str) -> str | None:
         needs_one = action in ("edit", "test", "pause", "delete", "alerts")
-        return None if needs_one and not self._list.rows else True
+        return "There are no destinations" if needs_one and not self._list.rows else None
 
     def action_close(self) -> None:
         self._open(opened=False)

@@ -38,6 +38,8 @@ class Context:
     log: Path
     dispatcher: DispatcherView | None
     """None in a viewer (`--no-dispatch`), where another process delivers."""
+    read_only: bool = False
+    """Whether nothing can be changed (`--read-only`). Then nobody delivers here, either."""
     note: str = ""
     """A note in the status line, such as `demo`."""
     kept: Kept = field(default_factory=Kept)

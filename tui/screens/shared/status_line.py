@@ -1,8 +1,12 @@
-"""The status line on top of every screen: dispatcher, rate, and deliveries in flight, pending and failed."""
+"""The status line on top of every screen: database, dispatcher, rate, and counts of deliveries."""
+
+from collections.abc import Iterator
 
 from textual.content import Content
 from textual.widgets import Static
 
+from tui.domain.text import visible
+from tui.screens.shared import words
 from tui.screens.shared.bars import sparkline
 from tui.screens.shared.context import Context
 from tui.store.reading import queries
@@ -11,12 +15,28 @@ from tui.store.reading.views import Summary
 _SPAN_S = 60
 # Markup is safe here: these texts are constants. They make the names clickable.
 _HELP = Content.from_markup("[$foreground-muted @click=app.help]? help [/]")
+_BRIEF_HELP = Content.from_markup("[$foreground-muted @click=app.help]? [/]")
 _SCREENS = Content.from_markup(
     "[$foreground-muted]"
     "[@click=app.show_mode('alerts')]1 alerts[/]  [@click=app.show_mode('destinations')]2 destinations[/]  "
     "[@click=app.show_mode('log')]3 log[/]  [@click=app.show_mode('activity')]4 activity[/]  [/]"
 )
 _BAR_SECONDS = 5
+_MOST_OF_NAME = 20
+"""Characters of the database's name."""
+_WAYS: tuple[tuple[Content, str, tuple[str, ...]], ...] = (
+    (_SCREENS + _HELP, "  ", ("paused briefly",)),
+    (_HELP, "  ", ("paused briefly",)),
+    (_HELP, "  ", ("paused briefly", "rate")),
+    (_HELP, "  ", ("paused briefly", "rate", "sending")),
+    (_BRIEF_HELP, "  ", ("paused", "rate", "sending")),
+    (_BRIEF_HELP, "  ", ("paused", "rate", "sending", "label")),
+    (_BRIEF_HELP, " ", ("paused", "rate", "sending", "label")),
+    (_BRIEF_HELP, " ", ("paused", "rate", "sending", "label", "database")),
+    (_BRIEF_HELP, " ", ("paused", "rate", "sending", "label", "database", "waiting")),
+    (_BRIEF_HELP, " ", ("paused", "rate", "sending", "label", "database", "waiting", "name", "dispatcher")),
+)
+"""The key at the end, the gap, and the parts left out: the first of these for which there is room."""
 
 
 class StatusLine(Static):
@@ -49,53 +69,70 @@ class StatusLine(Static):
         self.tick()
 
     def _render_line(self) -> Content:
-        """Show all if there is room. Else drop the screens' names, shrink the gaps, then the sparkline.
+        """Show all if there is room. Else leave out what matters least, and at last cut the end.
 
-        If that is not enough, put the failed count first, because the end is cut.
+        The key of the help is always there.
         """
-        for hint, gap, bars in (
-            (_SCREENS + _HELP, "   ", 12),
-            (_HELP, "   ", 12),
-            (_HELP, "  ", 12),
-            (_HELP, "  ", 6),
-            (_HELP, " ", 0),
-        ):
-            line = Content(gap).join(self._parts(bars))
-            if line.cell_length + (hint.cell_length if hint is not _HELP else 0) <= self.size.width:
+        line, hint = Content(""), _BRIEF_HELP
+        for hint, gap, left_out in _WAYS:
+            line = Content(gap).join(part for name, part in self._parts() if name not in left_out)
+            if line.cell_length + hint.cell_length + 1 <= self.size.width:
                 break
-        else:
-            first, *others = self._parts(0)
-            line = Content(" ").join([first, *reversed(others)])
-        room = self.size.width - line.cell_length - hint.cell_length
-        return line + Content(" " * room) + hint if room > 0 else line
+        room = max(0, self.size.width - hint.cell_length)
+        if line.cell_length > room:
+            line = line.truncate(room, ellipsis=True)
+        return line + Content(" " * (room - line.cell_length)) + hint
 
-    def _parts(self, bars: int) -> list[Content]:
-        name = Content.styled(" tocsin ", "bold $text-primary")
+    def _parts(self) -> Iterator[tuple[str, Content]]:
+        """Yield the parts with their names, those that are left out last first."""
+        yield "name", Content.styled(" tocsin", "bold $text-primary")
         if self.context.note:
-            name += Content.styled(f"{self.context.note} ", "$text-accent")
+            yield "note", Content.styled(self.context.note, "$text-accent")
         for reason in self.context.lost.values():
-            return [name + Content.styled(f"✗ {reason}; retrying", "$text-error bold")]
+            yield "lost", Content.styled(f"✗ {reason}; retrying", "$text-error bold")
+            return
+        yield "database", Content.styled(visible(self._database), words.MUTED)
+        yield "dispatcher", self._dispatcher()
         if self._summary is None:
-            return [name + self._dispatcher(), Content.styled("loading…", "$foreground-muted")]
+            yield "loading", Content.styled("loading…", words.MUTED)
+            return
         rates = self._per_bar()
         rate = rates[-1] / _BAR_SECONDS
         speed = f"{rate:.1f}/s" if 0 < rate < 10 else f"{rate:,.0f}/s"
-        failed = self._summary.failed
-        return [
-            name + self._dispatcher(),
-            Content.styled(
-                f"{speed} {sparkline(rates[-bars:])}" if bars else speed,
-                "$text-primary" if any(rates) else "$foreground-muted",
-            ),
-            Content(f"{self._summary.in_flight:,} in flight"),
-            Content(f"{self._summary.waiting:,} pending"),
-            Content.styled(f"{failed:,} failed", "$text-error bold" if failed else "$foreground-muted"),
-        ]
+        style = "$text-primary" if any(rates) else words.MUTED
+        yield "rate", Content.styled(f"{speed} {sparkline(rates)}", style)
+        yield "label", Content.styled("deliveries:", words.MUTED)
+        yield from self._counts(self._summary)
+
+    def _counts(self, summary: Summary) -> Iterator[tuple[str, Content]]:
+        # Markup is safe here: these are constants and numbers.
+        for state, count, style in (
+            ("failed", summary.failed, "$text-error bold"),
+            ("retrying", summary.retrying, "$text-warning"),
+            ("waiting", summary.waiting, "$foreground"),
+            ("sending", summary.in_flight, "$foreground"),
+        ):
+            said = "in flight" if state == "sending" else state
+            link = f"[{style if count else words.MUTED} @click=app.show_alerts('state:{state}')]"
+            yield state, Content.from_markup(f"{link}{count:,} {said}[/]")
+        if summary.paused:
+            what = words.counted(summary.paused, "destination")
+            yield "paused", Content.styled(f"{words.PAUSED} {what} paused", "$text-warning")
+            yield (
+                "paused briefly",
+                Content.styled(f"{words.PAUSED} {summary.paused:,} paused", "$text-warning"),
+            )
+
+    @property
+    def _database(self) -> str:
+        name = self.context.store.strategy.shown.rpartition("/")[2]
+        return name if len(name) <= _MOST_OF_NAME else f"{name[: _MOST_OF_NAME - 1]}…"
 
     def _dispatcher(self) -> Content:
         dispatcher = self.context.dispatcher
         if dispatcher is None:
-            return Content.styled("○ viewing", "$foreground-muted")
+            what = "read-only" if self.context.read_only else "not delivering here"
+            return Content.styled(f"○ {what}", "$foreground-muted")
         if dispatcher.trouble:
             return Content.styled(f"✗ {dispatcher.trouble}", "$text-error bold")
         return Content.styled("● delivering", "$text-success")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, NoReturn, ParamSpec, Protocol, TypeVar
 
 import peewee
 
@@ -79,12 +79,20 @@ class Strategy(Protocol):
         ...
 
     @property
+    def read_only(self) -> bool:
+        """Whether the database was opened for reading only."""
+        ...
+
+    @property
     def migrated(self) -> Sequence[str]:
         """The names of the migrations that `open` applied."""
         ...
 
     def open(self) -> peewee.Database:
-        """Create or migrate the database if needed and return it, not yet connected. Raises CannotOpen."""
+        """Create or migrate the database if needed and return it, not yet connected. Raises CannotOpen.
+
+        For reading only, it must exist and have the present schema.
+        """
         ...
 
     def now(self, db: peewee.Database) -> int:
@@ -184,6 +192,8 @@ class Store:
                     return run()
             return run()
 
+        if self.strategy.read_only:
+            return self._writer.submit(_refuse_to_write)
         return self._writer.submit(run_with_retries)
 
     def read(
@@ -293,6 +303,10 @@ class Store:
         """Close a connection that may be broken or stuck in a transaction; the next work opens a new one."""
         with contextlib.suppress(peewee.PeeweeException):
             self._db.close()
+
+
+def _refuse_to_write() -> NoReturn:
+    raise StoreUnavailable("the database was opened for reading only")
 
 
 def _write_nothing(tx: Transaction) -> None:

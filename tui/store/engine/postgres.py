@@ -63,14 +63,23 @@ class Postgres:
     """PostgreSQL at READ COMMITTED: each step locks the rows it changes, so none waits for a whole table.
 
     Leases are measured with the server's clock, because the machines' clocks may differ. A test passes
-    `clock` (milliseconds since 1970) instead. Without `create`, missing tables are an error.
+    `clock` (milliseconds since 1970) instead. Without `create`, missing tables are an error. With
+    `read_only`, a role that may only SELECT is enough.
     """
 
-    def __init__(self, url: str, clock: Callable[[], int] | None = None, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], int] | None = None,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+    ) -> None:
+        self.read_only = read_only
         self.migrated: Sequence[str] = ()
         self._url = url
         self._clock = clock
-        self._create = create
+        self._create = create and not read_only
         self._pooled = False
         """Whether a pooler such as PgBouncer is between us and the server. It may give each transaction
         another session, so nothing may depend on one: no options, prepared statements or LISTEN."""
@@ -94,6 +103,8 @@ class Postgres:
         """Return the database; None if a pooler refuses or drops our options."""
         asked = self._parts()
         wait = f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)} {_SERVER_OPTIONS} -c {_DIRECT}=on"
+        if self.read_only:
+            wait += " -c default_transaction_read_only=on"
         options = f"{wait} {asked.get('options') or ''}".strip()
         db = _Database(self._url, prefer_psycopg3=True, options=options, **_defaults(asked))
         try:
@@ -115,6 +126,10 @@ class Postgres:
         return db
 
     def _adopt(self, db: peewee.Database) -> None:
+        if self.read_only:
+            self._refuse_what_is_not_ours(db)
+            migrate.require_current(db)
+            return
         with db.atomic():
             # Held until the transaction ends: the next process finds the tables made.
             db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_MIGRATION_LOCK,))

@@ -21,7 +21,7 @@ from tui.store.engine.database import BUSY_TIMEOUT_S, ChangeNotice, wall_clock
 from tui.store.engine.driver_errors import first_of
 from tui.store.engine.sqlite_dialect import SqliteDialect
 from tui.store.engine.sqlite_files import Files
-from tui.store.engine.sqlite_notice import DataVersion, uri_of
+from tui.store.engine.sqlite_notice import DataVersion, uri_of, uri_to_read
 from tui.store.errors import CannotOpen, OpenLocked, StoreLocked, StoreUnavailable
 from tui.store.private import close_to_others, make_directory, refuse_foreign_file, refuse_planted_link
 
@@ -33,11 +33,13 @@ _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 class _Database(peewee.SqliteDatabase):
     dialect = SqliteDialect()
 
-    def __init__(self, files: Files, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, files: Files, address: Callable[[], str], **kwargs: Any) -> None:
         self._files = files
-        super().__init__(*args, **kwargs)
+        self._address = address
+        super().__init__(address(), uri=True, **kwargs)
 
     def _connect(self) -> sqlite3.Connection:
+        self.database = self._address()
         return self._files.connect(super()._connect)  # pyright: ignore[reportAttributeAccessIssue]
 
     def _close(self, conn: sqlite3.Connection) -> None:
@@ -47,12 +49,21 @@ class _Database(peewee.SqliteDatabase):
 class Sqlite:
     """SQLite in WAL mode: readers never wait for the writer, and there is one writer at a time.
 
-    `clock` returns milliseconds since 1970. Without `create`, a missing file is an error.
+    `clock` returns milliseconds since 1970. Without `create`, a missing file is an error. With `read_only`,
+    no byte of the file is written.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], int] = wall_clock, *, create: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        clock: Callable[[], int] = wall_clock,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+    ) -> None:
         self.path = path
-        self._create = create
+        self.read_only = read_only
+        self._create = create and not read_only
         self.migrated: Sequence[str] = ()
         self._clock = clock
         self._files = Files(path, lambda: BUSY_TIMEOUT_S)
@@ -63,14 +74,14 @@ class Sqlite:
 
     def open(self) -> peewee.Database:
         self._prepare_file()
+        only = (("query_only", 1),) if self.read_only else ()
         db = _Database(
             self._files,
-            uri_of(self.path),
-            uri=True,
+            self._address,
             timeout=BUSY_TIMEOUT_S,
             lock_type="IMMEDIATE",
             # cell_size_check: notice a damaged page when it is read, not by the wrong rows it would return.
-            pragmas=(("synchronous", "full"), ("foreign_keys", 1), ("cell_size_check", 1)),
+            pragmas=(("synchronous", "full"), ("foreign_keys", 1), ("cell_size_check", 1), *only),
         )
         try:
             self._adopt(db)
@@ -87,6 +98,8 @@ class Sqlite:
             db.close()
             raise
         db.close()
+        if self.read_only:
+            return db
         for end in ("", "-wal", "-shm"):  # also files that the user created
             close_to_others(self.path.with_name(self.path.name + end))
         return db
@@ -95,7 +108,10 @@ class Sqlite:
         return self._clock()
 
     def watch(self) -> ChangeNotice:
-        return DataVersion(self.path, self._files)
+        return DataVersion(self._address, self._files)
+
+    def _address(self) -> str:
+        return uri_to_read(self.path) if self.read_only else uri_of(self.path)
 
     def is_lost(self, db: peewee.Database) -> bool:  # noqa: ARG002
         return bool(self._files.lost())
@@ -171,6 +187,8 @@ class Sqlite:
         found = self._find()
         if found is not None and stat.S_ISDIR(found.st_mode):
             raise CannotOpen(f"{self.path} is a directory; --db takes the path of a file")
+        if self.read_only and found is not None and stat.S_ISREG(found.st_mode):
+            return
         try:
             if not self._create:
                 self._refuse_to_create()
@@ -217,6 +235,10 @@ class Sqlite:
             if pages and file.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
                 raise CannotOpen(f"{self.path} belongs to another program; choose another file with --db")
         self._files.wait_until_free()
+        if self.read_only:
+            with db.connection_context():
+                migrate.require_current(db)
+            return
         probe = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             probe.execute("BEGIN IMMEDIATE")  # fails here if the file is read-only
@@ -239,6 +261,10 @@ class Sqlite:
         text = str(error)
         if "not a database" in text:
             return f"{self.path} is not a database; choose another file with --db"
+        if self.read_only and "unable to open" in text:
+            return (
+                f"cannot read the database {self.path}; check the permissions of its files, -wal and -shm too"
+            )
         if "readonly" in text or "read-only" in text or "unable to open" in text:
             return (
                 f"cannot write the database {self.path}; check the permissions of the file and its directory"

@@ -120,7 +120,7 @@ class Files:
             self._logged = True
             log.warning("%s; closing it to open it again", lost)
         opened, found = self._opened, self._found()
-        if any(file and file != ours for file, ours in zip(found[1:], opened[1:], strict=False)):
+        if any(file and ours and file != ours for file, ours in zip(found[1:], opened[1:], strict=False)):
             # Not closed even when Python ends. While it is open, no other close is the last.
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
             self._abandoned.add(opened[0])

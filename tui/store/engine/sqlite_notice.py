@@ -1,7 +1,9 @@
 """Notice commits of other connections to an SQLite database."""
 
+import os
 import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tui.store.engine.sqlite_files import Files
@@ -13,11 +15,25 @@ def uri_of(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
 
 
+def uri_to_read(path: Path) -> str:
+    """Return the URI that opens an existing file for reading only.
+
+    SQLite needs the file `-shm` even for that. One that we made could keep the file's owner from writing, so
+    it is made only in the owner's name. Without it nobody has the database open. Then the file is read alone,
+    until `Files` notices that somebody has opened it.
+    """
+    uri, directory = path.absolute().as_uri(), path.absolute().parent
+    if path.with_name(f"{path.name}-shm").exists():
+        return f"{uri}?mode=ro"
+    ours = os.geteuid() in (0, path.stat().st_uid) and os.access(directory, os.W_OK)
+    return f"{uri}?mode=ro" if ours else f"{uri}?immutable=1"
+
+
 class DataVersion:
     """`PRAGMA data_version` on its own connection: takes microseconds and never writes."""
 
-    def __init__(self, path: Path, files: Files) -> None:
-        self._path = path
+    def __init__(self, address: Callable[[], str], files: Files) -> None:
+        self._address = address
         self._files = files
         self._lock = threading.Lock()
         """Files that are lost are let go of by another thread."""
@@ -43,7 +59,7 @@ class DataVersion:
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
-            uri_of(self._path), uri=True, timeout=0.05, isolation_level=None, check_same_thread=False
+            self._address(), uri=True, timeout=0.05, isolation_level=None, check_same_thread=False
         )
 
     def _let_go(self) -> None:

@@ -212,16 +212,18 @@ def deliveries_by_id(db: peewee.Database, ids: Collection[int]) -> list[Delivery
 
 def summary(db: peewee.Database) -> Summary:
     pending = (
-        "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight') FROM delivery WHERE due_at IS NOT NULL"
+        "SELECT count(*), count(*) FILTER (WHERE state = 'in_flight'),"
+        " count(*) FILTER (WHERE state = 'scheduled' AND attempts > 0) FROM delivery WHERE due_at IS NOT NULL"
     )
-    [(waiting, in_flight)] = fetch(db, pending)
+    [(pending, in_flight, retrying)] = fetch(db, pending)
     # A failed test was already reported to the person who sent it. Both counts read an index.
     [(failed, tests)] = fetch(
         db,
         "SELECT (SELECT count(*) FROM delivery WHERE state = 'failed'),"
         " (SELECT count(*) FROM delivery WHERE state = 'failed' AND test)",
     )
-    return Summary(in_flight, waiting - in_flight, failed - tests)
+    [(paused,)] = fetch(db, "SELECT count(*) FROM destination WHERE paused AND deleted_at IS NULL")
+    return Summary(in_flight, pending - in_flight - retrying, retrying, failed - tests, paused)
 
 
 def is_unused(db: peewee.Database) -> bool:

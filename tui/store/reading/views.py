@@ -163,8 +163,11 @@ class Summary:
 
     in_flight: int
     waiting: int
+    retrying: int
     failed: int
     """Without test alerts."""
+    paused: int
+    """The number of paused destinations."""
 
 
 @dataclass(frozen=True, slots=True)
