@@ -37,6 +37,13 @@ def tocsin(tmp_path: Path) -> Tocsin:
     return Tocsin(tmp_path)
 
 
+def test_read_only_is_for_the_app_alone(tocsin: Tocsin) -> None:
+    done = tocsin("--read-only", "alert", "list")
+    assert "--read-only is for the app, not for a command" in complaint(done, 2)
+    done = tocsin("--read-only", "--listen", "127.0.0.1:0")
+    assert "--read-only cannot receive alerts; leave out --listen" in complaint(done, 2)
+
+
 def loaded(tocsin: Tocsin, *args: str, modules: Sequence[str]) -> tuple[list[str], str]:
     """Run a command; return its lines and which of the modules it has imported."""
     probe = (

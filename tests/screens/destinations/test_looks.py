@@ -103,7 +103,7 @@ async def test_the_question_before_a_deletion(
 ) -> None:
     async with viewer(size) as user:
         await to_destinations(user, 4)
-        await user.press("G", "d")
+        await user.press("j", "j", "d")
         # The list below is painted anew, too, and may come later.
         await user.sees("Delete vault? 1 pending delivery will be cancelled.", "never used")
         await user.settles()

@@ -103,9 +103,9 @@ async def test_each_destination_shows_filters_health_and_pending_deliveries(
     bench.submit()
     bench.add(name="quiet", severities=frozenset(), url="https://hooks.example.com/services/s3cret-token")
     async with at_destinations(viewer, 2) as user:
-        line = user.line_with("● active       pager").split("│")[1].split()
-        assert line[:3] == ["●", "active", "pager"]
-        assert line[7:13] == ["█▁", "50%", "84", "ms", "1", "✗"]
+        line = user.line_with("✗ last failed   pager").split("│")[1].split()
+        assert line[:4] == ["✗", "last", "failed", "pager"]
+        assert line[8:15] == ["█✗", "50%", "84", "ms", "1", "1", "✗"]
         await user.sees("✗ 503 Service Unavailable  1m ago")
         await user.sees("only by name", "https://hooks.example.com/…oken", "never used")
         await user.sees(
@@ -347,6 +347,35 @@ async def test_a_destination_deleted_elsewhere_is_not_paused(viewer: Opens, benc
         bench.delete(gone)
         await user.press("p")
         await user.sees("Destinations · 0")
+
+
+async def test_destinations_in_trouble_come_first_and_none_of_them_is_called_active(
+    viewer: Opens, bench: Bench
+) -> None:
+    ends = {"a-healthy": deliver, "b-recovering": fail, "c-last-failed": fail, "d-gone": reject}
+    made = {name: bench.add(name=name) for name in (*ends, "e-paused")}
+    for name, end in ends.items():
+        bench.submit(destinations=(name,))
+        end(bench, **({"status_code": 410, "reason": "Gone"} if end is reject else {}))
+    bench.submit(destinations=("b-recovering",))
+    deliver(bench)
+    bench.pause(made["d-gone"])
+    bench.pause(made["e-paused"])
+    async with at_destinations(viewer, 5) as user:
+        await user.sees("Destinations · 5 · 1 failing · 2 paused", "‖ 2 destinations paused")
+        rows = [
+            user.line_with(f"  {name} ")
+            for name in ("d-gone", "b-recovering", "c-last-failed", "e-paused", "a-healthy")
+        ]
+        lines = user.screen.splitlines()
+        assert sorted(rows, key=lines.index) == rows
+        assert [row.split("│")[1].split("  ")[0].strip() for row in rows] == [
+            "‖ paused ▲ 0s",
+            "◐ recovering",
+            "✗ last failed",
+            "‖ paused",
+            "● active",
+        ]
 
 
 async def test_a_failing_destination_shows_since_when(viewer: Opens, bench: Bench) -> None:

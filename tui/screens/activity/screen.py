@@ -48,6 +48,8 @@ class ActivityScreen(LiveScreen):
         self._seconds = 0
         self._reading = 0
         """How many reads are under way: a new one cancels the one before, which then still has to end."""
+        self._drawn: tuple[bool, bool] | None = None
+        """Whether the figures of the hour and of the day were final when they were last drawn."""
 
     def compose_body(self) -> ComposeResult:
         with Vertical(id="list"):
@@ -79,12 +81,12 @@ class ActivityScreen(LiveScreen):
         try:
             self._names = await self.context.read(activity.destination_names)
             missing = self._activity.missing(self.context.clock())
+            self._draw_if_new(len(missing))
             for start in range(0, len(missing), _AT_ONCE):
                 spans = missing[start : start + _AT_ONCE]
                 for span, ended in await self.context.read(activity.attempts_ended, spans):
                     self._activity.take(span, ended)
-                if len(missing) > _OFTEN:
-                    self._draw()
+                self._draw_if_new(len(missing))
             self._draw()
             self._was_loaded = True
         finally:
@@ -92,12 +94,19 @@ class ActivityScreen(LiveScreen):
 
     # --- drawing
 
+    def _draw_if_new(self, missing: int) -> None:
+        """Draw once another span is final. Drawing after every read would take longer than reading."""
+        known = self._activity.knows_hour, self._activity.knows_day
+        if known != self._drawn and missing > _OFTEN:
+            self._draw()
+
     def on_resize(self) -> None:
         if self._names:
             self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         now = self.context.clock()
+        self._drawn = self._activity.knows_hour, self._activity.knows_day
         hour = self._activity.hour if self._activity.knows_hour else None
         day = self._activity.day if self._activity.knows_day else None
         whole = [None if tallies is None else all_of(tallies) for tallies in (hour, day)]

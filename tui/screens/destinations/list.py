@@ -26,9 +26,13 @@ from tui.store.reading.views import DestinationRow
 
 ONE_LINE = 150
 """Minimum width, in cells, for one line per destination."""
-_STATE, _SEVERITIES, _SUCCESS, _P95, _WAITING = 13, 19, 4, 8, 8
+_STATE, _SEVERITIES, _SUCCESS, _P95, _FAILED, _WAITING = 14, 19, 4, 8, 7, 8
 _GAP = "  "
 _WIDEST_NAME, _NARROWEST_NAME = 28, 8
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else ""
 
 
 class DestinationList(CursorList):
@@ -93,6 +97,7 @@ class DestinationList(CursorList):
             f"LAST {HEALTH_SPAN}",
             f"{'OK':>{_SUCCESS}}",
             f"{'P95':>{_P95}}",
+            f"{'FAILED':>{_FAILED}}",
             f"{'PENDING':>{_WAITING}}",
             "LAST RESPONSE",
         )
@@ -138,7 +143,8 @@ class DestinationList(CursorList):
                 destination_words.bar(row.recent),
                 Content(f"{destination_words.success(row):>{_SUCCESS}}"),
                 Content.styled(f"{words.duration(row.p95_ms):>{_P95}}", words.MUTED),
-                Content.styled(f"{row.waiting or '':>{_WAITING}}", "$text-warning"),
+                Content.styled(f"{_count(row.failed):>{_FAILED}}", "$text-error bold"),
+                Content.styled(f"{_count(row.waiting):>{_WAITING}}", "$text-warning"),
                 self._last(row) or destination_words.never_used(row),
             ]
         )
@@ -146,7 +152,7 @@ class DestinationList(CursorList):
     @property
     def _fixed(self) -> tuple[int, ...]:
         """Widths of all columns except URL and last response, which share the rest."""
-        return (_STATE, self._name_width, _SEVERITIES, HEALTH_SPAN, _SUCCESS, _P95, _WAITING)
+        return (_STATE, self._name_width, _SEVERITIES, HEALTH_SPAN, _SUCCESS, _P95, _FAILED, _WAITING)
 
     @property
     def _rest(self) -> int:
@@ -176,14 +182,16 @@ class DestinationList(CursorList):
 
     def _second_line(self, row: DestinationRow) -> Content:
         """Most important first: a narrow screen cuts the end."""
+        failed = (f"  {row.failed:,} failed" if row.failed else "", "$text-error bold")
         waiting = (f"  {row.waiting:,} pending" if row.waiting else "", "$text-warning")
         last = self._last(row)
         if last is None:
-            return Content.assemble("   ", destination_words.never_used(row), waiting)
+            return Content.assemble("   ", destination_words.never_used(row), failed, waiting)
         return Content.assemble(
             "   ",
             destination_words.bar(row.recent),
             f"  {destination_words.success(row):>4} ok",
+            failed,
             "  ",
             last,
             waiting,

@@ -1,5 +1,6 @@
 """The destinations screen: health and actions."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -26,6 +27,7 @@ from tui.screens.shared.reasons import Reasons
 from tui.store import destinations
 from tui.store.errors import StoreUnavailable
 from tui.store.reading import health
+from tui.store.reading.views import DestinationRow
 
 _ROOM_FOR_BOTH = 20
 """Minimum screen height, in lines, for a pane below the list."""
@@ -68,6 +70,7 @@ class DestinationsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
 
     async def load(self) -> None:
         rows = await self.context.read(health.destination_rows)
+        rows.sort(key=lambda row: (-row.trouble, -row.failed))  # by name where that is the same
         listed = self._list
         wanted = self._wanted if any(row.destination.id == self._wanted for row in rows) else None
         listed.show(rows, wanted)
@@ -75,7 +78,7 @@ class DestinationsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
             self._wanted = None
             self._open(opened=False)
         with self.app.batch_update():
-            self.query_one("#list").border_title = Content(f"Destinations · {len(rows)}")
+            self.query_one("#list").border_title = Content(_title(rows))
             self.query_one("#empty", Static).update(self._none_yet)
             self.set_class(not rows, "-empty")
             self._draw_heading()
@@ -248,6 +251,14 @@ class DestinationsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompat
             return
         told = f"; {words.counted(cancelled, 'delivery')} cancelled" if cancelled else ""
         self.notify(f"{visible(destination.name)} deleted{told}", markup=False)
+
+
+def _title(rows: Sequence[DestinationRow]) -> str:
+    """Return `Destinations · 12 · 6 failing · 1 paused`."""
+    failing = sum(row.health.failing_since is not None for row in rows)
+    paused = sum(row.destination.paused for row in rows)
+    counts = ((failing, "failing"), (paused, "paused"))
+    return f"Destinations · {len(rows)}" + "".join(f" · {n} {what}" for n, what in counts if n)
 
 
 def _quoted(name: str) -> str:

@@ -17,14 +17,21 @@ _URL_END = 6
 
 
 def state(row: DestinationRow, now: int) -> Content:
-    """`● active`, `◷ held 12s`, `▲ failing 2h`, `‖ paused`."""
+    """`● active`, `▲ failing 2h`, `‖ paused`, `‖ paused ▲ 2h`, `◷ held 12s`. Active only if no recent attempt failed."""
+    since = row.health.failing_since
+    failing = "" if since is None else words.span(now - since)
     if row.destination.paused:
-        return Content.styled(f"{words.PAUSED} paused", "$text-warning")
+        paused = Content.styled(f"{words.PAUSED} paused", "$text-warning")
+        return paused + Content.styled(f" ▲ {failing}", "$text-error") if failing else paused
+    if failing:
+        return Content.styled(f"▲ failing {failing}", "$text-error")
     held = row.hold.held_until(now)
     if held is not None:
         return Content.styled(f"{words.HELD} held {words.until(held, now)}", "$text-warning")
-    if row.health.failing_since is not None:
-        return Content.styled(f"▲ failing {words.span(now - row.health.failing_since)}", "$text-error")
+    if row.recent and row.recent[-1] is not Outcome.DELIVERED:
+        return Content.styled("✗ last failed", "$text-error")
+    if row.has_failures:
+        return Content.styled("◐ recovering", "$text-warning")
     return Content.styled("● active", "$text-success")
 
 
@@ -73,11 +80,11 @@ def unverified(destination: Destination) -> Content:
 
 
 def bar(recent: tuple[Outcome, ...]) -> Content:
-    """Return a mark for each recent attempt: tall for delivered, low for failed, readable without color."""
+    """Return a mark for each recent attempt. Failed ones are as heavy as delivered ones, and have a cross."""
     marks = [
         Content.styled("█", "$text-success")
         if outcome is Outcome.DELIVERED
-        else Content.styled("▁", "$text-error")
+        else Content.styled("✗", "reverse $text-error")
         for outcome in recent
     ]
     return Content.assemble(" " * (HEALTH_SPAN - len(marks)), *marks)

@@ -39,6 +39,13 @@ def destination_rows(db: peewee.Database) -> list[DestinationRow]:
             " GROUP BY destination_id",
         )
     )
+    failed: dict[int, int] = dict(
+        fetch(
+            db,
+            "SELECT destination_id, count(*) FROM delivery WHERE state = 'failed' AND NOT test"
+            " GROUP BY destination_id",
+        )
+    )
     query = (
         f"SELECT {HEALTH_COLUMNS}, {HOLD_COLUMNS}, {DESTINATION_COLUMNS} FROM destination"
         " WHERE deleted_at IS NULL ORDER BY name_folded"
@@ -55,6 +62,7 @@ def destination_rows(db: peewee.Database) -> list[DestinationRow]:
                 health,
                 hold,
                 waiting.get(destination.id, 0),
+                failed.get(destination.id, 0),
                 tuple(_OUTCOMES[outcome] for _, outcome, _ in reversed(attempts)),
                 durations[_p95(len(durations))] if durations else None,
                 last.get(attempts[0][0]) if attempts else None,

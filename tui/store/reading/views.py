@@ -205,10 +205,24 @@ class DestinationRow:
     health: Health
     hold: Hold
     waiting: int
+    failed: int
+    """Deliveries that failed permanently, without test alerts."""
     recent: tuple[Outcome, ...]
     """The outcomes of its last attempts, oldest first."""
     p95_ms: int | None
     last: AttemptRow | None
+
+    @property
+    def trouble(self) -> int:
+        """How much it needs attention: 3 failing, 2 attempts or deliveries failed, 1 paused, 0 none."""
+        if self.health.failing_since is not None:
+            return 3
+        return 2 if self.failed or self.has_failures else int(self.destination.paused)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a recent attempt failed."""
+        return any(outcome is not Outcome.DELIVERED for outcome in self.recent)
 
     @property
     def success(self) -> float | None:
