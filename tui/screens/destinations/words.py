@@ -17,7 +17,10 @@ _URL_END = 6
 
 
 def state(row: DestinationRow, now: int) -> Content:
-    """`● active`, `▲ failing 2h`, `‖ paused`, `‖ paused ▲ 2h`, `◷ held 12s`. Active only if no recent attempt failed."""
+    """`● active`, `▲ failing 2h`, `‖ paused`, `‖ paused ▲ 2h`, `◷ held 12s`, …
+
+    Active only if no recent attempt failed.
+    """
     since = row.health.failing_since
     failing = "" if since is None else words.span(now - since)
     if row.destination.paused:
