@@ -21,12 +21,9 @@ class Key(StrEnum):
     STATE = "state"
     TO = "to"
     TYPE = "type"
-    LOGTYPE = "logtype"
     TAG = "tag"
     SINCE = "since"
     TEST = "test"
-    RESOLVED = "resolved"
-    REPEATS = "repeats"
     CONTEXT = "context"
     CIDR = "cidr"
     STATUS = "status"
@@ -35,6 +32,9 @@ class Key(StrEnum):
     ERROR = "error"
     ATTEMPTS = "attempts"
     ROUND = "round"
+    LOGTYPE = "logtype"
+    RESOLVED = "resolved"
+    REPEATS = "repeats"
 
 
 UNROUTED, FOLDED = "unrouted", "folded"
