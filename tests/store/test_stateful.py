@@ -16,8 +16,8 @@ It is worth as much as the mistakes it finds. Each of these was put into the cod
   deleted; retry, or wait for ever, when its attempt fails or is interrupted
 - claims: for a paused destination (also with `only`); over the cap; over the slots; not counting what is
   busy; skip a lane; never look for the least urgent
-- holds: claim while a receiver asked to wait; two probes at once; never probe; ignore the answer of a probe;
-  end a hold with an answer to an older request; keep a hold for a new URL; hold test alerts; not slow down
+- holds: claim while a receiver asked to wait; two probes at once; ignore the answer of a probe; hold test
+  alerts
 """
 
 from collections import Counter
