@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import NOW, answer
@@ -166,8 +166,9 @@ class Limiter:
         return refused(asked=self.asked)
 
 
+@settings(max_examples=40, deadline=None)
 @given(
-    limit=st.integers(1, 100),
+    limit=st.integers(1, 50),
     span=st.sampled_from([SECOND, 10 * SECOND, MINUTE]),
     asked=st.sampled_from([None, SECOND, 10 * SECOND]),
     own=st.sampled_from([None, 50.0]),
