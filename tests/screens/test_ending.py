@@ -31,6 +31,7 @@ OPENED_BY = {
     "Help": ["question_mark"],
     "Jump": ["semicolon"],
     "Palette": ["ctrl+p"],
+    "PreviewScreen": ["v"],
     "ShowText": ["w"],
 }
 """The keys that open each screen."""

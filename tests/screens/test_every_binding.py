@@ -49,6 +49,7 @@ PLACES = (
     Place(("enter", "j", "j"), ("AlertPane",)),
     Place(("enter", "j", "m"), ("AlertDetailsScreen",), 80),
     Place(("enter", "j", "equals_sign"), ("AttemptComparison",)),
+    Place(("v",), ("PreviewScreen",)),
     Place(("r",), ("Confirm",)),
     Place(("y", "j"), ("Choose",)),
     Place(("question_mark", "j"), ("Help",)),

@@ -268,8 +268,10 @@ class User:
 
 
 @asynccontextmanager
-async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterator[User]:
-    """The app, open, with its first screen read from the database."""
+async def user_at(
+    context: Context, size: tuple[int, int] = WIDE, *, first: str = "Alerts · "
+) -> AsyncIterator[User]:
+    """The app, open, once it shows `first`: until told otherwise, its first screen read from the database."""
     notice, store, reads = context.store.watch(), context.store, Reads()
     try:
         for name in ("read", "read_aside"):
@@ -278,7 +280,7 @@ async def user_at(context: Context, size: tuple[int, int] = WIDE) -> AsyncIterat
         app.animation_level = "none"
         async with app.run_test(size=size, notifications=True) as pilot:
             user = User(app, pilot, reads)
-            await user.sees("Alerts · ")
+            await user.sees(first)
             yield user
             # Textual mounts nothing in an app that ends: what is being opened would not find its widgets.
             await user.until(lambda: user.is_idle or app._exit or not app.is_running)

@@ -208,4 +208,4 @@ async def test_a_database_that_is_gone_is_said_and_what_it_holds_then_is_read_an
             other.execute("ALTER TABLE elsewhere RENAME TO attempt")
         await user.hears("The database is available again")
         # The status line; the toast that said so stays for as long as toasts do.
-        await user.until(lambda: "retrying" not in user.screen.splitlines()[0])
+        await user.until(lambda: "no such table" not in user.screen.splitlines()[0])

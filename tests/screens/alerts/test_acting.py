@@ -8,6 +8,7 @@ from tests.screens.history import deliver, fail
 from tests.screens.user import NARROW, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
+from tui.domain.filter_language import parse_filter
 from tui.screens.alerts import filter_bar
 from tui.screens.alerts.list import AlertList
 
@@ -31,6 +32,13 @@ def failed(bench: Bench) -> Bench:
         bench.submit(title=title, severity=severity)
         fail(bench)
     return bench
+
+
+async def filter_by(user: User, text: str) -> None:
+    """Enter a filter, and wait until the list shows what it matches: a key typed ahead of that asks first."""
+    await user.filter(text)
+    await user.press("enter")
+    await user.until(lambda: user.app.screen.query_one(AlertList).filter == parse_filter(text))
 
 
 async def scroll_away(user: User) -> None:
@@ -133,8 +141,7 @@ async def test_r_under_a_destination_sends_to_it_alone_or_asks_for_the_others(
     viewer: Opens, failed: Bench
 ) -> None:
     async with viewer(WIDE) as user:
-        await user.filter("to:tickets")
-        await user.press("enter")
+        await filter_by(user, "to:tickets")
         await user.is_on("Last")
         await user.press("r")
         await user.sees("Send 3 failed deliveries again to:", "tickets only", "all: pager, soc, tickets")
@@ -160,8 +167,7 @@ async def test_r_under_a_destination_needs_no_question_where_only_that_failed(
     bench.submit(title="Once")
     fail(bench)
     async with viewer() as user:
-        await user.filter("to:tickets state:failed")
-        await user.press("enter")
+        await filter_by(user, "to:tickets state:failed")
         await user.is_on("Once")
         await user.press("r")
         await user.hears("Resending to tickets")
@@ -172,8 +178,7 @@ async def test_c_under_a_destination_cancels_there_alone(viewer: Opens, bench: B
         bench.add(name=name)
     bench.submit(title="Once")
     async with viewer() as user:
-        await user.filter("to:tickets")
-        await user.press("enter")
+        await filter_by(user, "to:tickets")
         await user.is_on("Once")
         await user.press("c")
         await user.sees("Cancel 2 pending deliveries to:", "tickets only", "all: soc, tickets")

@@ -140,11 +140,11 @@ async def test_a_name_is_unknown_only_once_the_names_have_been_read(
         return await read(context, work, *args, **kwargs)
 
     monkeypatch.setattr(Context, "read", read_names_late)
-    async with user_at(replace(context, kept=Kept(filter=kept))) as user:
+    async with user_at(replace(context, kept=Kept(filter=kept)), first="Loading alerts…") as user:
         await user.sees(kept)
         assert "There is no destination" not in user.screen
         may_read.set()
-        await user.sees("pending")  # the status line is read after the list
+        await user.sees("waiting")  # the status line is read after the list
         await user.until(lambda: ("There is no destination named nobody" in user.screen) == is_unknown)
 
 

@@ -34,6 +34,7 @@ async def test_the_list_and_the_collapsed_form_warn(
         await user.sees(WARNING)
         await user.press("e")
         await user.is_at("name")
+        user.app.screen.query_one("#advanced").scroll_visible(animate=False)
         await user.sees(f"{WARNING} · Advanced")
 
 

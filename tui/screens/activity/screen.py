@@ -101,7 +101,7 @@ class ActivityScreen(LiveScreen):
             self._draw()
 
     def on_resize(self) -> None:
-        if self._names:
+        if self._drawn is not None:
             self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
