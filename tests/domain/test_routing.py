@@ -88,7 +88,7 @@ def test_a_destination_takes_alerts_of_its_log_types(log_types: tuple[str, ...],
     [choice] = choices(sent, [CLOUD])
     assert choice.reason == (reason and f"{reason}; it takes AWS.CloudTrail, okta.*")
     assert route(sent, [CLOUD])[1] == (
-        reason and f"no destination that takes its severity and type takes its log types: {reason}"
+        reason and f"no destination for its severity and type takes its log types: {reason}"
     )
     assert matcher(taken_by(CLOUD))(sent, words_text(sent)) is (reason is None)
 

@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tui.commands.shared.console import json_option, say, say_json
+from tui.commands.shared.console import json_option, say, say_json, tell
 from tui.commands.shared.session import Session
 from tui.domain.condition import Level, Problem, level_of, problems
 from tui.domain.span import time_span
 from tui.domain.text import visible
+from tui.store.errors import StoreUnavailable
 
 if TYPE_CHECKING:
     from tui.domain.condition import Intake, Load
+
+UNKNOWN = 3
 
 
 @click.command(short_help="Check deliveries and destinations.")
@@ -33,8 +36,9 @@ def status(session: Session, since: str, late: str, as_json: bool) -> None:
     """Report what needs attention, the most urgent first.
 
     The exit codes are those of Nagios, Icinga and Checkmk. 0 is OK. 1 is WARNING: a destination is failing
-    or is paused with pending deliveries, alerts matched no destination, or input could not be read. 2 is
-    CRITICAL: deliveries failed permanently, or are late. 3 is UNKNOWN: the database could not be opened.
+    or held, or is paused with pending deliveries, alerts matched no destination, or input could not be
+    read. 2 is CRITICAL: deliveries failed permanently, or are late. 3 is UNKNOWN: the database could not be
+    read. A usage error exits with 2, as for every command. The database is not changed, nor upgraded.
 
     Test alerts do not count. A permanent failure counts until it is resent or the period is over.
     """
@@ -43,10 +47,14 @@ def status(session: Session, since: str, late: str, as_json: bool) -> None:
     from tui.store.reading import condition
 
     since_ms, late_ms = time_span("--since", since), time_span("--late", late)
-    with session.store() as store:
-        now = wall_clock()
-        loads = store.read(condition.loads, since=now - since_ms).result()
-        intake = store.read(condition.intake, since=now - since_ms, unreadable=RULE).result()
+    try:
+        with session.store(read_only=True) as store:
+            now = wall_clock()
+            loads = store.read(condition.loads, since=now - since_ms, now=now).result()
+            intake = store.read(condition.intake, since=now - since_ms, unreadable=RULE).result()
+    except StoreUnavailable as error:
+        tell(f"tocsin: {error}")
+        raise click.exceptions.Exit(UNKNOWN) from None
     found = problems(loads, intake, now=now, late_ms=late_ms)
     level = level_of(found)
     if as_json:

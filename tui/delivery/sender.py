@@ -245,7 +245,7 @@ class _Exchange:
             said = " ".join(bytes(self._body).decode(errors="replace").split())[:200]
             reason = f"{reason}: {said}" if said else reason
             return self.answer(Outcome.REJECTED, f"{reason}; not retried: permanent", permanent=True)
-        if may_stop and (stop := stop_of(self._status, self._headers)):
+        if may_stop and not self.acknowledged and (stop := stop_of(self._status, self._headers)):
             return self.answer(Outcome.REJECTED, f"{reason}; not retried: stopped by {stop}", permanent=True)
         return self.answer(Outcome.REJECTED, reason)
 

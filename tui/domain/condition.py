@@ -31,7 +31,10 @@ class Load:
     pending: int
     in_flight: int
     due_since: int | None
-    """When the longest due of its pending deliveries became due; None without any."""
+    """When its first delivery could have been sent: from its due time, the end of its lease, or the end of
+    the destination's hold. None without any."""
+    held_until: int | None
+    """The end of the hold that its receiver asked for; None if it is not held."""
     failed: int
     """Deliveries that failed permanently in the period, and were not sent again since."""
     last: str
@@ -50,7 +53,7 @@ class Intake:
 class Problem:
     level: Level
     kind: str
-    """`failed`, `late`, `failing`, `paused`, `unrouted` or `unreadable`."""
+    """`failed`, `late`, `held`, `failing`, `paused`, `unrouted` or `unreadable`."""
     destination: str | None
     count: int
     text: str
@@ -71,7 +74,7 @@ def _problems_of(load: Load, now: int, late_ms: int) -> Iterator[Problem]:
     name, health = load.destination.name, load.health
     if load.failed:
         text = (
-            f"{_counted(load.failed, 'delivery', 'deliveries')} failed permanently; last attempt: {load.last}"
+            f"{_counted(load.failed, 'delivery', 'deliveries')} failed permanently; last answer: {load.last}"
         )
         yield Problem(Level.CRITICAL, "failed", name, load.failed, text)
     if load.destination.paused:
@@ -80,8 +83,13 @@ def _problems_of(load: Load, now: int, late_ms: int) -> Iterator[Problem]:
             yield Problem(Level.WARNING, "paused", name, load.pending, text)
     elif load.due_since is not None and now - load.due_since > late_ms:
         minutes = (now - load.due_since) // MINUTE_MS
-        text = f"deliveries are due for {minutes} min: no dispatcher is running, or it cannot keep up"
-        yield Problem(Level.CRITICAL, "late", name, load.pending, text)
+        text = f"deliveries have been due for {minutes} min: no dispatcher is running, or it cannot keep up"
+        yield Problem(Level.CRITICAL, "late", name, load.pending + load.in_flight, text)
+    elif load.held_until is not None and load.pending:
+        minutes = (load.held_until - now) // MINUTE_MS + 1
+        pending = _counted(load.pending, "delivery", "deliveries")
+        text = f"its receiver asked to wait for {minutes} more min; {pending} pending"
+        yield Problem(Level.WARNING, "held", name, load.pending, text)
     if health.failing_since is not None or (health.failures and not load.failed):
         text = f"{_counted(health.failures, 'attempt', 'attempts')} failed in a row; last: {load.last}"
         yield Problem(Level.WARNING, "failing", name, health.failures, text)

@@ -6,6 +6,7 @@ new URL, clears it.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tui.domain.attempt import Answer
 from tui.domain.lifecycle import Outcome
@@ -24,6 +25,19 @@ def counts(answer: Answer, *, test: bool) -> bool:
     """
     ours = answer.outcome in (Outcome.INTERRUPTED, Outcome.BLOCKED)
     return answer.outcome is Outcome.DELIVERED or not (ours or test)
+
+
+class DestinationState(StrEnum):
+    """What a person is told first of a destination, the earliest that applies."""
+
+    PAUSED = "paused"
+    FAILING = "failing"
+    HELD = "held"
+    """Its receiver asked to wait."""
+    LAST_FAILED = "last failed"
+    RECOVERING = "recovering"
+    """The last attempt was delivered, a recent one was not."""
+    ACTIVE = "active"
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,8 @@ def parse_retry(value: str) -> tuple[int, ...] | None:
     if value.strip().lower() == "none":
         return ()
     parts = [part.strip() for part in value.split(",") if part.strip()]
+    if not parts:
+        raise Invalid("retry", "retry delays are time spans, like 5s,30s,2m; none means no retries")
     if len(parts) > MOST_RETRIES_OF_ONE:
         raise Invalid(
             "retry", f"a destination can have at most {MOST_RETRIES_OF_ONE} retries; these are {len(parts)}"

@@ -26,6 +26,7 @@ _NO_PLACE = {
 KEYS_THAT_ROUTE = tuple(key for key in TYPED_KEYS if Key(key) not in _NO_PLACE)
 """The keys allowed in a destination's filter."""
 _NAMED = 3
+_QUOTED = 100
 """The maximum of filters quoted in a reason."""
 
 
@@ -131,7 +132,7 @@ def _why_nowhere(alert: Alert, destinations: Sequence[Destination], choosing: Se
     if not any(alert.type in d.alert_types for d in destinations):
         return f"no destination takes type {alert.type}"
     if any(alert.severity in d.severities and alert.type in d.alert_types for d in destinations):
-        return f"no destination that takes its severity and type takes its log types: {_log_types(alert)}"
+        return f"no destination for its severity and type takes its log types: {_log_types(alert)}"
     return f"no destination takes both severity {alert.severity} and type {alert.type}"
 
 
@@ -143,7 +144,12 @@ def _takes_log_types(destination: Destination, alert: Alert) -> bool:
 
 
 def _log_types(alert: Alert) -> str:
-    return f"log type {', '.join(alert.log_types)}" if alert.log_types else "it has no log type"
+    """Name the first log types: an alert may have thousands, and the reason is stored with it."""
+    if not alert.log_types:
+        return "it has no log type"
+    more = len(alert.log_types) - _NAMED
+    named = ", ".join(name[:_QUOTED] for name in alert.log_types[:_NAMED])
+    return f"log type {named}" + (f" and {more} more" if more > 0 else "")
 
 
 @lru_cache(maxsize=4096)

@@ -25,7 +25,7 @@ LABELS = {
 _REJECTS_CONTENT = (400, 415, 422)
 _FORMAT = ""
 """The advice of an answer that says only that the request is not in the vendor's format."""
-_RENDER = "See what is sent with v on the alert, or with `tocsin shape render`."
+_RENDER = "To see the request, press v on the alert or run `tocsin shape render`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ _ANSWERS = (
     _Answer(
         "teams",
         "webhook message delivery failed with error",
-        "This URL belongs to an Office 365 connector, which Microsoft retires. Create a workflow instead.",
+        "This URL belongs to an Office 365 connector, which Microsoft is retiring. Create a workflow instead.",
     ),
     _Answer("discord", "cannot send an empty message"),
     _Answer("discord", "invalid form body", f"Discord rejects a field that its answer names. {_RENDER}"),

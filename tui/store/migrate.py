@@ -54,8 +54,8 @@ def require_current(db: peewee.Database) -> None:
     _refuse_newer(recorded - names - {*BEFORE_BASELINE})
     if names - recorded:
         raise CannotOpen(
-            "the database was made by an older Tocsin; to upgrade it, run `tocsin db migrate`, or open it"
-            " without --read-only"
+            "the database was made by an older Tocsin, and this does not change it;"
+            " to upgrade it, run `tocsin db migrate`"
         )
 
 

@@ -18,7 +18,7 @@ MINUTE = 60_000
 
 def found(bench: Bench, *, since: int = 0, late_ms: int = 5 * MINUTE) -> list[Problem]:
     now = bench.clock.now
-    loads = bench.store.read(condition.loads, since=since).result()
+    loads = bench.store.read(condition.loads, since=since, now=now).result()
     intake = bench.store.read(condition.intake, since=since, unreadable=RULE).result()
     return problems(loads, intake, now=now, late_ms=late_ms)
 
@@ -55,7 +55,29 @@ def test_deliveries_are_late_when_nobody_delivers_them(bench: Bench) -> None:
     bench.clock.advance(5 * MINUTE + 1)
     [late] = found(bench)
     assert (late.level, late.kind, late.count) == (Level.CRITICAL, "late", 2)
-    assert late.text.startswith("deliveries are due for 5 min: no dispatcher is running")
+    assert late.text.startswith("deliveries have been due for 5 min: no dispatcher is running")
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_delivery_is_late_once_its_lease_is_over_and_nobody_took_it(bench: Bench) -> None:
+    bench.submit()
+    bench.claim_one()
+    bench.clock.advance(5 * MINUTE)
+    assert found(bench) == []
+    bench.clock.advance(60 * MINUTE)
+    assert kinds(bench) == [("late", "soc", 1)]
+
+
+@pytest.mark.usefixtures("soc")
+def test_a_held_destination_is_a_warning_until_its_hold_is_long_over(bench: Bench) -> None:
+    bench.submit()
+    bench.submit()
+    bench.finish(bench.claim().claims[0], Outcome.REJECTED, status_code=429, retry_after_ms=60 * MINUTE)
+    bench.clock.advance(30 * MINUTE)
+    assert ("held", "soc") in [kind[:2] for kind in kinds(bench)]
+    assert level_of(found(bench)) is Level.WARNING
+    bench.clock.advance(60 * MINUTE)
+    assert ("late", "soc") in [kind[:2] for kind in kinds(bench)]
 
 
 def test_a_paused_destination_is_a_warning_only_while_something_is_pending(bench: Bench) -> None:
@@ -85,7 +107,7 @@ def test_alerts_without_a_destination_and_unreadable_input_are_warnings_of_the_p
 
 def test_the_most_urgent_comes_first(bench: Bench) -> None:
     soc = bench.add(name="soc")
-    failing = Load(soc, Health(3, 0, None), 0, 0, None, 0, "HTTP 503")
+    failing = Load(soc, Health(3, 0, None), 0, 0, None, None, 0, "HTTP 503")
     late = replace(failing, destination=replace(soc, name="zz"), health=Health(), pending=1, due_since=NOW)
     shown = problems([failing, late], Intake(0, 0), now=NOW + 61 * MINUTE, late_ms=MINUTE)
     assert [problem.kind for problem in shown] == ["late", "failing"]

@@ -48,7 +48,7 @@ _FILTERS = (
         "--search",
         _words,
         metavar="WORDS",
-        help="Match alerts with all these words in their texts, IDs, tags or context.",
+        help="Match alerts with all these words in the alert, or in an error or answer of a failed attempt.",
     ),
     ParsedOption(
         "since",

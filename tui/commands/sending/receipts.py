@@ -77,7 +77,7 @@ class Receipts:
 def _describe(receipt: "Receipt", ended: "dict[int, DeliveryRow]") -> str:
     if receipt.not_routed:
         stored = "already stored" if receipt.repeated else "stored"
-        return f"{visible(receipt.alert_id)}  {stored}, not routed: {receipt.not_routed}"
+        return f"{visible(receipt.alert_id)}  {stored}, not routed: {visible(receipt.not_routed)}"
     names = [
         visible(destination.name)
         + (f" {output.state_of(ended[delivery_id])}" if ended else " (paused)" if destination.paused else "")

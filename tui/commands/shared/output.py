@@ -15,6 +15,7 @@ from tui.commands.shared.console import say
 from tui.domain.activity import percent
 from tui.domain.alert import Severity, format_time
 from tui.domain.explain import explain
+from tui.domain.health import DestinationState
 from tui.domain.lifecycle import Standing, State
 from tui.domain.span import format_span
 from tui.domain.text import visible, visible_lines
@@ -166,12 +167,8 @@ def destination_cells(row: "DestinationRow", now: int) -> Sequence[str]:
 
 
 def _state(row: "DestinationRow", now: int) -> str:
-    if row.destination.paused:
-        return "paused"
-    held = row.hold.held_until(now)
-    if held is not None:
-        return f"held until {moment(held)}"
-    return "failing" if row.health.failing_since else "active"
+    state = row.state(now)
+    return f"{state} until {moment(row.hold.until)}" if state is DestinationState.HELD else state.value
 
 
 def slowed_to(row: "DestinationRow", now: int) -> str:

@@ -1,4 +1,4 @@
-"""Read Tocsin's own form: strictly, or so that no severity, time, tag or type costs an alert."""
+"""Read Tocsin's own form: strictly, or so that an invalid severity, time, tag or type does not reject an alert."""
 
 from collections.abc import Callable
 
@@ -46,7 +46,7 @@ def understood(fields: JSON, scales: Scales, now: int) -> tuple[JSON, tuple[str,
             notes.append(not_understood(name, fields[key], instead))
     context = result.get("alertContext", {})
     if kept and isinstance(context, dict):
-        result["alertContext"] = {**context, **kept}
+        result["alertContext"] = {**kept, **context}
         if not result.get("description") or isinstance(result["description"], str):
             result["description"] = "\n\n".join(filter(None, [as_text(result.get("description")), *notes]))
     return result, tuple(notes)

@@ -70,7 +70,8 @@ class PreviewScreen(ReadingScreen):
         super().__init__()
         self.context, self._previewed, self._known = context, previewed, known
         self._shape = previewed.destination.shape if previewed.destination else PANTHER
-        self._request: Request | None = None
+        self._shown: tuple[str, Request] | None = None
+        """The shape and the request that are on the screen: while another is rendered, these are copied."""
 
     def compose(self) -> ComposeResult:
         with Container(id="body"):
@@ -95,9 +96,10 @@ class PreviewScreen(ReadingScreen):
         self.run_worker(self._copy, group="action", exclusive=True)
 
     async def _copy(self) -> None:
-        if self._request is None:
+        if self._shown is None:
             return
-        text, what = self._request.body.decode(), f"the body as {self._shape}"
+        shape, request = self._shown
+        text, what = request.body.decode(), f"the body as {shape}"
         if not await copy(self.app, text, what):
             await self.app.push_screen_wait(ShowText(what, text))
 
@@ -109,9 +111,10 @@ class PreviewScreen(ReadingScreen):
     async def _load(self) -> None:
         shape, to = self._shape, self._target()
         # In a thread: a shape of your own may take half a second.
-        self._request = request = await asyncio.to_thread(
+        request = await asyncio.to_thread(
             _request, self._previewed, to, timestamp=self.context.clock() // 1000
         )
+        self._shown = shape, request
         self.query_one("#body").border_title = Content(f"Preview as {visible(shape)}")
         first = Content.assemble((f"{request.method} ", "bold"), visible(request.url))
         about = (

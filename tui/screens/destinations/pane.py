@@ -166,10 +166,12 @@ class DestinationPane(Vertical):
         held, slowed = row.hold.held_until(now), row.hold.rate_at(now)
         lines: list[Content] = []
         if held is not None:
-            told = f"until {words.wall_time(held, now)}: the receiver asked Tocsin to wait. t tries it now."
+            told = f"until {words.wall_time(held, now)}: the receiver asked Tocsin to wait. Press t to send a test alert now."
             lines += self._fact("held", Content.styled(told, "$text-warning"))
         if slowed is not None:
-            told = f"to {slowed:.3g}/s, because the receiver answered 429. It speeds up again by itself."
+            told = (
+                f"to {slowed:.3g}/s, because the receiver answered 429. The limit rises again automatically."
+            )
             lines += self._fact("slowed", Content.styled(told, "$text-warning"))
         return lines
 

@@ -6,6 +6,7 @@ from tui.domain.activity import percent
 from tui.domain.alert import Severity
 from tui.domain.alert_type import AlertType
 from tui.domain.destination import ALL_SEVERITIES, ALL_TYPES, Destination
+from tui.domain.health import DestinationState
 from tui.domain.lifecycle import Outcome
 from tui.domain.text import visible
 from tui.domain.tls import UNVERIFIED
@@ -21,21 +22,23 @@ def state(row: DestinationRow, now: int) -> Content:
 
     Active only if no recent attempt failed.
     """
-    since = row.health.failing_since
-    failing = "" if since is None else words.span(now - since)
-    if row.destination.paused:
-        paused = Content.styled(f"{words.PAUSED} paused", "$text-warning")
-        return paused + Content.styled(f" ▲ {failing}", "$text-error") if failing else paused
-    if failing:
-        return Content.styled(f"▲ failing {failing}", "$text-error")
-    held = row.hold.held_until(now)
-    if held is not None:
-        return Content.styled(f"{words.HELD} held {words.until(held, now)}", "$text-warning")
-    if row.recent and row.recent[-1] is not Outcome.DELIVERED:
-        return Content.styled("✗ last failed", "$text-error")
-    if row.has_failures:
-        return Content.styled("◐ recovering", "$text-warning")
-    return Content.styled("● active", "$text-success")
+    state, since = row.state(now), row.health.failing_since
+    failing = "" if since is None else f" {words.span(now - since)}"
+    match state:
+        case DestinationState.PAUSED:
+            also = Content.styled(f" ▲{failing}", "$text-error") if failing else Content("")
+            return Content.styled(f"{words.PAUSED} {state}", "$text-warning") + also
+        case DestinationState.FAILING:
+            return Content.styled(f"▲ {state}{failing}", "$text-error")
+        case DestinationState.HELD:
+            wait = words.until(row.hold.until, now)
+            return Content.styled(f"{words.HELD} {state} {wait}", "$text-warning")
+        case DestinationState.LAST_FAILED:
+            return Content.styled(f"✗ {state}", "$text-error")
+        case DestinationState.RECOVERING:
+            return Content.styled(f"◐ {state}", "$text-warning")
+        case DestinationState.ACTIVE:
+            return Content.styled(f"● {state}", "$text-success")
 
 
 def severities(destination: Destination) -> Content:

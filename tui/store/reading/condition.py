@@ -7,7 +7,7 @@ from tui.store.reading.health import destination_rows
 from tui.store.tables.rows import fetch
 
 
-def loads(db: peewee.Database, *, since: int) -> list[Load]:
+def loads(db: peewee.Database, *, since: int, now: int) -> list[Load]:
     """Return the load of each destination that is not deleted, by name.
 
     `since` (ms since 1970) begins the period in which permanent failures count.
@@ -33,9 +33,16 @@ def loads(db: peewee.Database, *, since: int) -> list[Load]:
     for row in destination_rows(db):
         key = row.destination.id
         pending, due = lanes.get((key, "scheduled"), (0, None))
-        in_flight, _ = lanes.get((key, "in_flight"), (0, None))
+        in_flight, lease_ends = lanes.get((key, "in_flight"), (0, None))
+        if lease_ends is not None:  # after its lease, another dispatcher should have taken it over
+            due = lease_ends if due is None else min(due, lease_ends)
+        if due is not None and row.hold.count:
+            due = max(due, row.hold.until)
         last = (row.last.error or row.last.summary) if row.last else ""
-        found.append(Load(row.destination, row.health, pending, in_flight, due, failed.get(key, 0), last))
+        held = row.hold.held_until(now)
+        found.append(
+            Load(row.destination, row.health, pending, in_flight, due, held, failed.get(key, 0), last)
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from tui.domain.alert import Alert, Severity
 from tui.domain.alert_type import AlertType
 from tui.domain.attempt import Headers, summarise
 from tui.domain.destination import PANTHER, Destination
-from tui.domain.health import Health
+from tui.domain.health import DestinationState, Health
 from tui.domain.holding import Gate, Hold
 from tui.domain.lifecycle import Outcome, Standing, State, standing
 
@@ -218,6 +218,17 @@ class DestinationRow:
         if self.health.failing_since is not None:
             return 3
         return 2 if self.failed or self.has_failures else int(self.destination.paused)
+
+    def state(self, now: int) -> DestinationState:
+        if self.destination.paused:
+            return DestinationState.PAUSED
+        if self.health.failing_since is not None:
+            return DestinationState.FAILING
+        if self.hold.held_until(now) is not None:
+            return DestinationState.HELD
+        if self.recent and self.recent[-1] is not Outcome.DELIVERED:
+            return DestinationState.LAST_FAILED
+        return DestinationState.RECOVERING if self.has_failures else DestinationState.ACTIVE
 
     @property
     def has_failures(self) -> bool:
