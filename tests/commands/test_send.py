@@ -404,6 +404,15 @@ class TestFormats:
         ]
         assert titles(tocsin) == ["91 %"]
 
+    def test_log_types_that_no_destination_takes_are_escaped_and_only_the_first_are_named(
+        self, tocsin: Tocsin
+    ) -> None:
+        tocsin("destination", "add", "soc", "http://localhost/soc", "--log-type", "AWS.*")
+        kinds = ["A\x1b]0;x\x07\nB", *(f"Kind.{number}" for number in range(1000))]
+        done = tocsin("send", "-", input=json.dumps({"title": "t", "logTypes": kinds}))
+        [line] = done.stdout.splitlines()
+        assert line.endswith("log type A␛]0;x␇␊B, Kind.0, Kind.1 and 998 more")
+
     def test_alerts_that_share_an_id_of_their_tool_are_all_stored(self, tocsin: Tocsin) -> None:
         lines = [
             {"title": "h1 is down", "severity": "critical", "alert_id": "12", "hostname": "h1", "state": 1},

@@ -36,6 +36,12 @@ a_retry = st.integers(1, MAX_RETRIES)
 # --- the schedule ---
 
 
+@pytest.mark.parametrize("empty", [",", " , ,"])
+def test_separators_without_a_delay_do_not_turn_retries_off(empty: str) -> None:
+    with pytest.raises(Invalid, match="none means no retries"):
+        parse_retry(empty)
+
+
 def test_the_ten_retries_wait_from_five_seconds_to_an_hour() -> None:
     minutes = [delay / 60_000 for delay in DEFAULT_DELAYS_MS]
     assert minutes == [5 / 60, 15 / 60, 30 / 60, 1, 2, 5, 10, 20, 40, 60]

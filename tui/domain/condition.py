@@ -12,6 +12,8 @@ from tui.domain.destination import Destination
 from tui.domain.health import Health
 
 MINUTE_MS = 60_000
+FAILING_SOON = 5
+"""Attempts in a row. Fewer are what retries are for."""
 
 
 class Level(IntEnum):
@@ -90,7 +92,7 @@ def _problems_of(load: Load, now: int, late_ms: int) -> Iterator[Problem]:
         pending = _counted(load.pending, "delivery", "deliveries")
         text = f"its receiver asked to wait for {minutes} more min; {pending} pending"
         yield Problem(Level.WARNING, "held", name, load.pending, text)
-    if health.failing_since is not None or (health.failures and not load.failed):
+    if not load.failed and (health.failing_since is not None or health.failures >= FAILING_SOON):
         text = f"{_counted(health.failures, 'attempt', 'attempts')} failed in a row; last: {load.last}"
         yield Problem(Level.WARNING, "failing", name, health.failures, text)
 

@@ -79,7 +79,7 @@ _ANSWERS = (
     _Answer(
         "teams",
         "webhook message delivery failed with error",
-        "This URL belongs to an Office 365 connector, which Microsoft is retiring. Create a workflow instead.",
+        "This URL is of an Office 365 connector, which Microsoft is retiring. Create a workflow instead.",
     ),
     _Answer("discord", "cannot send an empty message"),
     _Answer("discord", "invalid form body", f"Discord rejects a field that its answer names. {_RENDER}"),

@@ -1,4 +1,4 @@
-"""Read Tocsin's own form: strictly, or so that an invalid severity, time, tag or type does not reject an alert."""
+"""Read Tocsin's own form: strictly, or with a substitute for an invalid severity, time, tag or type."""
 
 from collections.abc import Callable
 

@@ -166,12 +166,11 @@ class DestinationPane(Vertical):
         held, slowed = row.hold.held_until(now), row.hold.rate_at(now)
         lines: list[Content] = []
         if held is not None:
-            told = f"until {words.wall_time(held, now)}: the receiver asked Tocsin to wait. Press t to send a test alert now."
+            end = words.wall_time(held, now)
+            told = f"until {end}: the receiver asked Tocsin to wait. Press t to send a test alert now."
             lines += self._fact("held", Content.styled(told, "$text-warning"))
         if slowed is not None:
-            told = (
-                f"to {slowed:.3g}/s, because the receiver answered 429. The limit rises again automatically."
-            )
+            told = f"to {slowed:.3g}/s, because the receiver answered 429. The limit will rise again."
             lines += self._fact("slowed", Content.styled(told, "$text-warning"))
         return lines
 
