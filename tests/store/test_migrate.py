@@ -20,6 +20,7 @@ from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen
 from tui.store.following import Place
 from tui.store.tables import models
+from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import execute, fetch
 
 SHIPPED = sorted(path.stem for path in migrate.DIRECTORY.glob("[0-9]*.py"))
@@ -211,6 +212,17 @@ def test_an_upgrade_adds_the_missing_alert_types_and_keeps_every_row(
         assert store.check() == []
         with pytest.raises(peewee.IntegrityError):
             write(store, lambda tx: execute(tx.db, "UPDATE alert SET type = 'ANOTHER'"))
+
+
+def test_a_check_that_the_table_does_not_have_is_not_replaced(store: Store, engine: str) -> None:
+    def replace(tx: Transaction) -> None:
+        dialect_of(tx.db).replace_check(tx.db, "delivery", "attempts >= 0", "attempts >= 1")
+
+    read = sqlite_schema if engine == "sqlite" else postgres_schema
+    before = store.read(read).result()
+    with pytest.raises(CannotOpen, match=r"the table delivery of the database lacks CHECK \(attempts >= 0\)"):
+        write(store, replace)
+    assert store.read(read).result() == before
 
 
 @pytest.fixture
