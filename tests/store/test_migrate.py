@@ -36,6 +36,11 @@ OLD_DELIVERY = (
     " test) SELECT 'w', alert.id, destination.id, 'cancelled', 1, 0, 0, 2, FALSE FROM alert, destination"
     " WHERE destination.name = 'all'"
 )
+OLD_ATTEMPT = (
+    "INSERT INTO attempt (delivery_id, destination_id, round, number, outcome, error, started_at, ended_at,"
+    " url, response_truncated) SELECT id, destination_id, 1, CAST(? AS bigint), ?, 'no answer', 1, 2,"
+    " '', FALSE FROM delivery"
+)
 OLD_ROWS = (
     "INSERT INTO alert (alert_id, rule_id, severity, type, created_at, title, link, context, description,"
     " runbook, tags, test) VALUES ('old', 'r', 'HIGH', 'RULE', 1, 'Old', '', '{}', '', '', '[]', FALSE)",
@@ -212,6 +217,19 @@ def test_an_upgrade_adds_the_missing_alert_types_and_keeps_every_row(
         assert store.check() == []
         with pytest.raises(peewee.IntegrityError):
             write(store, lambda tx: execute(tx.db, "UPDATE alert SET type = 'ANOTHER'"))
+
+
+def test_an_upgrade_indexes_the_words_of_failures_without_abandoned_attempts(
+    engine: str, at_baseline: str, tmp_path: Path
+) -> None:
+    with baseline_only(tmp_path), Store(strategy(engine, at_baseline, Clock())) as old:
+        write(old, lambda tx: execute(tx.db, OLD_DESTINATION, ("all", "all", "[]")))
+        write(old, lambda tx: execute(tx.db, OLD_DELIVERY))
+        for number, outcome in enumerate(("abandoned", "timeout", "delivered"), 1):
+            write(old, lambda tx, *values: execute(tx.db, OLD_ATTEMPT, values), number, outcome)
+    with Store(strategy(engine, at_baseline, Clock())) as store:
+        indexed = "SELECT outcome FROM attempt JOIN attempt_words ON attempt_words.rowid = attempt.id"
+        assert store.read(fetch, indexed).result() == [("timeout",)]
 
 
 def test_a_check_that_the_table_does_not_have_is_not_replaced(store: Store, engine: str) -> None:
