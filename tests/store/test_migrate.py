@@ -20,6 +20,7 @@ from tui.store.engine.sqlite import Sqlite
 from tui.store.errors import CannotOpen
 from tui.store.following import Place
 from tui.store.tables import models
+from tui.store.tables.dialect import dialect_of
 from tui.store.tables.rows import execute, fetch
 
 SHIPPED = sorted(path.stem for path in migrate.DIRECTORY.glob("[0-9]*.py"))
@@ -34,6 +35,11 @@ OLD_DELIVERY = (
     "INSERT INTO delivery (webhook_id, alert_id, destination_id, state, round, attempts, number, urgency,"
     " test) SELECT 'w', alert.id, destination.id, 'cancelled', 1, 0, 0, 2, FALSE FROM alert, destination"
     " WHERE destination.name = 'all'"
+)
+OLD_ATTEMPT = (
+    "INSERT INTO attempt (delivery_id, destination_id, round, number, outcome, error, started_at, ended_at,"
+    " url, response_truncated) SELECT id, destination_id, 1, CAST(? AS bigint), ?, 'no answer', 1, 2,"
+    " '', FALSE FROM delivery"
 )
 OLD_ROWS = (
     "INSERT INTO alert (alert_id, rule_id, severity, type, created_at, title, link, context, description,"
@@ -211,6 +217,30 @@ def test_an_upgrade_adds_the_missing_alert_types_and_keeps_every_row(
         assert store.check() == []
         with pytest.raises(peewee.IntegrityError):
             write(store, lambda tx: execute(tx.db, "UPDATE alert SET type = 'ANOTHER'"))
+
+
+def test_an_upgrade_indexes_the_words_of_failures_without_abandoned_attempts(
+    engine: str, at_baseline: str, tmp_path: Path
+) -> None:
+    with baseline_only(tmp_path), Store(strategy(engine, at_baseline, Clock())) as old:
+        write(old, lambda tx: execute(tx.db, OLD_DESTINATION, ("all", "all", "[]")))
+        write(old, lambda tx: execute(tx.db, OLD_DELIVERY))
+        for number, outcome in enumerate(("abandoned", "timeout", "delivered"), 1):
+            write(old, lambda tx, *values: execute(tx.db, OLD_ATTEMPT, values), number, outcome)
+    with Store(strategy(engine, at_baseline, Clock())) as store:
+        indexed = "SELECT outcome FROM attempt JOIN attempt_words ON attempt_words.rowid = attempt.id"
+        assert store.read(fetch, indexed).result() == [("timeout",)]
+
+
+def test_a_check_that_the_table_does_not_have_is_not_replaced(store: Store, engine: str) -> None:
+    def replace(tx: Transaction) -> None:
+        dialect_of(tx.db).replace_check(tx.db, "delivery", "attempts >= 0", "attempts >= 1")
+
+    read = sqlite_schema if engine == "sqlite" else postgres_schema
+    before = store.read(read).result()
+    with pytest.raises(CannotOpen, match=r"the table delivery of the database lacks CHECK \(attempts >= 0\)"):
+        write(store, replace)
+    assert store.read(read).result() == before
 
 
 @pytest.fixture

@@ -163,12 +163,33 @@ def test_deleted_alerts_are_not_found_and_the_others_are(bench: Bench, soc: Dest
     assert bench.store.read(words_kept, ["vpn", "3", "7", "gone"]).result() == ["7", "vpn"]
 
 
-def words_kept(db: peewee.Database, words: list[str]) -> list[str]:
+def test_the_words_of_failures_and_the_counts_of_repeats_go_with_their_alerts(
+    bench: Bench, soc: Destination
+) -> None:
+    for number, error in enumerate(("gone: refused", "kept: refused")):
+        sent = alert(alert_id=f"a-{number}", created_at=0)
+        bench.receive(sent)
+        bench.receive(sent)
+        failed = bench.claim_one()
+        bench.finish(failed, Outcome.REJECTED, error=error, reason="Busy", response_body=b"\xff\0{slow}")
+        bench.cancel(failed.delivery_id)
+        bench.clock.advance(100 * DAY)
+    assert pruned(bench, days=150) == ["a-1"]
+
+    [(attempt,)] = bench.rows("SELECT id FROM attempt")
+    assert bench.rows("SELECT rowid FROM attempt_words") == [(attempt,)]
+    assert bench.rows("SELECT alert_repeat.number FROM alert_repeat") == [(1,)]
+    words = ["gone", "kept", "refused", "slow"]
+    assert bench.store.read(words_kept, words, "attempt_words").result() == ["kept", "refused", "slow"]
+    assert bench.store.check() == []
+
+
+def words_kept(db: peewee.Database, words: list[str], index: str = "alert_words") -> list[str]:
     """Return those of `words` that are still in the index itself."""
     if isinstance(db, peewee.PostgresqlDatabase):
-        rows = fetch(db, "SELECT word FROM ts_stat('SELECT words FROM alert_words')")
+        rows = fetch(db, f"SELECT word FROM ts_stat('SELECT words FROM {index}')")
     else:
-        db.execute_sql("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', 'alert_words', 'row')")
+        db.execute_sql(f"CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab('main', '{index}', 'row')")
         rows = fetch(db, "SELECT term FROM temp.vocabulary")
     return sorted(row[0] for row in rows if row[0] in words)
 

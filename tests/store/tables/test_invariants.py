@@ -87,6 +87,11 @@ def test_rows_that_contradict_each_other_are_named(history: Bench, harm: str, to
 
 
 @pytest.mark.parametrize("engine", ["sqlite"])  # PostgreSQL's entries have a foreign key
-def test_an_entry_of_the_index_without_an_alert_is_named(history: Bench) -> None:
+def test_an_entry_of_an_index_without_its_row_is_named(history: Bench) -> None:
     write(history.store, lambda tx: tx.db.execute_sql("DELETE FROM alert WHERE not_routed IS NOT NULL"))
-    assert history.store.check() == ["word index entries that belong to no alert: 1, the first is 5"]
+    insert = "INSERT INTO attempt_words (rowid, words) VALUES (4711, 'lost')"
+    write(history.store, lambda tx: tx.db.execute_sql(insert))
+    assert history.store.check() == [
+        "word index entries that belong to no alert: 1, the first is 5",
+        "word index entries that belong to no attempt: 1, the first is 4711",
+    ]

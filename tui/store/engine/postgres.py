@@ -212,7 +212,7 @@ class Postgres:
         raise Refused(f"back up a PostgreSQL database with its own tool: {shlex.join(command)}")
 
     def compact(self, db: peewee.Database) -> None:
-        db.execute_sql("VACUUM (ANALYZE) alert, delivery, attempt, alert_words")
+        db.execute_sql("VACUUM (ANALYZE) alert, alert_repeat, alert_words, delivery, attempt, attempt_words")
 
     def free_bytes(self, db: peewee.Database) -> int | None:  # noqa: ARG002
         return None

@@ -7,7 +7,7 @@ import peewee
 
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase
-from tui.store.tables.dialect import in_list
+from tui.store.errors import CannotOpen
 from tui.store.tables.rows import AMONG, among, execute, fetch
 from tui.store.tables.words import joined
 
@@ -80,22 +80,21 @@ class PostgresDialect:
     def forget_failures(self, db: peewee.Database, keys: Sequence[int]) -> None:
         pass  # their rows go with those of the attempts
 
-    def widen_check(
-        self,
-        db: peewee.Database,
-        table: str,
-        column: str,
-        old: Sequence[str],  # noqa: ARG002
-        new: Sequence[str],
-    ) -> None:
+    def replace_check(self, db: peewee.Database, table: str, old: str, new: str) -> None:
+        # The server keeps a check in its own notation, so let it translate `old` to find the equal one.
+        execute(db, f"ALTER TABLE {table} ADD CONSTRAINT tocsin_old CHECK ({old}) NOT VALID")
         query = (
-            "SELECT conname FROM pg_constraint WHERE conrelid = ?::regclass AND contype = 'c'"
-            " AND conkey = (SELECT array_agg(attnum) FROM pg_attribute"
-            " WHERE attrelid = ?::regclass AND attname = ?)"
+            "SELECT same.conname FROM pg_constraint AS same JOIN pg_constraint AS old"
+            " ON pg_get_expr(same.conbin, same.conrelid) = pg_get_expr(old.conbin, old.conrelid)"
+            " WHERE old.conrelid = ?::regclass AND old.conname = 'tocsin_old'"
+            " AND same.conrelid = old.conrelid AND same.contype = 'c' AND same.oid <> old.oid"
         )
-        [(name,)] = fetch(db, query, (table, table, column))
-        execute(db, f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
-        execute(db, f"ALTER TABLE {table} ADD CHECK ({in_list(column, new)})")
+        found = fetch(db, query, (table,))
+        if len(found) != 1:
+            raise CannotOpen(f"the table {table} of the database lacks CHECK ({old}); restore a backup")
+        [(name,)] = found
+        execute(db, f'ALTER TABLE {table} DROP CONSTRAINT tocsin_old, DROP CONSTRAINT "{name}"')
+        execute(db, f'ALTER TABLE {table} ADD CONSTRAINT "{name}" CHECK ({new})')
 
 
 def _written(phrase: Phrase) -> str:

@@ -11,7 +11,7 @@ import peewee
 from tui.domain.filter import Term
 from tui.domain.matching import Phrase, found_by
 from tui.domain.search import failure_words
-from tui.store.tables.dialect import in_list
+from tui.store.errors import CannotOpen
 from tui.store.tables.rows import ALERT_COLUMNS, AMONG, among, execute, fetch, to_alert
 from tui.store.tables.words import FAILURE_COLUMNS, joined
 
@@ -77,9 +77,7 @@ class SqliteDialect:
             delete = "INSERT INTO attempt_words (attempt_words, rowid, words) VALUES ('delete', ?, ?)"
             execute(db, delete, (id, words))
 
-    def widen_check(
-        self, db: peewee.Database, table: str, column: str, old: Sequence[str], new: Sequence[str]
-    ) -> None:
+    def replace_check(self, db: peewee.Database, table: str, old: str, new: str) -> None:
         # SQLite cannot alter a check. Copying the table would take minutes for a million alerts, and dropping
         # the old one would delete every row that refers to it. Its documentation gives this procedure for a
         # change that all rows satisfy: https://sqlite.org/lang_altertable.html (section 7).
@@ -88,11 +86,16 @@ class SqliteDialect:
             connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, False)  # noqa: FBT003 - Apple enables it
         [(version,)] = fetch(db, "PRAGMA schema_version")
         execute(db, "PRAGMA writable_schema = ON")
-        query = "UPDATE sqlite_master SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?"
-        changed = execute(db, query, (in_list(column, old), in_list(column, new), table))
+        query = (
+            "UPDATE sqlite_master SET sql = replace(sql, ?, ?)"
+            " WHERE type = 'table' AND name = ? AND instr(sql, ?) > 0"
+        )
+        before, after = f"CHECK ({old})", f"CHECK ({new})"
+        changed = execute(db, query, (before, after, table, before))
         execute(db, f"PRAGMA schema_version = {version + 1}")
         execute(db, "PRAGMA writable_schema = RESET")
-        assert changed == 1
+        if changed != 1:
+            raise CannotOpen(f"the table {table} of the database lacks {before}; restore a backup")
 
 
 def _written(phrase: Phrase) -> str:

@@ -43,6 +43,10 @@ class AlertRepeat(Model):
         table_name = "alert_repeat"
 
 
+def _type_in(types: tuple[str, ...]) -> str:
+    return f"type IN ({', '.join(map(repr, types))})"
+
+
 def up(migrator: SchemaMigrator, db: Database) -> None:
     migrate(
         migrator.add_column("alert", "log_types", TextField(null=True)),
@@ -53,7 +57,7 @@ def up(migrator: SchemaMigrator, db: Database) -> None:
     for statement in dialect_of(db).failure_index:
         execute(db, statement)
     index_old_failures(db)
-    dialect_of(db).widen_check(db, "alert", "type", OLD, TYPES)
+    dialect_of(db).replace_check(db, "alert", _type_in(OLD), _type_in(TYPES))
     for id, stored in fetch(db, "SELECT id, alert_types FROM destination"):
         taken = set(json.loads(stored))
         if "RULE" in taken:

@@ -67,12 +67,10 @@ class Dialect(Protocol):
         """Remove the attempts of alerts, given by key, from the index. Call it before they are deleted."""
         ...
 
-    def widen_check(
-        self, db: peewee.Database, table: str, column: str, old: Sequence[str], new: Sequence[str]
-    ) -> None:
-        """Let a column with the check `IN old` hold the values in `new`, which include the old ones.
+    def replace_check(self, db: peewee.Database, table: str, old: str, new: str) -> None:
+        """Replace the check `old` of a table, as its migration wrote it, by `new`, which all rows satisfy.
 
-        For migrations. It takes a moment, however many rows there are.
+        For migrations. It copies no row. Raises CannotOpen if the table does not have exactly one such check.
         """
         ...
 
@@ -81,11 +79,6 @@ class SpeaksDialect(Protocol):
     """A database of one of our engines."""
 
     dialect: Dialect
-
-
-def in_list(column: str, values: Sequence[str]) -> str:
-    """Return the condition of a check that a column holds one of these values."""
-    return f"{column} IN ({', '.join(map(repr, values))})"
 
 
 def dialect_of(db: peewee.Database) -> Dialect:

@@ -66,6 +66,11 @@ _INVARIANTS = (
         "SELECT CAST(alert_words.rowid AS text) AS name FROM alert_words"
         " WHERE NOT EXISTS (SELECT 1 FROM alert WHERE alert.id = alert_words.rowid)",
     ),
+    _Invariant(
+        "word index entries that belong to no attempt",
+        "SELECT CAST(attempt_words.rowid AS text) AS name FROM attempt_words"
+        " WHERE NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.id = attempt_words.rowid)",
+    ),
 )
 
 

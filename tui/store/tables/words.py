@@ -50,9 +50,12 @@ def index_failures(db: peewee.Database, attempts: Iterable[tuple[Any, ...]]) -> 
 
 
 def index_old_failures(db: peewee.Database) -> None:
-    """Add all attempts that failed, for the migration that makes the index."""
+    """Add all attempts that failed, for the migration that makes the index.
+
+    Without abandoned ones, which claims do not index either: no receiver's answer is known.
+    """
     query = (
-        f"SELECT {FAILURE_COLUMNS} FROM attempt WHERE id > ? AND outcome <> 'delivered'"
+        f"SELECT {FAILURE_COLUMNS} FROM attempt WHERE id > ? AND outcome NOT IN ('delivered', 'abandoned')"
         f" ORDER BY id LIMIT {_AT_A_TIME}"
     )
     last = 0
