@@ -212,4 +212,6 @@ def _attempt(delivery: int, destination: int, to: Receiver, number: int, began: 
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+        sys.exit("usage: python -m tests.oncall PATH")
     build(Path(sys.argv[1]), wall_clock())

@@ -32,6 +32,8 @@ DESTINATION_KEYS = {
     "foldMs",
     "retryDelaysMs",
     "shape",
+    "allowStop",
+    "logTypes",
     "tls",
     "paused",
     "heldUntil",
@@ -85,6 +87,7 @@ class TestAdd:
             "foldMs": None,
             "retryDelaysMs": None,
             "shape": "panther",
+            "allowStop": False,
             "tls": {
                 "verify": True,
                 "caFile": None,

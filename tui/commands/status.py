@@ -35,10 +35,11 @@ UNKNOWN = 3
 def status(session: Session, since: str, late: str, as_json: bool) -> None:
     """Report what needs attention, the most urgent first.
 
-    The exit codes are those of Nagios, Icinga and Checkmk. 0 is OK. 1 is WARNING: five attempts in a
-    row failed at a destination, it is held or paused with deliveries pending, alerts matched no destination, or input could not be
-    read. 2 is CRITICAL: deliveries failed permanently, or are late. 3 is UNKNOWN: the database could not be
-    read. A usage error exits with 2, as for every command. The database is not changed, nor upgraded.
+    The exit codes are those of Nagios, Icinga and Checkmk. 0 is OK. 1 is WARNING: five attempts in a row
+    failed at a destination, it is held or paused with deliveries pending, alerts matched no destination, or
+    input could not be read. 2 is CRITICAL: deliveries failed permanently, or are late. 3 is UNKNOWN: the
+    database could not be read. A usage error exits with 2, as for every command. The database is not changed
+    or upgraded.
 
     Test alerts do not count. A permanent failure counts until it is resent or the period is over.
     """

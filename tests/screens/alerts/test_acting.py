@@ -1,5 +1,7 @@
 """`r` and `c` act on what is on the screen. Whatever reaches further asks first, and says where it goes."""
 
+import math
+
 import pytest
 from textual import events
 
@@ -9,7 +11,7 @@ from tests.screens.user import NARROW, WIDE, User
 from tests.store.bench import Bench
 from tui.domain.alert import Severity
 from tui.domain.filter_language import parse_filter
-from tui.screens.alerts import filter_bar
+from tui.screens.alerts import filter_bar, screen
 from tui.screens.alerts.list import AlertList
 
 
@@ -171,6 +173,21 @@ async def test_r_under_a_destination_needs_no_question_where_only_that_failed(
         await user.is_on("Once")
         await user.press("r")
         await user.hears("Resending to tickets")
+
+
+async def test_a_second_r_does_not_act_unasked_on_the_alert_that_took_the_place_of_the_first(
+    viewer: Opens, failed: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screen, "_AT_ONCE_S", math.inf)  # the machine may be slow
+    async with viewer() as user:
+        await filter_by(user, "state:failed")
+        await user.is_on("Last")
+        await user.press("r")
+        await user.is_on("High")
+        await user.press("r")
+        await user.sees("of “High” to pager, soc, tickets again?")
+        await user.press("n")
+    assert {title for title, _ in pending(failed)} == {"Last"}
 
 
 async def test_c_under_a_destination_cancels_there_alone(viewer: Opens, bench: Bench) -> None:

@@ -107,8 +107,8 @@ def test_alerts_without_a_destination_and_unreadable_input_are_warnings_of_the_p
 
 def test_the_most_urgent_comes_first(bench: Bench) -> None:
     soc = bench.add(name="soc")
-    failing = Load(soc, Health(3, 0, None), 0, 0, None, None, 0, "HTTP 503")
+    failing = Load(soc, Health(5, 0, None), 0, 0, None, None, 0, "HTTP 503")
     late = replace(failing, destination=replace(soc, name="zz"), health=Health(), pending=1, due_since=NOW)
     shown = problems([failing, late], Intake(0, 0), now=NOW + 61 * MINUTE, late_ms=MINUTE)
     assert [problem.kind for problem in shown] == ["late", "failing"]
-    assert shown[1].text == "3 attempts failed in a row; last: HTTP 503"
+    assert shown[1].text == "5 attempts failed in a row; last: HTTP 503"

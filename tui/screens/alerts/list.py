@@ -84,6 +84,10 @@ class AlertList(SelectableRows):
     def is_loaded(self) -> bool:
         return self._loaded
 
+    def lists(self, key: int) -> bool:
+        """Return whether this alert is among the rows that are loaded."""
+        return self._window.place_of(key) is not None
+
     @property
     def is_empty(self) -> bool:
         return self._loaded and self._window.total == 0

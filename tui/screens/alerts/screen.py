@@ -1,6 +1,7 @@
 """The Alerts screen: the live list, its filter, and the details of the alert under the cursor."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -39,6 +40,8 @@ from tui.store.reading.views import DeliveryRow
 _TROUBLE = "state:failed,retrying"
 DETAILS_AFTER_S, DETAILS_AT_LATEST_S = 0.12, 0.5
 """Seconds that the cursor must rest on an alert before its details are read, and the longest wait for it."""
+_AT_ONCE_S = 1.0
+"""A key this soon after an action may be meant for the alert that was under the cursor then."""
 _WIDE = 110
 """Terminal width in columns from which list and details are side by side."""
 _MOST_QUOTED = 60
@@ -60,6 +63,8 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
         super().__init__(context)
         self._moved_at = 0.0
         """When the cursor last moved or the alert under it changed, by the loop's clock."""
+        self._acted = 0, float("-inf")
+        """The alert that was last acted on, and when that ended."""
         self._details_stale = False
         self._details_coming = False
         self._showing = asyncio.Lock()
@@ -292,9 +297,19 @@ class AlertsScreen(LiveScreen, Reasons):  # pyright: ignore[reportIncompatibleMe
             of = f" of {words.counted(len(rows), 'selected alert')}"
         else:
             rows = [alerts.current] if alerts.current else []
+            seen = seen and not self._took_the_place(alerts)
             of = "" if seen else "".join(f" of “{visible(row.headline)[:_MOST_QUOTED]}”" for row in rows)
         if rows and await on_alerts(self, self.context, Scope(rows, alerts.filter, of)):
             alerts.clear_selection()
+            self._acted = rows[0].key, time.monotonic()
+
+    def _took_the_place(self, alerts: AlertList) -> bool:
+        """Return whether the current alert has only just come under the cursor, in place of another.
+
+        Under `state:failed` a resent alert leaves the list. A second `r` may have been meant for it.
+        """
+        before, ended_at = self._acted
+        return not alerts.lists(before) and time.monotonic() < ended_at + _AT_ONCE_S
 
     async def action_resend_all(self) -> None:
         await self.ask(partial(alert_actions.resend_all_failed, self, self.context, self._filter_bar.filter))

@@ -145,7 +145,7 @@ class LineView(ScrollView, can_focus=True):
                 if not old.is_same(new):
                     self.refresh_line(y)
         if from_top:
-            self.scroll_to(y=0, animate=False)
+            self.scroll_to(y=0, animate=False, force=True)
             self._bring_into_sight(self._held)
             self.refresh()
         if (was.key if was else None) != (self.current.key if self.current else None):
@@ -247,7 +247,7 @@ class LineView(ScrollView, can_focus=True):
         place = next((y for y in places if self._rows[y].line.heading), None)
         if place is not None:
             self._go_to(place)
-            self.scroll_to(y=place, animate=False)
+            self.scroll_to(y=place, animate=False, force=True)
 
     def action_open(self) -> None:
         line = self.current
@@ -290,6 +290,6 @@ class LineView(ScrollView, can_focus=True):
         """Scroll until the cursor is visible, and as many of the `held` rows below it as fit."""
         top, height = self.scroll_offset.y, self.size.height
         if self._cursor < top:
-            self.scroll_to(y=self._cursor, animate=False)
+            self.scroll_to(y=self._cursor, animate=False, force=True)
         elif self._cursor + held >= top + height > top:
-            self.scroll_to(y=min(self._cursor, self._cursor + held - height + 1), animate=False)
+            self.scroll_to(y=min(self._cursor, self._cursor + held - height + 1), animate=False, force=True)
