@@ -49,8 +49,8 @@ def test_a_stored_alert_is_routed_as_if_it_arrived_now(routed: Tocsin) -> None:
 
 
 def test_what_cannot_be_read_or_found_is_an_error(routed: Tocsin) -> None:
-    done = routed("route", "-", input='[{"title": "a"}, {"title": "b", "severity": "odd"}, 7]')
+    done = routed("route", "-", input='[{"title": "a"}, {"severity": "HIGH"}, 7]')
     assert done.returncode == 2
-    assert "item 2: unknown severity 'odd'" in done.stderr
+    assert "item 2: an alert needs a title, a name or an id" in done.stderr
     assert "item 3: " in done.stderr
     assert routed("route", "nowhere-to-be-found").returncode == 1

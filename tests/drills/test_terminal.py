@@ -188,12 +188,15 @@ def test_keys_typed_before_the_first_frame_are_handled(terminal: Terminal) -> No
     terminal.assert_restored()
 
 
-def test_choices_are_restored_at_the_next_start(installation: Installation, terminal: Terminal) -> None:
-    terminal.sees("Welcome to Tocsin")
+def test_choices_are_restored_at_the_next_start(installation: Installation) -> None:
+    installation.add_destination("soc", "http://127.0.0.1:9/alerts")  # a database without any starts anew
+    terminal = Terminal([sys.executable, "-m", "tui"], installation.environment, (100, 30))
+    terminal.sees("Alerts · 0")
     terminal.press("4")
     terminal.sees("LAST 24 HOURS")
     terminal.press("q")
     assert terminal.exit_code() == 0
+    terminal.close()
     again = Terminal([sys.executable, "-m", "tui"], installation.environment, (100, 30))
     again.sees("LAST 24 HOURS")
     again.press("q")

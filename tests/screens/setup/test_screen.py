@@ -400,7 +400,7 @@ async def test_the_retry_schedule_is_shown_in_wall_clock_times(context: Context)
 async def test_the_schedule_of_a_destination_is_typed_and_shown_in_wall_clock_times(
     context: Context,
 ) -> None:
-    async with user_at(replace(context, policy=RetryPolicy()), VAST) as user:
+    async with user_at(replace(context, policy=RetryPolicy()), (200, 70)) as user:
         await begin(user)
         await open_advanced(user)
         await user.go_to("retry")

@@ -7,7 +7,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Grid, Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Collapsible, Input, Select, Static
+from textual.widgets import Input, Select, Static
 
 from tui.domain.alert import Severity
 from tui.domain.alert_type import AlertType
@@ -28,7 +28,8 @@ from tui.domain.pacing import parse_rate
 from tui.domain.retry import parse_schedule
 from tui.domain.routing import parse_destination_filter, taken_by
 from tui.domain.text import visible
-from tui.domain.tls import DEFAULT_TLS, UNVERIFIED, check_scheme
+from tui.domain.tls import DEFAULT_TLS, check_scheme
+from tui.screens.setup.advanced import Advanced
 from tui.screens.setup.authorization_field import AuthorizationField
 from tui.screens.setup.field import Field, field_of
 from tui.screens.setup.header_rows import HeaderRows
@@ -45,7 +46,6 @@ from tui.screens.shared.filter_field import RoutingField
 
 _ONLY_NAMED = "None selected: it receives only alerts that name it."
 _MAY_STOP = "with status 410 or the header webhook-delivery: abort-message"
-_ADVANCED_TITLE = "Advanced: headers, authorization, secret, timeout, rate, folding, TLS"
 _DEPEND_ON = {"tls": ("url",), "authorization": ("header", "shape"), "header": ("shape",)}
 _ADVANCED = ("header", "authorization", "secret", "timeout", "rate", "retry", "fold", "stop", "tls")
 
@@ -78,7 +78,7 @@ class DestinationForm(Vertical):
         yield Field("log-types", "Log types", field)
         takes = RoutingField(given.filter if given else "", self.context)
         yield Field("filter", "Filter", takes, below=WouldMatch(self.context))
-        with Collapsible(title=_ADVANCED_TITLE, collapsed=True, id="advanced"):
+        with Advanced():
             headers, stored = split(given.headers if given else ())
             yield Field("header", "Headers", HeaderRows(headers))
             yield Field("authorization", "Authorization", AuthorizationField(stored))
@@ -303,7 +303,7 @@ class DestinationForm(Vertical):
 
     def _focus(self, field: str) -> None:
         if field in _ADVANCED:
-            self.query_one("#advanced", Collapsible).collapsed = False
+            self.query_one(Advanced).collapsed = False
         if field == "header":
             self.query_one(HeaderRows).focus_wrong()
         elif field == "tls":
@@ -316,11 +316,7 @@ class DestinationForm(Vertical):
         self.query_one("#type-hint").display = not self._chosen["alert_types"]
 
     def _warn(self) -> None:
-        """Warn that certificates are not verified, even while Advanced is collapsed."""
-        verify = self.query_one("#verify", Toggle).value
-        self.query_one("#advanced", Collapsible).title = (
-            _ADVANCED_TITLE if verify else f"{UNVERIFIED} · {_ADVANCED_TITLE}"
-        )
+        self.query_one(Advanced).warn(unverified=not self.query_one("#verify", Toggle).value)
 
     def _mask(self) -> None:
         self.query_one(UrlField).mask()
