@@ -44,7 +44,7 @@ _LABELS = {
     AlertType.CORRELATION_RULE: "Correlation rule match",
     AlertType.POLICY: "Policy failure",
 }
-# Panther's public source has the prefixes of RULE, RULE_ERROR and POLICY. The others follow the same pattern.
+# We saw the prefixes `New Alert: ` and `Policy Failure: ` in Panther's public source. The others are ours.
 _PREFIXES = {
     AlertType.RULE: "New Alert: ",
     AlertType.SCHEDULED_RULE: "New Alert: ",
