@@ -67,8 +67,12 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Return all that was written. Fail if it is not UTF-8."""
-        return self.written.decode()
+        """Return all that was written. Fail if it is not UTF-8.
+
+        While the app runs, the last character may be half read.
+        """
+        has_ended = not self._reader.is_alive()
+        return codecs.getincrementaldecoder("utf-8")().decode(self.written, final=has_ended)
 
     @property
     def screen(self) -> list[str]:
